@@ -1,4 +1,4 @@
-//! Where published events go and come from.
+//! Transport of published events between nodes.
 
 pub(crate) mod acceptance;
 pub(crate) mod envelope;
@@ -21,98 +21,101 @@ use crate::{
     log::{entry_key::EntryKey, key_limits::KeysFull},
 };
 
-/// An ordered log that every node appends to and follows, and what goes beside it: where published
-/// events go and come from.
+/// An ordered log that every node appends to and follows, together with signals and leases.
+/// Published events go into the backplane and come out of it.
 ///
-/// A backplane moves bytes; what is in them is the managers' business. Everything here may be
-/// called at any time, from any number of tasks at once; implementations reconnect by themselves,
-/// with jitter and back-off, and fail fast with [`BackplaneError::Unavailable`] while there is
-/// nobody to talk to. No call may wait for more than about 10 seconds, [`Tail::next`] and
-/// [`Signals::next`] apart; nothing may be unbounded.
+/// A backplane moves bytes; only the managers interpret them. Any number of tasks can call every
+/// method at any time. Implementations reconnect automatically, with jitter and back-off, and fail
+/// fast with [`BackplaneError::Unavailable`] while no server is reachable. Every call except
+/// [`Tail::next`] and [`Signals::next`] must return within about 10 seconds. Every buffer and queue
+/// must be bounded.
 ///
-/// *Epochs.* Positions mean something in one epoch only. An implementation must notice that what it
-/// acknowledged or gave out is no longer there, however that came about (the log was deleted, made
-/// again, or replaced by a copy that lacks the last entries, even when newer entries stand above
-/// those), and give the log a new epoch then. Whatever was asked with a cursor of another epoch
-/// fails with [`BackplaneError::Epoch`].
+/// *Epochs.* A position is valid in one epoch only. An implementation must notice when entries that
+/// it acknowledged or returned are no longer in the log, whatever the cause: the log was deleted,
+/// created again, or replaced by a copy that lacks the last entries, even if the copy holds newer
+/// entries at higher positions. The implementation must then assign the log a new epoch. A call
+/// with a cursor of another epoch fails with [`BackplaneError::Epoch`].
 ///
-/// The testkit has a suite that every implementation passes.
+/// The testkit has a test suite that every implementation must pass.
 #[async_trait]
 pub trait Backplane: Send + Sync + 'static {
-    /// What it is, for logs and metrics: `memory`, `file`, `redis`, `nats`.
+    /// Returns the kind of the backplane for logs and metrics: `memory`, `file`, `redis`, `nats`.
     fn name(&self) -> &'static str;
 
-    /// Which log there is now, and what it holds. Makes the log if there is none.
+    /// Returns the epoch of the current log and the range of entries it holds. Creates the log if
+    /// it does not exist.
     ///
     /// # Errors
     /// [`BackplaneError::Unavailable`] and the like; never [`BackplaneError::Epoch`].
     async fn bounds(&self) -> Result<Bounds, BackplaneError>;
 
-    /// Appends an entry; resolves when it is acknowledged, as durable as the backplane was set up
-    /// to make it.
+    /// Appends an entry. Resolves once the backplane has acknowledged the entry, with the
+    /// durability that the backplane is configured for.
     ///
-    /// Appends that one task awaits in turn stand in the log in that order. *Cancel safety.* A
-    /// dropped future may have appended.
+    /// If one task awaits several appends in turn, the log keeps their order. *Cancel safety.* If
+    /// the future is dropped, the entry can still have been appended.
     ///
     /// # Errors
-    /// After [`BackplaneError::Unavailable`] it may have been appended all the same, which a caller
-    /// who tries again avoids by a [key](NewEntry::key). After any other error it was not.
+    /// After [`BackplaneError::Unavailable`] the entry can still have been appended; a caller that
+    /// retries avoids a second entry with a [key](NewEntry::key). After any other error the entry
+    /// was not appended.
     async fn append(&self, entry: NewEntry) -> Result<Appended, BackplaneError>;
 
-    /// The oldest entries behind a cursor: as many as there are within the limit, at least one if
-    /// there is one.
+    /// Returns the oldest entries after a cursor: as many as the limit allows, and at least one
+    /// entry if the log has any after the cursor.
     ///
     /// # Errors
-    /// [`BackplaneError::Epoch`], [`BackplaneError::Trimmed`], [`BackplaneError::Future`] when the
-    /// cursor is none that can be read from. [`BackplaneError::Damaged`] when the entry that
-    /// follows it cannot be read; a page that reaches such an entry ends before it.
+    /// [`BackplaneError::Epoch`], [`BackplaneError::Trimmed`] or [`BackplaneError::Future`] if the
+    /// cursor is not readable. [`BackplaneError::Damaged`] if the entry after the cursor is
+    /// unreadable; a page that reaches an unreadable entry ends before that entry.
     async fn read(&self, after: &Cursor, limit: ReadLimit) -> Result<Page, BackplaneError>;
 
-    /// A cursor that the latest `entries` entries follow, or all there are if they are fewer.
+    /// Returns a cursor before the latest `entries` entries, or before all entries if the log has
+    /// fewer.
     ///
     /// # Errors
     /// [`BackplaneError::Unavailable`] and the like.
     async fn rewind(&self, entries: u64) -> Result<Cursor, BackplaneError>;
 
-    /// Follows the log behind a cursor.
+    /// Follows the log after a cursor.
     ///
     /// # Errors
     /// As [`Backplane::read`].
     async fn tail(&self, after: &Cursor) -> Result<Box<dyn Tail>, BackplaneError>;
 
-    /// Tells every node that listens now, this one included: at most once, not kept, in no order
-    /// towards the log.
+    /// Sends a signal to every node that listens now, this node included. A signal is delivered at
+    /// most once, is not stored, and has no order relative to the log.
     ///
     /// # Errors
     /// [`BackplaneError::Unavailable`], [`BackplaneError::TooLarge`].
     async fn signal(&self, payload: Bytes) -> Result<(), BackplaneError>;
 
-    /// Listens to signals from now on.
+    /// Subscribes to signals from now on.
     ///
     /// # Errors
     /// [`BackplaneError::Unavailable`] and the like.
     async fn signals(&self) -> Result<Box<dyn Signals>, BackplaneError>;
 
-    /// Says that a node is there, for so long; replaces what it said before.
+    /// Registers a node as connected for `term`. Replaces the node's earlier lease.
     ///
     /// # Errors
     /// [`BackplaneError::Unavailable`], [`BackplaneError::TooLarge`].
     async fn hold_lease(&self, lease: Lease, term: Duration) -> Result<(), BackplaneError>;
 
-    /// Says that a node is gone. One that holds no lease is no error.
+    /// Removes the lease of a node. A node without a lease is not an error.
     ///
     /// # Errors
     /// [`BackplaneError::Unavailable`].
     async fn drop_lease(&self, node: &str) -> Result<(), BackplaneError>;
 
-    /// The nodes whose terms have not ended, in no order.
+    /// Returns the nodes whose leases have not expired, in no particular order.
     ///
     /// # Errors
     /// [`BackplaneError::Unavailable`].
     async fn leases(&self) -> Result<Vec<Lease>, BackplaneError>;
 }
 
-/// One that is shared, or chosen when the program runs.
+/// A backplane that is shared, or chosen at run time.
 #[async_trait]
 impl<B: Backplane + ?Sized> Backplane for Arc<B> {
     fn name(&self) -> &'static str {
@@ -160,54 +163,56 @@ impl<B: Backplane + ?Sized> Backplane for Arc<B> {
     }
 }
 
-/// Follows a log.
+/// A subscription to the log, created by [`Backplane::tail`].
 #[async_trait]
 pub trait Tail: Send {
-    /// The next entries, in order, each once.
+    /// Returns the next entries, in order, each exactly once.
     ///
-    /// Resolves after about a second at the latest, without entries if there are none: a caller
-    /// takes one that does not for dead. After an error the tail is over; go on with a new one from
-    /// the last entry that came. *Cancel safety.* After a dropped future, too.
+    /// Resolves after about one second at the latest, with an empty batch if the log has no new
+    /// entries; a caller treats a tail that takes longer as dead. An error ends the tail: create a
+    /// new tail from the last entry received. *Cancel safety.* A dropped future ends the tail as
+    /// well.
     ///
     /// # Errors
-    /// [`BackplaneError::Epoch`] when the log is another one now, [`BackplaneError::Trimmed`] when
-    /// entries went before they came, [`BackplaneError::Damaged`] when the next ones cannot be
-    /// read; a new tail goes on behind them. [`BackplaneError::Unavailable`] when the connection is
-    /// gone.
+    /// [`BackplaneError::Epoch`] if the log was replaced by another log,
+    /// [`BackplaneError::Trimmed`] if entries were removed before the tail returned them,
+    /// [`BackplaneError::Damaged`] if the next entries are unreadable; a new tail continues after
+    /// them. [`BackplaneError::Unavailable`] if the connection is lost.
     async fn next(&mut self) -> Result<Batch, BackplaneError>;
 }
 
-/// Listens to signals.
+/// A subscription to signals, created by [`Backplane::signals`].
 #[async_trait]
 pub trait Signals: Send {
-    /// The next signal. Waits as long as it takes. *Cancel safety.* Nothing is lost.
+    /// Returns the next signal. Waits without a time limit. *Cancel safety.* If the future is
+    /// dropped, no signal is lost.
     ///
     /// # Errors
-    /// [`BackplaneError::Unavailable`] when the connection is gone or signals were lost; go on with
-    /// a new one.
+    /// [`BackplaneError::Unavailable`] if the connection or signals were lost; continue with a new
+    /// subscription.
     async fn next(&mut self) -> Result<Bytes, BackplaneError>;
 }
 
-/// What a log holds.
+/// The epoch of a log and the range of entries it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bounds {
-    /// Which log it is.
+    /// Epoch of the log.
     pub epoch: Epoch,
-    /// Everything up to here is gone; what follows is held. [`Position::ZERO`] if nothing ever
-    /// went.
+    /// Last position that the log no longer holds: entries up to and including this position were
+    /// removed. [`Position::ZERO`] if no entry was ever removed.
     pub trimmed: Position,
-    /// Where the last entry stands; `trimmed` if there is none.
+    /// Position of the last entry; `trimmed` if the log has no entries.
     pub head: Position,
 }
 
-/// What is to be appended.
+/// An entry to append.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEntry {
-    /// The entry.
+    /// Content of the entry.
     pub payload: Bytes,
-    /// Of several appends under one key within about two minutes only the first takes effect. Keys
-    /// are told apart by their [text](EntryKey::text). A key is not forgotten before its time: an
-    /// append under a new one that is beyond its [limits](EntryKey::limits) fails with
+    /// Key against duplicates: of several appends under one key within about two minutes, only the
+    /// first takes effect. Keys are compared by their [text](EntryKey::text). No key is forgotten
+    /// early: an append under a new key beyond its [limits](EntryKey::limits) fails with
     /// [`BackplaneError::KeysFull`].
     pub key: Option<EntryKey>,
 }
@@ -215,140 +220,142 @@ pub struct NewEntry {
 /// An acknowledged append.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Appended {
-    /// Where the entry stands.
+    /// Position of the entry, with its epoch.
     pub cursor: Cursor,
-    /// Whether it stood there before, under the same key; then nothing was appended now.
+    /// `true` if the log already held an entry under the same key; no entry was appended by this
+    /// call.
     pub duplicate: bool,
 }
 
 /// An entry of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Where it stands.
+    /// Position of the entry.
     pub position: Position,
-    /// What was appended.
+    /// The bytes that were appended.
     pub payload: Bytes,
 }
 
 /// Part of a log.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Page {
-    /// Entries, in order.
+    /// Entries of the page, in order.
     pub entries: Vec<Entry>,
-    /// Whether there was nothing behind them.
+    /// `true` if the log had no entries after these.
     pub at_head: bool,
 }
 
-/// What a [`Tail`] brings.
+/// Entries that a [`Tail`] returned.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Batch {
-    /// Entries, in order.
+    /// Entries of the batch, in order.
     pub entries: Vec<Entry>,
-    /// Whether there was nothing behind them when they were taken, as far as the backplane knows
-    /// without asking again.
+    /// `true` if the log had no entries after these when the batch was taken, as far as the
+    /// backplane knows without another request.
     pub at_head: bool,
 }
 
-/// How much is read at once.
+/// Limits of one read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadLimit {
-    /// So many entries at most.
+    /// Maximum number of entries.
     pub entries: usize,
-    /// So many bytes of payloads at most, one entry always.
+    /// Maximum number of payload bytes. A single larger entry is returned all the same.
     pub bytes: usize,
 }
 
-/// A node that is there.
+/// Registration of a connected node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// The node's name: 1 to 64 ASCII letters and digits.
+    /// Name of the node: 1 to 64 ASCII letters and digits.
     pub node: Arc<str>,
-    /// What it says of itself, at most 64 KiB.
+    /// Information that the node publishes about itself, at most 64 KiB.
     pub payload: Bytes,
 }
 
-/// Why a backplane did not do what it was asked for. Drivers' own errors are sources, for logs.
+/// An error of a backplane. Errors of drivers are attached as sources, for logs.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum BackplaneError {
-    /// Nobody to talk to, or no answer in time. What was asked may have been done all the same.
+    /// The server is unreachable, or did not respond in time. The call can have taken effect all
+    /// the same.
     #[error("the backplane is not available")]
     Unavailable {
-        /// When another try makes sense.
+        /// Delay after which a retry makes sense.
         retry_after: Duration,
-        /// What the driver said.
+        /// Error of the driver.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The backplane answers and rejects what it is asked for the moment: its memory or disk is
-    /// full, or it stopped accepting writes. Nothing was done. Another try succeeds once an
-    /// operator or the backplane itself removes the cause.
+    /// The server responds but rejects requests for the moment: its memory or disk is full, or it
+    /// stopped accepting writes. The call had no effect. A retry succeeds once an operator or the
+    /// backplane itself removes the cause.
     #[error("the backplane accepts nothing now: {reason}")]
     Blocked {
-        /// The cause, and what an operator does about it.
+        /// The cause, and what an operator can do about it.
         reason: String,
-        /// The driver's error.
+        /// Error of the driver.
         #[source]
         source: Option<Box<dyn Error + Send + Sync>>,
     },
-    /// As many calls are under way as may be. Nothing was done.
+    /// The maximum number of calls is in flight. The call had no effect.
     #[error("the backplane has too many calls under way")]
     Busy,
-    /// As many keys are remembered as may be. Nothing was done.
+    /// The maximum number of keys is remembered. The call had no effect.
     #[error(transparent)]
     KeysFull(#[from] KeysFull),
-    /// The log is another one than the cursor's.
+    /// The log is not the log of the cursor.
     #[error("the log is another one now, its epoch {current}")]
     Epoch {
-        /// The epoch of the log that is there.
+        /// Epoch of the current log.
         current: Epoch,
     },
-    /// What follows the cursor is partly gone.
+    /// Some of the entries after the cursor were removed.
     #[error("the log is held only behind {trimmed}")]
     Trimmed {
-        /// Everything up to here is gone; reading behind it works.
+        /// Last position that was removed; entries after it are readable.
         trimmed: Position,
     },
-    /// Entries that follow the cursor cannot be read, now or later: they are not there as they were
-    /// appended, or not there at all.
+    /// Entries after the cursor are permanently unreadable: they were altered since they were
+    /// appended, or are missing.
     #[error("the log cannot be read up to {to}")]
     Damaged {
-        /// The last position that cannot be read. Reading behind it works, or fails in turn; it
-        /// lies behind the cursor.
+        /// Last position that is unreadable; always after the cursor. A read after this position
+        /// works, or fails in turn.
         to: Position,
-        /// The place and the fault, for the operator.
+        /// Location and kind of the damage, for the operator.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The cursor is beyond the last entry.
+    /// The cursor is after the last entry.
     #[error("the log ends at {head}")]
     Future {
-        /// Where the last entry stands.
+        /// Position of the last entry.
         head: Position,
     },
-    /// More bytes than can be taken. Nothing was done.
+    /// The payload exceeds the maximum size. The call had no effect.
     #[error("{size} bytes, more than the {limit} that the backplane takes")]
     TooLarge {
-        /// The size in bytes.
+        /// Size in bytes.
         size: usize,
-        /// The limit in bytes.
+        /// Limit in bytes.
         limit: usize,
     },
-    /// It refuses what it is asked until an operator changes something: wrong credentials, missing
-    /// rights, foreign data under our names. A program that starts may end with this error. While
-    /// it runs, the error passes like [`Blocked`](Self::Blocked).
+    /// The server rejects requests until an operator changes something: wrong credentials, missing
+    /// permissions, foreign data under our names. A program can exit with this error when it
+    /// starts. In a running program the error is handled like [`Blocked`](Self::Blocked).
     #[error("the backplane refuses: {reason}")]
     Rejected {
-        /// What is wrong, for the operator.
+        /// Cause of the rejection, for the operator.
         reason: String,
-        /// What the driver said.
+        /// Error of the driver.
         #[source]
         source: Option<Box<dyn Error + Send + Sync>>,
     },
 }
 
 impl BackplaneError {
-    /// Nobody to talk to.
+    /// Creates a [`BackplaneError::Unavailable`].
     pub fn unavailable(
         retry_after: Duration,
         source: impl Into<Box<dyn Error + Send + Sync>>,
@@ -359,7 +366,7 @@ impl BackplaneError {
         }
     }
 
-    /// It is rejected for the moment.
+    /// Creates a [`BackplaneError::Blocked`] without a source.
     pub fn blocked(reason: impl Into<String>) -> Self {
         Self::Blocked {
             reason: reason.into(),
@@ -367,7 +374,7 @@ impl BackplaneError {
         }
     }
 
-    /// Entries up to a position cannot be read.
+    /// Creates a [`BackplaneError::Damaged`] for entries up to a position.
     pub fn damaged(to: Position, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Damaged {
             to,
@@ -375,7 +382,7 @@ impl BackplaneError {
         }
     }
 
-    /// It is refused, and will be again.
+    /// Creates a [`BackplaneError::Rejected`] without a source.
     pub fn rejected(reason: impl Into<String>) -> Self {
         Self::Rejected {
             reason: reason.into(),
@@ -384,10 +391,11 @@ impl BackplaneError {
     }
 }
 
-/// No answer within this time is none; a tail that says nothing for so long is dead.
+/// Timeout for a response of a backplane. A tail that does not resolve within it is dead.
 pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a backplane does within a time, or its silence as an error.
+/// Returns the result of a call, or [`BackplaneError::Unavailable`] if the call takes longer than
+/// `time`.
 pub(crate) async fn within<T>(
     time: Duration,
     call: impl Future<Output = Result<T, BackplaneError>>,

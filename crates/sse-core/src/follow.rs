@@ -1,4 +1,4 @@
-//! Following a backplane's log.
+//! The task that follows a backplane's log.
 
 pub(crate) mod acceptance;
 pub(crate) mod backfill;
@@ -43,15 +43,15 @@ use crate::{
 
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// How often a node asks how far back the log goes.
+/// Interval between requests for the bounds of the log.
 const BOUNDS_EVERY: Duration = Duration::from_secs(5);
 
-/// So many publishes may be on their way to their streams while the node goes on in the log.
+/// Maximum number of large publishes in flight while the node continues in the log.
 const SWEEPS: usize = 16;
 
 impl Inner {
-    /// Sees to it that the log is followed, on this runtime if on none, or if the one that does
-    /// stands still.
+    /// Ensures that a runtime follows the log: this runtime if no other does, or if the current
+    /// leader stalls.
     pub(crate) fn follow(self: &Arc<Self>) {
         let Some(backplane) = &self.backplane else {
             return;
@@ -76,7 +76,7 @@ impl Inner {
         runtime.spawn(async move {
             let turn = &keeper.0;
             let mut follower = Follower::new(turn.clone(), Arc::clone(&backplane));
-            // They end when the runtime does, with this task, which aborts them.
+            // The helper tasks end with the runtime: this task is dropped, and aborts them.
             let mut helpers = JoinSet::new();
             let listener = signals::listen(turn.clone(), Arc::clone(&backplane));
             helpers.spawn(turn.clone().beating(Part::Listener, listener));
@@ -88,10 +88,10 @@ impl Inner {
         });
     }
 
-    /// Lets the one that follows the log end, and another one begin; `None` if somebody else did so
-    /// meanwhile.
+    /// Ends the current leadership and begins a new one. Returns `None` if another runtime did so
+    /// in the meantime.
     fn take_over(self: &Arc<Self>, generation: u64) -> Option<Leader> {
-        // Under the manager's lock, so that nothing of the one before is under way.
+        // Under the manager's lock, so that no operation of the old leader is in flight.
         let order = self.order.lock();
         let generation = self.following.begin(generation)?;
         drop(order);
@@ -99,27 +99,28 @@ impl Inner {
     }
 }
 
-/// Follows the log of a backplane for one manager.
+/// The follower of a backplane's log for one manager.
 struct Follower {
     turn: Leader,
     backplane: Arc<dyn Backplane>,
-    /// Up to where everything was passed on.
+    /// Position up to which every entry was delivered.
     at: Option<Cursor>,
     sweeps: JoinSet<()>,
     failures: u32,
-    /// Whether damage was just passed over, and up to where it was before.
+    /// `true` if the follower has just skipped damage; `passed` is its position after the previous
+    /// skip.
     has_jumped: bool,
     passed: Option<Position>,
     bounds_at: Instant,
-    /// End of the log when the node last asked for the bounds, and the uptime of the manager then.
-    /// `None` once the node is there.
+    /// End of the log at the last request for the bounds, and the uptime of the manager at that
+    /// time. `None` once the node has reached it.
     goal: Option<(Position, u64)>,
-    /// A tail has answered since a goal was last reached. A backplane that reports bounds and fails
-    /// every tail is not followed.
+    /// `true` if a tail has responded since the last goal was reached. If a backplane reports
+    /// bounds but fails every tail, its log is not followed.
     tail_answered: bool,
 }
 
-/// Why the log is followed no further.
+/// The reason why the log is no longer followed.
 enum Stop {
     Gone,
     Failed(BackplaneError),
@@ -167,8 +168,8 @@ impl Follower {
                     .map(|at| at.position)
                     .filter(|_| self.has_jumped)
             {
-                // The log is there, and it goes on behind the gap. Without progress it would be
-                // tried as a log that is away.
+                // The log is available, and the follower continues after the gap. Without progress,
+                // the error is handled like an unavailable log.
                 (self.passed, self.has_jumped) = (self.at.as_ref().map(|at| at.position), false);
                 continue;
             }
@@ -187,7 +188,7 @@ impl Follower {
         }
     }
 
-    /// One that ran on another runtime may have left the log somewhere, and publishes under way.
+    /// Takes over the position and the unfinished publishes of a leader on another runtime.
     fn inherit(&mut self) -> Result<(), Gone> {
         let inner = self.manager()?;
         let (at, unfinished) = self.turn.hold(&inner, |order, _| {
@@ -214,7 +215,7 @@ impl Follower {
             Ok(tail) => tail,
             Err(error) => return Err(self.jump(error).await?.into()),
         };
-        // A tail at the end of a quiet log says nothing for about a second.
+        // At the end of a quiet log, a tail does not resolve for about a second.
         self.reach_goal().await?;
         loop {
             let asked_ms = self.manager()?.clock.uptime_ms();
@@ -230,7 +231,7 @@ impl Follower {
         }
     }
 
-    /// Finds where to go on.
+    /// Finds the position to continue from.
     async fn begin(&mut self) -> Result<Cursor, Stop> {
         let asked_ms = self.manager()?.clock.uptime_ms();
         let bounds = within(RESPONSE_TIMEOUT, self.backplane.bounds()).await?;
@@ -259,7 +260,7 @@ impl Follower {
         Ok(after)
     }
 
-    /// Goes on where the log does, if that is what the error is about.
+    /// Continues after missing entries, if the error reports any.
     async fn jump(&mut self, error: BackplaneError) -> Result<BackplaneError, Gone> {
         let (to, reason) = match &error {
             BackplaneError::Trimmed { trimmed } => (*trimmed, GapReason::Trimmed),
@@ -275,15 +276,16 @@ impl Follower {
             }
             self.restart(reason, Cursor::new(at.epoch, to)).await?;
         }
-        // Of another epoch, or an end before where the node is, the bounds tell.
+        // A log of another epoch, or one that ends before the node's position, is detected by its
+        // bounds.
         Ok(error)
     }
 
-    /// The log goes on behind a hole, or is another one: tells every stream so.
+    /// Continues after a hole or in a replaced log, and reports the gap to every stream.
     async fn restart(&mut self, reason: GapReason, to: Cursor) -> Result<(), Gone> {
         let inner = self.manager()?;
         self.at = Some(to.clone());
-        // In one hold, so that nobody is told of the new position before the gap.
+        // In one critical section, so that no stream receives the new position before the gap.
         let restarted = self.turn.hold(&inner, |order, hold| {
             let log = order.log.as_mut()?;
             let from = log.window.head_cursor();
@@ -320,7 +322,7 @@ impl Follower {
         let bounds = match within(SILENCE, self.backplane.bounds()).await {
             Ok(bounds) => bounds,
             Err(error) => {
-                // Whether the log is there the tail knows better.
+                // The tail detects more reliably if the log is unavailable.
                 debug!(
                     error = &error as &dyn Error,
                     "the log does not say what it holds"
@@ -355,7 +357,7 @@ impl Follower {
         let inner = self.manager()?;
         let moved = !batch.entries.is_empty();
         for entry in batch.entries {
-            // Whatever a backplane may do: nothing comes twice, and nothing goes back.
+            // Whatever the backplane returns, no entry is delivered twice or out of order.
             if self
                 .at
                 .as_ref()
@@ -382,8 +384,8 @@ impl Follower {
         Ok(())
     }
 
-    /// Marks the log as followed to its end if the node is where the log ended when it asked for
-    /// the bounds.
+    /// Marks the log as followed to its end if the node has reached the end that the last bounds
+    /// reported.
     async fn reach_goal(&mut self) -> Result<(), Gone> {
         let (Some((head, asked_ms)), Some(at)) = (self.goal, &self.at) else {
             return Ok(());
@@ -429,7 +431,7 @@ impl Follower {
             Some(order.publish_record((&target, &except), number, message, hold))
         })?;
         let receipt = match placed {
-            // Nobody is here yet.
+            // Before the start, no streams are connected.
             None => Receipt::default(),
             Some(Sequenced::Done(receipt)) => receipt,
             Some(Sequenced::Sweeping(job, receipt)) => {
@@ -450,7 +452,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Everything up to the end of the log has been passed on.
+    /// Records that every entry up to the end of the log has been delivered.
     async fn synced(&mut self, inner: &Arc<Inner>, asked_ms: u64) -> Result<(), Gone> {
         let name = self.backplane.name();
         let told = self.turn.hold(inner, |order, hold| {

@@ -1,4 +1,4 @@
-//! The centre: who is connected, and who gets what.
+//! The manager of streams: accepts connections and delivers events.
 
 pub(crate) mod append_times;
 pub(crate) mod broadcast;
@@ -60,10 +60,11 @@ use crate::{
     stream::{queue::Queue, shared::StreamState},
 };
 
-/// The centre: accepts streams, and brings events to them. A clone is cheap and the same manager.
+/// The centre of a server: accepts streams, and delivers events to them. A clone is cheap and
+/// refers to the same manager.
 ///
-/// It belongs to no runtime: any number of runtimes may hold its streams and publish. Each that
-/// streams come from has one timer task.
+/// A manager is not bound to a runtime: any number of runtimes can hold its streams and publish.
+/// Each runtime that streams come from runs one timer task.
 ///
 /// ```
 /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -86,23 +87,23 @@ pub struct Manager {
 }
 
 impl Manager {
-    /// The settings it was built with.
+    /// Returns the settings that the manager was built with.
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.inner.config
     }
 
-    /// What decides about callers.
+    /// Returns the access rules for callers.
     #[must_use]
     pub fn access(&self) -> &dyn Access {
         &*self.inner.access
     }
 
-    /// Accepts a stream. It takes its place in the order of publishes here: it gets what is
-    /// published from now on.
+    /// Accepts a stream. The stream takes its position in the order of publishes here, and receives
+    /// all events that are published from now on.
     ///
     /// # Errors
-    /// [`ConnectError`] with the cause, which also counts in the statistics; answer it with
+    /// [`ConnectError`] with the cause, which the statistics also count. Respond to the client with
     /// [`ConnectError::answer`].
     pub fn connect(&self, handshake: impl Into<Handshake>) -> Result<Session, ConnectError> {
         let handshake = handshake.into();
@@ -130,7 +131,8 @@ impl Manager {
         accepted
     }
 
-    /// Numbers about the manager, of this moment. Costs the same at any number of streams.
+    /// Returns statistics about the manager at this moment. The cost does not depend on the number
+    /// of streams.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let (delivered, bytes) = (self.inner.delivered.sum(), self.inner.bytes.sum());
@@ -144,19 +146,22 @@ impl Manager {
         }
     }
 
-    /// Whether [`Manager::shutdown`] was called, and its delay is over: newcomers are refused.
+    /// Returns `true` once [`Manager::shutdown`] was called and its delay is over: new streams are
+    /// rejected.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.inner.order.lock().draining
     }
 
-    /// Joins a live stream to a topic; `false` when it was in it, has as many as it may, the name
-    /// is longer than it may be, or the stream is not live.
+    /// Joins a live stream to a topic. Returns `false` if the stream is already in the topic, has
+    /// the maximum number of topics, or is not live. Also returns `false` if the name of the topic
+    /// exceeds its maximum length.
     pub fn join(&self, client: ClientId, topic: &Topic) -> bool {
         self.inner.join(client, topic)
     }
 
-    /// Takes a live stream out of a topic; `false` when it was not in it, or is not live.
+    /// Removes a live stream from a topic. Returns `false` if the stream is not in the topic or not
+    /// live.
     pub fn leave(&self, client: ClientId, topic: &Topic) -> bool {
         self.inner.leave(client, topic)
     }
@@ -210,7 +215,7 @@ impl Manager {
         Ok(session)
     }
 
-    /// Everything that can be said without the lock.
+    /// Runs all checks that do not need the lock.
     fn check(
         &self,
         mut handshake: Handshake,
@@ -257,8 +262,8 @@ impl Manager {
         Ok((handshake, dialect))
     }
 
-    /// Sees to the limits, by ending older streams where the policy says so; none if the newcomer
-    /// is refused after all.
+    /// Enforces the limits. Ends older streams if the policy says so, but no stream if the new
+    /// stream is rejected after all.
     fn make_room(
         &self,
         order: &mut Sequencer,
@@ -316,8 +321,9 @@ impl Manager {
     ) -> Result<(), ConnectErrorKind> {
         let config = &self.inner.config;
         let replace = config.when_full == LimitPolicy::ReplaceOldest;
-        // Ending streams still hold a connection. Where newcomers replace others, those that are
-        // ending are on top, but no more of them than there may be streams.
+        // Ending streams still hold a connection. If new streams replace old streams, the ending
+        // streams come on top of the limit, but never more of them than the limit allows live
+        // streams.
         let open = self.inner.open();
         let most = if replace {
             2 * config.max_connections
@@ -399,9 +405,9 @@ impl Manager {
         Some(shared)
     }
 
-    /// Returns when a client that was rejected for a temporary cause should try again: after a
-    /// random one to five times [`Config::retry`], at least a second, so that rejected clients do
-    /// not return together.
+    /// Returns the delay after which a client should retry that was rejected for a temporary cause.
+    /// The delay is a random one to five times [`Config::retry`], and at least a second, so that
+    /// rejected clients do not return together.
     #[must_use]
     pub fn retry_delay(&self) -> Duration {
         let least = self.inner.config.retry.max(Duration::from_secs(1));
@@ -424,10 +430,10 @@ impl fmt::Debug for Manager {
     }
 }
 
-/// Places of the streams that make room for a newcomer; at most one for each limit.
+/// Indexes of the streams that a new stream replaces; at most one for each limit.
 type Replaced = SmallVec<[u32; 3]>;
 
-/// Looks for room in a group, beyond what those who are replaced anyway leave.
+/// Finds room in a group, counting the streams that are replaced anyway as gone.
 fn find_room(
     order: &Sequencer,
     (kind, name): (GroupKind, &str),
@@ -460,8 +466,8 @@ fn check_length(field: &'static str, name: &str, limit: usize) -> Result<(), Con
     })
 }
 
-/// At 85 to 100 % of the age, so that streams which came together do not go together; a look at a
-/// stream may come 5 % too early (see `Rhythm`), which makes it 80 to 100 %.
+/// Returns a random 85 to 100 % of the age, so that streams that connected together do not end
+/// together. A check can end a stream 5 % too early (see `Schedule`), which makes it 80 to 100 %.
 fn random_age_ms(jitter: &Backoff, age: Duration) -> u32 {
     u32::try_from(jitter.between(age * 17 / 20, age).as_millis()).unwrap_or(u32::MAX)
 }

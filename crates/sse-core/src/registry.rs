@@ -1,4 +1,4 @@
-//! Every live stream, and the groups it belongs to.
+//! The registry of live streams, and the groups that they belong to.
 
 pub(crate) mod bans;
 pub(crate) mod closing;
@@ -29,14 +29,15 @@ use crate::{
     stream::shared::StreamState,
 };
 
-/// Every live stream, and the groups it belongs to.
+/// The live streams, and the groups that they belong to.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     pub(crate) streams: ChunkedSlab<Slot>,
     pub(crate) groups: Groups,
     ids: ClientIds,
     logins: Logins,
-    /// Streams as they came, some of them gone; kept only where the oldest is to be replaced.
+    /// Streams in the order of arrival, including streams that have left. Kept only if a limit
+    /// replaces the oldest stream.
     arrivals: Option<VecDeque<(u32, ClientId)>>,
 }
 
@@ -48,7 +49,7 @@ impl Registry {
         }
     }
 
-    /// Puts a stream in that is made for its place and id.
+    /// Inserts a stream that `make` creates for its index and id.
     pub(crate) fn insert(
         &mut self,
         make: impl FnOnce(u32, ClientId) -> StreamState,
@@ -63,13 +64,13 @@ impl Registry {
         Some(stream)
     }
 
-    /// The place of a stream that is live.
+    /// Returns the index of a live stream.
     pub(crate) fn place(&self, id: ClientId) -> Option<u32> {
         let place = self.ids.place(id);
         (self.streams.get(place)?.stream.id == id).then_some(place)
     }
 
-    /// By which signing in a stream came.
+    /// Returns the id of the sign-in that a stream belongs to.
     pub(crate) fn login(&self, place: u32) -> Option<LoginId> {
         self.logins.get(place)
     }
@@ -103,7 +104,7 @@ impl Registry {
         Some(oldest.stream.place)
     }
 
-    /// The streams of a group by its name, in no order.
+    /// Returns the streams of the group with this name, in no particular order.
     pub(crate) fn members(&self, kind: GroupKind, name: &str) -> &[u32] {
         self.find(kind, name)
             .map_or(&[], |group| self.members_of(group))
@@ -122,7 +123,7 @@ impl Registry {
         self.groups.user_from(&self.streams, from)
     }
 
-    /// Adds a stream to a group that it is not in yet; `false` when it already is.
+    /// Adds a stream to a group. Returns `false` if the stream is already a member.
     pub(crate) fn join(&mut self, place: u32, kind: GroupKind, name: &Arc<str>) -> bool {
         let known = self.find(kind, name);
         let Some(slot) = self.streams.get(place) else {
@@ -153,7 +154,7 @@ impl Registry {
             .copied()
     }
 
-    /// The stream that [`Registry::leave`] would move to another position.
+    /// Returns the stream that [`Registry::leave`] would move to another position.
     pub(crate) fn last_of(&self, membership: Membership) -> Option<u32> {
         self.members_of(membership.group).last().copied()
     }
@@ -168,9 +169,10 @@ impl Registry {
         self.leave_group(membership);
     }
 
-    /// Removes a stream from everything. The caller has settled it and those that move.
+    /// Removes a stream from the registry and from its groups. The caller must first have delivered
+    /// pending events to the stream and to the streams that move.
     pub(crate) fn remove(&mut self, place: u32) -> Option<Slot> {
-        // First from the groups, which find a user's name with its only stream.
+        // Groups first: a group with one stream reads the user's name from that stream.
         let memberships = std::mem::take(&mut self.streams.get_mut(place)?.memberships);
         memberships
             .iter()
@@ -183,7 +185,7 @@ impl Registry {
         Some(slot)
     }
 
-    /// The names of the topics that a stream is in.
+    /// Returns the topics of a stream.
     pub(crate) fn topics_of(&self, slot: &Slot) -> Vec<Topic> {
         let groups = slot
             .memberships
@@ -207,7 +209,7 @@ impl Registry {
         })
     }
 
-    /// The user id as other streams of the user hold it.
+    /// Returns the user id as other streams of the user hold it, so that streams share its text.
     pub(crate) fn shared_user(&self, user: &UserId) -> UserId {
         let other = self.members(GroupKind::User, user.as_str()).first();
         let other = other.and_then(|place| self.streams.get(*place)?.stream.user.as_ref());

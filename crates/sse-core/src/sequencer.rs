@@ -31,31 +31,31 @@ use crate::{
     sequencer::fanout::{Audience, Fanout, PendingBroadcast, Tx},
 };
 
-/// A publish to at most this many streams reaches them at its place in the order; larger ones go in
-/// steps.
+/// Maximum number of streams that a publish reaches at its position in the order. Larger publishes
+/// run in steps.
 const AT_ONCE: usize = if cfg!(test) { 3 } else { 256 };
 
-/// What a manager's lock protects: who is there, and whose turn it is.
+/// The state under a manager's lock: the live streams, and the order of operations.
 ///
-/// Everything that has a place in the order happens under the lock: connecting, joining, leaving,
-/// ending, and the place of a publish. Transports that take what waits do not need it.
+/// Every operation with a position in the order runs under the lock: connecting, joining, leaving,
+/// ending, and ordering a publish. Transports that take waiting events do not need the lock.
 #[derive(Debug)]
 pub(crate) struct Sequencer {
     pub(crate) seq: u64,
     pub(crate) registry: Registry,
     /// Publishes that have not reached all their streams, in order.
     jobs: Vec<Arc<PendingBroadcast>>,
-    /// A shutdown was announced; newcomers are still accepted.
+    /// Set once a shutdown was announced; connections are still accepted.
     pub(crate) shutting_down: bool,
     pub(crate) draining: bool,
     pub(crate) away: Bans,
     pub(crate) leavers: Leavers,
     pub(crate) counts: SequencerCounts,
-    /// There when events are logged.
+    /// Set if events are logged.
     pub(crate) log: Option<Log>,
 }
 
-/// What the order has counted.
+/// Counters of the operations.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SequencerCounts {
     pub(crate) published: u64,
@@ -67,26 +67,26 @@ pub(crate) struct SequencerCounts {
     pub(crate) refused: [u64; CAUSE_NAMES.len()],
 }
 
-/// How far a publish got at its place.
+/// Progress of a publish at its position in the order.
 pub(crate) enum Sequenced {
-    /// Every stream has it.
+    /// Every stream has received the event.
     Done(Receipt),
-    /// [`Sequencer::sweep`] brings it to the rest.
+    /// [`Sequencer::sweep`] delivers the event to the remaining streams.
     Sweeping(Arc<PendingBroadcast>, Receipt),
 }
 
-/// Whom a publish reached at its place.
+/// The streams that a publish reached at its position in the order.
 enum Reached {
-    /// Every stream that it is for.
+    /// All streams of the target.
     All(Receipt),
-    /// None yet: they are too many.
+    /// No streams yet, because the target is too large.
     None(Rest, Receipt),
 }
 
-/// Whom a publish has to reach in steps.
+/// The streams that a publish has to reach in steps.
 struct Rest {
     audience: Audience,
-    /// Places of the exceptions, sorted.
+    /// Indexes of the exceptions, sorted.
     except: Box<[u32]>,
 }
 
@@ -105,7 +105,7 @@ impl Sequencer {
         }
     }
 
-    /// Gives a publish its place, and brings it to its streams if they are few.
+    /// Assigns a publish its position in the order, and delivers the event if the target is small.
     pub(crate) fn publish(
         &mut self,
         target: &Target,
@@ -119,8 +119,8 @@ impl Sequencer {
         }
     }
 
-    /// Gives a publish its place in the order and, if it is to be logged, in the log of this
-    /// manager.
+    /// Assigns a publish its position in the order and, if the event is to be logged, in the log of
+    /// this manager.
     pub(crate) fn publish_and_log(
         &mut self,
         (target, except): (&Target, &[ClientId]),
@@ -159,7 +159,7 @@ impl Sequencer {
         Ok(self.publish_record((target, except), number, message, hold))
     }
 
-    /// Gives a publish that is a record of the log its place in the order.
+    /// Assigns a publish that is a record of the log its position in the order.
     pub(crate) fn publish_record(
         &mut self,
         (target, except): (&Target, &[ClientId]),
@@ -168,8 +168,9 @@ impl Sequencer {
         hold: &mut Tx<'_>,
     ) -> Sequenced {
         match self.place(target, except, &message, hold) {
-            // The usual event is made again for who comes back, which is cheaper than to keep it
-            // for all who never do; but not in words in which it was said already.
+            // The usual message is encoded again for a returning client, which is cheaper than
+            // keeping every message for clients that never return. A message that is already
+            // encoded in other dialects is kept.
             Reached::All(receipt)
                 if message.packed().is_some() && !message.is_in_other_dialects() =>
             {
@@ -252,13 +253,14 @@ impl Sequencer {
         Sequenced::Sweeping(job, receipt)
     }
 
-    /// Publishes that have not reached all their streams. Who brings one further that somebody else
-    /// brings further too does no harm: a stream that has it is passed over.
+    /// Returns the publishes that have not reached all their streams. Several callers can advance
+    /// the same publish: a stream that has the event is skipped.
     pub(crate) fn unfinished(&self) -> Vec<Arc<PendingBroadcast>> {
         self.jobs.clone()
     }
 
-    /// Brings a publish to at most `budget` more of its streams; `true` when all have it.
+    /// Delivers a publish to at most `budget` more of its streams. Returns `true` once all streams
+    /// have the event.
     pub(crate) fn sweep(
         &mut self,
         job: &Arc<PendingBroadcast>,
@@ -304,7 +306,7 @@ impl Sequencer {
         done
     }
 
-    /// Joins a topic; the stream gets what is published from here on.
+    /// Joins a topic; the stream receives later events of the topic.
     pub(crate) fn join(&mut self, place: u32, topic: &Topic, hold: &mut Tx<'_>) -> bool {
         self.seq += 1;
         self.deliver_pending(place, hold);
@@ -318,7 +320,7 @@ impl Sequencer {
         joined
     }
 
-    /// Leaves a topic; the stream gets what was published up to here.
+    /// Leaves a topic; the stream receives earlier events of the topic.
     pub(crate) fn leave(&mut self, place: u32, topic: &Topic, hold: &mut Tx<'_>) -> bool {
         self.seq += 1;
         let Some(membership) = self
@@ -337,13 +339,13 @@ impl Sequencer {
         true
     }
 
-    /// Takes the place in the order at which a stream was registered.
+    /// Returns the next position in the order.
     pub(crate) fn next(&mut self) -> u64 {
         self.seq += 1;
         self.seq
     }
 
-    /// Ends a stream after what it should have got before this place.
+    /// Ends a stream after the events that precede this position.
     pub(crate) fn end(&mut self, place: u32, farewell: Farewell, hold: &mut Tx<'_>) -> bool {
         self.seq += 1;
         let ended = self.end_stream(place, farewell, hold);
@@ -351,7 +353,7 @@ impl Sequencer {
         ended
     }
 
-    /// Forgets a stream whose transport is gone.
+    /// Removes a stream that its transport has released.
     pub(crate) fn remove(&mut self, place: u32, id: ClientId, hold: &mut Tx<'_>) {
         self.seq += 1;
         if self
@@ -402,7 +404,7 @@ impl Sequencer {
         })
     }
 
-    /// What is delivered at this place in the order.
+    /// Creates a delivery at the current position in the order.
     pub(crate) fn delivery<'a>(&'a self, hold: &Tx<'a>) -> Fanout<'a> {
         Fanout {
             rules: hold.rules,
@@ -432,8 +434,9 @@ impl Sequencer {
         }
     }
 
-    /// A user's only stream gets into a group with the second, whose key may have been another
-    /// group's that an unfinished publish is for.
+    /// Delivers pending publishes to a user's only stream before the user's second stream moves it
+    /// into a group. The key of that group can be a reused key that an unfinished publish still
+    /// refers to.
     pub(crate) fn deliver_pending_only_of(&mut self, user: &UserId, hold: &mut Tx<'_>) {
         if self.jobs.is_empty() {
             return;
@@ -444,7 +447,8 @@ impl Sequencer {
         }
     }
 
-    /// A stream that moves within its group could be passed over by a sweep.
+    /// Delivers pending publishes to a stream that is about to move within its group, because a
+    /// sweep could skip it.
     fn deliver_pending_last_of(&self, membership: Membership, hold: &mut Tx<'_>) {
         if self.jobs.is_empty() {
             return;
@@ -476,7 +480,7 @@ impl Sequencer {
         self.registry.remove(place)
     }
 
-    /// Counts what was done, and ends the streams whose queues were full.
+    /// Updates the counters, and ends the streams whose queues were full.
     pub(crate) fn finish(&mut self, hold: &mut Tx<'_>) {
         while let Some(place) = hold.out.full.pop() {
             self.counts.dropped += 1;
@@ -486,7 +490,7 @@ impl Sequencer {
         self.counts.dropped += std::mem::take(&mut hold.out.dropped_events);
     }
 
-    /// Tells every stream something of the manager's own.
+    /// Sends an event of the manager itself to every stream.
     pub(crate) fn tell_all(&mut self, event: Event, hold: &mut Tx<'_>) -> Sequenced {
         let message = Message::new(event, None, Mark::Beside(self.before_next()));
         self.publish(&Target::All, &[], message, hold)

@@ -1,4 +1,4 @@
-//! Streams that came and went leave nothing behind. A binary of its own, since the allocator counts
+//! Streams that have ended leave no memory allocated. A separate binary, since the allocator counts
 //! for the whole process.
 #![cfg(not(loom))]
 #![expect(
@@ -23,7 +23,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Bytes that are allocated now.
+/// Returns the number of bytes that are allocated now.
 fn held() -> usize {
     let stats = ALLOCATOR.stats();
     stats.bytes_allocated - stats.bytes_deallocated
@@ -79,13 +79,14 @@ fn is_as_new(manager: &Manager) {
     assert_eq!(to_topic.unwrap().unwrap().matched, 0);
 }
 
-/// One after the other, then all at once, then one after the other beside a crowd; in one test
-/// since they share the allocator.
+/// One stream after the other, then all at once, then one after the other next to many connected
+/// streams. A single test, since they share the allocator.
 #[test]
 fn a_hundred_thousand_streams_leave_nothing() {
     for policy in [LimitPolicy::Refuse, LimitPolicy::ReplaceOldest] {
         let manager = manager(policy);
-        // What stays once it was needed: the first chunk of a table, the thread's random numbers.
+        // Memory that stays once it was needed: the first chunk of a table, the random numbers of
+        // the thread.
         drop(manager.connect(handshake(0)).unwrap());
         let before = held();
         for number in 0..100_000 {
@@ -129,7 +130,7 @@ fn a_hundred_thousand_streams_leave_nothing() {
         after_traffic < with_all,
         "queues give their memory back: {with_all} bytes before traffic, {after_traffic} after"
     );
-    // In no order.
+    // In no particular order.
     while !sessions.is_empty() {
         let at = sessions.len() * 7919 % sessions.len().max(1);
         drop(sessions.swap_remove(at));
@@ -164,7 +165,7 @@ fn full() -> Retention {
     Retention::default().entries(PUBLISHES)
 }
 
-/// How many allocations it takes to publish to one stream and to take that, in a log that is full.
+/// Counts the allocations of a publish to one stream and of its delivery, with a full log.
 fn publishes(builder: ManagerBuilder) -> usize {
     let manager = builder.build().unwrap();
     let mut session = manager.connect(handshake(0)).unwrap();

@@ -1,9 +1,9 @@
-//! Whether the backplane accepts what a manager asks for beside following the log.
+//! Tracks whether the backplane accepts a manager's requests other than following the log.
 //!
-//! Publishers report each outcome, so a rejection is known at once and costs nothing where there is
-//! none. While something is rejected, a task sends probes: without further publishes the manager
-//! would not notice that the cause is gone. A probe that is accepted leaves one entry without an
-//! event in the log, or one signal that nobody reads; one that is rejected leaves nothing.
+//! Publishers report each outcome, so a rejection is known at once, and successes cost nothing.
+//! While requests are rejected, a task sends probes: without further publishes the manager would
+//! not notice that the cause is removed. An accepted probe leaves one entry without an event in the
+//! log, or sends one signal that every node ignores. A rejected probe leaves no trace.
 
 use std::{
     error::Error,
@@ -20,7 +20,7 @@ use crate::{
     sync::Mutex,
 };
 
-/// What a backplane is asked for beside following the log.
+/// A kind of request to the backplane other than following the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Duty {
     Append,
@@ -31,7 +31,7 @@ pub(crate) enum Duty {
 impl Duty {
     const ALL: [Self; 3] = [Self::Append, Self::Signal, Self::Listen];
 
-    /// Duties that a probe can check. Listening is tried again by whoever listens.
+    /// Duties that a probe can check. The listening task itself retries listening.
     pub(crate) const PROBED: [Self; 2] = [Self::Append, Self::Signal];
 
     const fn failed(self) -> &'static str {
@@ -57,25 +57,25 @@ impl Duty {
     }
 }
 
-/// Whether the backplane accepts what a manager asks for.
+/// State of every duty of the backplane.
 #[derive(Debug, Default)]
 pub(crate) struct Acceptance {
-    /// Whether any duty is not fine. Read without the lock by every publish.
+    /// `true` if any duty fails. Every publish reads it without the lock.
     is_troubled: AtomicBool,
     duties: Mutex<[State; Duty::ALL.len()]>,
-    /// A duty is no longer fine.
+    /// Notified when a duty starts to fail.
     pub(crate) troubled: Notify,
-    /// The log is followed again: the cause may be gone.
+    /// Notified when the log is followed again: the cause of failures can be gone.
     pub(crate) recovered: Notify,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
 struct State {
     phase: Phase,
-    /// The size of what was rejected last: a disk that is nearly full accepts less than what was
-    /// rejected.
+    /// Size of the last rejected payload in bytes. Probes use it because a nearly full disk accepts
+    /// smaller payloads.
     bytes: usize,
-    /// Failures to listen in a row.
+    /// Number of consecutive failures to listen.
     failures: u32,
 }
 
@@ -83,21 +83,21 @@ struct State {
 enum Phase {
     #[default]
     Fine,
-    /// Something failed, of which the connection may be the cause.
+    /// A request failed; a lost connection is a possible cause.
     Suspected,
     Failing,
-    /// It failed, and something was accepted since.
+    /// A request failed, and a later request was accepted.
     Recovering,
 }
 
-/// Failures to listen in a row that are no longer a connection that was lost.
+/// Number of consecutive failures to listen that a lost connection no longer explains.
 const LISTENING_FAILURES: u32 = 3;
 
-/// The largest probe.
+/// Maximum size of a probe in bytes.
 const MAX_PROBE_BYTES: usize = 64 << 10;
 
 impl Acceptance {
-    /// What is not fulfilled, the worst first.
+    /// Returns the most severe failing duty.
     pub(crate) fn problem(&self) -> Option<Duty> {
         if !self.is_troubled.load(Ordering::Relaxed) {
             return None;
@@ -111,7 +111,7 @@ impl Acceptance {
         })
     }
 
-    /// Notes how something ended that was to be sent.
+    /// Records the outcome of a request that was to be sent.
     pub(crate) fn note<T>(
         &self,
         duty: Duty,
@@ -140,7 +140,7 @@ impl Acceptance {
         }
     }
 
-    /// Notes whether the manager listens to other nodes.
+    /// Records whether the manager receives signals of other nodes.
     pub(crate) fn note_listening(
         &self,
         backplane: &dyn Backplane,
@@ -149,7 +149,7 @@ impl Acceptance {
     ) {
         match result {
             Ok(()) => self.end(Duty::Listen, backplane),
-            // Then there is nobody to listen to, which is reported by itself.
+            // The backplane is unavailable, which is reported separately.
             Err(_) if is_away => {}
             Err(error) => self.fail(Duty::Listen, backplane, error, |state| {
                 state.failures += 1;
@@ -158,12 +158,12 @@ impl Acceptance {
         }
     }
 
-    /// The log is followed again.
+    /// Records that the log is followed again.
     pub(crate) fn recovered(&self) {
         self.recovered.notify_one();
     }
 
-    /// Something failed: certainly, or so that a probe has to say why.
+    /// Records a failure: certain, or one whose cause a probe has to find.
     fn fail(
         &self,
         duty: Duty,
@@ -224,7 +224,7 @@ impl Acceptance {
         let state = self.state(duty);
         match state.phase {
             Phase::Fine => {}
-            // A connection that was lost, which is reported by itself.
+            // A lost connection, which is reported separately.
             Phase::Suspected if is_away => self.end(duty, backplane),
             Phase::Recovering => self.end(duty, backplane),
             Phase::Suspected | Phase::Failing => {
@@ -234,7 +234,7 @@ impl Acceptance {
                         debug!(?duty, error = &error as &dyn Error, "a probe was rejected");
                         self.fail(duty, backplane, &error, |_| true);
                     }
-                    // The backplane talks to the node, and has only much to do.
+                    // The backplane responds to the node, and is only busy.
                     Err(_) if state.phase == Phase::Suspected => self.end(duty, backplane),
                     Err(_) => {}
                 }
@@ -243,8 +243,8 @@ impl Acceptance {
     }
 }
 
-/// Whether an error says that the backplane accepts nothing: certainly, or perhaps. `None` if it is
-/// about this one call.
+/// Returns `true` if an error says that the backplane rejects everything, `false` if that is only
+/// possible, and `None` if the error concerns this call alone.
 fn blame(error: &BackplaneError) -> Option<bool> {
     match error {
         BackplaneError::Blocked { .. } | BackplaneError::Rejected { .. } => Some(true),
@@ -253,14 +253,14 @@ fn blame(error: &BackplaneError) -> Option<bool> {
     }
 }
 
-/// Sends what has no event in it.
+/// Sends a payload without an event.
 async fn send(duty: Duty, backplane: &dyn Backplane, bytes: usize) -> Result<(), BackplaneError> {
     let payload = Bytes::from(vec![PROBE; bytes.clamp(1, MAX_PROBE_BYTES)]);
     if duty == Duty::Signal {
         return backplane.signal(payload).await;
     }
-    // With a key, since a backplane may append under a key by other means, and would reject these
-    // alone.
+    // With a key: a backplane can append under a key in another way, and then rejects only appends
+    // with keys.
     let key = EntryKey::try_from(&*format!("{:032x}", rand::random::<u128>())).ok();
     backplane.append(NewEntry { payload, key }).await.map(drop)
 }

@@ -1,4 +1,4 @@
-//! A published event on its way through a backplane.
+//! Encoding of a published event in a backplane.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
@@ -13,35 +13,36 @@ use crate::{
     },
 };
 
-/// The first byte; another one is another form.
+/// Version of the encoding, written as the first byte. Another value marks another encoding.
 const VERSION: u8 = 1;
 
-/// The first byte of an entry or a signal that has no event: a node sends it to check whether the
-/// backplane accepts anything.
+/// First byte of an entry or a signal without an event. A node sends a probe to check whether the
+/// backplane accepts requests.
 pub(crate) const PROBE: u8 = 0;
 
-/// Who published it: its own entry tells a node what its publish reached.
+/// Identifies a publish. A node recognizes its own entry by it and learns how many streams the
+/// publish reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct PublishId {
     pub(crate) node: u64,
     pub(crate) number: u64,
 }
 
-/// A published event, whom it is for, and who published it.
+/// A published event, its target, and the id of its publish.
 ///
-/// As bytes: the version, a head in [postcard's form](https://postcard.jamesmunns.com/wire-format),
-/// and the `data:` lines to the end.
+/// Encoded as the version, a head in [postcard's
+/// format](https://postcard.jamesmunns.com/wire-format), and the `data:` lines to the end.
 #[derive(Debug, Clone)]
 pub(crate) struct Envelope {
     pub(crate) ticket: PublishId,
-    /// When it was published, in Unix milliseconds.
+    /// Time of the publish, in Unix milliseconds.
     pub(crate) published_at: u64,
     pub(crate) target: Target,
     pub(crate) except: Vec<ClientId>,
     pub(crate) event: Event,
 }
 
-/// Bytes that are no envelope, or one of a newer version.
+/// The bytes are not an envelope, or an envelope of a newer version.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum EnvelopeError {
     #[error("version {0:?} of an envelope, not {VERSION}")]
@@ -73,7 +74,7 @@ enum To<'a> {
 }
 
 impl Envelope {
-    /// An event of this node's own, for every stream, in the place of an entry that cannot be read.
+    /// Creates an event of this node for every stream, in place of an unreadable entry.
     pub(crate) fn of_own(event: Event) -> Self {
         let ticket = PublishId { node: 0, number: 0 };
         let published_at = crate::clock::unix_ms();
@@ -86,7 +87,7 @@ impl Envelope {
         }
     }
 
-    /// An envelope without an event, for an entry that nobody should receive.
+    /// Creates an envelope without an event, for an entry that no stream receives.
     pub(crate) fn for_nobody() -> Self {
         Self {
             target: Target::Client(ClientId::of_number(0)),
@@ -94,7 +95,7 @@ impl Envelope {
         }
     }
 
-    /// Writes an event that has no id.
+    /// Encodes an event that has no id.
     pub(crate) fn write(
         ticket: PublishId,
         target: &Target,
@@ -122,13 +123,13 @@ impl Envelope {
         };
         let mut bytes = BytesMut::with_capacity(128 + comment.map_or(0, str::len) + lines.len());
         bytes.put_u8(VERSION);
-        // Writing to memory that grows, types that postcard has: it cannot fail.
+        // Infallible: the buffer grows, and postcard supports all types of the head.
         let mut bytes = postcard::to_extend(&head, bytes).unwrap_or_default();
         bytes.put_slice(lines);
         bytes.freeze()
     }
 
-    /// Reads what a node wrote.
+    /// Decodes the bytes that a node wrote.
     pub(crate) fn read(bytes: &Bytes) -> Result<Self, EnvelopeError> {
         let Some((&VERSION, rest)) = bytes.split_first() else {
             return Err(EnvelopeError::Version(bytes.first().copied()));

@@ -9,16 +9,17 @@ use tokio::sync::oneshot;
 
 use crate::{backplane::envelope::PublishId, sync::Mutex};
 
-/// Publishes that wait for their own entry of the log: only there it is known what they reached.
+/// The publishes that wait for their own entry of the log. Only at that entry the number of streams
+/// that a publish reached is known.
 #[derive(Debug)]
 pub(crate) struct InFlight {
-    /// This manager among all, at random.
+    /// Random number that identifies this manager among all managers.
     node: u64,
     last: AtomicU64,
     waiting: Mutex<HashMap<u64, oneshot::Sender<usize>>>,
 }
 
-/// One publish that waits. Dropped, it waits no longer.
+/// A publish that waits. Dropping it ends the wait.
 #[derive(Debug)]
 pub(crate) struct PendingPublish<'a> {
     tickets: &'a InFlight,
@@ -55,20 +56,20 @@ impl InFlight {
         }
     }
 
-    /// An entry was passed on to so many streams.
+    /// Reports to the waiting publish that its entry was delivered to `matched` streams.
     pub(crate) fn resolve(&self, ticket: PublishId, matched: usize) {
         if ticket.node != self.node {
             return;
         }
         if let Some(sender) = self.waiting.lock().remove(&ticket.number) {
-            // Whoever waited may have gone.
+            // The receiver is dropped if the publisher no longer waits.
             sender.send(matched).ok();
         }
     }
 }
 
 impl PendingPublish<'_> {
-    /// How many streams the entry was passed on to.
+    /// Waits until the entry is delivered. Returns the number of streams that received it.
     pub(crate) async fn matched(&mut self) -> Option<usize> {
         (&mut self.matched).await.ok()
     }

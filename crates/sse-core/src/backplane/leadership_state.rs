@@ -1,17 +1,18 @@
-//! Which runtime follows the log.
+//! Selection of the runtime that follows the log.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::sync::Mutex;
 
-/// How often somebody else looks, at most, in milliseconds.
+/// Minimum interval between checks of the leader, in milliseconds.
 const LOOK_MS: u64 = 1000;
 
-/// After so many looks in a row that found nobody running, another runtime takes over. Looks are
-/// counted and not time, since after a stop of the whole process all are late.
+/// Number of consecutive checks that find a task of the leader stalled before another runtime takes
+/// over. The state counts checks instead of time: after a stop of the whole process every task is
+/// late.
 const LOOKS: u32 = 4;
 
-/// The tasks that follow a log.
+/// A task that follows a log.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Part {
     Follower,
@@ -24,31 +25,31 @@ impl Part {
     const COUNT: usize = 4;
 }
 
-/// Who follows the log. It is one runtime, and another one when that is over, or when it lives and
-/// does not run, as a worker of Actix may whose handler blocks: then the one before is out of turn,
-/// finds that out when it wakes, and ends.
+/// The runtime that follows the log. Another runtime takes over if the leader ends, or if it lives
+/// and makes no progress, as an Actix worker can whose handler blocks. The old leader notices when
+/// it wakes that its generation is over, and ends.
 #[derive(Debug, Default)]
 pub(crate) struct Leadership {
-    /// Whose turn it is; zero before the first. Changed under the manager's lock alone, so whoever
-    /// holds that knows whether he is in turn.
+    /// Generation of the leader; zero before the first. Changes only under the manager's lock, so
+    /// the holder of the lock knows whether its own generation is current.
     generation: AtomicU64,
-    /// How often each task has shown that it runs.
+    /// Number of heartbeats of each task.
     pub(crate) beats: [AtomicU64; Part::COUNT],
     watch: Mutex<Watch>,
 }
 
-/// What was seen of those whose turn it is.
+/// The heartbeats that the last check found.
 #[derive(Debug, Default)]
 struct Watch {
     is_running: bool,
     looked_at_ms: u64,
     beats: [u64; Part::COUNT],
-    /// How many looks in a row found one of them still.
+    /// Number of consecutive checks that found a task stalled.
     still: u32,
 }
 
 impl Leadership {
-    /// Looks whether the log is followed. If it is not, gives the generation to be taken over from.
+    /// Checks whether the log is followed. If not, returns the generation to take over from.
     pub(crate) fn look(&self, uptime_ms: u64) -> Option<u64> {
         let mut watch = self.watch.lock();
         let generation = self.generation.load(Ordering::SeqCst);
@@ -72,8 +73,8 @@ impl Leadership {
         (watch.still >= LOOKS).then_some(generation)
     }
 
-    /// Begins the next generation, unless the one before is another one by now. Only under the
-    /// manager's lock.
+    /// Begins the next generation, unless `before` is no longer the current generation. Must be
+    /// called under the manager's lock.
     pub(crate) fn begin(&self, before: u64) -> Option<u64> {
         let mut watch = self.watch.lock();
         let next = before + 1;
@@ -127,11 +128,11 @@ mod tests {
                 "not twice in one look"
             );
         }
-        // The whole process stood still.
+        // The whole process was stopped.
         assert_eq!(following.look(1_000_000), None);
         beat(&following, &ALL);
         assert_eq!(following.look(1_001_000), None);
-        // One of them alone.
+        // Only one of the tasks stalls.
         for look in 2..=4 {
             beat(&following, &ALL[..2]);
             assert_eq!(following.look(1_000_000 + look * 1000), None);

@@ -1,4 +1,4 @@
-//! A log in this process.
+//! A log in the memory of this process.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -23,8 +23,8 @@ use crate::{
     sync::Mutex,
 };
 
-/// A log in this process, for several managers of it. A clone is cheap and the same log. One
-/// manager alone needs none: it holds its log itself, see
+/// A log in the memory of this process, shared by several managers. A clone is cheap and refers to
+/// the same log. A single manager needs no backplane, because it holds its own log; see
 /// [`Builder::log`](crate::ManagerBuilder::log).
 #[derive(Debug, Clone)]
 pub struct MemoryBackplane(Arc<Shared>);
@@ -33,7 +33,7 @@ pub struct MemoryBackplane(Arc<Shared>);
 struct Shared {
     log: Mutex<Log>,
     retention: Retention,
-    /// Where the last entry stands.
+    /// Position of the last entry.
     head: watch::Sender<Position>,
     signals: broadcast::Sender<Bytes>,
 }
@@ -49,23 +49,23 @@ struct Log {
     leases: HashMap<Arc<str>, (Instant, Bytes)>,
 }
 
-/// What an entry takes besides its payload.
+/// Memory of an entry in bytes, without its payload.
 const ENTRY_BYTES: u64 = 64;
 
-/// Signals that wait for one who listens.
+/// Maximum number of signals that wait for one subscriber.
 const WAITING_SIGNALS: usize = 4096;
 
-/// A tail says that it is alive this often.
+/// Interval at which a tail resolves without entries.
 const PULSE: Duration = Duration::from_secs(1);
 
-/// Entries that a tail brings at once.
+/// Maximum size of a batch of a tail.
 const BATCH: ReadLimit = ReadLimit {
     entries: 1024,
     bytes: 4 << 20,
 };
 
 impl MemoryBackplane {
-    /// An empty log.
+    /// Creates an empty log.
     #[must_use]
     pub fn new(retention: Retention) -> Self {
         let log = Log {
@@ -85,7 +85,7 @@ impl MemoryBackplane {
         }))
     }
 
-    /// Loses everything, as a broker does that is started again without its data.
+    /// Removes all entries and starts a new epoch, like a broker that restarts without its data.
     pub fn clear(&self) {
         let mut log = self.0.log.lock();
         log.epoch = Epoch::random();
@@ -97,8 +97,8 @@ impl MemoryBackplane {
 }
 
 impl MemoryBackplane {
-    /// Loses the latest entries and goes on before them under another epoch, as after a failover to
-    /// a copy that lacks them.
+    /// Removes the latest entries and continues after the remaining ones under a new epoch, as
+    /// after a failover to a replica that lacks them.
     pub fn lose_latest(&self, entries: u64) {
         let mut log = self.0.log.lock();
         log.epoch = Epoch::random();
@@ -240,7 +240,7 @@ impl Backplane for MemoryBackplane {
     }
 
     async fn signal(&self, payload: Bytes) -> Result<(), BackplaneError> {
-        // Nobody who listens is no error.
+        // A signal without subscribers is not an error.
         self.0.signals.send(payload).ok();
         Ok(())
     }
@@ -287,8 +287,8 @@ impl Tail for MemoryTail {
         self.head.mark_unchanged();
         let mut page = self.page()?;
         if page.entries.is_empty() {
-            // Whether it changed, the time is over or nobody can append any more: a look says what
-            // there is.
+            // After a change, a timeout, or the end of all senders, a read shows which entries
+            // exist.
             timeout(PULSE, self.head.changed()).await.ok();
             page = self.page()?;
         }

@@ -1,4 +1,4 @@
-//! What a publish tells its caller.
+//! Outcomes of a publish.
 
 use std::time::Duration;
 
@@ -11,20 +11,21 @@ use crate::{
     log::{entry_key::IdempotencyKeyError, key_limits::KeysFull},
 };
 
-/// What a publish tells its caller.
+/// The outcome of a successful publish.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Receipt {
-    /// Streams of this node that were in the target at the event's place in the order, without the
-    /// exceptions.
+    /// Number of streams of this node that were in the target at the event's position in the order,
+    /// without the exceptions.
     ///
-    /// Streams with a full queue count, streams that are ending do not.
+    /// Streams with a full queue count; ending streams do not.
     pub matched: usize,
-    /// The id that the event got; only when it was logged.
+    /// Id of the event. Set only if the event was logged.
     pub id: Option<EventId>,
-    /// Whether an event with the same [idempotency key](crate::Event::idempotency_key) in the same
-    /// [scope](crate::KeyScope) was there before: that one has the id, and this one was not
-    /// published, whatever its target and content. `matched` is zero then.
+    /// `true` if the log already held an event with the same [idempotency
+    /// key](crate::Event::idempotency_key) in the same [scope](crate::KeyScope). Then `id` is the
+    /// id of the earlier event, and this event was not published, whatever its target and content.
+    /// `matched` is zero.
     pub duplicate: bool,
 }
 
@@ -37,78 +38,77 @@ impl Receipt {
     }
 }
 
-/// Why a publish has no receipt. Nothing was published, where a variant does not say otherwise.
+/// An error of a publish. The event was not published, unless the variant says otherwise.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum PublishError {
-    /// The target's name is not allowed.
+    /// The name of the target is invalid.
     #[error("{field} {source}")]
     Target {
-        /// `user`, `topic` or `client`.
+        /// Kind of the name: `user`, `topic` or `client`.
         field: &'static str,
-        /// What is wrong with it.
+        /// Error of the name.
         source: FieldError,
     },
-    /// The event could not be made.
+    /// The event is invalid.
     #[error(transparent)]
     Event(#[from] EventError),
-    /// The event type is longer than the limit in force.
+    /// The event type exceeds the configured limit.
     #[error("event type {0}")]
     EventType(#[source] FieldError),
-    /// The event type or system event is the manager's own.
+    /// The event type or system event is reserved for the manager.
     #[error("{kind} \"{name}\" is reserved")]
     Reserved {
-        /// `event type` or `system event`.
+        /// Kind of the name: `event type` or `system event`.
         kind: &'static str,
-        /// Its name.
+        /// The reserved name.
         name: String,
     },
-    /// The event has an id of its own, where ids are the event log's.
+    /// The event has its own id, but the event log assigns the ids.
     #[error("ids are given by the event log")]
     Id,
-    /// The idempotency key is not allowed: its length, or the event is not logged.
+    /// The idempotency key is invalid: its length is not allowed, or the event is not logged.
     #[error("key {0}")]
     Key(#[source] IdempotencyKeyError),
-    /// The caller, all users or all backends have as many idempotency keys as they may have.
-    /// Nothing was published, and nothing was forgotten: publishes that are tried again under a
-    /// known key are still recognised.
+    /// The caller, all users or all backends have the maximum number of idempotency keys. The event
+    /// was not published, and no key was forgotten: retries under a known key are still recognized.
     #[error(transparent)]
     KeysFull(#[from] KeysFull),
-    /// The event log cannot be reached, or accepts nothing now: it is full, it stopped accepting
-    /// writes, or rights are missing. The event may have been published all the same, which a
-    /// caller who tries again avoids by an [idempotency key](crate::Event::idempotency_key).
+    /// The event log is unreachable or rejects events now: the log is full, it stopped accepting
+    /// writes, or permissions are missing. The event can have been published all the same; a caller
+    /// that retries avoids a duplicate with an [idempotency key](crate::Event::idempotency_key).
     #[error("the event log is not available")]
     Unavailable {
-        /// When another try makes sense.
+        /// Delay after which a retry makes sense.
         retry_after: Duration,
-        /// What the backplane said.
+        /// Error of the backplane.
         #[source]
         source: BackplaneError,
     },
-    /// The event log has acknowledged the event, and this node has not received it from there in
-    /// time: it has lost the log, has fallen behind, or the entry cannot be read. Clients receive
-    /// the event, or a gap over its place, once the node follows the log again. A caller who tries
-    /// again publishes twice, unless the event has an [idempotency
-    /// key](crate::Event::idempotency_key): then the receipt says `duplicate`, with the same id.
+    /// The event log acknowledged the event, but this node did not receive the entry in time: the
+    /// node lost the log or lags, or the entry is unreadable. Once the node follows the log again,
+    /// clients receive the event, or a gap in its place. A retry publishes the event twice, unless
+    /// the event has an [idempotency key](crate::Event::idempotency_key): then the receipt has
+    /// `duplicate` set and the same id.
     #[error("the event log has the event as {id}, and it was not delivered in time")]
     Unconfirmed {
-        /// The id of the event.
+        /// Id of the event.
         id: EventId,
-        /// When another try makes sense.
+        /// Delay after which a retry makes sense.
         retry_after: Duration,
     },
-    /// The event log does not take this event, whatever becomes of the log: the event is too large.
+    /// The event log rejects this event permanently: the event is too large.
     #[error("the event log refuses the event")]
     Backplane(#[source] BackplaneError),
-    /// The event has neither data nor a field, so there is nothing to send.
+    /// The event has neither data nor a field, so its encoding is empty.
     #[error("the event is empty")]
     Empty,
     /// The event alone is larger than a stream's queue.
     #[error("the event has {size} bytes, more than the {limit} that may wait for a stream")]
     TooLarge {
-        /// Its encoded size in bytes.
+        /// Encoded size in bytes.
         size: usize,
-        /// `queue_bytes` in bytes.
+        /// Value of `queue_bytes`, in bytes.
         limit: usize,
     },
 }

@@ -1,14 +1,14 @@
-//! Publishes that wait for a backplane that is away.
+//! Publishes that wait for an unavailable backplane.
 
 use crate::sync::Mutex;
 
-/// How many bytes may wait for a backplane that is away.
+/// Budget of bytes that can wait for an unavailable backplane.
 #[derive(Debug)]
 pub(crate) struct RetryBudget {
     left: Mutex<usize>,
 }
 
-/// Room for one publish, given back when it is dropped.
+/// Reserved bytes of one publish, returned when dropped.
 #[derive(Debug)]
 pub(crate) struct Permit<'a> {
     spool: &'a RetryBudget,
@@ -22,7 +22,7 @@ impl RetryBudget {
         }
     }
 
-    /// Room for so many bytes, if there is.
+    /// Reserves `bytes`, if the budget allows.
     pub(crate) fn room(&self, bytes: usize) -> Option<Permit<'_>> {
         let mut left = self.left.lock();
         *left = left.checked_sub(bytes)?;

@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 
-/// Hears what other nodes' [`Manager::signal`] said.
+/// A handler of the payloads that nodes send with [`Manager::signal`].
 ///
-/// Called on the task that listens, in order, so an implementation must not block: hand work to a
-/// task.
+/// The listening task calls the handler in order, so an implementation must not block: spawn a task
+/// for longer work.
 pub trait SignalHandler: Send + Sync + 'static {
-    /// A node said something, this one included.
+    /// Handles a signal of any node, this node included.
     fn signalled(&self, payload: Bytes);
 
-    /// Signals may have been lost: the connection was gone for a while.
+    /// Handles a possible loss of signals: the connection was lost for a while.
     fn missed(&self) {}
 }

@@ -1,4 +1,4 @@
-//! Probes while the backplane accepts nothing.
+//! Probes while the backplane rejects requests.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,13 +10,13 @@ use crate::{
     log::Log,
 };
 
-/// Failures further apart than this have nothing to do with each other.
+/// Time after which failures count as unrelated.
 const CALM: Duration = Duration::from_secs(60);
 
-/// Pauses between probes grow from this step of the jitter's (0.2 to 0.4 s).
+/// Step of the back-off at which pauses between probes start (0.2 to 0.4 s).
 const FIRST_PAUSE: u32 = 3;
 
-/// Sends probes while something is rejected, as long as the turn lasts.
+/// Sends probes while requests are rejected, as long as this runtime leads.
 pub(crate) async fn probe(turn: Leader, backplane: Arc<dyn Backplane>) {
     let mut probes = 0_u32;
     let mut ended = Instant::now();

@@ -1,4 +1,4 @@
-//! Reading older parts of the log, for all streams that catch up.
+//! Reads of older parts of the log, for all streams that catch up.
 
 use std::{
     error::Error,
@@ -28,25 +28,25 @@ use crate::{
     manager::inner::Inner,
 };
 
-/// How much is read at once.
+/// Maximum size of one read.
 const PAGE: ReadLimit = ReadLimit {
     entries: 1024,
     bytes: 1 << 20,
 };
 
-/// No answer within this time is none.
+/// Timeout of a read.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How often a reader with nothing to read looks whether the manager still lives.
+/// Interval at which an idle reader checks if the manager still exists.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Maximum number of reads in flight.
 const READS: usize = 8;
 
-/// A read that takes longer lets another one begin beside it.
+/// Duration after which a read no longer prevents another read from starting.
 const SLOW: Duration = Duration::from_millis(100);
 
-/// A read that takes longer is not waited for by streams that are a little further on.
+/// Duration after which streams a little further on no longer wait for a read.
 const STUCK: Duration = Duration::from_secs(1);
 
 /// A read in flight.
@@ -60,7 +60,7 @@ struct Read {
 type Answer = Result<Page, BackplaneError>;
 
 impl PageCache {
-    /// Reads what is asked for, as long as the turn lasts.
+    /// Runs the requested reads, as long as this runtime leads.
     pub(crate) async fn run(turn: Leader, reader: Arc<Self>, backplane: Arc<dyn Backplane>) {
         let mut reading = Backfill {
             turn,
@@ -78,7 +78,7 @@ impl PageCache {
             let Some((read, answer)) = reading.next().await else {
                 continue;
             };
-            // What was read by one who is out of turn somebody else reads.
+            // If this runtime no longer leads, the new leader repeats the read.
             let Ok(inner) = reading.turn.manager() else {
                 return;
             };
@@ -87,18 +87,18 @@ impl PageCache {
     }
 }
 
-/// What one runtime reads.
+/// The reads of one runtime.
 struct Backfill {
     turn: Leader,
     reader: Arc<PageCache>,
     backplane: Arc<dyn Backplane>,
-    /// The oldest first.
+    /// Reads in flight, the oldest first.
     in_flight: Vec<Read>,
     failing: Failing,
 }
 
 impl Backfill {
-    /// Begins the reads that may begin now, and wakes streams whose part is there already.
+    /// Starts the reads that can start now, and wakes streams whose part is already cached.
     async fn begin(&mut self, inner: &Inner) {
         for after in self.failing.due(Instant::now()) {
             inner.with_sequencer(|order, _| order.resume_part(after));
@@ -127,7 +127,7 @@ impl Backfill {
         }
     }
 
-    /// The next read, unless one in flight is likely to bring what it would.
+    /// Returns the next read, unless a read in flight is likely to return the same entries.
     fn wanted(&self, inner: &Inner) -> Option<(Party, Cursor)> {
         let span = self.reader.state.lock().span;
         let brings = |read: &Read, place| {
@@ -142,14 +142,14 @@ impl Backfill {
         inner.with_sequencer(|order, hold| order.wanted_part(may_begin, hold))
     }
 
-    /// Whether another read may begin: beside slow ones, so that a place that is slow to read holds
-    /// up nobody who wants another one.
+    /// Returns `true` if another read can start. Slow reads do not prevent it, so that a slow part
+    /// of the log does not delay streams that need other parts.
     fn has_room(&self) -> bool {
         let is_slow = |read: &Read| read.began.elapsed() >= SLOW;
         self.in_flight.len() < READS && self.in_flight.iter().all(is_slow)
     }
 
-    /// The next read that was answered, or nothing when there may be something else to do.
+    /// Waits for the next read to finish. Returns `None` if other work can be due.
     async fn next(&mut self) -> Option<(Read, Answer)> {
         let mut wakes_at = Instant::now() + LOOK;
         if let Some(last) = self
@@ -197,7 +197,7 @@ impl Backfill {
         }
     }
 
-    /// Keeps what was read; gives the position up to which streams have an answer.
+    /// Caches the result of a read. Returns the position up to which streams have a result.
     fn keep(
         &self,
         inner: &Inner,
@@ -239,8 +239,8 @@ impl Backfill {
         Ok(last)
     }
 
-    /// Tries a place again later; `true` when it was tried long enough, so that its streams go on
-    /// without what stands there.
+    /// Schedules a retry of a position. Returns `true` if the position was tried long enough, so
+    /// that its streams continue without the unreadable entries.
     fn fail(&mut self, inner: &Inner, after: &Cursor, error: &BackplaneError) -> bool {
         let is_away = inner.order.lock().log.as_ref().is_none_or(Log::is_away);
         let (place, error) = (after.position, error as &dyn Error);
@@ -258,7 +258,7 @@ impl Backfill {
     }
 }
 
-/// Wakes all who wait for what follows positions of a range.
+/// Wakes all streams that wait for records after positions within a range.
 async fn wake(inner: &Inner, within: impl RangeBounds<Position> + Clone) {
     while !inner.with_sequencer(|order, hold| order.wake_for_parts(&within, hold)) {
         yield_now().await;

@@ -1,4 +1,4 @@
-//! Places of the log where reading fails.
+//! Positions of the log at which reads fail.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -6,18 +6,18 @@ use tokio::time::Instant;
 
 use crate::event::cursor::Position;
 
-/// Time over which a place is tried, at least, before its streams go on without what stands there.
-/// Longer than a node takes to notice that it has lost its backplane.
+/// Minimum time over which a position is tried before its streams continue without the unreadable
+/// entries. Longer than a node takes to notice that it has lost its backplane.
 const TRIED_FOR: Duration = Duration::from_secs(20);
 
-/// Number of attempts, at least, before a place is given up.
+/// Minimum number of attempts before a position is abandoned.
 const TRIES: u32 = 3;
 
-/// Time after which a failure does not count any more. A place that fails slowly waits long for its
-/// next turn if there are many.
+/// Time after which a failure no longer counts. With many failing positions, a slow position waits
+/// long for its next turn.
 const REMEMBERED_FOR: Duration = Duration::from_secs(300);
 
-/// Places of the log where reading fails, each tried again after a pause of its own.
+/// Positions of the log at which reads fail, each retried after its own pause.
 #[derive(Debug, Default)]
 pub(crate) struct Failing {
     places: HashMap<Position, Place>,
@@ -27,7 +27,7 @@ pub(crate) struct Failing {
 struct Place {
     tries: u32,
     since: Instant,
-    /// The time of the next attempt; `None` while it is in flight, or nobody waits for it.
+    /// Time of the next attempt; `None` while an attempt is in flight, or no stream waits for it.
     due: Option<Instant>,
     last: Instant,
 }
@@ -35,14 +35,14 @@ struct Place {
 /// The consequence of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The place is tried again after a pause.
+    /// The position is retried after a pause.
     TryAgain,
-    /// The place was tried long enough.
+    /// The position was tried long enough.
     GiveUp,
 }
 
 impl Failing {
-    /// Notes a failure. While the backplane is lost altogether no place is given up.
+    /// Records a failure. While the whole backplane is unavailable, no position is abandoned.
     pub(crate) fn note(
         &mut self,
         place: Position,
@@ -50,7 +50,7 @@ impl Failing {
         is_away: bool,
         pause: impl FnOnce(u32) -> Duration,
     ) -> Verdict {
-        // Somebody else may come to a place long after everybody left who waited there.
+        // Another stream can reach a position long after the streams that waited there have left.
         self.places
             .retain(|_, known| known.due.is_some() || now - known.last < REMEMBERED_FOR);
         let fresh = Place {
@@ -77,12 +77,12 @@ impl Failing {
         Verdict::TryAgain
     }
 
-    /// The place can be read.
+    /// Removes a position that is readable again.
     pub(crate) fn forget(&mut self, place: Position) {
         self.places.remove(&place);
     }
 
-    /// The places that are to be tried now.
+    /// Returns the positions to retry now.
     pub(crate) fn due(&mut self, now: Instant) -> Vec<Position> {
         let due = self
             .places
@@ -129,7 +129,7 @@ mod tests {
             let verdict = failing.note(place, begin + PAUSE * tries, true, |_| PAUSE);
             assert_eq!(verdict, Verdict::TryAgain);
         }
-        // It is back, and has its time from then on.
+        // The backplane has recovered, and the time starts again.
         assert_eq!(
             failing.note(place, begin + PAUSE * 101, false, |_| PAUSE),
             Verdict::TryAgain

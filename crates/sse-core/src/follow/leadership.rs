@@ -1,4 +1,4 @@
-//! Whose turn it is to follow the log.
+//! Leadership: the right of one runtime to follow the log.
 
 use std::{
     future::poll_fn,
@@ -15,14 +15,14 @@ use crate::{
     sequencer::{Sequencer, fanout::Tx},
 };
 
-/// A task that follows the log shows this often that it runs, whatever its backplane does.
+/// Interval at which a task of the leader reports that it runs, whatever its backplane does.
 const BEAT: Duration = Duration::from_secs(1);
 
-/// The manager is gone, or somebody else follows its log.
+/// The manager was dropped, or another runtime follows its log.
 #[derive(Debug)]
 pub(crate) struct Gone;
 
-/// The turn of one runtime.
+/// The leadership of one runtime.
 #[derive(Debug, Clone)]
 pub(crate) struct Leader {
     manager: Weak<Inner>,
@@ -37,12 +37,12 @@ impl Leader {
         }
     }
 
-    /// How many turns there were, this one included.
+    /// Returns the number of leaderships so far, this leadership included.
     pub(crate) fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// The manager, as long as the turn lasts.
+    /// Returns the manager, as long as the leadership lasts.
     pub(crate) fn manager(&self) -> Result<Arc<Inner>, Gone> {
         self.manager
             .upgrade()
@@ -50,7 +50,7 @@ impl Leader {
             .ok_or(Gone)
     }
 
-    /// Does something under the manager's lock, if it is this turn's to do.
+    /// Runs `act` under the manager's lock, if this leadership is current.
     pub(crate) fn hold<T>(
         &self,
         inner: &Inner,
@@ -65,13 +65,14 @@ impl Leader {
         })
     }
 
-    /// Does the work of a part, and shows that it runs, until either is over.
+    /// Runs the work of a task and reports its heartbeats, until the work or the leadership is
+    /// over.
     pub(crate) async fn beating(self, part: Part, work: impl Future<Output = ()>) {
         let mut beats = time::interval(BEAT);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut work = std::pin::pin!(work);
         poll_fn(|cx| {
-            // First, so that one that was out of turn for long does nothing more.
+            // Checked first, so that a task whose leadership ended long ago does nothing more.
             while beats.poll_tick(cx).is_ready() {
                 let Ok(inner) = self.manager() else {
                     return Poll::Ready(());
@@ -84,7 +85,7 @@ impl Leader {
     }
 }
 
-/// Notices when a turn ends with its runtime, so that another one may take over.
+/// Notices when the leadership ends with its runtime, so that another runtime can take over.
 pub(crate) struct LeaderGuard(pub(crate) Leader);
 
 impl Drop for LeaderGuard {

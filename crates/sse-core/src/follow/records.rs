@@ -1,4 +1,4 @@
-//! Entries of the log as records.
+//! Conversion of log entries to records.
 
 use std::sync::Arc;
 
@@ -19,7 +19,8 @@ use crate::{
     manager::inner::Inner,
 };
 
-/// Entries behind a cursor as records. An entry that cannot be read is a gap for every stream.
+/// Converts the entries after a cursor to records. An unreadable entry becomes a gap for every
+/// stream.
 pub(crate) fn read_records(inner: &Inner, after: &Cursor, entries: &[Entry]) -> Vec<Record> {
     let mut at = after.position;
     let records = entries.iter().map(|entry| {
@@ -33,7 +34,7 @@ fn read_record(inner: &Inner, epoch: &Epoch, behind: Position, entry: &Entry) ->
     let envelope = read_envelope(inner, epoch, behind, entry);
     let collapse = inner.collapse(&envelope.event);
     let event = envelope.event.id(epoch.id_at(entry.position));
-    // It goes to streams that catch up, by no queue that could drop it.
+    // The record is delivered to streams that catch up, without a queue that could drop it.
     let place = Place {
         log: 0,
         position: entry.position,
@@ -46,7 +47,7 @@ fn read_record(inner: &Inner, epoch: &Epoch, behind: Position, entry: &Entry) ->
     }
 }
 
-/// The log has moved: streams that wait for that look again.
+/// Wakes the streams that wait for the log to advance.
 pub(crate) async fn wake_for_head(inner: &Inner) {
     let mut left = usize::MAX;
     loop {
@@ -58,9 +59,9 @@ pub(crate) async fn wake_for_head(inner: &Inner) {
     }
 }
 
-/// The envelope of an entry that follows a position. An entry that cannot be read may have been for
-/// anybody: a gap for everybody stands in its place then. A probe is for nobody; its position is
-/// one that clients may bring all the same.
+/// Decodes the envelope of an entry after a position. An unreadable entry can have been for any
+/// stream, so a gap for every stream replaces it. A probe has no recipients, but clients can still
+/// return with its position.
 pub(crate) fn read_envelope(
     inner: &Inner,
     epoch: &Epoch,

@@ -1,4 +1,4 @@
-//! What goes from node to node beside the log.
+//! Signals between nodes, outside the log.
 
 use std::{
     error::Error,
@@ -61,10 +61,10 @@ async fn pass_on_beside(inner: &Arc<Inner>, turn: &Leader, payload: &Bytes) -> R
     Ok(())
 }
 
-/// Listens as long as the turn lasts.
+/// Listens to signals, as long as this runtime leads.
 pub(crate) async fn listen(turn: Leader, backplane: Arc<dyn Backplane>) {
     let mut failures = 0;
-    // Somebody listened before, and stood still or ended.
+    // An earlier leader listened, and stalled or ended.
     let mut may_have_missed = turn.generation() > 1;
     while turn.manager().is_ok() {
         let signals = within(RESPONSE_TIMEOUT, backplane.signals()).await;
@@ -81,7 +81,7 @@ pub(crate) async fn listen(turn: Leader, backplane: Arc<dyn Backplane>) {
                 }
                 (failures, may_have_missed) = (0, false);
                 loop {
-                    // A manager that is gone is noticed at the next turn.
+                    // The timeout lets the task notice a dropped manager.
                     let next = tokio::time::timeout(RESPONSE_TIMEOUT, signals.next()).await;
                     let Ok(inner) = turn.manager() else { return };
                     match next {
@@ -116,7 +116,7 @@ fn missed(turn: &Leader) {
         .for_each(|handler| tell(|| handler.missed()));
 }
 
-/// A handler that panics must not end listening.
+/// Calls a handler. A panic in it must not end listening.
 fn tell(handler: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(handler)).is_err() {
         error!("a handler of signals panicked");

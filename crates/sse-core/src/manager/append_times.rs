@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-/// How long appends take.
+/// Counts and total duration of appends.
 #[derive(Debug, Default)]
 pub(crate) struct AppendTimes {
     pub(crate) succeeded: AtomicU64,

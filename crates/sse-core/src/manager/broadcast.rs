@@ -10,14 +10,15 @@ use crate::{
     sequencer::{Sequenced, fanout::PendingBroadcast},
 };
 
-/// A publish under way. Dropped before its end, somebody else brings it to its end.
+/// A publish in flight. If it is dropped before its end, a new task or the drop itself completes
+/// it.
 pub(crate) struct Sweep {
     inner: Arc<Inner>,
     job: Arc<PendingBroadcast>,
     cursor: u32,
     done: bool,
-    /// Whether it is in a task of its own. A runtime that shuts down drops the tasks that are
-    /// spawned on it at once, so there is not another one.
+    /// `true` if the publish already runs in its own task. A runtime that shuts down drops newly
+    /// spawned tasks at once, so no second task is spawned.
     handed_over: bool,
 }
 
@@ -32,14 +33,14 @@ impl Sweep {
         }
     }
 
-    /// Reaches all streams, turn by turn.
+    /// Delivers to all streams, in slices of time.
     pub(crate) async fn finish(mut self) {
         while !self.turn() {
             yield_now().await;
         }
     }
 
-    /// Reaches streams until the turn is over; `true` when there are no more.
+    /// Delivers to streams until the time slice is over. Returns `true` once no streams remain.
     fn turn(&mut self) -> bool {
         let start = Instant::now();
         while !self.done {
@@ -81,7 +82,7 @@ impl Drop for Sweep {
 }
 
 impl Sequenced {
-    /// Brings it to all its streams.
+    /// Delivers the publish to all its streams.
     pub(crate) async fn finish(self, inner: &Arc<Inner>) -> Receipt {
         match self {
             Self::Done(receipt) => receipt,
@@ -93,8 +94,8 @@ impl Sequenced {
     }
 }
 
-/// So many streams get an event while the manager's lock is held once.
+/// Maximum number of streams that receive an event while the manager's lock is held once.
 const STEP: usize = 128;
 
-/// After so long a publish lets other tasks of its thread run.
+/// Time slice after which a publish lets other tasks of its thread run.
 const TURN: Duration = Duration::from_millis(1);

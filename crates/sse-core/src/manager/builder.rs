@@ -1,4 +1,4 @@
-//! Making a manager.
+//! The builder of a manager.
 
 use std::{
     collections::hash_map::RandomState,
@@ -42,7 +42,7 @@ use crate::{
     sync::Mutex,
 };
 
-/// Makes a [`Manager`]; see [`Config`] for what the settings mean, their defaults and ranges.
+/// A builder of a [`Manager`]. [`Config`] describes the settings, their defaults and ranges.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -124,7 +124,7 @@ impl Inner {
 }
 
 impl Manager {
-    /// Starts making a manager.
+    /// Creates a builder with default settings.
     pub fn builder() -> ManagerBuilder {
         ManagerBuilder::default()
     }
@@ -137,7 +137,7 @@ impl Manager {
 }
 
 impl ManagerBuilder {
-    /// Takes all settings that are data.
+    /// Sets all settings of a [`Config`] at once.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
         self
@@ -149,7 +149,7 @@ impl ManagerBuilder {
         self
     }
 
-    /// Sends heartbeats of the app's own, unless [`Config::heartbeat`] is off.
+    /// Sends heartbeats of the app, unless [`Config::heartbeat`] is off.
     pub fn custom_heartbeat(mut self, heartbeat: impl Heartbeat) -> Self {
         self.custom_heartbeat = Some(Arc::new(heartbeat));
         self
@@ -230,63 +230,66 @@ impl ManagerBuilder {
         self
     }
 
-    /// Says what callers may do; [`OwnEventsOnly`] unless set.
+    /// Sets the access rules for callers; [`OwnEventsOnly`] by default.
     pub fn access(mut self, access: impl Access) -> Self {
         self.access = Arc::new(access);
         self
     }
 
-    /// Hears of connects and disconnects.
+    /// Sets the hooks that are notified when streams connect and disconnect.
     pub fn hooks(mut self, hooks: impl Hooks) -> Self {
         self.hooks = Arc::new(hooks);
         self
     }
 
-    /// Sets [`Config::log`]: events are logged, and a client that returns gets what it missed.
+    /// Sets [`Config::log`]: events are logged, and a returning client receives the events that it
+    /// missed.
     ///
-    /// Events get ids, `<epoch>-<position>`; one id covers all that a stream is meant by. A client
-    /// that returns with one gets, in this order, `connection`, a `gap` if something cannot be
-    /// given, what it missed for its user and for the topics that it may see now, and what is
-    /// published from then on: no hole, no double. Events to one client id and
-    /// [ephemeral](crate::Event::ephemeral) ones are not logged. Topics that the app
-    /// [joins](Manager::join) a stream to after it connected are not known when its client returns:
-    /// join them again in [`Hooks::connected`], or better name them in the
-    /// [`Handshake`](crate::Handshake), so that what was missed there is given, too. A stream that
-    /// is left out of a publish ([`Addressed::except`](crate::PublishTo::except)) is left out as
-    /// long as it lives: its client, when it returns, is another stream.
+    /// Logged events have ids, `<epoch>-<position>`; one id covers all targets of a stream. A
+    /// client that returns with an id receives, in this order: `connection`, a `gap` if events are
+    /// unavailable, the missed events of its user and its topics, and the events published from
+    /// then on. Missed events of a topic are delivered only if the client can access the topic now.
+    /// No event is lost or delivered twice. Events to one client id and
+    /// [ephemeral](crate::Event::ephemeral) events are not logged.
+    ///
+    /// When a client returns, the manager does not know the topics that the app
+    /// [joined](Manager::join) its stream to after it connected. Join the topics again in
+    /// [`Hooks::connected`], or preferably name them in the [`Handshake`](crate::Handshake), so
+    /// that the client also receives the events that it missed there.
+    /// [`PublishTo::except`](crate::PublishTo::except) excludes a stream only as long as the stream
+    /// lives: a returning client has a new stream.
     pub fn log(mut self, retention: Retention) -> Self {
         self.config.log = Some(retention);
         self
     }
 
-    /// Sets [`Config::keys`]: how many idempotency keys may count at a time.
+    /// Sets [`Config::keys`], the limits of remembered idempotency keys.
     pub fn keys(mut self, limits: KeyLimits) -> Self {
         self.config.keys = limits;
         self
     }
 
     /// Publishes through a backplane, so that every manager on it has the same events in the same
-    /// order. Events are logged there; [`ManagerBuilder::log`] says how much of it this manager
+    /// order. The backplane holds the log; [`ManagerBuilder::log`] sets how much of it this manager
     /// holds in memory.
     ///
-    /// It is followed by a task on the runtime of whoever first connects, publishes or calls
-    /// [`Manager::follow`]. Streams are refused with
-    /// [`Cause::Starting`](crate::ConnectErrorKind::Starting) until the log was followed to its end
-    /// once; [`Manager::started`] waits for that, and the servers of the adapters do so before they
-    /// accept clients.
+    /// A task follows the log on the runtime of the first caller that connects, publishes or calls
+    /// [`Manager::follow`]. Until the log was followed to its end once, streams are rejected with
+    /// [`ConnectErrorKind::Starting`](crate::ConnectErrorKind::Starting). [`Manager::started`]
+    /// waits for that, and the servers of the adapters call it before they accept clients.
     pub fn backplane(mut self, backplane: impl Backplane) -> Self {
         self.backplane = Some(Arc::new(backplane));
         self
     }
 
-    /// Takes all random times (`retry:`, ages, pauses before another try) from a seed, so that a
-    /// simulation in paused time can be played again.
+    /// Derives all random times (`retry:`, ages, pauses between retries) from a seed, so that a
+    /// simulation in paused time is reproducible.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// Makes the manager. Needs no runtime; timers start with the first stream.
+    /// Builds the manager. Needs no runtime; timers start with the first stream.
     ///
     /// # Errors
     /// [`BuildError`] with every setting that is out of range.

@@ -1,4 +1,4 @@
-//! Everything about a manager that is data.
+//! The settings of a manager.
 
 use std::time::Duration;
 
@@ -12,84 +12,85 @@ use crate::{
     stream::overflow::Overflow,
 };
 
-/// Everything about a manager that is data; reads and writes as TOML, JSON and the like.
+/// The settings of a manager, readable and writable as TOML, JSON and the like.
 ///
-/// Durations are texts (`"30s"`, `"500ms"`) or numbers of milliseconds. What is left out has its
-/// default.
+/// Durations are texts (`"30s"`, `"500ms"`) or numbers of milliseconds. Missing fields have their
+/// defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Config {
-    /// What a quiet stream gets: `event` (default), `comment`, `off`.
+    /// Heartbeat of an idle stream: `event` (default), `comment`, `off`.
     pub heartbeat: HeartbeatKind,
-    /// After how long without anything queued a stream gets a heartbeat: between 1.0 and 1.25 times
-    /// this. Default 30 s, 100 ms to 24 h.
+    /// Idle time after which a stream receives a heartbeat: between 1.0 and 1.25 times this value.
+    /// Default 30 s, 100 ms to 24 h.
     #[serde(with = "serde_duration")]
     pub heartbeat_interval: Duration,
-    /// A stream whose transport takes nothing of what waits is ended within this time. Default 60
-    /// s, 100 ms to 24 h.
+    /// Time within which a stream is ended whose transport takes none of the waiting events.
+    /// Default 60 s, 100 ms to 24 h.
     #[serde(with = "serde_duration")]
     pub connection_timeout: Duration,
-    /// A stream ends after this time at the latest, at a random 80 to 100 % of it. Default: never.
-    /// 1 s to 20 days.
+    /// Maximum age of a stream: the stream ends at a random 80 to 100 % of it. Default: never. 1 s
+    /// to 20 days.
     #[serde(with = "serde_duration::option")]
     pub max_age: Option<Duration>,
-    /// What `retry:` tells clients: a random 75 to 125 % of it. Default 3 s, at most 1 h.
+    /// Reconnection delay for clients: `retry:` is a random 75 to 125 % of it. Default 3 s, at most
+    /// 1 h.
     #[serde(with = "serde_duration")]
     pub retry: Duration,
-    /// Streams at once. Default 1,000.
+    /// Maximum number of streams. Default 1,000.
     pub max_connections: usize,
-    /// Streams at once of one user. Default: no limit.
+    /// Maximum number of streams of one user. Default: no limit.
     pub max_connections_per_user: Option<usize>,
-    /// Streams at once from one address. Default: no limit.
+    /// Maximum number of streams from one address. Default: no limit.
     pub max_connections_per_address: Option<usize>,
-    /// Streams at once from one address of callers that are no users; a newcomer beyond it is
-    /// refused. Default: no limit.
+    /// Maximum number of anonymous streams from one address; a new stream beyond it is rejected.
+    /// Default: no limit.
     pub max_anonymous_connections_per_address: Option<usize>,
-    /// What happens to a newcomer beyond `max_connections`. Default: `refuse`.
+    /// Policy for a new stream beyond `max_connections`. Default: `refuse`.
     pub when_full: LimitPolicy,
-    /// What happens to a newcomer beyond `max_connections_per_user`. Default: `refuse`.
+    /// Policy for a new stream beyond `max_connections_per_user`. Default: `refuse`.
     pub when_user_full: LimitPolicy,
-    /// What happens to a newcomer beyond `max_connections_per_address`. Default: `refuse`.
+    /// Policy for a new stream beyond `max_connections_per_address`. Default: `refuse`.
     pub when_address_full: LimitPolicy,
-    /// Form of a rejection that passes (429, 503). Default: `auto`.
+    /// Style of a temporary rejection (429, 503). Default: `auto`.
     pub refusal: RejectionStyle,
-    /// Events that may wait for one stream. Default 1,024.
+    /// Maximum number of events that wait for one stream. Default 1,024.
     pub queue_frames: usize,
-    /// Bytes that may wait for one stream; also the largest event. They are shared among streams.
-    /// Default 2 MiB.
+    /// Maximum number of bytes that wait for one stream; also the maximum size of an event. Streams
+    /// share the bytes of an event. Default 2 MiB.
     pub queue_bytes: usize,
-    /// What happens when a queue is full. Default: `disconnect`.
+    /// Policy for a stream whose queue is full. Default: `disconnect`.
     pub overflow: Overflow,
-    /// How much of the event log is held in memory. Default: no log, real-time only. With a
-    /// [backplane](crate::ManagerBuilder::backplane) there always is one, and the default is
-    /// [`Retention`]'s.
+    /// Amount of the event log that is held in memory. Default: no log, real-time only. With a
+    /// [backplane](crate::ManagerBuilder::backplane) the manager always has a log, and the default
+    /// is [`Retention`]'s.
     pub log: Option<Retention>,
-    /// Bytes of events that may wait at once for a backplane that is away (see
+    /// Maximum number of bytes of events that wait for an unavailable backplane (see
     /// [`Event::patience`](crate::Event::patience)). Default 16 MiB.
     pub spool_bytes: usize,
-    /// How many idempotency keys may count at a time.
+    /// Limits of remembered idempotency keys.
     pub keys: KeyLimits,
-    /// How long names may be, and how many topics a stream may have.
+    /// Maximum lengths of names, and maximum number of topics of a stream.
     pub limits: Limits,
 }
 
-/// How long names may be, and how many topics a stream may have.
+/// Maximum lengths of names, and maximum number of topics of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of an event type. Default 128.
+    /// Maximum length of an event type in bytes. Default 128.
     pub event_type: usize,
-    /// Bytes of a topic. Default 256.
+    /// Maximum length of a topic in bytes. Default 256.
     pub topic: usize,
-    /// Bytes of a user id. Default 256.
+    /// Maximum length of a user id in bytes. Default 256.
     pub user: usize,
-    /// Topics of one stream. Default 64.
+    /// Maximum number of topics of one stream. Default 64.
     pub topics: usize,
 }
 
-/// What a quiet stream gets.
+/// The kind of heartbeat that an idle stream receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HeartbeatKind {
@@ -98,32 +99,33 @@ pub enum HeartbeatKind {
     Event,
     /// A comment.
     Comment,
-    /// Nothing.
+    /// No heartbeat.
     Off,
 }
 
-/// What happens to a newcomer beyond a limit.
+/// Policy for a new stream beyond a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitPolicy {
-    /// It is refused.
+    /// The new stream is rejected.
     #[default]
     Refuse,
     /// The oldest stream under the same limit ends.
     ReplaceOldest,
 }
 
-/// Form of a rejection whose cause is [temporary](crate::ConnectErrorKind::is_temporary).
+/// Style of a rejection whose cause is [temporary](crate::ConnectErrorKind::is_temporary).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RejectionStyle {
-    /// `soft` for a client that accepts nothing but an event stream, as an `EventSource` does;
-    /// `status` for every other.
+    /// `soft` for a client that accepts only an event stream, like an `EventSource`; `status` for
+    /// every other client.
     #[default]
     Auto,
-    /// 429 or 503 with `Retry-After`; a browser's `EventSource` never returns after it.
+    /// Status 429 or 503 with `Retry-After`. A browser's `EventSource` never reconnects after it.
     Status,
-    /// 200, a `retry:` field, a comment with the cause, and the end; an `EventSource` returns.
+    /// Status 200, a `retry:` field, a comment with the cause, and the end of the stream. An
+    /// `EventSource` reconnects.
     Soft,
 }
 
@@ -165,31 +167,31 @@ impl Default for Limits {
     }
 }
 
-/// Why a manager cannot be built: every field that is wrong.
+/// Error of [`ManagerBuilder::build`](crate::ManagerBuilder::build): every invalid field.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}", .problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
 pub struct BuildError {
-    /// What is wrong, in the order of the fields.
+    /// The invalid fields, in the order of the fields.
     pub problems: Vec<ConfigProblem>,
 }
 
-/// What is wrong with a field.
+/// An invalid field.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{field} {expected}")]
 pub struct ConfigProblem {
-    /// The field's name in [`Config`].
+    /// Name of the field in [`Config`].
     pub field: &'static str,
-    /// What it should be.
+    /// Description of a valid value.
     pub expected: String,
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Config {
-    /// Looks at every field.
+    /// Checks every field.
     ///
     /// # Errors
-    /// [`BuildError`] with all that are wrong.
+    /// [`BuildError`] with all invalid fields.
     pub fn check(&self) -> Result<(), BuildError> {
         let mut checks = Checks::default();
         let tenth = Duration::from_millis(100);
@@ -241,10 +243,11 @@ impl Config {
     }
 }
 
-/// As many streams as a table of `u32` keys holds, with room for those that come while others go.
+/// Maximum number of streams that a table of `u32` keys holds, with room for streams that connect
+/// while others end.
 const MOST_STREAMS: usize = 1 << 30;
 
-/// More than any server should have to remember: gigabytes.
+/// Maximum number of remembered keys. More would take gigabytes of memory.
 const MOST_KEYS: usize = 10_000_000;
 
 #[derive(Default)]

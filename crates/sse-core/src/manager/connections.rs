@@ -1,4 +1,4 @@
-//! Who is connected.
+//! Listings of connected streams.
 
 use std::{
     cmp::Reverse,
@@ -20,18 +20,18 @@ use crate::{
     sequencer::Sequencer,
 };
 
-/// Which streams a listing shows, and how many at once. Listings differ in what says where a page
-/// ended; a manager's is a number.
+/// A query for one page of live streams. The type of the cursor depends on the listing; a manager's
+/// cursor is a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectionQuery<C = u32> {
-    /// Only those of a user.
+    /// User to filter by.
     pub user: Option<UserId>,
-    /// Only those in a topic.
+    /// Topic to filter by.
     pub topic: Option<Topic>,
-    /// Where the page before ended.
+    /// End of the previous page.
     pub cursor: Option<C>,
-    /// At most so many.
+    /// Maximum number of streams on the page.
     pub limit: usize,
 }
 
@@ -40,30 +40,30 @@ pub struct ConnectionQuery<C = u32> {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Connection {
-    /// Its client id.
+    /// Client id of the stream.
     pub client_id: ClientId,
-    /// Whose it is.
+    /// User of the stream; `None` if it is anonymous.
     pub user_id: Option<UserId>,
-    /// By which signing in it came: the same for all streams of one browser.
+    /// Sign-in of the stream: the same for all streams of one browser.
     pub login_id: Option<LoginId>,
-    /// The topics it is in.
+    /// Topics of the stream.
     pub topics: Vec<Topic>,
-    /// When it was accepted, in Unix milliseconds.
+    /// Time at which the stream was accepted, in Unix milliseconds.
     pub connected_at: u64,
-    /// Events that wait for its transport.
+    /// Number of events that wait for the transport.
     pub waiting: usize,
-    /// Events that its transport took.
+    /// Number of events that the transport took.
     pub delivered: u64,
 }
 
-/// Part of a listing.
+/// One page of live streams.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct ConnectionPage {
-    /// The streams.
+    /// The streams of the page.
     pub items: Vec<Connection>,
-    /// Where the next page begins; `None` at the end.
+    /// Start of the next page; `None` at the end.
     pub next_cursor: Option<u32>,
 }
 
@@ -74,7 +74,7 @@ impl<C> Default for ConnectionQuery<C> {
 }
 
 impl<C> ConnectionQuery<C> {
-    /// The first so many of all.
+    /// Creates a query for the first `limit` streams.
     #[must_use]
     pub fn first(limit: usize) -> Self {
         Self {
@@ -85,21 +85,21 @@ impl<C> ConnectionQuery<C> {
         }
     }
 
-    /// Only those of a user.
+    /// Restricts the query to a user.
     #[must_use]
     pub fn user(mut self, user: UserId) -> Self {
         self.user = Some(user);
         self
     }
 
-    /// Only those in a topic.
+    /// Restricts the query to a topic.
     #[must_use]
     pub fn topic(mut self, topic: Topic) -> Self {
         self.topic = Some(topic);
         self
     }
 
-    /// From where the page before ended.
+    /// Continues after the previous page.
     #[must_use]
     pub fn after(mut self, cursor: Option<C>) -> Self {
         self.cursor = cursor;
@@ -108,8 +108,9 @@ impl<C> ConnectionQuery<C> {
 }
 
 impl Manager {
-    /// Lists live streams, in an order that stays while they live. A page is of one moment, a
-    /// listing of several pages is not: streams that come or go meanwhile are in it or not.
+    /// Lists live streams, in an order that does not change while they live. One page is
+    /// consistent, a listing of several pages is not: streams that connect or end in between can be
+    /// missing or included.
     #[must_use]
     pub fn connections(&self, query: &ConnectionQuery) -> ConnectionPage {
         let order = self.inner.order.lock();
@@ -125,7 +126,7 @@ impl Manager {
         ConnectionPage { items, next_cursor }
     }
 
-    /// A live stream; `None` when it is not live.
+    /// Returns a live stream; `None` if it is not live.
     #[must_use]
     pub fn connection(&self, client: ClientId) -> Option<Connection> {
         let order = self.inner.order.lock();
@@ -133,7 +134,8 @@ impl Manager {
         Some(Connection::of(&order, slot))
     }
 
-    /// How many live streams there are in a target, of this moment. Costs the same at any number.
+    /// Returns the current number of live streams in a target. The cost does not depend on the
+    /// number.
     #[must_use]
     pub fn count(&self, target: &Target) -> usize {
         let order = self.inner.order.lock();
@@ -143,10 +145,10 @@ impl Manager {
         }
     }
 
-    /// How many streams each user has: those users with the most, at most `limit`, in falling
-    /// order.
+    /// Returns the number of streams of each user: at most `limit` users with the most streams, in
+    /// descending order.
     ///
-    /// Looks at every user, in steps between which others go on.
+    /// Visits every user, in steps between which other callers can use the manager.
     pub async fn connections_by_user(&self, limit: usize) -> Vec<(UserId, usize)> {
         let mut most = BinaryHeap::new();
         let mut from = Some(0);
@@ -158,7 +160,8 @@ impl Manager {
             .into_sorted_vec()
             .into_iter()
             .map(|Reverse((count, Reverse(user)))| (user, count));
-        // Who got a second stream meanwhile may be found twice; the larger number comes first.
+        // A user that got a second stream in the meantime can occur twice; the larger number comes
+        // first.
         let mut seen = HashSet::new();
         users
             .filter(|(user, _)| seen.insert(user.clone()))

@@ -1,4 +1,4 @@
-//! Ending streams from outside.
+//! Ending streams on request.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use crate::{
     registry::bans::Banned,
 };
 
-/// So many streams are ended while the manager's lock is held once.
+/// Maximum number of streams that are ended while the manager's lock is held once.
 const STEP: usize = 128;
 
-/// Nobody is kept away for longer.
+/// Maximum duration of a ban.
 const LONGEST: Duration = Duration::from_secs(20 * 24 * 60 * 60);
 
-/// How streams are ended by [`Manager::disconnect`].
+/// Options of [`Manager::disconnect`].
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct DisconnectOptions {
@@ -26,35 +26,36 @@ pub struct DisconnectOptions {
 }
 
 impl DisconnectOptions {
-    /// With the reason `kicked`; clients may come back.
+    /// Creates options with the reason `kicked`; clients can reconnect.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Says why, in words that the client gets in the `disconnected` event.
+    /// Sets the reason that the client receives in the `disconnected` event.
     pub fn reason(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into());
         self
     }
 
-    /// Tells clients not to come back, and refuses them with 204 for so long (at most 20 days).
-    /// Only for [`Target::User`] and [`Target::Client`].
+    /// Tells clients not to reconnect, and rejects them with status 204 for `duration` (at most 20
+    /// days). Applies only to [`Target::User`] and [`Target::Client`].
     ///
-    /// Of a client its [login](crate::Caller::login) is refused, so every stream of that browser's;
-    /// those that are live stay until they end. A stream without a login
-    /// ([`Connection::login_id`](crate::Connection::login_id)) is ended, and may come back.
+    /// For a client, the ban applies to its [login](crate::Caller::login), and so to every new
+    /// stream of that browser; its other live streams stay until they end. A stream without a login
+    /// ([`Connection::login_id`](crate::Connection::login_id)) is ended, and its client can
+    /// reconnect.
     pub fn ban_for(mut self, duration: Duration) -> Self {
         self.ban_for = Some(duration.min(LONGEST));
         self
     }
 
-    /// What was given as reason.
+    /// Returns the reason.
     #[must_use]
     pub fn reason_ref(&self) -> Option<&str> {
         self.reason.as_deref()
     }
 
-    /// For how long clients are to stay away.
+    /// Returns the duration of the ban.
     #[must_use]
     pub fn ban_duration(&self) -> Option<Duration> {
         self.ban_for
@@ -62,9 +63,9 @@ impl DisconnectOptions {
 }
 
 impl Manager {
-    /// Refuses a user or a login with 204 for so long from now on (at most 20 days), or for longer
-    /// if that was said before, without ending streams. At most 10,000 are kept away; beyond it the
-    /// one whose term ends first may return.
+    /// Rejects a user or a login with status 204 for `duration` from now on (at most 20 days),
+    /// without ending streams. An earlier ban that lasts longer stays. At most 10,000 bans exist at
+    /// a time; beyond that, the ban that expires first is lifted early.
     pub fn ban(&self, who: impl Into<Banned>, duration: Duration) {
         let (who, uptime_ms, duration) = (
             who.into(),
@@ -81,7 +82,7 @@ impl Manager {
         }
     }
 
-    /// Who is kept away, and for how much longer.
+    /// Returns the bans with their remaining durations.
     #[must_use]
     pub fn bans(&self) -> Vec<(Banned, Duration)> {
         self.inner
@@ -91,10 +92,10 @@ impl Manager {
             .all(self.inner.clock.uptime_ms())
     }
 
-    /// Ends the streams of a target, each with a `disconnected` event. Gives their number.
+    /// Ends the streams of a target, each with a `disconnected` event. Returns their number.
     ///
-    /// Streams that connect while it runs are ended or not. Dropping the future leaves the rest as
-    /// they are.
+    /// Streams that connect while it runs are either ended or kept. Dropping the future leaves the
+    /// remaining streams connected.
     pub async fn disconnect(&self, target: impl Into<Target>, how: DisconnectOptions) -> usize {
         let target = target.into();
         let mut farewell = Farewell::new(DisconnectReason::Kicked);

@@ -1,4 +1,4 @@
-//! What a connecting client asks for, and who it is.
+//! The request of a connecting client.
 
 use std::{fmt, net::IpAddr, sync::Arc};
 
@@ -15,11 +15,11 @@ use crate::{
     stream::overflow::Overflow,
 };
 
-/// What a connecting client asks for, and who it is.
+/// The request of a connecting client: its identity, its topics and its preferences.
 ///
-/// An adapter makes it from a request, the app adds what it knows,
-/// [`Manager::connect`](crate::Manager::connect) takes it. Topics that the *client* asked for are
-/// subject to [`Access`](crate::Access); those that the app adds are not.
+/// An adapter creates the handshake from a request, the app adds what it knows, and
+/// [`Manager::connect`](crate::Manager::connect) consumes it. Topics that the *client* requests are
+/// subject to [`Access`](crate::Access); topics that the app adds are not.
 #[derive(Clone, Default)]
 pub struct Handshake {
     pub(crate) caller: Caller,
@@ -29,9 +29,9 @@ pub struct Handshake {
     pub(crate) address: Option<IpAddr>,
     pub(crate) dialect: Option<Arc<dyn Dialect>>,
     pub(crate) overflow: Option<Overflow>,
-    /// The client accepts nothing but an event stream.
+    /// Set if the client accepts only an event stream.
     pub(crate) accepts_streams_only: bool,
-    /// The first thing that is wrong; told by `connect`, so that calls chain.
+    /// The first problem of the handshake. `connect` reports it, so that calls can be chained.
     pub(crate) problem: Option<ConnectErrorKind>,
 }
 
@@ -44,23 +44,22 @@ const LAST_EVENT_ID_QUERY: [&str; 4] = [
 ];
 
 impl Handshake {
-    /// A client that asks for nothing.
+    /// Creates a handshake without a user and without topics.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Reads a request: its method, its query string without the question mark, and the value of
-    /// its `Last-Event-ID` header.
+    /// Creates a handshake from a request: its method, its query string without the question mark,
+    /// and the value of its `Last-Event-ID` header.
     ///
-    /// `topics=a,b` may stand more than once; empty names are passed over. A non-empty header goes
-    /// before the query (`lastEventId`, `last_event_id`, `Last-Event-ID`). Other parameters are the
-    /// app's, and ignored. The header may hold any bytes (browsers send UTF-8); what is not UTF-8
-    /// is replaced, so it will not match any id. [`accept`](Self::accept) takes the `Accept`
-    /// header.
+    /// `topics=a,b` can occur several times; empty names are ignored. A non-empty header takes
+    /// precedence over the query (`lastEventId`, `last_event_id`, `Last-Event-ID`). Other
+    /// parameters belong to the app and are ignored. The header can contain any bytes (browsers
+    /// send UTF-8); invalid UTF-8 is replaced, so that the value matches no id. Pass the `Accept`
+    /// header to [`accept`](Self::accept).
     ///
-    /// Whatever is wrong with the request is told by [`Manager::connect`](crate::Manager::connect),
-    /// which also counts it.
+    /// [`Manager::connect`](crate::Manager::connect) reports and counts any problem of the request.
     #[must_use]
     pub fn from_request(method: &str, query: Option<&str>, last_event_id: Option<&[u8]>) -> Self {
         let mut handshake = Self::new();
@@ -81,12 +80,12 @@ impl Handshake {
         handshake
     }
 
-    /// Reads the values of the request's `Accept` headers. They are never a reason to reject a
-    /// stream: `curl` sends `*/*`.
+    /// Reads the values of the request's `Accept` headers. They never cause a rejection: `curl`
+    /// sends `*/*`.
     ///
-    /// A client that accepts `text/event-stream` and nothing else, as a browser's `EventSource`
-    /// does, closes for ever after any other answer.
-    /// [`RefusalForm::Auto`](crate::RejectionStyle::Auto) spares it the statuses of temporary
+    /// A client that accepts only `text/event-stream`, like a browser's `EventSource`, closes
+    /// permanently after any other response. For such a client,
+    /// [`RejectionStyle::Auto`](crate::RejectionStyle::Auto) avoids the statuses of temporary
     /// causes.
     #[must_use]
     pub fn accept<'a>(mut self, values: impl IntoIterator<Item = &'a [u8]>) -> Self {
@@ -119,7 +118,7 @@ impl Handshake {
         }
     }
 
-    /// Says whose stream it is. A name that cannot be one is told by `connect`.
+    /// Sets the user of the stream. `connect` reports an invalid name.
     #[must_use]
     pub fn user<N: TryInto<UserId, Error: Into<FieldError>>>(mut self, user: N) -> Self {
         match user.try_into() {
@@ -129,14 +128,14 @@ impl Handshake {
         self
     }
 
-    /// Says who is asking, with claims.
+    /// Sets the caller, with claims.
     #[must_use]
     pub fn caller(mut self, caller: Caller) -> Self {
         self.caller = caller;
         self
     }
 
-    /// Joins a topic, by the app's decision. A name that cannot be one is told by `connect`.
+    /// Joins a topic, as decided by the app. `connect` reports an invalid name.
     #[must_use]
     pub fn topic<N: TryInto<Topic, Error: Into<FieldError>>>(mut self, topic: N) -> Self {
         match topic.try_into() {
@@ -146,8 +145,8 @@ impl Handshake {
         self
     }
 
-    /// Asks for a topic, as the client's wish: subject to [`Access`](crate::Access). A name that
-    /// cannot be one is told by `connect`.
+    /// Requests a topic for the client, subject to [`Access`](crate::Access). `connect` reports an
+    /// invalid name.
     #[must_use]
     pub fn requested_topic<N: TryInto<Topic, Error: Into<FieldError>>>(mut self, topic: N) -> Self {
         match topic.try_into() {
@@ -157,11 +156,11 @@ impl Handshake {
         self
     }
 
-    /// Has the stream refused, for what was found out before:
-    /// [`Manager::connect`](crate::Manager::connect) says so, and counts it.
+    /// Rejects the stream for a cause that is already known.
+    /// [`Manager::connect`](crate::Manager::connect) returns the cause and counts it.
     ///
-    /// Of several things that are wrong the first is told. That only the headers are asked for is
-    /// no such thing: who is refused a stream is refused its headers.
+    /// Of several causes, the first is returned. A request for headers only is not a cause in this
+    /// sense: a client that is denied the stream is also denied its headers.
     #[must_use]
     pub fn refuse(mut self, cause: ConnectErrorKind) -> Self {
         if matches!(self.problem, None | Some(ConnectErrorKind::HeadersOnly)) {
@@ -178,34 +177,34 @@ impl Handshake {
         });
     }
 
-    /// Says where the client is, for limits and logs.
+    /// Sets the address of the client, for limits and logs.
     #[must_use]
     pub fn address(mut self, address: IpAddr) -> Self {
         self.address = Some(address);
         self
     }
 
-    /// Speaks another dialect than [`Plain`](crate::Plain) on this stream.
+    /// Sets the dialect of the stream; [`Plain`](crate::Plain) by default.
     #[must_use]
     pub fn dialect(mut self, dialect: Arc<dyn Dialect>) -> Self {
         self.dialect = Some(dialect);
         self
     }
 
-    /// Another [`Overflow`] than the manager's for this stream.
+    /// Sets the [`Overflow`] of the stream, in place of the manager's.
     #[must_use]
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = Some(overflow);
         self
     }
 
-    /// The last event id that the client sent, never empty.
+    /// Returns the last event id that the client sent, never empty.
     #[must_use]
     pub fn last_event_id(&self) -> Option<&str> {
         self.last_event_id.as_deref()
     }
 
-    /// The topics that the client asked for.
+    /// Returns the topics that the client requested.
     #[must_use]
     pub fn requested_topics(&self) -> &[Topic] {
         &self.requested_topics

@@ -1,4 +1,4 @@
-//! What all clones of a manager share.
+//! State that all clones of a manager share.
 
 use std::{
     collections::hash_map::RandomState,
@@ -43,19 +43,19 @@ pub(crate) struct Inner {
     pub(crate) heartbeat: Option<Arc<dyn Heartbeat>>,
     pub(crate) clock: Clock,
     pub(crate) jitter: Backoff,
-    /// How long it takes until every stream was looked at.
+    /// Time within which every stream is checked once.
     pub(crate) round: Duration,
     pub(crate) rules: Rules,
     pub(crate) order: Mutex<Sequencer>,
     pub(crate) ticker: Timers,
     pub(crate) delivered: StripedCounter,
     pub(crate) bytes: StripedCounter,
-    /// Streams whose transport has not let go of them, live or ending.
+    /// Number of streams that a transport still holds, live or ending.
     pub(crate) open: AtomicUsize,
     pub(crate) all_closed: Notify,
-    /// The backplane's log was followed to its end for the first time.
+    /// Notified when the backplane's log was followed to its end for the first time.
     pub(crate) log_started: Notify,
-    /// Where events go and come from, if that is not this process alone.
+    /// The backplane; `None` if events stay in this process.
     pub(crate) backplane: Option<Arc<dyn Backplane>>,
     pub(crate) reader: Arc<PageCache>,
     pub(crate) following: Leadership,
@@ -65,12 +65,12 @@ pub(crate) struct Inner {
     pub(crate) acceptance: Arc<Acceptance>,
     pub(crate) signal_handlers: Mutex<Vec<Arc<dyn SignalHandler>>>,
     pub(crate) collapse_secret: RandomState,
-    /// Whether any stream ever wanted only the latest of a key.
+    /// Set once any stream keeps only the latest event of a key.
     pub(crate) collapsing: AtomicBool,
 }
 
 impl Inner {
-    /// Does something under the lock, then wakes and tells whom it concerns.
+    /// Runs `act` under the lock. Wakes transports and calls hooks afterwards.
     pub(crate) fn with_sequencer<T>(
         &self,
         act: impl FnOnce(&mut Sequencer, &mut Tx<'_>) -> T,
@@ -90,18 +90,18 @@ impl Inner {
         result
     }
 
-    /// Whether events are logged, here or in a backplane.
+    /// Returns `true` if events are logged, in this process or in a backplane.
     pub(crate) fn has_log(&self) -> bool {
         self.config.log.is_some() || self.backplane.is_some()
     }
 
-    /// The time by which records of the log grow old, in milliseconds; never so small that
-    /// something older than the manager has none.
+    /// Returns the clock for the age of records in the log, in milliseconds. Its values are large
+    /// enough that records older than the manager also have a time.
     pub(crate) fn log_time(&self) -> u64 {
         log_time(self.clock.uptime_ms())
     }
 
-    /// Where the log ends, as far as this node has followed it.
+    /// Returns the end of the log, as far as this node has followed it.
     pub(crate) fn log_head(&self) -> Option<Cursor> {
         Some(self.order.lock().log.as_ref()?.window.head_cursor())
     }
@@ -127,8 +127,8 @@ impl Inner {
         })
     }
 
-    // Sequentially consistent, as the timer's `running`: a stream that comes sees the timer
-    // stopped, or the timer that stops sees the stream.
+    // Sequentially consistent, like the state of the timer: either a new stream finds the timer
+    // stopped, or the timer that stops finds the stream.
     pub(crate) fn open(&self) -> usize {
         self.open.load(Ordering::SeqCst)
     }
@@ -149,7 +149,7 @@ impl Inner {
         }
     }
 
-    /// What replaces what, for streams that keep only the latest.
+    /// Returns the keys by which events replace each other, for streams that keep only the latest.
     pub(crate) fn collapse(&self, event: &Event) -> Option<Collapse> {
         if !self.collapsing.load(Ordering::Relaxed) {
             return None;

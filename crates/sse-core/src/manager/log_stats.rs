@@ -1,4 +1,4 @@
-//! Numbers about the event log.
+//! Statistics about the event log.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -13,29 +13,29 @@ use crate::{
     manager::{Manager, stats::NamedCounts},
 };
 
-/// Time that a start waits for its event log.
+/// Timeout for the event log at the start of a server.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How a manager stands to its event log.
+/// The state of a manager's connection to its event log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum LogState {
-    /// It has not followed the log to its end yet; streams are refused.
+    /// The manager has not followed the log to its end yet; streams are rejected.
     Starting,
-    /// It follows the log.
+    /// The manager follows the log.
     Current,
-    /// It has lost its backplane. Streams stay; publishing fails or waits.
+    /// The manager has lost its backplane. Streams stay connected; publishing fails or waits.
     Away,
-    /// It follows the log, and the backplane accepts nothing of what this manager publishes:
-    /// publishing fails or waits. Streams receive what others publish.
+    /// The manager follows the log, but the backplane rejects the manager's own events: publishing
+    /// fails or waits. Streams receive the events of other nodes.
     Rejecting,
-    /// It follows the log, and does not receive what other nodes send beside it.
+    /// The manager follows the log, but does not receive the signals of other nodes.
     NotListening,
 }
 
 impl LogState {
-    /// Every state, with its word in statistics and metrics.
+    /// Every state, with its name in statistics and metrics.
     pub const ALL: [(&'static str, Self); 5] = [
         ("starting", Self::Starting),
         ("current", Self::Current),
@@ -45,52 +45,54 @@ impl LogState {
     ];
 }
 
-/// Numbers about a manager's event log. Gauges are of now, counters since the manager was built.
+/// Statistics about a manager's event log. Gauges are current, counters count since the manager was
+/// built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogStats {
-    /// What it is: `memory`, or the backplane's name.
+    /// Kind of the log: `memory`, or the name of the backplane.
     pub backplane: &'static str,
-    /// How the manager stands to it.
+    /// State of the connection to the log.
     pub state: LogState,
-    /// Where it ends, as far as this manager has followed it.
+    /// End of the log, as far as this manager has followed it.
     pub head: Cursor,
-    /// Everything up to here is gone.
+    /// Last position that the log no longer holds; it holds only later entries.
     pub trimmed: Position,
-    /// For how long nothing is known of the end of a backplane's log; zero where it is ours alone.
+    /// Time since the end of the backplane's log was last known; zero without a backplane.
     pub lag: Duration,
-    /// Entries that this manager holds in memory.
+    /// Number of entries that this manager holds in memory.
     pub entries: usize,
-    /// Bytes that they take.
+    /// Size of these entries in bytes.
     pub bytes: usize,
-    /// Streams that came back and got all that they missed.
+    /// Number of returning streams that received all missed events.
     pub resumed: u64,
-    /// Events that were given to streams out of the log.
+    /// Number of events that streams received from the log.
     pub replayed: u64,
-    /// Gaps that streams were told of, by reason.
+    /// Number of gaps that were reported to streams, by reason.
     pub gaps: NamedCounts<{ GapReason::COUNT }>,
-    /// Publishes that were there before, by their key.
+    /// Number of publishes whose key was already known.
     pub duplicates: u64,
-    /// Publishes that were refused for want of room for their keys.
+    /// Number of publishes that were rejected because the limit of keys was reached.
     pub keys_refused: u64,
-    /// Entries of the log that could not be read.
+    /// Number of unreadable entries of the log.
     pub unreadable: u64,
-    /// Stretches of the log that could not be read, each reported to clients by a gap.
+    /// Number of unreadable sections of the log, each reported to clients as a gap.
     pub damaged: u64,
-    /// How often the backplane was lost or not reached.
+    /// Number of times that the backplane was lost or unreachable.
     pub reconnects: u64,
-    /// Reads of older parts of the log from the backplane.
+    /// Number of reads of older parts of the log from the backplane.
     pub reads: u64,
-    /// Appends to the backplane that were acknowledged.
+    /// Number of acknowledged appends to the backplane.
     pub appends: u64,
-    /// Appends that failed.
+    /// Number of failed appends.
     pub append_failures: u64,
-    /// How long all appends took together.
+    /// Total duration of all appends.
     pub append_time: Duration,
 }
 
 impl Manager {
-    /// Numbers about the event log; `None` without one. Costs the same at any size.
+    /// Returns statistics about the event log; `None` without a log. The cost does not depend on
+    /// the size of the log.
     #[must_use]
     pub fn log(&self) -> Option<LogStats> {
         let inner = &self.inner;
@@ -133,20 +135,21 @@ impl Manager {
         })
     }
 
-    /// Starts to follow the log of the [backplane](crate::ManagerBuilder::backplane), on the
-    /// current runtime, unless it is followed already. The first stream or publish does so as well;
-    /// a server that calls it at its start is ready earlier. Without a backplane it does nothing.
+    /// Starts to follow the log of the [backplane](crate::ManagerBuilder::backplane) on the current
+    /// runtime, unless a task follows it already. The first stream or publish does the same; a
+    /// server that calls this method at its start is ready earlier. Does nothing without a
+    /// backplane.
     pub fn follow(&self) {
         self.inner.follow();
     }
 
-    /// Waits until streams can be accepted, at most 10 s: returns whether the log was followed to
-    /// its end once, which it [starts](Self::follow). Without a backplane there is nothing to wait
-    /// for.
+    /// Waits until streams can be accepted, at most 10 s. Returns `true` if the log was followed to
+    /// its end once. [Starts](Self::follow) to follow the log if necessary. Without a backplane it
+    /// does not wait.
     ///
-    /// For servers, before they accept clients: earlier streams are rejected with
-    /// [`Cause::Starting`](crate::ConnectErrorKind::Starting). Reading a log takes milliseconds;
-    /// only a backplane that is unavailable takes all of the time.
+    /// Servers call it before they accept clients, because earlier streams are rejected with
+    /// [`ConnectErrorKind::Starting`](crate::ConnectErrorKind::Starting). Reading a log takes
+    /// milliseconds; only an unavailable backplane takes all of the time.
     pub async fn started(&self) -> bool {
         let started = timeout(START_TIMEOUT, self.log_started()).await.is_ok();
         if !started {

@@ -1,4 +1,4 @@
-//! Which users' streams changed in number.
+//! Changes in the number of users' streams.
 
 use std::{
     collections::HashSet,
@@ -12,44 +12,44 @@ use crate::{
     registry::{groups::GroupKind, user_changes::Changed},
 };
 
-/// Notices which users' streams change in number; made by [`Manager::watch_users`].
+/// A watch for changes in the number of users' streams, created by [`Manager::watch_users`].
 ///
-/// It costs where streams come and go, not while they stay, and remembers a bounded number of
-/// users. Dropped, it remembers nothing.
+/// A watch costs only when streams connect or end, and remembers a bounded number of users. A
+/// dropped watch remembers nothing.
 pub struct PresenceWatch {
     inner: Weak<Inner>,
     id: u64,
 }
 
-/// What a [`PresenceWatch`] noticed.
+/// The changes that a [`PresenceWatch`] noticed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UserChanges {
-    /// Users, each once, and how many live streams they have now.
+    /// Changed users, each once, with their current number of live streams.
     pub users: Vec<(UserId, usize)>,
-    /// Whether more users changed than were taken.
+    /// `true` if more changed users wait to be taken.
     pub more: bool,
-    /// Whether more users changed than a watch remembers: what it knew is to be replaced by
-    /// [`Manager::users`]. Said once.
+    /// `true` if more users changed than a watch remembers: replace earlier results with
+    /// [`Manager::users`]. Set once per loss.
     pub missed: bool,
-    /// Live streams, anonymous ones included, of the same moment.
+    /// Number of live streams at the same moment, anonymous streams included.
     pub streams: usize,
-    /// Users with at least one live stream, of the same moment.
+    /// Number of users with at least one live stream at the same moment.
     pub unique_users: usize,
 }
 
-/// Part of the list of all users.
+/// One page of the list of all users.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UserPage {
-    /// Users and how many live streams they have.
+    /// Users with their number of live streams.
     pub users: Vec<(UserId, usize)>,
-    /// Where the next page begins; `None` at the end.
+    /// Start of the next page; `None` at the end.
     pub next_cursor: Option<u32>,
 }
 
 impl Manager {
-    /// Watches which users' streams change in number, from now on.
+    /// Watches for changes in the number of users' streams, from now on.
     #[must_use]
     pub fn watch_users(&self) -> PresenceWatch {
         let id = rand::random();
@@ -71,12 +71,12 @@ impl Manager {
         }
     }
 
-    /// Users and how many live streams they have, at most about `limit` on a page. A page is of one
-    /// moment, a listing of several pages is not: users that come or go meanwhile are in it or not,
-    /// all others are in it: once, but one who gets a second stream meanwhile may be in it twice,
-    /// with the newer number later.
+    /// Lists users with their number of live streams, at most about `limit` on a page. One page is
+    /// consistent, a listing of several pages is not: users that connect or leave in between can be
+    /// missing or included. Every other user is included once. A user that gets a second stream in
+    /// between can be included twice, with the newer number later.
     ///
-    /// Pages may have fewer users than the limit, or none, and be followed by others.
+    /// A page can have fewer users than the limit, or none, and still be followed by other pages.
     #[must_use]
     pub fn users(&self, cursor: Option<u32>, limit: usize) -> UserPage {
         let (users, next_cursor) = self
@@ -89,10 +89,11 @@ impl Manager {
 }
 
 impl PresenceWatch {
-    /// Takes what changed: at most `most` users. `None` when the manager is gone.
+    /// Takes at most `most` changed users. Returns `None` once the manager was dropped.
     ///
-    /// What changes a user's number later is noticed again, so that the numbers of one who takes
-    /// and of one who lists [users](Manager::users) in turn are the newer, the later they were got.
+    /// A later change of a user is noticed again. So a caller that alternates between taking
+    /// changes and listing [users](Manager::users) has the newest number of a user in its latest
+    /// result.
     pub fn take(&mut self, most: usize) -> Option<UserChanges> {
         let inner = self.inner.upgrade()?;
         let mut order = inner.order.lock();

@@ -1,4 +1,4 @@
-//! Publishing: what others need of a manager for it, and how it is done.
+//! Publishing of events.
 
 use std::{sync::Arc, time::Duration};
 
@@ -37,23 +37,23 @@ use crate::{
     sequencer::Sequenced,
 };
 
-/// When another try makes sense where the backplane accepts nothing.
+/// Retry delay while the backplane accepts nothing.
 const BLOCKED: Duration = Duration::from_secs(5);
 
-/// Time after which a publish that was not confirmed makes sense again.
+/// Retry delay of a publish that was not confirmed.
 const UNCONFIRMED_RETRY: Duration = Duration::from_secs(1);
 
-/// Longer than any process lives, and short enough to be added to a point in time.
+/// A duration longer than the life of any process, and short enough to be added to a point in time.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// What sends events, as notifications need it: a [`Manager`], or a double in tests.
+/// A publisher of events, as notifications need it: a [`Manager`], or a double in tests.
 #[async_trait]
 pub trait Publish: Send + Sync + 'static {
-    /// Sends an event to a target, except to some streams. See [`Manager::publish`] for what a
-    /// caller may rely on.
+    /// Sends an event to a target, except to some streams. [`Manager::publish`] describes the
+    /// guarantees.
     ///
     /// # Errors
-    /// [`PublishError`] when the event or the target is not allowed; nothing was sent then.
+    /// [`PublishError`] if the event or the target is invalid; the event was not sent then.
     async fn publish(
         &self,
         target: Target,
@@ -74,7 +74,8 @@ impl Publish for Manager {
     }
 }
 
-/// A publish that has its target, and may get exceptions; made by [`Manager::user`] and its like.
+/// A publish with its target set, created by [`Manager::user`], [`Manager::topic`] and the other
+/// targeting methods.
 #[derive(Debug)]
 #[must_use = "nothing is sent until publish is called"]
 pub struct PublishTo<'a> {
@@ -84,7 +85,7 @@ pub struct PublishTo<'a> {
 }
 
 impl PublishTo<'_> {
-    /// Leaves a stream out, for example the one that caused the event.
+    /// Excludes a stream, for example the stream that caused the event.
     pub fn except(mut self, client: ClientId) -> Self {
         self.except.push(client);
         self
@@ -93,7 +94,7 @@ impl PublishTo<'_> {
     /// Sends an event. See [`Manager::publish`].
     ///
     /// # Errors
-    /// [`PublishError`] when the event or the target is not allowed; nothing was sent then.
+    /// [`PublishError`] if the event or the target is invalid; the event was not sent then.
     pub async fn publish(self, event: impl IntoEvent) -> Result<Receipt, PublishError> {
         let target = self.target?;
         publish(
@@ -107,12 +108,12 @@ impl PublishTo<'_> {
 }
 
 impl Manager {
-    /// Addresses every stream.
+    /// Targets every stream.
     pub fn all(&self) -> PublishTo<'_> {
         self.to(Target::All)
     }
 
-    /// Addresses all streams of a user. A name that cannot be one is told by `publish`.
+    /// Targets all streams of a user. `publish` reports an invalid name.
     pub fn user<N: TryInto<UserId, Error: Into<FieldError>>>(&self, user: N) -> PublishTo<'_> {
         self.addressed(
             "user",
@@ -120,7 +121,7 @@ impl Manager {
         )
     }
 
-    /// Addresses all streams that joined a topic. A name that cannot be one is told by `publish`.
+    /// Targets all streams that joined a topic. `publish` reports an invalid name.
     pub fn topic<N: TryInto<Topic, Error: Into<FieldError>>>(&self, topic: N) -> PublishTo<'_> {
         self.addressed(
             "topic",
@@ -128,12 +129,12 @@ impl Manager {
         )
     }
 
-    /// Addresses one stream.
+    /// Targets one stream.
     pub fn client(&self, client: ClientId) -> PublishTo<'_> {
         self.to(Target::Client(client))
     }
 
-    /// Addresses a target.
+    /// Targets a [`Target`].
     pub fn to(&self, target: impl Into<Target>) -> PublishTo<'_> {
         PublishTo {
             manager: self,
@@ -144,32 +145,31 @@ impl Manager {
 
     /// Sends an event to a target.
     ///
-    /// *Order.* All publishes of a manager have one total order, and every stream sees its events
-    /// in it, whatever their target; connecting, joining and leaving have a place in the same
-    /// order. Of two publishes that one task awaits in turn, the first comes first. When this
-    /// returns, the event is in the queue of every stream that it matched.
+    /// *Order.* All publishes of a manager have one total order. Every stream receives its events
+    /// in that order, whatever their target; connecting, joining and leaving have a position in the
+    /// same order. If one task awaits two publishes in turn, the first precedes the second. When
+    /// this method returns, the event is in the queue of every stream that it matched.
     ///
-    /// *Slow clients.* It never waits for a client; a full queue is its stream's
-    /// [`Overflow`](crate::Overflow).
+    /// *Slow clients.* A publish never waits for a client; the [`Overflow`](crate::Overflow) of a
+    /// stream applies if its queue is full.
     ///
-    /// *Long lists.* An event for very many streams is put into their queues in steps, between
-    /// which other tasks of the thread run; other publishes do not wait for it to finish.
+    /// *Large targets.* An event for very many streams is queued in steps, between which other
+    /// tasks of the thread run. Other publishes do not wait for it to finish.
     ///
-    /// *Cancel safety.* Dropping the future before its first poll publishes nothing. Dropped later,
-    /// the event is still delivered to all its streams: by a task on the current runtime, or, where
-    /// there is none, before the drop returns.
+    /// *Cancel safety.* Dropping the future before its first poll publishes nothing. If it is
+    /// dropped later, the event is still delivered to all its streams: by a task on the current
+    /// runtime, or, without a runtime, before the drop returns.
     ///
-    /// *With a [backplane](crate::ManagerBuilder::backplane)* it returns when the event has come
-    /// out of the log on this node. A dropped future may or may not publish. If the log has
-    /// acknowledged the event and this node does not receive it from there within 10 s, the publish
-    /// fails with
-    /// [`PublishError::Unconfirmed`]: a receipt is never a guess.
+    /// *With a [backplane](crate::ManagerBuilder::backplane)*, the method returns when this node
+    /// has received the event from the log. A dropped future can have published the event. If the
+    /// log acknowledged the event but this node does not receive it from there within 10 s, the
+    /// publish fails with [`PublishError::Unconfirmed`]: a receipt is never a guess.
     ///
     /// # Errors
-    /// [`PublishError`] when the event or the target is not allowed; nothing was sent then. After
-    /// [`PublishError::Unavailable`] it may have been, and after [`PublishError::Unconfirmed`] the
-    /// log has it. An [idempotency key](crate::Event::idempotency_key) makes another try safe after
-    /// both.
+    /// [`PublishError`] if the event or the target is invalid; the event was not sent then. After
+    /// [`PublishError::Unavailable`] the event can have been sent, and after
+    /// [`PublishError::Unconfirmed`] the log has it. An [idempotency
+    /// key](crate::Event::idempotency_key) makes a retry safe in both cases.
     pub async fn publish(
         &self,
         target: impl Into<Target>,
@@ -180,9 +180,9 @@ impl Manager {
 
     /// Returns the scope of a caller's keys.
     ///
-    /// A caller that is a user has a scope of its own, an admin too. A caller that is no user and
-    /// [may manage](crate::Access::may_manage) is a backend, which shares the app's scope.
-    /// Everybody else is anonymous.
+    /// Every user has its own scope, including an admin. A caller that is not a user and [may
+    /// manage](crate::Access::may_manage) is a backend, which shares the app's scope. Every other
+    /// caller is anonymous.
     #[must_use]
     pub fn key_scope(&self, caller: &Caller) -> KeyScope {
         match &caller.user {
@@ -223,7 +223,8 @@ async fn publish(
     Ok(placed.finish(inner).await)
 }
 
-/// What a publish does at once; not in the future, which would keep the event.
+/// Runs the synchronous part of a publish. It is not part of the future, which would hold the
+/// event.
 fn place(
     inner: &Inner,
     target: &Target,
@@ -245,7 +246,7 @@ fn place(
     Ok(inner.with_sequencer(|order, hold| order.publish(target, except, message, hold)))
 }
 
-/// Publishes beside the log, to the streams of this node and to the other nodes.
+/// Publishes outside the log, to the streams of this node and to the other nodes.
 async fn beside(
     inner: &Arc<Inner>,
     target: &Target,
@@ -266,7 +267,7 @@ async fn beside(
     }))
 }
 
-/// Publishes through the log: done once this node has passed on what came out of it.
+/// Publishes through the log. Resolves once this node has delivered the entry from the log.
 async fn append(
     inner: &Arc<Inner>,
     backplane: &dyn Backplane,
@@ -276,7 +277,7 @@ async fn append(
 ) -> Result<Receipt, PublishError> {
     let mut waiting = inner.tickets.take();
     let payload = Envelope::write(waiting.ticket, target, except, event);
-    // Tried again, it must not stand there twice.
+    // A retry must not append the event twice.
     let key = match (entry_key(inner, event)?, event.patience_ref()) {
         (None, Some(_)) => Some(random_key(inner, event)?),
         (key, _) => key,
@@ -284,7 +285,8 @@ async fn append(
     let entry = NewEntry { payload, key };
     let (appended, tries) = append_patiently(inner, backplane, entry, event.patience_ref()).await?;
     let id = Some(appended.cursor.to_id());
-    // Tried again, what stands there may be our own: then its ticket says whom it reached.
+    // After a retry, the duplicate can be this publish's own entry: then its ticket reports how
+    // many streams it reached.
     let patience = if appended.duplicate && tries == 1 {
         Duration::ZERO
     } else {
@@ -310,7 +312,7 @@ async fn append(
                 duplicate: true,
             })
         }
-        // Nobody can say whom it will reach, or whether anybody.
+        // The number of streams that the entry will reach is unknown.
         None => Err(PublishError::Unconfirmed {
             id: appended.cursor.to_id(),
             retry_after: UNCONFIRMED_RETRY,
@@ -347,7 +349,7 @@ async fn append_patiently(
             .note(Duty::Append, backplane, entry.payload.len(), &appended);
         let error = match appended {
             Ok(appended) => return Ok((appended, tries)),
-            // This event alone; whatever else it is, it passes.
+            // This error concerns only the event; all other errors are temporary.
             Err(error @ BackplaneError::TooLarge { .. }) => {
                 return Err(PublishError::Backplane(error));
             }
@@ -365,7 +367,7 @@ async fn append_patiently(
     }
 }
 
-/// Signals at most once: only what was certainly not sent is sent again.
+/// Sends a signal at most once: only a signal that was certainly not sent is retried.
 async fn signal_patiently(
     inner: &Inner,
     envelope: &[u8],
@@ -454,7 +456,7 @@ fn check_key(key: &str, is_logged: bool) -> Result<(), IdempotencyKeyError> {
     }
 }
 
-/// The event's key, in its scope.
+/// Returns the event's idempotency key in its scope.
 fn entry_key(inner: &Inner, event: &Event) -> Result<Option<EntryKey>, PublishError> {
     let Some(key) = event.idempotency_key_ref() else {
         return Ok(None);
@@ -464,7 +466,7 @@ fn entry_key(inner: &Inner, event: &Event) -> Result<Option<EntryKey>, PublishEr
         .map_err(PublishError::Key)
 }
 
-/// A key under which an event without one is tried again.
+/// Creates a key for retries of an event without its own key.
 fn random_key(inner: &Inner, event: &Event) -> Result<EntryKey, PublishError> {
     let key = format!("{:032x}", rand::random::<u128>());
     EntryKey::new(event.key_scope_ref(), &key, inner.config.keys).map_err(PublishError::Key)

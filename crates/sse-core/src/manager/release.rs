@@ -1,4 +1,4 @@
-//! Streams that were ended and whose transport has not let go of them.
+//! Streams that were ended and that their transports have not released.
 
 use std::{task::Waker, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl Inner {
-    /// Gives up on the transports that had long enough to let go.
+    /// Abandons the transports that did not release their streams in time.
     pub(crate) fn release_leavers(&self) {
         let timeout = self.config.connection_timeout;
         let due = self.with_sequencer(|order, hold| order.leavers.take_due(hold.now, timeout));
@@ -21,8 +21,8 @@ impl Inner {
         }
     }
 
-    /// Sees to everything that follows when a transport lets go of a stream, or is given up. Not
-    /// under any lock.
+    /// Completes the end of a stream after its transport released it or was abandoned. Must be
+    /// called without a lock.
     pub(crate) fn released(&self, stream: &StreamState, closed: QueueClosed) {
         self.with_sequencer(|order, hold| {
             order.remove(stream.place, stream.id, hold);

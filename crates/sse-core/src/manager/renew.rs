@@ -1,4 +1,4 @@
-//! How long a stream's authentication lets it live, and how that is made longer.
+//! Expiry of a stream's authentication, and its renewal.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -11,30 +11,30 @@ use crate::{
     stream::shared::StreamState,
 };
 
-/// Why a stream was not renewed.
+/// Error of [`Manager::renew`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RenewError {
-    /// The stream is not live, on this node.
+    /// The stream is not live on this node.
     #[error("no such stream")]
     NotLive,
-    /// The stream is another user's, or nobody's, or the caller is nobody.
+    /// The stream belongs to another user or is anonymous, or the caller is anonymous.
     #[error("the stream is another user's")]
     OtherUser,
-    /// What the caller was authenticated with has expired as well.
+    /// The authentication of the caller has expired as well.
     #[error("expired")]
     Expired,
 }
 
 impl Manager {
-    /// Lets a stream live as long as this caller's authentication does, in place of what it was
-    /// connected with.
+    /// Extends the life of a stream to the expiry of this caller's authentication, in place of the
+    /// authentication that the stream connected with.
     ///
-    /// The caller must be the user whose stream it is. Its topics stay as they are: what the new
-    /// claims allow is asked for at the next `connect`.
+    /// The caller must be the user of the stream. The topics of the stream stay as they are: the
+    /// new claims apply at the next `connect`.
     ///
     /// # Errors
-    /// [`RenewError`]; the stream ends when it was to end then.
+    /// [`RenewError`]; the stream keeps its earlier expiry.
     pub fn renew(&self, client: ClientId, caller: &Caller) -> Result<(), RenewError> {
         let left = caller.time_left();
         let (uptime_ms, round) = (self.inner.clock.uptime_ms(), self.inner.round);
@@ -49,7 +49,7 @@ impl Manager {
                 return Err(RenewError::Expired);
             }
             stream.expires_in(left, uptime_ms, round, &self.inner.jitter);
-            // With what it would come back now.
+            // The sign-in that the client would reconnect with now.
             if let Some(login) = caller.login {
                 order.registry.set_login(place, login);
             }
@@ -59,8 +59,8 @@ impl Manager {
 }
 
 impl StreamState {
-    /// Sets when it ends: at a random 80 to 100 % of what is left, so that streams whose tokens are
-    /// of one moment do not go together.
+    /// Sets the end of the stream to a random 80 to 100 % of the time left. So streams whose tokens
+    /// were issued together do not end together.
     pub(crate) fn expires_in(
         &self,
         left: Option<Duration>,
@@ -74,11 +74,11 @@ impl StreamState {
     }
 }
 
-/// The age at which a stream ends that has so much left at an age, in milliseconds; not zero, which
-/// stands for never.
+/// Returns the age in milliseconds at which a stream of this age ends that has `left` remaining.
+/// Never zero, which stands for no end.
 ///
-/// A look at a stream may come a round too early, and none comes too late. What does not fit ends
-/// before its time, which is safe.
+/// A check of a stream can come a round too early, but never too late. An age beyond the range ends
+/// the stream early, which is safe.
 fn age_at_end(age: Duration, left: Duration, round: Duration, jitter: &Backoff) -> u32 {
     let earliest = (left / 5 * 4).saturating_add(round).min(left);
     let end = age.saturating_add(jitter.between(earliest, left));

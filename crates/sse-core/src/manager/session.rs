@@ -1,4 +1,4 @@
-//! One live stream, as its transport holds it.
+//! A live stream, as its transport holds it.
 
 use std::{
     fmt,
@@ -33,43 +33,44 @@ use crate::{
     },
 };
 
-/// How many bytes leave as one buffer at most, unless one event is larger.
+/// Maximum size of a buffer in bytes, unless a single event is larger.
 const BUFFER: usize = 64 << 10;
 
-/// How many frames leave at once at most.
+/// Maximum number of frames that are taken at once.
 const FRAMES: usize = 1024;
 
-/// So many steps a stream that catches up takes in one poll, if it finds nothing that it is meant
-/// by.
+/// Maximum number of steps of a stream that catches up in one poll, if it finds no events of its
+/// own.
 const STEPS_PER_TURN: usize = 64;
 
-/// One live stream. Dropping it is the disconnect.
+/// A live stream. Dropping it disconnects the client.
 ///
-/// As a [`Stream`] it yields buffers of whole events, several waiting ones as one buffer;
-/// [`Session::poll_frames`] is for transports that write shared frames themselves. Either begins
-/// with the `connection` block and ends with `None`, after the last block if the server ended it.
-/// The stream is fused. Polling is cancel safe: what was not yielded still waits.
+/// As a [`Stream`], a session yields buffers of whole events, and combines several waiting events
+/// into one buffer. [`Session::poll_frames`] is for transports that write shared frames themselves.
+/// Both begin with the `connection` block and end with `None`, after the last block if the server
+/// ended the stream. The stream is fused. Polling is cancel safe: events that were not yielded
+/// still wait.
 ///
-/// A transport that was told to end and does not poll any more, because it is blocked, is given up:
-/// at once when the stream was ended as stalled, else after `connection_timeout`. Then the stream
-/// is gone for the manager, its hooks and its statistics, and what waited is dropped; a transport
-/// that polls after all gets a `gap` and the end.
+/// A transport that should end but does not poll, because it is blocked, is abandoned: at once if
+/// the stream was ended as stalled, otherwise after `connection_timeout`. Then the manager, its
+/// hooks and its statistics treat the stream as disconnected, and the waiting events are dropped.
+/// If the transport polls again, it receives a `gap` and the end.
 #[must_use = "a dropped session is a disconnected client"]
 pub struct Session {
     shared: Arc<StreamState>,
     manager: Arc<Inner>,
-    /// What only few streams have, or only at first.
+    /// Rarely used state, or state of a new stream.
     extra: Option<Box<Extra>>,
 }
 
-/// What only few streams have, or only at first.
+/// State that few streams have, or that streams have only at first.
 #[derive(Debug)]
 struct Extra {
-    /// There until the first poll.
+    /// The greeting; set until the first poll.
     hello: Option<Box<Hello>>,
-    /// What the client has for its last event id; only in dialects that restore it.
+    /// Last event id of the client; set only in dialects that restore it.
     last_id: Option<LastId>,
-    /// Whether it is given what it missed.
+    /// `true` while the client receives missed events.
     catching: bool,
 }
 
@@ -77,7 +78,7 @@ struct Extra {
 struct LastId(Option<EventId>);
 
 impl Session {
-    /// With the last event id that the client sent.
+    /// Creates a session with the last event id that the client sent.
     pub(crate) fn new(
         shared: Arc<StreamState>,
         manager: Arc<Inner>,
@@ -99,33 +100,34 @@ impl Session {
         }
     }
 
-    /// The stream's client id.
+    /// Returns the client id of the stream.
     #[must_use]
     pub fn client_id(&self) -> ClientId {
         self.shared.id
     }
 
-    /// Whose stream it is.
+    /// Returns the user of the stream.
     #[must_use]
     pub fn user_id(&self) -> Option<&UserId> {
         self.shared.user.as_ref()
     }
 
-    /// Joins a topic; `false` when the stream was in it, has as many as it may, the name is longer
-    /// than it may be, or the stream is ending.
+    /// Joins a topic. Returns `false` if the stream is already in the topic, has the maximum number
+    /// of topics, or is ending. Also returns `false` if the name of the topic exceeds its maximum
+    /// length.
     pub fn join(&self, topic: &Topic) -> bool {
         self.manager.join(self.shared.id, topic)
     }
 
-    /// Leaves a topic; `false` when the stream was not in it, or is ending.
+    /// Leaves a topic. Returns `false` if the stream is not in the topic or is ending.
     pub fn leave(&self, topic: &Topic) -> bool {
         self.manager.leave(self.shared.id, topic)
     }
 
-    /// Resolves when the stream is over: the manager ended it, or it was dropped.
+    /// Resolves when the stream is over: the manager ended it, or the session was dropped.
     ///
-    /// For servers: a transport that is blocked does not poll the session, so it does not learn
-    /// that it should close.
+    /// For servers: a blocked transport does not poll the session, so it does not notice that it
+    /// should close.
     pub fn ending(&self) -> Closed {
         Closed {
             shared: Arc::clone(&self.shared),
@@ -133,7 +135,7 @@ impl Session {
         }
     }
 
-    /// Takes waiting frames, oldest first: up to `bytes`, but at least one.
+    /// Takes waiting frames, oldest first: up to `bytes`, but at least one frame.
     ///
     /// `Ready(Some(n))` has appended `n` frames, at least one; `Ready(None)` is the end.
     pub fn poll_frames(
@@ -158,8 +160,8 @@ impl Session {
         Poll::Ready(count)
     }
 
-    /// The frame that waits if it is the only one and nothing is to be put around it: most wakes
-    /// bring just that.
+    /// Takes the waiting frame if it is the only one and no other frame belongs around it, which is
+    /// the result of most polls.
     fn take_only(&mut self) -> Option<Frame> {
         if self.extra.is_some() {
             return None;
@@ -169,7 +171,7 @@ impl Session {
         Some(frame)
     }
 
-    /// Gives back what is not needed any more.
+    /// Frees the extra state if it is no longer used.
     fn shed(&mut self) {
         self.extra
             .take_if(|extra| extra.hello.is_none() && extra.last_id.is_none() && !extra.catching);
@@ -203,8 +205,8 @@ impl Session {
         )) {
             let frames = self.frames(std::mem::take(&mut batch));
             let frames = self.restored(frames);
-            // A dialect may have no words for a gap or an end, and no bytes would mean the end to a
-            // transport.
+            // A dialect can encode a gap or an end as nothing, and a transport would take an empty
+            // buffer for the end.
             if !frames.is_empty() {
                 return Poll::Ready(Some(self.counted(frames)));
             }
@@ -212,7 +214,7 @@ impl Session {
         Poll::Ready(None)
     }
 
-    /// Takes what the client missed; `None` when it has all, and is live.
+    /// Takes missed events. Returns `None` once the stream has received all of them and is live.
     fn poll_missed(&mut self, waker: &Waker, limit: Limit) -> Poll<Option<Frames>> {
         let stream = (self.shared.place, self.shared.id);
         let mut feed: Option<Arc<FetchedPage>> = None;
@@ -252,12 +254,12 @@ impl Session {
                 },
             };
         }
-        // There may be much to be looked for; others of its thread have their turn.
+        // A search can take long; other tasks of the thread run in between.
         waker.wake_by_ref();
         Poll::Pending
     }
 
-    /// Puts what the transport must be told around what waited.
+    /// Adds a gap and a farewell to the waiting frames.
     fn frames(&self, batch: Batch) -> Frames {
         let mut frames = batch.frames;
         if let Some((dropped, to)) = batch.gap {
@@ -273,7 +275,7 @@ impl Session {
         frames
     }
 
-    /// Puts the client's last event id behind events with an empty one.
+    /// Adds the client's last event id after events with an empty id.
     fn restored(&mut self, frames: Frames) -> Frames {
         let last_id = self.extra.as_mut().and_then(|extra| extra.last_id.as_mut());
         let Some(LastId(last_id)) = last_id else {
@@ -376,7 +378,8 @@ impl fmt::Debug for Session {
     }
 }
 
-/// Resolves with the reason when a stream is over; see [`Session::ending`]. Any number may wait.
+/// A future that resolves with the reason once a stream is over; see [`Session::ending`]. Any
+/// number of them can wait.
 #[must_use = "futures do nothing unless polled"]
 pub struct Closed {
     shared: Arc<StreamState>,
@@ -384,8 +387,8 @@ pub struct Closed {
 }
 
 impl Closed {
-    /// Whether the session was dropped, its transport having taken everything or given up, or the
-    /// manager has given up on it.
+    /// Returns `true` if the session was dropped, because its transport took everything or failed,
+    /// or if the manager has abandoned the session.
     #[must_use]
     pub fn is_released(&self) -> bool {
         self.shared.queue.is_closed()

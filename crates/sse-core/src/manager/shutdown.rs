@@ -1,4 +1,4 @@
-//! Shutting down.
+//! Shutdown of a manager.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::{
     manager::Manager,
 };
 
-/// How a manager shuts down.
+/// Options of [`Manager::shutdown`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub struct ShutdownOptions {
@@ -19,18 +19,18 @@ pub struct ShutdownOptions {
     retry: RangeInclusive<Duration>,
 }
 
-/// What a shutdown left.
+/// Result of a shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
-    /// Streams that were ended.
+    /// Number of streams that were ended.
     pub ended: usize,
-    /// Streams whose transport had not let go of them at the deadline.
+    /// Number of streams that their transports had not released at the deadline.
     pub left: usize,
 }
 
 impl Default for ShutdownOptions {
-    /// Without a delay, within 10 s; clients come back after 1 to 10 s.
+    /// No delay, a deadline of 10 s; clients reconnect after 1 to 10 s.
     fn default() -> Self {
         let retry = Duration::from_secs(1)..=Duration::from_secs(10);
         Self {
@@ -42,7 +42,7 @@ impl Default for ShutdownOptions {
 }
 
 impl ShutdownOptions {
-    /// Waits at most so long for transports to let go.
+    /// Sets the maximum time to wait for transports to release their streams.
     pub fn within(deadline: Duration) -> Self {
         Self {
             deadline,
@@ -50,62 +50,63 @@ impl ShutdownOptions {
         }
     }
 
-    /// Accepts and serves for this long after the shutdown was announced, so that load balancers,
-    /// which learn from a readiness check that the node leaves, have stopped sending before anybody
-    /// is rejected. The deadline counts from the end of the delay.
+    /// Sets the time between the announcement of the shutdown and the rejection of new streams,
+    /// during which the manager accepts and serves streams. Load balancers, which learn from a
+    /// readiness check that the node leaves, can then stop sending clients before any client is
+    /// rejected. The deadline counts from the end of the delay.
     pub fn delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
-    /// Tells each client to come back after a random time in a range.
+    /// Sets the range from which each client receives a random reconnection delay.
     pub fn retry(mut self, range: RangeInclusive<Duration>) -> Self {
         self.retry = range;
         self
     }
 
-    /// At most how long it waits.
+    /// Returns the maximum time to wait for transports.
     #[must_use]
     pub fn deadline(&self) -> Duration {
         self.deadline
     }
 
-    /// Returns the time between the announcement and the rejection of newcomers.
+    /// Returns the time between the announcement and the rejection of new streams.
     #[must_use]
     pub fn delay_before(&self) -> Duration {
         self.delay
     }
 }
 
-/// Longer than any process lives, and short enough to be added to a point in time.
+/// A duration longer than the life of any process, and short enough to be added to a point in time.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// So many streams are ended while the manager's lock is held once.
+/// Maximum number of streams that are ended while the manager's lock is held once.
 const STEP: usize = 128;
 
 impl Manager {
-    /// Announces a shutdown: [`is_shutting_down`](Self::is_shutting_down) is true from here on, and
-    /// nothing else changes. There is no way back.
+    /// Announces a shutdown: from now on [`is_shutting_down`](Self::is_shutting_down) returns
+    /// `true`, and nothing else changes. An announcement cannot be withdrawn.
     pub fn announce_shutdown(&self) {
         self.inner.order.lock().shutting_down = true;
     }
 
-    /// Returns whether a shutdown was announced or has begun: load balancers should send nobody
-    /// here. For readiness checks.
+    /// Returns `true` once a shutdown was announced or has begun: load balancers should send no
+    /// clients to this node. For readiness checks.
     #[must_use]
     pub fn is_shutting_down(&self) -> bool {
         self.inner.order.lock().shutting_down
     }
 
-    /// Shuts down: waits for the delay of the [`ShutdownOptions`], refuses newcomers, lets every
-    /// stream end with a `shutdown` event and a random `retry:` of its own, and waits until all
-    /// transports have let go of theirs, or the deadline.
+    /// Shuts the manager down. Waits for the delay of the [`ShutdownOptions`], then rejects new
+    /// streams, and ends every stream with a `shutdown` event and its own random `retry:`. Then
+    /// waits until all transports have released their streams or the deadline has passed.
     ///
-    /// What waits for a stream still leaves before its end. Streams left over at the deadline are
-    /// ended, but blocked in their transport: a server should abort their connections. Calling it
-    /// again is harmless. Dropping the future during the delay leaves the manager as
-    /// [`announce_shutdown`](Self::announce_shutdown) does; later, it stops neither the refusal nor
-    /// the streams that were ended.
+    /// Each stream still receives its waiting events before its end. Streams that remain at the
+    /// deadline are ended, but blocked in their transport: a server should abort their connections.
+    /// A second call is harmless. Dropping the future during the delay leaves the manager in the
+    /// state of [`announce_shutdown`](Self::announce_shutdown). Dropping it later neither accepts
+    /// new streams again nor revives the streams that were ended.
     pub async fn shutdown(&self, drain: ShutdownOptions) -> ShutdownReport {
         self.announce_shutdown();
         if !drain.delay.is_zero() {

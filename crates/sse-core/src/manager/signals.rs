@@ -13,34 +13,34 @@ use crate::{
 };
 
 impl Manager {
-    /// Tells every node on the backplane, this one included, what their
-    /// [handlers](Manager::on_signal) hear: at most once, now.
+    /// Sends a payload to the [handlers](Manager::on_signal) of every node on the backplane, this
+    /// node included: now, and at most once.
     ///
     /// # Errors
-    /// [`BackplaneError`]; [`BackplaneError::Rejected`] where there is no backplane.
+    /// [`BackplaneError`]; [`BackplaneError::Rejected`] without a backplane.
     pub async fn signal(&self, payload: &[u8]) -> Result<(), BackplaneError> {
         self.inner.signal(MESSAGE, payload).await
     }
 
-    /// Hears what nodes [signal](Manager::signal) from now on, besides those who do already.
+    /// Adds a handler that receives the [signals](Manager::signal) of nodes from now on.
     pub fn on_signal(&self, handler: Arc<dyn SignalHandler>) {
         self.inner.signal_handlers.lock().push(handler);
     }
 
-    /// Where events go and come from; `None` where that is this process alone.
+    /// Returns the backplane; `None` if events stay in this process.
     #[must_use]
     pub fn backplane(&self) -> Option<&Arc<dyn Backplane>> {
         self.inner.backplane.as_ref()
     }
 }
 
-/// What a signal is, by its first byte.
+/// Kind of a signal, written as its first byte.
 pub(crate) const EVENT: u8 = 1;
 
 pub(crate) const MESSAGE: u8 = 2;
 
 impl Inner {
-    /// Sends an event to every other node, beside the log.
+    /// Sends an event to every other node, outside the log.
     pub(crate) async fn signal_event(&self, envelope: &[u8]) -> Result<(), BackplaneError> {
         self.signal(EVENT, envelope).await
     }

@@ -1,4 +1,4 @@
-//! Numbers about a manager.
+//! Statistics about a manager.
 
 use serde::Serialize;
 
@@ -7,42 +7,42 @@ use crate::{
     sequencer::SequencerCounts,
 };
 
-/// Numbers about a manager. Gauges are of now, counters since it was built.
+/// Statistics about a manager. Gauges are current, counters count since the manager was built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Streams that are live; ending ones do not count.
+    /// Number of live streams, without ending streams.
     pub total_connections: usize,
-    /// Users with at least one live stream; anonymous streams have none.
+    /// Number of users with at least one live stream; anonymous streams have no user.
     pub unique_users: usize,
-    /// Streams that are ending: their transport has not let go of them yet.
+    /// Number of ending streams, which their transports have not released yet.
     pub ending: usize,
-    /// Counters.
+    /// The counters.
     pub counters: Counters,
 }
 
-/// What has happened since the manager was built.
+/// Counters of operations since the manager was built.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Counters {
-    /// Streams accepted.
+    /// Number of accepted streams.
     pub connected: u64,
-    /// Streams that ended, by reason.
+    /// Number of ended streams, by reason.
     pub disconnected: NamedCounts<{ DisconnectReason::ALL.len() }>,
-    /// Streams refused, by cause.
+    /// Number of rejected streams, by cause.
     pub refused: NamedCounts<{ CAUSE_NAMES.len() }>,
-    /// Events published, whether anybody was there or not.
+    /// Number of published events, with or without recipients.
     pub published: u64,
-    /// Events put into queues.
+    /// Number of events put into queues.
     pub queued: u64,
-    /// Events that transports took.
+    /// Number of events that transports took.
     pub delivered: u64,
-    /// Bytes of events that transports took, first and last blocks and heartbeats included.
+    /// Number of bytes that transports took, first and last blocks and heartbeats included.
     pub bytes: u64,
-    /// Events dropped because a queue was full.
+    /// Number of events that were dropped because a queue was full.
     pub dropped: u64,
-    /// Heartbeats sent.
+    /// Number of heartbeats sent.
     pub heartbeats: u64,
 }
 
@@ -58,12 +58,12 @@ impl<const N: usize> NamedCounts<N> {
         Self { names, counts }
     }
 
-    /// Names and counts, zeros included.
+    /// Iterates over names and counts, zeros included.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.names.into_iter().zip(self.counts)
     }
 
-    /// The count under a name; zero for an unknown one.
+    /// Returns the count of a name; zero for an unknown name.
     #[must_use]
     pub fn get(&self, name: &str) -> u64 {
         self.iter()
@@ -71,7 +71,7 @@ impl<const N: usize> NamedCounts<N> {
             .map_or(0, |(_, count)| count)
     }
 
-    /// All together.
+    /// Returns the sum of all counts.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.counts.iter().sum()

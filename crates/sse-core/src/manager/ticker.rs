@@ -1,4 +1,4 @@
-//! Which runtimes have a timer task.
+//! Timer tasks of runtimes.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -6,23 +6,23 @@ use tokio::runtime::Id;
 
 use crate::sync::Mutex;
 
-/// Runs on every runtime that streams come from. One of its tasks does the work of a tick; the
-/// others stand by, so that a runtime whose thread is busy, as a worker of Actix may be, delays
-/// nothing for the streams of the others.
+/// The timer tasks, one on every runtime that streams come from. One task does the work of a tick,
+/// and the others stand by. So a busy runtime thread, for example of an Actix worker, delays
+/// nothing for the streams of other runtimes.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     /// The runtimes that have a task.
     pub(crate) runtimes: Mutex<Vec<Id>>,
-    /// How many turns were taken.
+    /// Number of ticks so far.
     pub(crate) turns: AtomicU32,
 }
 
 impl Timers {
-    /// Ends the task of a runtime if nobody is there, so that an idle manager costs nothing; the
-    /// next stream starts it again.
+    /// Ends the task of a runtime if the manager has no streams, so that an idle manager costs
+    /// nothing. The next stream starts the task again.
     ///
-    /// Streams are counted before they ask for the task, so either the stream is seen here, or it
-    /// sees no task there.
+    /// Streams are counted before they ask for the task. So either the task counts the stream, or
+    /// the stream finds no task.
     pub(crate) fn rests(&self, runtime: Id, open: impl FnOnce() -> usize) -> bool {
         let mut runtimes = self.runtimes.lock();
         let rests = open() == 0;
@@ -32,7 +32,7 @@ impl Timers {
         rests
     }
 
-    /// The next turn, unless another task took one since this one looked last.
+    /// Takes the next tick, unless another task took a tick since this task last checked.
     pub(crate) fn turn(&self, seen: &mut u32) -> Option<u32> {
         let next = seen.wrapping_add(1);
         match self

@@ -1,4 +1,4 @@
-//! Heartbeats, stalls and ages, from one timer for all streams.
+//! Heartbeats, stall detection and maximum ages, from one timer for all streams.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -21,20 +21,21 @@ use crate::{
     sequencer::liveness::LivenessCheck,
 };
 
-/// Each tick looks at every eighth stream, so heartbeats are spread over the streams.
+/// Number of phases: each tick checks every eighth stream, so that heartbeats are spread over the
+/// streams.
 const PHASES: u32 = 8;
 
-/// So many streams are looked at while the manager's lock is held once.
+/// Maximum number of streams that are checked while the manager's lock is held once.
 const STEP: u32 = 256;
 
-/// So many steps until other tasks of the thread run.
+/// Number of steps after which other tasks of the thread run.
 const STEPS_PER_TURN: u32 = 16;
 
-/// However long everything else may take: a stream ends up to a round before its authentication
-/// does.
+/// Maximum duration of a round, whatever the settings: a stream ends up to a round before its
+/// authentication expires.
 const LONGEST_ROUND: Duration = Duration::from_secs(60);
 
-/// Ensures that this runtime, if there is one, has a task. Called whenever a stream shows up.
+/// Ensures that the current runtime, if any, has a timer task. Called for every new stream.
 pub(crate) fn ensure(inner: &Arc<Inner>) {
     let (ticker, Ok(runtime)) = (&inner.ticker, Handle::try_current()) else {
         return;
@@ -57,7 +58,7 @@ pub(crate) fn ensure(inner: &Arc<Inner>) {
     ));
 }
 
-/// Notices when the task is dropped with its runtime.
+/// Unregisters the task when it is dropped with its runtime.
 struct Keeper {
     inner: Weak<Inner>,
     runtime: Id,
@@ -75,7 +76,7 @@ impl Drop for Keeper {
     }
 }
 
-/// When things are due.
+/// Intervals and limits of the timer.
 #[derive(Debug, Clone, Copy)]
 struct Schedule {
     tick: Duration,
@@ -99,9 +100,9 @@ impl Schedule {
     }
 }
 
-/// How long it takes until every stream was looked at. A fifth of the heartbeat interval makes
-/// heartbeats at most 1.2 intervals late, and a tenth of the timeout lets a stream be ended after
-/// 0.8 of it and before the whole.
+/// Returns the time within which every stream is checked once. A fifth of the heartbeat interval
+/// makes heartbeats at most 1.2 intervals late. A tenth of the timeout ends a stalled stream
+/// between 0.8 and 1.0 of the timeout.
 pub(crate) fn round(config: &Config, has_heartbeat: bool) -> Duration {
     let others = [
         has_heartbeat.then(|| config.heartbeat_interval / 5),
@@ -127,7 +128,7 @@ async fn run(mut keeper: Keeper, rhythm: Schedule, mut seen: u32) {
             inner.follow();
         }
         if inner.ticker.rests(keeper.runtime, || inner.open()) {
-            // It is forgotten already, and another may have taken its place.
+            // The task is already unregistered, and another task can have taken its place.
             keeper.inner = Weak::new();
             return;
         }
@@ -135,7 +136,7 @@ async fn run(mut keeper: Keeper, rhythm: Schedule, mut seen: u32) {
 }
 
 async fn look(inner: &Arc<Inner>, rhythm: Schedule, phase: u32) {
-    // Records grow old also while nobody publishes.
+    // Records also age while no events are published.
     let now_ms = inner.log_time();
     while !inner
         .with_sequencer(|order, _| order.log.as_mut().is_none_or(|log| log.window.tidy(now_ms)))
@@ -148,7 +149,8 @@ async fn look(inner: &Arc<Inner>, rhythm: Schedule, phase: u32) {
     let mut steps = 0;
     while !step(inner, rhythm, &beats, &mut cursor) {
         steps += 1;
-        // Later than that it could say less than a stream has got meanwhile.
+        // An older heartbeat could report an earlier position than a stream has received in the
+        // meantime.
         if rhythm
             .quiet
             .is_some_and(|quiet| made.elapsed() >= quiet / 2)
@@ -173,22 +175,22 @@ fn step(inner: &Arc<Inner>, rhythm: Schedule, beats: &HeartbeatFrames, cursor: &
     inner.with_sequencer(|order, hold| order.check_liveness(&exam, cursor, PHASES, STEP, hold))
 }
 
-/// A heartbeat of the app's own that panics must not end stall detection.
+/// Calls the heartbeat of the app. A panic in it must not end stall detection.
 fn beat(heartbeat: &dyn Heartbeat) -> Option<Event> {
     let beat = catch_unwind(AssertUnwindSafe(|| heartbeat.beat()));
     beat.inspect_err(|_| error!("the heartbeat panicked; streams get none this time"))
         .ok()
 }
 
-/// The heartbeat of one tick in each dialect.
+/// The heartbeat of one tick, in each dialect.
 struct HeartbeatFrames {
     beat: Event,
     frames: [Option<Frame>; MAX_DIALECTS],
 }
 
 impl HeartbeatFrames {
-    /// With a log, the heartbeat says up to where its streams have been served: up to its end,
-    /// since they are quiet.
+    /// Creates the heartbeats. With a log, a heartbeat reports the position up to which streams
+    /// have received everything. That is the end of the log, since the streams are idle.
     fn new(inner: &Inner) -> Self {
         let beat = inner
             .heartbeat

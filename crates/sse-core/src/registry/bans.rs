@@ -1,4 +1,4 @@
-//! Who was told to stay away.
+//! The ban list.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -6,23 +6,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{caller::Caller, login_id::LoginId, names::UserId};
 
-/// At most so many are kept away at once; beyond it the one whose term ends first may return.
+/// Maximum number of bans. Beyond it, the ban that expires first is lifted early.
 const MOST_AWAY: usize = 10_000;
 
-/// Who is kept away.
+/// A user or sign-in that can be banned.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Banned {
-    /// A user, wherever it is signed in.
+    /// A user, on every sign-in.
     User(UserId),
-    /// Who comes by a signing in: one browser of a user's, or one device.
+    /// One sign-in: one browser of a user, or one device.
     Login(LoginId),
 }
 
-/// Who was told to stay away.
+/// The ban list, with an expiry for each ban.
 #[derive(Debug, Default)]
 pub(crate) struct Bans {
-    /// Until which uptime of the manager, in milliseconds.
+    /// Expiry of each ban as uptime of the manager, in milliseconds.
     until: HashMap<Banned, u64>,
 }
 
@@ -39,8 +39,8 @@ impl From<LoginId> for Banned {
 }
 
 impl Bans {
-    /// Keeps somebody away for a while. Goes by uptime, not by [`Millis`](crate::clock::Millis):
-    /// entries may be older than those can tell apart.
+    /// Adds a ban. Uses uptime instead of [`Millis`](crate::clock::Millis), because a ban can last
+    /// longer than the range in which `Millis` values are comparable.
     pub(crate) fn keep(&mut self, who: Banned, uptime_ms: u64, duration: Duration) {
         self.until.retain(|_, until| uptime_ms < *until);
         if self.until.len() >= MOST_AWAY {
@@ -55,7 +55,7 @@ impl Bans {
         self.until.insert(who, uptime_ms.saturating_add(duration));
     }
 
-    /// Whether a caller is to stay away, as a user or as who it signed in.
+    /// Returns `true` if the caller is banned, as a user or by its sign-in.
     pub(crate) fn is_away(&mut self, caller: &Caller, uptime_ms: u64) -> bool {
         if self.until.is_empty() {
             return false;

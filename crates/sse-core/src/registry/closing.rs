@@ -1,25 +1,25 @@
-//! Streams that were ended and whose transport has not let go of them.
+//! Streams that were ended and that their transports have not released.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use crate::{clock::Millis, dialect::reason::DisconnectReason, stream::shared::StreamState};
 
-/// Fewer than this many are not sorted.
+/// Length below which the list is never pruned.
 pub(crate) const FEW: usize = 64;
 
-/// Streams that were ended and whose transport may hold them still.
+/// Streams that were ended and that their transports can still hold.
 ///
-/// A transport that is blocked polls nothing, so it may never learn of the end: hyper's and Actix's
-/// poll no body while a client's socket, or its HTTP/2 window, is full. After a while the manager
-/// releases such a stream itself.
+/// A blocked transport polls nothing, so it can miss the end of its stream: the transports of hyper
+/// and Actix do not poll the body while the client's socket or its HTTP/2 window is full. After a
+/// timeout the manager itself releases the stream.
 #[derive(Debug, Default)]
 pub(crate) struct Leavers {
-    /// They had their time before they were ended.
+    /// Streams that were ended as stalled. They get no further timeout.
     stalled: Vec<Arc<StreamState>>,
-    /// With the time of their end, in its order.
+    /// Other ended streams with the time of their end, in the order of their ends.
     pub(crate) others: VecDeque<(Millis, Arc<StreamState>)>,
-    /// At this many, those that are gone are sorted out, so that no more are kept than twice as
-    /// many as there are.
+    /// Length at which released streams are pruned from `others`. It keeps the list below twice the
+    /// number of unreleased streams.
     many: usize,
 }
 
@@ -36,7 +36,7 @@ impl Leavers {
         self.others.push_back((now, stream));
     }
 
-    /// Takes those that were given long enough.
+    /// Removes the streams whose timeout has passed.
     pub(crate) fn take_due(&mut self, now: Millis, timeout: Duration) -> Vec<Arc<StreamState>> {
         let mut due = std::mem::take(&mut self.stalled);
         while let Some((ended, stream)) = self.others.front() {

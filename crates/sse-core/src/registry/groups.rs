@@ -1,4 +1,4 @@
-//! Which streams belong to a user, a topic or an address.
+//! Groups of streams: by user, topic or address.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -13,45 +13,46 @@ use crate::{
     slab::ChunkedSlab,
 };
 
-/// So many small tables instead of a large one, since a table that grows moves everything in it
-/// under the manager's lock.
+/// Number of hash tables. Many small tables replace one large table, because a table that grows
+/// moves all its entries under the manager's lock.
 const TABLES: usize = 4096;
 
-/// In the key of a group: there is none, but the only stream of a user, at the place that the other
-/// bits say. Most users have one stream, for which a group would be an eighth of what it needs.
+/// Flag in the key of a group. If set, no group exists; the other bits are the index of the user's
+/// only stream. Most users have one stream, and a group would be an eighth of the memory that such
+/// a user needs.
 const ONLY: u32 = 1 << 31;
 
-/// What streams are grouped by.
+/// The property that the streams of a group share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum GroupKind {
     User,
     Topic,
     Address,
-    /// The address of a stream that is no user's.
+    /// The address of an anonymous stream.
     Anonymous,
 }
 
-/// Streams with something in common.
+/// Streams that share a property.
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) kind: GroupKind,
     pub(crate) name: Arc<str>,
-    /// Places in the table of streams, in no order.
+    /// Indexes in the table of streams, in no particular order.
     pub(crate) members: SmallVec<[u32; 4]>,
 }
 
-/// Where to look for the next user, and the one that was found: its name and how many streams it
-/// has.
+/// The position from which to search for the next user, and the user that was found: its name and
+/// its number of streams.
 pub(crate) type UserFound<'a> = (u32, Option<(&'a Arc<str>, usize)>);
 
-/// All groups with at least one member.
+/// The groups that have at least one member.
 #[derive(Debug)]
 pub(crate) struct Groups {
     by_name: Box<[HashTable<u32>]>,
     groups: ChunkedSlab<Group>,
     hasher: RandomState,
     users: usize,
-    /// Who wants to know which users' members change in number.
+    /// Watches for changes in the number of a user's streams.
     pub(crate) watches: Vec<Changed>,
 }
 
@@ -68,12 +69,12 @@ impl Default for Groups {
 }
 
 impl Groups {
-    /// How many users there are.
+    /// Returns the number of users.
     pub(crate) fn users(&self) -> usize {
         self.users
     }
 
-    /// A group; `None` also for a user with one stream.
+    /// Returns a group; `None` also for a user with one stream.
     pub(crate) fn get(&self, group: u32) -> Option<&Group> {
         self.groups.get(group)
     }
@@ -98,8 +99,8 @@ impl Groups {
         }
     }
 
-    /// A user, and where to go on looking for the next one. Users with one stream come first: one
-    /// who gets a second meanwhile is found twice rather than never.
+    /// Finds the next user from a position on. Users with one stream come first. A user that gets a
+    /// second stream during the search is found twice instead of never.
     pub(crate) fn user_from<'a>(
         &'a self,
         streams: &'a ChunkedSlab<Slot>,
@@ -134,7 +135,8 @@ impl Groups {
         ))
     }
 
-    /// Adds a member, which is not in the group yet; `None` when no group can be made any more.
+    /// Adds a member that is not in the group yet. Returns `None` if no further group can be
+    /// created.
     pub(crate) fn add(
         &mut self,
         streams: &mut ChunkedSlab<Slot>,
@@ -173,8 +175,8 @@ impl Groups {
         })
     }
 
-    /// Removes a member, which is still among the streams. Gives the one that took its position, if
-    /// one did.
+    /// Removes a member that is still among the streams. Returns the member that took its position,
+    /// if any.
     pub(crate) fn remove(
         &mut self,
         streams: &ChunkedSlab<Slot>,
@@ -199,7 +201,7 @@ impl Groups {
         moved
     }
 
-    /// Makes a group of a user's only stream, for its second.
+    /// Turns a user's only stream into a group, to which a second stream can be added.
     fn widen(
         &mut self,
         streams: &mut ChunkedSlab<Slot>,
@@ -237,7 +239,7 @@ impl Groups {
         Some(key)
     }
 
-    /// Lets a group be found.
+    /// Adds a group to the index by name.
     fn call(&mut self, streams: &ChunkedSlab<Slot>, key: u32, called: (GroupKind, &str)) {
         let hash = self.hasher.hash_one(called);
         let (groups, hasher) = (&self.groups, &self.hasher);
@@ -246,7 +248,7 @@ impl Groups {
         self.users += usize::from(called.0 == GroupKind::User);
     }
 
-    /// Lets a group be found no more.
+    /// Removes a group from the index by name.
     fn forget(&mut self, streams: &ChunkedSlab<Slot>, key: u32, called: (GroupKind, &str)) {
         let hash = self.hasher.hash_one(called);
         let table = &mut self.by_name[table_of(hash)];
@@ -265,7 +267,7 @@ fn only(group: u32) -> Option<u32> {
     (group & ONLY != 0).then_some(group & !ONLY)
 }
 
-/// What a group is called.
+/// Returns the kind and the name of a group.
 fn called<'a>(
     groups: &'a ChunkedSlab<Group>,
     streams: &'a ChunkedSlab<Slot>,
@@ -304,7 +306,8 @@ fn note(watches: &mut [Changed], kind: GroupKind, name: &Arc<str>) {
     }
 }
 
-/// hashbrown uses the lowest and the highest bits; these are between them.
+/// Returns the table for a hash. hashbrown uses the lowest and the highest bits; these bits are in
+/// between.
 fn table_of(hash: u64) -> usize {
     (hash >> 40) as usize % TABLES
 }

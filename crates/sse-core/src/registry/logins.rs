@@ -1,13 +1,13 @@
-//! Which streams came by which signing in.
+//! Sign-ins of streams.
 
 use crate::id::login_id::LoginId;
 
 const CHUNK: usize = 256;
 
-/// The login of each stream that has one, by its place.
+/// The sign-in of each stream that has one, by the index of the stream.
 ///
-/// Beside the streams, so that those without one cost nothing. In chunks, as the table of streams,
-/// so that no newcomer moves what is there.
+/// Kept apart from the streams, so that streams without a sign-in cost nothing. Allocated in
+/// chunks, like the table of streams, so that a new stream does not move existing entries.
 #[derive(Debug, Default)]
 pub(crate) struct Logins {
     chunks: Vec<Option<Box<Chunk>>>,

@@ -1,6 +1,6 @@
-//! A place in a group.
+//! Membership in a group.
 
-/// A stream's place in a group.
+/// A stream's position in a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Membership {
     pub(crate) group: u32,

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use crate::{registry::membership::Membership, stream::shared::StreamState};
 
-/// A live stream and what it belongs to.
+/// A live stream and its memberships.
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) stream: Arc<StreamState>,

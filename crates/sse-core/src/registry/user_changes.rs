@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-/// Users whose streams changed in number and that nobody took yet.
+/// Users whose number of streams changed since a watch last took its changes.
 #[derive(Debug)]
 pub(crate) struct Changed {
     pub(crate) id: u64,
@@ -28,5 +28,5 @@ impl Changed {
     }
 }
 
-/// Users that may wait to be taken; beyond it a watch has to look at all of them again.
+/// Maximum number of users that wait to be taken. Beyond it, a watch must list all users again.
 const MOST_WAITING: usize = 1 << 16;

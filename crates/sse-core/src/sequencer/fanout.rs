@@ -1,4 +1,4 @@
-//! Putting one event into the queues of its recipients.
+//! Delivery of one event into the queues of its recipients.
 
 use std::{sync::Arc, task::Waker};
 
@@ -16,30 +16,31 @@ use crate::{
     },
 };
 
-/// What holds for every delivery of a manager.
+/// Settings that apply to every delivery of a manager.
 #[derive(Debug)]
 pub(crate) struct Rules {
     pub(crate) dialects: Dialects,
     pub(crate) bounds: Bounds,
 }
 
-/// Whom an event is for, while it is being delivered.
+/// The recipients of an event during its delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Audience {
     All,
     Group(u32),
 }
 
-/// A publish that reaches too many streams to hold the lock for all of them.
+/// A publish to more streams than the lock can be held for.
 ///
-/// It takes its place in the order at once, and reaches its streams in steps. Whatever comes behind
-/// it in the order and touches one of its streams first gives that stream what it still lacks (see
-/// [`Fanout::deliver_pending`]), so every stream sees the order, and nobody waits for the whole.
+/// The publish takes its position in the order at once, and reaches its streams in steps. A later
+/// operation that touches one of its streams first delivers the pending events to that stream (see
+/// [`Fanout::deliver_pending`]). So every stream receives events in order, and no operation waits
+/// for the whole publish.
 #[derive(Debug)]
 pub(crate) struct PendingBroadcast {
     pub(crate) seq: u64,
     pub(crate) audience: Audience,
-    /// Places of the exceptions, sorted.
+    /// Indexes of the exceptions, sorted.
     pub(crate) except: Box<[u32]>,
     pub(crate) message: Arc<Message>,
 }
@@ -61,11 +62,11 @@ impl PendingBroadcast {
     }
 }
 
-/// What is left to do once the manager's lock is released.
+/// Work that remains after the manager's lock is released.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
     wakers: SmallVec<[Waker; 8]>,
-    /// Streams to be ended because their queue was full.
+    /// Streams that must end because their queue was full.
     pub(crate) full: Vec<u32>,
     /// Streams that lost events, for the hooks.
     pub(crate) dropped: Vec<(Arc<StreamState>, u32)>,
@@ -78,7 +79,7 @@ impl Effects {
         self.wakers.extend(wakers);
     }
 
-    /// Runs foreign code: not under any lock.
+    /// Wakes transports and calls hooks. This runs foreign code, so no lock can be held.
     pub(crate) fn release(&mut self, hooks: &dyn Hooks) {
         self.wakers.drain(..).for_each(Waker::wake);
         self.dropped
@@ -87,28 +88,28 @@ impl Effects {
     }
 }
 
-/// One hold of the manager's lock.
+/// One critical section of the manager's lock.
 #[derive(Debug)]
 pub(crate) struct Tx<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) now: Millis,
-    /// The same, without an end.
+    /// The same time as uptime, which never wraps around.
     pub(crate) uptime_ms: u64,
     pub(crate) out: Effects,
 }
 
-/// One event at its place in the order.
+/// One event at its position in the order.
 #[derive(Clone, Copy)]
 pub(crate) struct Fanout<'a> {
     pub(crate) rules: &'a Rules,
-    /// Unfinished publishes before this place.
+    /// Unfinished publishes that precede this position.
     pub(crate) older: &'a [Arc<PendingBroadcast>],
     pub(crate) seq: u64,
     pub(crate) now: Millis,
 }
 
 impl Fanout<'_> {
-    /// Queues the event for one stream, behind everything that the stream should have before it.
+    /// Queues the event for one stream, after all events of the stream that precede it.
     pub(crate) fn deliver(&self, slot: &Slot, message: &Message, out: &mut Effects) {
         let mut state = slot.stream.queue.lock();
         if state.served >= self.seq {
@@ -119,10 +120,11 @@ impl Fanout<'_> {
         state.served = self.seq;
     }
 
-    /// Gives a stream what unfinished publishes before this place still owe it.
+    /// Delivers to a stream all unfinished publishes that precede this position.
     ///
-    /// Called before anything changes what a stream is a member of, or moves it in a group: so
-    /// every unfinished publish finds the memberships as they were at its own place in the order.
+    /// Must be called before a change of a stream's memberships, or of its position in a group.
+    /// Then every unfinished publish finds the memberships as they were at its own position in the
+    /// order.
     pub(crate) fn deliver_pending(&self, slot: &Slot, out: &mut Effects) {
         if !self.older.is_empty() {
             self.settle_state(slot, &mut slot.stream.queue.lock(), out);
@@ -141,12 +143,12 @@ impl Fanout<'_> {
     }
 
     fn push(&self, slot: &Slot, state: &mut QueueState, message: &Message, out: &mut Effects) {
-        // One that catches up takes it from the log.
+        // A stream that catches up reads logged events from the log.
         if state.is_catching() && matches!(message.mark, Mark::Logged(_) | Mark::Jump(_)) {
             return;
         }
         let frame = message.frame(&self.rules.dialects, slot.stream.dialect);
-        // A dialect may have nothing to say of an event.
+        // A dialect can encode an event as nothing.
         if frame.is_empty() {
             return;
         }

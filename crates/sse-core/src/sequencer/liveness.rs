@@ -1,4 +1,4 @@
-//! Looks at streams: who has been quiet, takes nothing, or has reached its age.
+//! Checks of streams for silence, stalls and age.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -10,23 +10,23 @@ use crate::{
     stream::queue::Health,
 };
 
-/// What is found at a look at a stream that has been quiet, or that takes nothing.
+/// Parameters of the liveness check of streams.
 pub(crate) struct LivenessCheck<'a> {
     pub(crate) uptime_ms: u64,
-    /// After how long a quiet stream gets a heartbeat; `None` without heartbeats.
+    /// Time without events after which a stream receives a heartbeat; `None` without heartbeats.
     pub(crate) quiet: Option<Duration>,
-    /// After how long a stream that takes nothing is ended.
+    /// Time without progress after which a stream is ended as stalled.
     pub(crate) stalled: Duration,
-    /// How much too early a stream may reach its age, so that it is never too late.
+    /// Tolerance by which a stream can end before its maximum age, so that it never ends later.
     pub(crate) age_slack: Duration,
-    /// The heartbeat of this tick in the stream's dialect, or one of its own with the position that
-    /// it has been given up to.
+    /// Returns the heartbeat of this tick in the stream's dialect, or a separate heartbeat with the
+    /// position of a stream that catches up.
     pub(crate) beats: &'a dyn Fn(&Slot, Option<&Cursor>) -> Option<Frame>,
 }
 
 impl Sequencer {
-    /// Looks at every `stride`-th stream from `cursor` on, at most `budget` of them; `true` at the
-    /// end of the table.
+    /// Checks every `stride`-th stream from `cursor` on, at most `budget` streams. Returns `true`
+    /// at the end of the table.
     pub(crate) fn check_liveness(
         &mut self,
         exam: &LivenessCheck<'_>,

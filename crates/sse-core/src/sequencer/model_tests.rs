@@ -1,6 +1,6 @@
-//! The order against a model that does one thing after the other.
+//! The sequencer against a model that runs operations one after the other.
 //!
-//! Sweeps are taken in steps of a test's choice, so every operation gets between every two steps.
+//! A test chooses the steps of sweeps, so any operation can run between two steps.
 
 use std::{
     collections::BTreeSet,
@@ -21,7 +21,7 @@ use crate::{
     sequencer::{Sequenced, fanout::PendingBroadcast, liveness::LivenessCheck},
 };
 
-/// How many users and topics there are.
+/// Number of users and of topics.
 const NAMES: usize = 3;
 
 #[derive(Debug, Clone)]
@@ -38,15 +38,16 @@ enum Op {
         except: Vec<Index>,
         long: bool,
     },
-    /// Takes a step of an unfinished publish.
+    /// Runs one step of an unfinished publish.
     Step {
         job: Index,
         budget: usize,
     },
-    /// Lets the client take what waits.
+    /// The client takes the waiting events.
     Take(Index),
     Kick(Index),
-    /// A tick of the timer, which settles every stream and sends nothing.
+    /// A tick of the timer, which delivers pending events to every stream and sends none of its
+    /// own.
     Tick {
         stride: u32,
     },
@@ -84,14 +85,14 @@ fn op() -> impl Strategy<Value = Op> {
 
 type IsIn = Box<dyn Fn(&Client) -> bool>;
 
-/// A stream, and what it should get.
+/// A stream, and the events it is expected to receive.
 struct Client {
     id: ClientId,
-    /// `None` once it was dropped.
+    /// `None` once the session was dropped.
     session: Option<Session>,
     user: Option<usize>,
     topics: BTreeSet<usize>,
-    /// Whether it is registered.
+    /// `true` while the stream is registered.
     live: bool,
     expected: Vec<String>,
     got: Vec<String>,
@@ -150,7 +151,7 @@ impl World {
                 let count = self.clients.len();
                 let client = &mut self.clients[at.index(count)];
                 client.take();
-                // What no step had brought yet is lost with the stream.
+                // Events that no step has delivered yet are lost with the stream.
                 prop_assert!(client.expected.starts_with(&client.got), "{:?}", client.got);
                 client.session = None;
                 client.live = false;
@@ -346,8 +347,8 @@ proptest! {
         prop_assert_eq!(stats.counters.dropped, 0);
     }
 
-    /// With queues that overflow, what a stream gets is the beginning of what it should get, then a
-    /// gap and the end.
+    /// With queues that overflow, a stream receives a prefix of its expected events, then a gap and
+    /// the end.
     #[test]
     fn a_stream_that_overflows_gets_a_beginning_and_is_told(
         ops in vec(op(), 0..120),
@@ -357,7 +358,8 @@ proptest! {
         let builder = Manager::builder().queue(frames, 1024).overflow(Overflow::Disconnect);
         let mut world = World::new(builder.build().unwrap());
         for op in &ops {
-            // The model does not know who overflowed, so what it says of the living need not hold.
+            // The model does not know which streams overflow, so its list of live streams can be
+            // wrong.
             if !matches!(op, Op::Join(..) | Op::Leave(..) | Op::Kick(_) | Op::Drop(_)) {
                 let _ = world.act(op);
             }
@@ -367,7 +369,7 @@ proptest! {
             let ends = client.got.iter().filter(|event| *event == "end").count();
             let events = &client.got[..client.got.len() - ends];
             prop_assert!(client.expected.starts_with(events), "client {}: {:?}", number, client.got);
-            // A gap and the farewell, or nothing at all.
+            // A gap and the farewell, or no event at all.
             let whole = events.len() == client.expected.len();
             prop_assert!(ends == 2 || (ends == 0 && whole), "client {}: {:?}", number, client.got);
         }

@@ -1,4 +1,4 @@
-//! Questions to the registry, each under the lock for a bounded time.
+//! Queries of the registry, each under the lock for a bounded time.
 
 use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
 
@@ -11,15 +11,16 @@ use crate::{
     sequencer::Sequencer,
 };
 
-/// Groups looked at while the manager's lock is held once.
+/// Maximum number of groups that are checked while the manager's lock is held once.
 const STEP: u32 = 1024;
 
-/// The smallest on top, to be thrown out; of equals the last by name.
+/// Heap with the smallest count on top, to be removed first; among equal counts, the last user by
+/// name.
 pub(crate) type Most = BinaryHeap<Reverse<(usize, Reverse<UserId>)>>;
 
 impl Sequencer {
-    /// The lowest places from `from` on of the streams of a user and a topic, sorted, at most
-    /// `wanted`.
+    /// Returns the lowest indexes from `from` on of the streams of a user and a topic, sorted, at
+    /// most `wanted`.
     pub(crate) fn candidates(
         &self,
         (user, topic): (Option<&UserId>, Option<&Topic>),
@@ -55,7 +56,7 @@ impl Sequencer {
         lowest.into_sorted_vec()
     }
 
-    /// Counts a step's worth of streams and groups; gives where to go on.
+    /// Counts one step of streams and groups. Returns the position of the next step.
     pub(crate) fn count_users(&self, from: u32, limit: usize, most: &mut Most) -> Option<u32> {
         let mut next = from;
         for _ in 0..STEP {
@@ -83,7 +84,7 @@ impl Sequencer {
         })
     }
 
-    /// Up to so many live streams.
+    /// Returns at most `most` live streams.
     pub(crate) fn some_places(&self, most: usize) -> Vec<u32> {
         self.places_from(0).take(most).collect()
     }
@@ -100,8 +101,9 @@ impl Sequencer {
         }
     }
 
-    /// Up to so many streams of a target. The caller takes them out of it, so that the next call
-    /// finds others; among all streams the cursor says where to go on.
+    /// Returns at most `most` streams of a target. The caller removes the streams from the target,
+    /// so that the next call finds others. For [`Target::All`], the cursor holds the position of
+    /// the next call.
     pub(crate) fn some_in(&self, target: &Target, cursor: &mut u32, most: usize) -> Vec<u32> {
         let registry = &self.registry;
         let members = match target {
@@ -117,7 +119,7 @@ impl Sequencer {
         members.iter().copied().take(most).collect()
     }
 
-    /// Who is to be refused so that a target stays away.
+    /// Returns the user or sign-in to ban for a target.
     pub(crate) fn absentee(&self, target: &Target) -> Option<Banned> {
         match target {
             Target::User(user) => Some(user.clone().into()),
@@ -129,8 +131,8 @@ impl Sequencer {
         }
     }
 
-    /// Users and how many live streams they have, at most about `limit`, and where the next page
-    /// begins.
+    /// Returns users with their number of live streams, at most about `limit`, and the start of the
+    /// next page.
     pub(crate) fn page_of_users(
         &self,
         from: u32,

@@ -1,4 +1,4 @@
-//! Giving streams what they missed, at their places in the order.
+//! Replay of missed events, at their positions in the order.
 
 use std::task::Waker;
 
@@ -13,21 +13,21 @@ use crate::{
     },
 };
 
-/// How a stream goes on that is given what it missed.
+/// Outcome of one step of a replay.
 #[derive(Debug)]
 pub(crate) enum ReplayStep {
-    /// There is more.
+    /// More events follow.
     More,
-    /// It is live now, or over.
+    /// The stream is live now, or has ended.
     Live,
-    /// What comes next is to be read from the backplane, behind this cursor.
+    /// The next events must be read from the backplane, after this cursor.
     Backplane(Cursor),
-    /// It is woken when the log has moved.
+    /// The stream waits and is woken when the log advances.
     Waiting,
 }
 
 impl Sequencer {
-    /// Gives a stream that catches up the next of what it missed.
+    /// Delivers the next missed events to a stream that catches up.
     pub(crate) fn replay(
         &mut self,
         (place, id): (u32, ClientId),
@@ -81,7 +81,7 @@ impl Sequencer {
             }
             Step::Wait => ReplayStep::Waiting,
             Step::Done => {
-                // Whatever is under way is in the log, or was put beside it.
+                // Every event in flight is in the log, or was held next to it.
                 drop(state.caught_up(self.seq));
                 ReplayStep::Live
             }
@@ -97,7 +97,7 @@ impl Sequencer {
         (out, replayed)
     }
 
-    /// What follows where a stream is cannot be had: it goes on behind a gap.
+    /// Continues a stream after a gap, because its next events are unavailable.
     pub(crate) fn replay_lost(
         &mut self,
         (place, id): (u32, ClientId),
@@ -123,7 +123,7 @@ impl Sequencer {
         }
     }
 
-    /// What comes now comes before the next record of the log.
+    /// Returns the position of an unlogged event now: before the next record of the log.
     pub(crate) fn before_next(&self) -> Before {
         let before = |log: &Log| Before {
             number: log.window.next(),
@@ -132,7 +132,7 @@ impl Sequencer {
         self.log.as_ref().map(before).unwrap_or_default()
     }
 
-    /// Changes what a stream is meant by that catches up, if it does. Without a log nobody does.
+    /// Changes the subscriptions of a stream if it catches up. Without a log no stream catches up.
     pub(crate) fn catching(&self, place: u32, change: impl FnOnce(&mut CatchUp, &Window)) {
         let (Some(log), Some(slot)) = (&self.log, self.registry.streams.get(place)) else {
             return;

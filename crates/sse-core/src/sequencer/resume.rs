@@ -1,4 +1,4 @@
-//! Where in the log a stream begins.
+//! Start of a stream in the log.
 
 use std::sync::Arc;
 
@@ -16,20 +16,20 @@ use crate::{
     stream::{catch_up::CatchUp, shared::StreamState},
 };
 
-/// How a stream begins.
+/// Start of a stream.
 #[derive(Debug, Default)]
 pub(crate) struct ResumePoint {
-    /// The position up to which it has been served.
+    /// Position up to which the stream has received everything.
     pub(crate) id: Option<EventId>,
-    /// Whether everything that its client missed follows.
+    /// `true` if every event that the client missed follows.
     pub(crate) resumed: bool,
-    /// Whether it catches up before it is live.
+    /// `true` if the stream catches up before it becomes live.
     pub(crate) catching: bool,
 }
 
 impl Sequencer {
-    /// Finds where in the log a new stream begins, by what its client had for its last event id.
-    /// Without a log that means nothing.
+    /// Finds the position in the log at which a new stream starts, from the last event id of its
+    /// client. Without a log, the id has no meaning.
     pub(crate) fn start(
         &mut self,
         stream: &StreamState,
@@ -54,8 +54,8 @@ impl Sequencer {
                 ..ResumePoint::default()
             };
         };
-        // A client that is cut off before it heard of a gap comes back with what it had, so that it
-        // hears of it then.
+        // A client that disconnects before it receives the gap returns with its previous id, and
+        // receives the gap then.
         let id = EventId::new(text).ok();
         let given: Result<Cursor, CursorError> = text.parse();
         let targets = self.targets_of(stream);
@@ -83,14 +83,14 @@ impl Sequencer {
                     catching: false,
                 };
             }
-            // Nobody but this manager appends, so it is none of ours. On a backplane another node
-            // may have given it out.
+            // Without a backplane only this manager appends, so this position is foreign. On a
+            // backplane another node can have assigned the position.
             Ok(given) if log.remote.is_none() && given.position > window.head() => {
                 let gap = Gap::new(GapReason::Future, id.clone(), window.head_cursor());
                 (CatchUp::behind(gap, targets, window), false)
             }
-            // Ahead of this node: it may be of another one, or of none. Until that is known nobody
-            // can say that everything follows.
+            // The position is ahead of this node: another node can have assigned it, or no node
+            // has. Until the node knows, it cannot promise that every missed event follows.
             Ok(given) => {
                 let is_there = (log.trimmed()..=window.head()).contains(&given.position)
                     && !log.holes.touch(given.position, window.head())
@@ -109,7 +109,7 @@ impl Sequencer {
         }
     }
 
-    /// All that a stream is meant by and that is logged.
+    /// Returns the logged targets that a stream is subscribed to.
     fn targets_of(&self, stream: &StreamState) -> Vec<Target> {
         let slot = self.registry.streams.get(stream.place);
         let groups = slot.iter().flat_map(|slot| &slot.memberships);

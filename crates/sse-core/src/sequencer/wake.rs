@@ -14,12 +14,12 @@ use crate::{
     stream::shared::StreamState,
 };
 
-/// So many streams are woken while the manager's lock is held once.
+/// Maximum number of streams that are woken while the manager's lock is held once.
 const WOKEN_AT_ONCE: usize = 256;
 
 impl Sequencer {
-    /// Has a stream woken when there is what it waits for; `false` if the log is another one by
-    /// now, so that it has to look again.
+    /// Registers a stream to be woken once the records after `after` are available. Returns `false`
+    /// if the log was replaced in the meantime, so that the stream must check again.
     pub(crate) fn wait_for_part(&mut self, stream: Stream, after: &Cursor) -> bool {
         if self
             .log
@@ -32,7 +32,7 @@ impl Sequencer {
         true
     }
 
-    /// Puts a stream among those who are woken, unless it is there.
+    /// Registers a stream to be woken, unless it is registered.
     pub(crate) fn enlist(&mut self, stream: Stream, waits_for: WaitsFor) {
         let streams = &self.registry.streams;
         let Some(log) = &mut self.log else { return };
@@ -70,8 +70,8 @@ impl Sequencer {
         }
     }
 
-    /// The log has moved: wakes some of the streams that wait for that. Gives how many of so many
-    /// are left.
+    /// Wakes up to [`WOKEN_AT_ONCE`] streams that wait for the log to advance. Returns how many of
+    /// `most` remain.
     pub(crate) fn wake_for_head(&mut self, most: usize, hold: &mut Tx<'_>) -> usize {
         let Some(log) = &mut self.log else { return 0 };
         let mut left = most.min(log.waiting.for_head.len());
@@ -84,8 +84,8 @@ impl Sequencer {
         left
     }
 
-    /// Wakes some of the streams that wait for what follows positions of a range; `true` when there
-    /// are no more.
+    /// Wakes some of the streams that wait for records after positions within a range. Returns
+    /// `true` if no streams remain.
     pub(crate) fn wake_for_parts(
         &mut self,
         within: &(impl RangeBounds<Position> + Clone),
@@ -103,8 +103,8 @@ impl Sequencer {
         false
     }
 
-    /// The party whose turn it is to have the backplane read, and behind where, of the places that
-    /// may be read now.
+    /// Returns the party that is next to use the backplane, and the position to read after, among
+    /// the positions for which `may_begin` allows a read.
     pub(crate) fn wanted_part(
         &mut self,
         may_begin: impl Fn(Position) -> bool,
@@ -136,7 +136,7 @@ impl Sequencer {
                 if waits(last) {
                     return Some((party, cursor));
                 }
-                // It is gone, or elsewhere.
+                // The stream has ended, or waits for something else.
                 if let Some((after, stream)) = log.waiting.pop_for_part(&place) {
                     wake(&self.registry, stream, WaitsFor::Part(after), hold);
                 }
@@ -145,7 +145,7 @@ impl Sequencer {
         None
     }
 
-    /// Another runtime reads from here on.
+    /// Resets the reads, because another runtime reads from now on.
     pub(crate) fn begin_reading(&mut self) {
         let Some(log) = &mut self.log else { return };
         log.waiting.shares.end_all();
@@ -154,22 +154,22 @@ impl Sequencer {
         }
     }
 
-    /// A read begins that a party has asked for.
+    /// Records the start of a read that a party has requested.
     pub(crate) fn begin_read(&mut self, party: Party, after: Position) {
         if let Some(log) = &mut self.log {
             log.waiting.shares.begin(party, after);
         }
     }
 
-    /// The read of a party is over.
+    /// Records the end of a party's read.
     pub(crate) fn end_read(&mut self, party: Party) {
         if let Some(log) = &mut self.log {
             log.waiting.shares.end(party);
         }
     }
 
-    /// Notes that what follows a cursor cannot be read up to a position; `false` if that was known,
-    /// or the log is another one by now.
+    /// Records that the entries after a cursor, up to a position, are unreadable. Returns `false`
+    /// if the damage was known, or the log was replaced in the meantime.
     pub(crate) fn note_damage(&mut self, after: &Cursor, to: Position) -> bool {
         let log = self
             .log
@@ -178,8 +178,8 @@ impl Sequencer {
         log.is_some_and(|log| log.note_damage(after.position, to))
     }
 
-    /// Notes that the entry behind a cursor cannot be read, which stands at a position; `false` if
-    /// that was known.
+    /// Records that the entry after a cursor, at `position`, is unreadable. Returns `false` if the
+    /// damage was known.
     pub(crate) fn note_unreadable(&mut self, after: &Cursor, position: Position) -> bool {
         let log = self
             .log
@@ -193,22 +193,22 @@ impl Sequencer {
         })
     }
 
-    /// Leaves a place out of the turns until it is tried again.
+    /// Excludes a position from reads until it is retried.
     pub(crate) fn suspend_part(&mut self, after: Position) {
         if let Some(log) = &mut self.log {
             log.waiting.suspend(after);
         }
     }
 
-    /// Tries a place again.
+    /// Allows reads after a position again.
     pub(crate) fn resume_part(&mut self, after: Position) {
         if let Some(log) = &mut self.log {
             log.waiting.resume(after);
         }
     }
 
-    /// Lets streams go on, behind a gap, where the memory of the node begins: what follows a place
-    /// cannot be read.
+    /// Lets streams continue after a gap, at the start of the node's window, because the records
+    /// after a position are unreadable.
     pub(crate) fn give_up_part(&mut self, after: &Cursor) {
         let Some(log) = &mut self.log else { return };
         if *log.window.epoch() != after.epoch {
@@ -251,7 +251,7 @@ fn party_of(shares: &Shares, stream: &StreamState) -> Party {
     }
 }
 
-/// Wakes a stream, if it is there and waits for this.
+/// Wakes a stream if it still exists and waits for `waits_for`.
 fn wake(registry: &Registry, (place, id): Stream, waits_for: WaitsFor, hold: &mut Tx<'_>) {
     let Some(slot) = registry
         .streams
@@ -268,7 +268,7 @@ fn wake(registry: &Registry, (place, id): Stream, waits_for: WaitsFor, hold: &mu
         return;
     };
     (catching.enlisted, catching.waits) = (None, false);
-    // It has its time from now on.
+    // The stall timeout starts again.
     state.took(0, hold.now);
     hold.out.wake_later(state.wake());
 }

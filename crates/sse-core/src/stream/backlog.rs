@@ -9,11 +9,11 @@ use crate::{
     stream::overflow::CollapseBy,
 };
 
-/// Frames on their way to a transport; most wakes bring one or few.
+/// Frames for a transport. Most polls take one or a few.
 pub(crate) type Frames = SmallVec<[Frame; 8]>;
 
-/// A FIFO that owns no memory while it is empty, and none beyond itself for one frame; two words,
-/// since every stream has one.
+/// A FIFO queue that owns no memory while it is empty, and no heap memory for a single frame. Its
+/// size is two words, because every stream has a backlog.
 #[derive(Debug, Default)]
 pub(crate) enum Backlog {
     #[default]
@@ -69,7 +69,7 @@ impl Backlog {
         }
     }
 
-    /// Oldest first.
+    /// Iterates over the frames, oldest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Frame> {
         let (one, many) = match self {
             Self::None => (None, None),
@@ -79,8 +79,8 @@ impl Backlog {
         one.into_iter().chain(many.into_iter().flatten())
     }
 
-    /// Moves frames out, oldest first: at least one if there is one, then as many as fit into both
-    /// limits.
+    /// Moves frames into `out`, oldest first: at least one frame if the backlog has any, then as
+    /// many as fit into both limits.
     pub(crate) fn take(&mut self, limit: Limit, out: &mut Frames) {
         let mut left = limit.bytes;
         while out.len() < limit.frames {
@@ -94,7 +94,7 @@ impl Backlog {
         }
     }
 
-    /// Removes the frame if it is the only one.
+    /// Removes the frame if the backlog holds no other frame.
     #[inline]
     pub(crate) fn pop_only(&mut self) -> Option<Frame> {
         let Self::One(_) = self else { return None };
@@ -113,7 +113,7 @@ impl Backlog {
         }
     }
 
-    /// Removes the oldest frame that a newer one under the same key replaces.
+    /// Removes the oldest frame that `newer` replaces, which is a frame with the same key.
     pub(crate) fn remove_replaced_by(&mut self, newer: &Frame, by: CollapseBy) -> Option<Frame> {
         let key = |frame: &Frame| match by {
             CollapseBy::EventType => frame.collapse().event_type,
@@ -135,7 +135,7 @@ impl Backlog {
         }
     }
 
-    /// Whether the oldest frame is the manager's own.
+    /// Returns `true` if the oldest frame is the manager's own.
     pub(crate) fn begins_with_own(&self) -> bool {
         self.front().is_some_and(|frame| frame.kind() == Kind::Own)
     }
@@ -156,7 +156,7 @@ impl Backlog {
         }
     }
 
-    /// Gives the memory back with the last frame.
+    /// Accounts for a removed frame. Releases the memory with the last frame.
     fn removed(&mut self, frame: &Frame) {
         let Self::Many(many) = self else { return };
         many.bytes -= frame.len();
@@ -166,14 +166,14 @@ impl Backlog {
     }
 }
 
-/// How much is taken at once.
+/// Limits of one take.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limit {
     pub(crate) frames: usize,
     pub(crate) bytes: usize,
 }
 
-/// How many published events a frame stands for.
+/// Returns the number of published events that a frame stands for.
 pub(crate) fn events_in(frame: &Frame) -> u32 {
     match frame.kind() {
         Kind::Event => 1,

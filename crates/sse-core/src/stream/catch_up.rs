@@ -21,42 +21,43 @@ use crate::{
     stream::backlog::{Frames, Limit},
 };
 
-/// So many records are passed on, or looked at, while the manager's lock is held once.
+/// Maximum number of records that are delivered or checked while the manager's lock is held once.
 const STEP: usize = 256;
 
-/// A stream that catches up. It has no live queue: it takes from the log what it missed, page by
-/// page as its transport asks, and becomes live once there is nothing more, under the manager's
-/// lock, so that nothing comes twice or falls between.
+/// A stream that catches up. The stream has no live queue: it takes missed events from the log,
+/// page by page as its transport asks. It becomes live under the manager's lock once the log has no
+/// more for it, so no event is delivered twice or lost in between.
 #[derive(Debug)]
 pub(crate) struct CatchUp {
-    /// What cannot be given, to be told first.
+    /// A gap to report before anything else.
     gap: Option<Gap>,
     source: Source,
-    /// Up to where everything was given.
+    /// Position up to which the stream has received everything.
     given: Cursor,
     interests: SmallVec<[Subscription; 2]>,
-    /// Events that are not logged, each with the record that it comes before.
+    /// Unlogged events, each with the record that it precedes.
     beside: VecDeque<(Before, Frame)>,
     beside_bytes: usize,
-    /// Among which of those who are woken it is.
+    /// Set if the stream is registered to be woken, with the condition it waits for.
     pub(crate) enlisted: Option<WaitsFor>,
-    /// Whether its transport has taken all that there was.
+    /// `true` if the transport has taken all available events.
     pub(crate) waits: bool,
 }
 
-/// Where the next record is.
+/// Location of the next record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
-    /// The node has not followed the log up to where the client was, if that is in the log at all.
+    /// The node has not yet followed the log up to the client's position, if the log has that
+    /// position at all.
     Ahead,
-    /// Older than what the node holds.
+    /// Older than the oldest record of the window.
     Backplane,
-    /// It has this number, or is one behind.
+    /// In the window: the record with this number, or a later one.
     Window(u64),
 }
 
 impl Source {
-    /// Where what follows a position is.
+    /// Returns the location of the records after a position.
     fn of(position: Position, window: &Window) -> Self {
         if position > window.head() {
             Self::Ahead
@@ -68,20 +69,20 @@ impl Source {
     }
 }
 
-/// What a stream is meant by, for records of some numbers.
+/// A subscription of the stream, valid for a range of records.
 #[derive(Debug)]
 struct Subscription {
     target: Target,
     from: u64,
     until: u64,
-    /// The same in positions, for records that come from the backplane: behind this one, and up to
-    /// that one.
+    /// The same range in positions, for records of the backplane: after `behind`, up to and
+    /// including `up_to`.
     behind: Position,
     up_to: Option<Position>,
 }
 
 impl Subscription {
-    /// What a stream is meant by from before it came.
+    /// Creates a subscription that the stream has had since before it connected.
     fn lasting(target: Target) -> Self {
         Self {
             target,
@@ -93,20 +94,20 @@ impl Subscription {
     }
 }
 
-/// How a step went.
+/// Outcome of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// It goes on.
+    /// The stream continues with another step.
     More,
-    /// There is nothing more: the stream is to be live.
+    /// No records are left: the stream becomes live.
     Done,
-    /// What comes next is only to be had from the backplane, behind this position.
+    /// The next records are only in the backplane, after this position.
     Backplane(Position),
-    /// The log has to move first.
+    /// The log has to advance first.
     Wait,
 }
 
-/// To whom, and in which words.
+/// The recipient of records, and its dialect.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Recipient<'a> {
     pub(crate) id: ClientId,
@@ -130,7 +131,7 @@ impl Recipient<'_> {
 }
 
 impl CatchUp {
-    /// From a position that the log may hold.
+    /// Starts at a position that the log can hold.
     pub(crate) fn from(
         given: Cursor,
         targets: impl IntoIterator<Item = Target>,
@@ -152,7 +153,7 @@ impl CatchUp {
         catching
     }
 
-    /// Goes on before a position that is none of the log's, if the window tells.
+    /// Continues before a position that the log does not have, if the window can tell.
     fn find_place(&mut self, window: &Window) {
         if let Some(before) = window
             .before_stranger(self.given.position)
@@ -166,7 +167,7 @@ impl CatchUp {
         }
     }
 
-    /// From now on, with a gap before it.
+    /// Starts at the end of the log, after a gap.
     pub(crate) fn behind(
         gap: Gap,
         targets: impl IntoIterator<Item = Target>,
@@ -178,12 +179,12 @@ impl CatchUp {
         }
     }
 
-    /// Up to where everything was given.
+    /// Returns the position up to which the stream has received everything.
     pub(crate) fn given(&self) -> &Cursor {
         &self.given
     }
 
-    /// Whether its transport has taken all that there is, and waits for the log.
+    /// Returns `true` if the transport has taken all available events and waits for the log.
     pub(crate) fn waits_for_log(&self) -> bool {
         self.waits
     }
@@ -208,27 +209,27 @@ impl CatchUp {
         }
     }
 
-    /// How much waits that is not in the log, in frames and bytes.
+    /// Returns the size of the waiting unlogged events, in frames and bytes.
     pub(crate) fn beside(&self) -> (usize, usize) {
         (self.beside.len(), self.beside_bytes)
     }
 
-    /// Keeps an event that is not in the log until its turn.
+    /// Holds an unlogged event until its turn.
     pub(crate) fn push_beside(&mut self, before: Before, frame: Frame) {
         self.beside_bytes += frame.len();
         self.beside.push_back((before, frame));
     }
 
-    /// The oldest event that is not in the log.
+    /// Removes the oldest unlogged event.
     pub(crate) fn pop_beside(&mut self) -> Option<Frame> {
         let (_, frame) = self.beside.pop_front()?;
         self.beside_bytes -= frame.len();
         Some(frame)
     }
 
-    /// Gives the next records that the window holds. `synced`: whether the node has followed the
-    /// log to its end since the client came; `deep`: whether there is a backplane that may hold
-    /// more than the window.
+    /// Delivers the next records of the window. `synced` is set if the node has followed the log to
+    /// its end since the client connected. `deep` is set if a backplane exists that can hold older
+    /// records than the window.
     pub(crate) fn step(
         &mut self,
         window: &mut Window,
@@ -238,8 +239,8 @@ impl CatchUp {
         out: &mut Frames,
     ) -> (Step, Option<GapReason>) {
         if self.given.epoch != *window.epoch() {
-            // It goes on where the streams do that are live. Positions of the old log say nothing
-            // about the new one.
+            // The stream continues where the live streams do. Positions of the old log mean nothing
+            // in the new log.
             let first = window.first();
             self.interests.retain(|it| it.until > first);
             self.interests
@@ -280,7 +281,7 @@ impl CatchUp {
             _ => {}
         }
         let told = self.gap.take().map(|gap| {
-            // A dialect may have no words for it.
+            // A dialect can encode a gap as nothing.
             out.extend(Some(to.gap(&gap)).filter(|frame| !frame.is_empty()));
             gap.reason
         });
@@ -294,8 +295,8 @@ impl CatchUp {
         (step, told)
     }
 
-    /// Gives what a part of the log that came from the backplane has for the stream, of what the
-    /// window does not hold.
+    /// Delivers the stream's records of a page that was read from the backplane, except records
+    /// that the window holds.
     pub(crate) fn feed(
         &mut self,
         segment: &FetchedPage,
@@ -310,7 +311,7 @@ impl CatchUp {
         {
             return;
         }
-        // The window has what follows, whatever stood before it.
+        // The window holds all later records, whatever the page contains.
         let end = segment.last.min(window.forgotten());
         let given = self.given.position;
         let numbers = self.interests.iter().map(|interest| {
@@ -335,7 +336,7 @@ impl CatchUp {
                 is_full = out.len() >= limit.frames || bytes >= limit.bytes;
             }
             if is_full || looked_at >= STEP {
-                // What stands between is for others.
+                // Records in between are for other streams.
                 let before = number.checked_sub(1).and_then(|before| segment.get(before));
                 self.given.position = before.map_or(given, |before| before.position.max(given));
                 return;
@@ -349,7 +350,7 @@ impl CatchUp {
         self.given.position = given.max(end);
     }
 
-    /// The backplane does not hold what follows: the stream goes on behind a gap.
+    /// Continues after a gap, because the backplane does not hold the next records.
     pub(crate) fn lost(&mut self, reason: GapReason, to: Cursor) {
         if to.position > self.given.position || to.epoch != self.given.epoch {
             self.miss(reason, to);
@@ -357,8 +358,8 @@ impl CatchUp {
         }
     }
 
-    /// Goes on behind what cannot be read, if that comes next. The window has what it holds,
-    /// whatever became of it elsewhere.
+    /// Continues after a hole if it comes next. The window still delivers the records it holds,
+    /// whatever the state of the backplane.
     pub(crate) fn pass_over(&mut self, holes: &Holes, window: &Window) {
         if self.source != Source::Backplane || self.given.epoch != *window.epoch() {
             return;
@@ -460,8 +461,8 @@ fn has_room(limit: Limit, out: &Frames, bytes: usize) -> bool {
     out.is_empty() || (out.len() < limit.frames && bytes < limit.bytes)
 }
 
-/// The numbers of all records that a stream is meant by, in order. A record has one target, so none
-/// comes twice.
+/// Merges the record numbers of all subscriptions, in order. A record has one target, so no number
+/// occurs twice.
 struct Merged<I> {
     heads: SmallVec<[(u64, I); 4]>,
 }
@@ -500,8 +501,8 @@ impl<I: Iterator<Item = u64>> Merged<I> {
     }
 }
 
-/// How many of the frames are published events that are in no log: lost for good if they are
-/// dropped.
+/// Counts the published events among the frames that are not logged. A client cannot recover them
+/// once they are dropped.
 pub(crate) fn unlogged_in<'a>(frames: impl IntoIterator<Item = &'a Frame>) -> usize {
     frames
         .into_iter()

@@ -1,8 +1,8 @@
-//! Who waits for the end of a stream.
+//! Wakers that wait for the end of a stream.
 
 use std::task::Waker;
 
-/// Those who wait for the end of a stream; one word while nobody does.
+/// The wakers that wait for the end of a stream. Takes one word while no task waits.
 #[derive(Debug, Default)]
 pub(crate) struct EndWaiters(Option<Box<List>>);
 
@@ -12,13 +12,13 @@ struct List {
     next: u32,
 }
 
-/// Whose waker it is.
+/// Identifies a registered waker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct WatcherKey(u32);
 
 impl EndWaiters {
-    /// Keeps a waker under a key that is given at the first time. Gives a waker to drop outside of
-    /// the lock.
+    /// Registers a waker under a key, which the first call assigns. Returns a waker for the caller
+    /// to drop outside the lock.
     pub(crate) fn register(
         &mut self,
         key: &mut Option<WatcherKey>,
@@ -39,24 +39,24 @@ impl EndWaiters {
         }
     }
 
-    /// Forgets a waker, and gives it to be dropped outside of the lock.
+    /// Removes a waker and returns it for the caller to drop outside the lock.
     pub(crate) fn remove(&mut self, key: WatcherKey) -> Option<Waker> {
         let list = self.0.as_mut()?;
         let at = list.wakers.iter().position(|(known, _)| *known == key)?;
         let (_, waker) = list.wakers.swap_remove(at);
-        // Keys may begin anew: nobody is left who has one.
+        // Keys can start again: no key is left in use.
         if list.wakers.is_empty() {
             self.0 = None;
         }
         Some(waker)
     }
 
-    /// Whether nobody waits, and nobody has a key.
+    /// Returns `true` if no task waits and no key is in use.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
-    /// Takes all wakers out, to be woken.
+    /// Removes all wakers, for the caller to wake.
     pub(crate) fn take(&mut self) -> impl Iterator<Item = Waker> + use<> {
         let wakers = self.0.as_mut().map(|list| std::mem::take(&mut list.wakers));
         wakers

@@ -1,4 +1,4 @@
-//! What an app hears of its streams.
+//! Callbacks for events of streams.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -7,56 +7,56 @@ use crate::{
     id::{client_id::ClientId, names::UserId},
 };
 
-/// What an app hears of its streams.
+/// Callbacks of the app for events of its streams.
 ///
-/// Called without any lock held, on the thread where it happened, so an implementation must not
-/// block: hand work to a task.
+/// The manager calls a hook without a lock held, on the thread of the event, so an implementation
+/// must not block: spawn a task for longer work.
 pub trait Hooks: Send + Sync + 'static {
-    /// A stream was accepted.
+    /// Called after a stream was accepted.
     fn connected(&self, stream: &StreamInfo) {
         let _ = stream;
     }
 
-    /// A stream is gone. Exactly one for each [`Hooks::connected`].
+    /// Called after a stream has ended, exactly once for each [`Hooks::connected`].
     fn disconnected(&self, stream: &StreamInfo, departure: &Disconnection) {
         let _ = (stream, departure);
     }
 
-    /// Events were dropped because a stream's queue was full.
+    /// Called after events were dropped because a stream's queue was full.
     fn dropped(&self, stream: &StreamInfo, events: u32) {
         let _ = (stream, events);
     }
 }
 
-/// Which stream it is about.
+/// Identity of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StreamInfo {
-    /// Its client id.
+    /// Client id of the stream.
     pub client_id: ClientId,
-    /// Whose it is.
+    /// User of the stream; `None` if it is anonymous.
     pub user_id: Option<UserId>,
-    /// Where it comes from, where the adapter knows.
+    /// Address of the client, if the adapter knows it.
     pub address: Option<IpAddr>,
-    /// When it was accepted, in Unix milliseconds.
+    /// Time at which the stream was accepted, in Unix milliseconds.
     pub connected_at: u64,
 }
 
-/// How a stream ended.
+/// Summary of a stream that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Disconnection {
-    /// Why.
+    /// Reason for the end.
     pub reason: DisconnectReason,
-    /// How long it lived.
+    /// Lifetime of the stream.
     pub lifetime: Duration,
-    /// How many events its transport took.
+    /// Number of events that the transport took.
     pub delivered: u64,
-    /// How many bytes its transport took, first and last blocks and heartbeats included.
+    /// Number of bytes that the transport took, first and last blocks and heartbeats included.
     pub bytes: u64,
 }
 
-/// Nobody listens.
+/// Hooks that do nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoHooks;
 

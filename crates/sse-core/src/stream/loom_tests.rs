@@ -1,6 +1,6 @@
-//! Every interleaving of a queue's producer, its consumer, and what ends it.
+//! Every interleaving of a queue's producer, its consumer, and the operations that end the stream.
 //!
-//! A wake-up that is lost leaves a thread waiting for ever, which loom reports as a deadlock.
+//! A lost wake-up leaves a thread waiting forever, which loom reports as a deadlock.
 
 use std::{
     sync::Arc,
@@ -32,7 +32,7 @@ const LIMIT: Limit = Limit {
     bytes: 1024,
 };
 
-/// Lets a thread wait to be woken.
+/// Blocks a thread until its waker is called.
 struct Bell {
     rung: Mutex<bool>,
     changed: Condvar,
@@ -66,7 +66,8 @@ fn queue() -> Arc<Queue> {
     Arc::new(Queue::new(0, Millis::default()))
 }
 
-/// Pushes an event and wakes as the manager does: once no lock is held. `true` if it was queued.
+/// Pushes an event and wakes the transport after the lock is released, as the manager does. Returns
+/// `true` if the event was queued.
 fn push(queue: &Queue, text: &str) -> bool {
     let frame = Event::text(text).into_frame();
     let pushed = queue
@@ -91,7 +92,8 @@ fn poll(queue: &Queue, waker: &Waker, batch: &mut Batch) -> Poll<bool> {
     queue.poll_take(waker, LIMIT, Millis::default, batch)
 }
 
-/// What a transport takes until it has so many events, or the end; with the reason of the farewell.
+/// Takes events like a transport until `most` arrived or the stream ended. Returns them with the
+/// reason of the farewell.
 fn consume(queue: &Queue, most: usize) -> (Vec<String>, Option<DisconnectReason>) {
     let bell = Bell::new();
     let waker = Waker::from(Arc::clone(&bell));
@@ -254,7 +256,7 @@ fn a_stream_is_released_once_by_its_transport_or_by_its_manager() {
 fn a_transport_that_moves_to_another_task_is_woken_there() {
     loom::model(|| {
         let queue = queue();
-        // Registered by a task that is no more.
+        // Registered by a task that no longer exists.
         assert_eq!(
             poll(&queue, Waker::noop(), &mut Batch::default()),
             Poll::Pending

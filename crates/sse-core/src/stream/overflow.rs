@@ -1,30 +1,33 @@
-//! What happens when a stream's queue is full.
+//! Handling of full queues.
 
 use serde::{Deserialize, Serialize};
 
-/// What happens when a stream's queue is full.
+/// Policy for a stream whose queue is full.
 ///
-/// Nothing is dropped silently: the client gets a `gap` system event, and the counters count it.
+/// No event is dropped silently: the client receives a `gap` system event, and counters record the
+/// loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Overflow {
-    /// The stream gets what waits, a `gap`, `disconnected`, and ends; the client reconnects.
+    /// The stream receives the waiting events, a `gap` and `disconnected`, and ends. The client
+    /// reconnects.
     #[default]
     Disconnect,
-    /// The oldest waiting events make room.
+    /// The oldest waiting events are dropped to make room.
     DropOldest,
-    /// A waiting event of the same key makes room; when there is none, the oldest does.
+    /// A waiting event with the same key is dropped to make room, or the oldest event if no event
+    /// has the key.
     KeepLatest(CollapseBy),
 }
 
-/// Which events replace each other.
+/// Key by which events replace each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CollapseBy {
-    /// Those of the same [`EventType`](crate::EventType).
+    /// Events of the same [`EventType`](crate::EventType) replace each other.
     EventType,
-    /// Those with the same [`Event::collapse_key`](crate::Event::collapse_key); events without one
-    /// replace nothing.
+    /// Events with the same [`Event::collapse_key`](crate::Event::collapse_key) replace each other;
+    /// events without a key replace nothing.
     Key,
 }

@@ -1,4 +1,4 @@
-//! What stands between the publishers and one stream's transport.
+//! The queue between the publishers and one stream's transport.
 
 use std::task::{Poll, Waker};
 
@@ -18,7 +18,7 @@ use crate::{
     sync::{Mutex, MutexGuard},
 };
 
-/// How much may wait for one stream.
+/// Maximum size of the waiting events of one stream.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
     pub(crate) frames: usize,
@@ -27,51 +27,51 @@ pub(crate) struct Bounds {
 
 /// A bounded queue with one consumer.
 ///
-/// Nothing foreign runs while its lock is held: wakers are handed out, to be woken and dropped
-/// afterwards.
+/// No foreign code runs while its lock is held: methods return wakers for the caller to wake and
+/// drop afterwards.
 #[derive(Debug)]
 pub(crate) struct Queue(Mutex<QueueState>);
 
 #[derive(Debug)]
 pub(crate) struct QueueState {
     backlog: Backlog,
-    /// Wakes the transport; there while it waits.
+    /// Wakes the transport. Set while the transport waits.
     consumer: Option<Waker>,
     phase: Phase,
-    /// Place in the manager's order up to which this stream has everything it should.
+    /// Position in the manager's order up to which this stream has received everything.
     pub(crate) served: u64,
-    /// Whether the transport has let go of the stream, or the manager has given up on it.
+    /// `true` if the transport has released the stream, or the manager has given up on the
+    /// transport.
     closed: bool,
-    /// Whether an event found no room: the stream is to be ended, and must not get what comes
-    /// behind it.
+    /// `true` if an event found no room: the stream must end, and must not receive later events.
     overflowed: bool,
-    /// Whether that event is in no log, so that the client will not find it when it returns.
+    /// `true` if that event is not logged, so that a returning client cannot recover it.
     overflow_is_lost: bool,
     queued_at: Millis,
-    /// Since when the transport has taken nothing of what waits.
+    /// Time since when the transport has taken none of the waiting events.
     waiting_since: Millis,
     pub(crate) delivered: u64,
-    /// A word of every stream for what few have.
+    /// Rarely used state, boxed so that most streams pay one word for it.
     rare: Option<Box<Rare>>,
 }
 
-/// What few streams have, and not for long.
+/// State that few streams have, and only for a short time.
 #[derive(Debug, Default)]
 struct Rare {
-    /// Wake those who wait for the end of the stream.
+    /// Wakers of tasks that wait for the end of the stream.
     watchers: EndWaiters,
-    /// What was dropped since the client was last told.
+    /// Events that were dropped since the client last received a gap.
     dropped: Option<Dropped>,
-    /// There while the client is given what it missed; nothing logged waits then.
+    /// Set while the client catches up; no logged event waits in the backlog then.
     catching: Option<Box<CatchUp>>,
-    /// There while the phase is [`Phase::Ending`].
+    /// Set while the phase is [`Phase::Ending`].
     ending: Option<Ending>,
 }
 
 #[derive(Debug, Default)]
 struct Dropped {
     events: u32,
-    /// Where the last logged one stood.
+    /// Position of the last dropped event that was logged.
     to: Option<Place>,
 }
 
@@ -85,38 +85,39 @@ enum Phase {
 #[derive(Debug)]
 struct Ending {
     farewell: Farewell,
-    /// Whether an event was lost behind what waits.
+    /// `true` if an event was lost after the waiting events.
     gap: bool,
 }
 
-/// What became of a frame.
+/// Outcome of a push.
 #[derive(Debug)]
 pub(crate) enum Pushed {
-    /// It waits; `dropped` older events made room for it.
+    /// The frame waits; `dropped` older events made room for it.
     Queued { wake: Option<Waker>, dropped: u32 },
-    /// There is no room, and the stream is to be ended.
+    /// The queue has no room, and the stream must end.
     Full,
     /// The stream is ending.
     Closed,
 }
 
-/// Everything that a transport takes in one poll.
+/// The result of one poll of a transport.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    /// Events that were dropped before the frames, and up to where in the log.
+    /// Number of events that were dropped before the frames, and the last dropped position in the
+    /// log.
     pub(crate) gap: Option<(u32, Option<Place>)>,
     pub(crate) frames: Frames,
-    /// Whether events were lost behind the frames.
+    /// `true` if events were lost after the frames.
     pub(crate) gap_at_end: bool,
     pub(crate) farewell: Option<Farewell>,
 }
 
-/// What a look at a stream found.
+/// Result of a liveness check of a stream.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Health {
-    /// Nothing was queued since, and nothing waits.
+    /// No frame waits, and none was queued since this time.
     Quiet(Millis),
-    /// Something waits, and nothing was taken since.
+    /// Frames wait, and the transport has taken none since this time.
     Waiting(Millis),
 }
 
@@ -141,7 +142,7 @@ impl Queue {
         self.0.lock()
     }
 
-    /// Takes what waits, or registers the waker.
+    /// Takes the waiting frames, or registers the waker.
     ///
     /// `Ready(false)` is the end; a batch that ends with a farewell is `Ready(true)` once more.
     pub(crate) fn poll_take(
@@ -168,8 +169,8 @@ impl Queue {
         Poll::Pending
     }
 
-    /// Takes the frame that waits if it is the only one, which is the usual case, and there is
-    /// nothing to tell besides.
+    /// Takes the waiting frame if it is the only one, which is the usual case, and nothing else is
+    /// to be reported.
     pub(crate) fn take_only(&self) -> Option<Frame> {
         let mut state = self.lock();
         if !matches!(state.phase, Phase::Live)
@@ -185,7 +186,7 @@ impl Queue {
         Some(frame)
     }
 
-    /// Says how the stream ended once it is ending, else registers the waker under the key.
+    /// Returns the reason once the stream is ending; otherwise registers the waker under the key.
     pub(crate) fn poll_ending(
         &self,
         key: &mut Option<WatcherKey>,
@@ -205,7 +206,7 @@ impl Queue {
         Poll::Pending
     }
 
-    /// Waits no longer for the end.
+    /// Removes the waker that waits for the end.
     pub(crate) fn forget_watcher(&self, key: WatcherKey) {
         let mut state = self.lock();
         let waker = state
@@ -221,8 +222,8 @@ impl Queue {
         self.lock().closed
     }
 
-    /// The transport is gone: nothing will be taken any more. Gives the reason that stands, unless
-    /// it was told before.
+    /// Records that the transport was dropped and takes nothing more. Returns the final state,
+    /// unless an earlier call returned it.
     pub(crate) fn close(&self) -> Option<QueueClosed> {
         let mut state = self.lock();
         let reason = state.ended().unwrap_or(DisconnectReason::ClientLeft);
@@ -236,8 +237,9 @@ impl Queue {
         closed
     }
 
-    /// Gives up on the transport of a stream that was ended: drops what waits. Should it come back,
-    /// it is told of the gap and of the end. `None` if it let go before.
+    /// Abandons the transport of a stream that was ended, and drops the waiting events. If the
+    /// transport polls again, it receives the gap and the end. Returns `None` if the transport has
+    /// released the stream before.
     pub(crate) fn abandon(&self) -> Option<QueueClosed> {
         let mut state = self.lock();
         let reason = state.ended()?;
@@ -252,7 +254,7 @@ impl Queue {
     }
 }
 
-/// What a stream was when its transport let go of it.
+/// Final state of a stream that its transport has released.
 #[derive(Debug)]
 pub(crate) struct QueueClosed {
     pub(crate) reason: DisconnectReason,
@@ -277,7 +279,7 @@ impl QueueState {
         wakers.into_iter().flatten()
     }
 
-    /// Gives back the room of what it has no more.
+    /// Frees the rarely used state if nothing in it is set.
     fn shed(&mut self) {
         self.rare.take_if(|rare| {
             let Rare {
@@ -290,7 +292,7 @@ impl QueueState {
         });
     }
 
-    /// Appends a frame, after making room as the overflow says.
+    /// Appends a frame, after making room as `overflow` says.
     pub(crate) fn push(
         &mut self,
         frame: &Frame,
@@ -317,7 +319,7 @@ impl QueueState {
         }
     }
 
-    /// Appends a frame of the manager's own, which no bound holds back.
+    /// Appends a frame of the manager itself, to which no bound applies.
     pub(crate) fn append(&mut self, frame: Frame, now: Millis) -> Option<Waker> {
         if self.backlog.is_empty() {
             self.waiting_since = now;
@@ -337,7 +339,7 @@ impl QueueState {
         self.rare.as_mut()?.catching.as_deref_mut()
     }
 
-    /// Lets the stream catch up before it is live.
+    /// Makes the stream catch up before it becomes live.
     pub(crate) fn catch_up(&mut self, catching: CatchUp) {
         self.rare.get_or_insert_default().catching = Some(Box::new(catching));
     }
@@ -348,27 +350,27 @@ impl QueueState {
         catching
     }
 
-    /// It has everything up to a place in the manager's order.
+    /// Records that the stream has received everything up to a position in the manager's order.
     pub(crate) fn caught_up(&mut self, served: u64) -> Option<Box<CatchUp>> {
         self.served = served;
         self.take_catching()
     }
 
-    /// Takes the frames of the manager's own that wait for a stream that catches up.
+    /// Takes the waiting frames of the manager itself from a stream that catches up.
     pub(crate) fn take_own(&mut self, out: &mut Frames) {
         while let Some(frame) = self.backlog.pop() {
             out.push(frame);
         }
     }
 
-    /// The transport of a stream that catches up took something: it has not stalled.
+    /// Records that the transport of a stream that catches up took events, and so has not stalled.
     pub(crate) fn took(&mut self, events: u64, now: Millis) {
         self.delivered += events;
         self.waiting_since = now;
         self.queued_at = now;
     }
 
-    /// Waits to be woken.
+    /// Registers the waker of the transport.
     pub(crate) fn wait(&mut self, waker: &Waker) -> Option<Waker> {
         match &self.consumer {
             Some(known) if known.will_wake(waker) => None,
@@ -376,13 +378,13 @@ impl QueueState {
         }
     }
 
-    /// Wakes the transport although nothing was queued.
+    /// Returns the waker of the transport, although no frame was queued.
     pub(crate) fn wake(&mut self) -> Option<Waker> {
         self.consumer.take()
     }
 
-    /// Keeps an event that is not logged until the records before it are through, after making room
-    /// as the overflow says.
+    /// Holds an unlogged event until the stream has received the records that precede it, after
+    /// making room as `overflow` says.
     pub(crate) fn push_beside(
         &mut self,
         before: Before,
@@ -445,7 +447,8 @@ impl QueueState {
         }
     }
 
-    /// Lets the stream end after what waits, unless it is ending already. Gives the wakers to wake.
+    /// Ends the stream after the waiting events, unless it is already ending. Returns the wakers to
+    /// wake.
     pub(crate) fn end(&mut self, farewell: Farewell) -> impl Iterator<Item = Waker> + use<> {
         if matches!(self.phase, Phase::Live) {
             let gap = self.overflow_is_lost;
@@ -462,8 +465,8 @@ impl QueueState {
     fn take(&mut self, limit: Limit, now: impl FnOnce() -> Millis, batch: &mut Batch) -> bool {
         if let Some(dropped) = self.rare.as_mut().and_then(|rare| rare.dropped.take()) {
             self.shed();
-            // What was dropped may stand behind something that waits; then a client that goes on
-            // behind the gap would miss that.
+            // A dropped event can be later in the log than a waiting event. A client that continued
+            // after the gap would then miss the waiting event.
             let first = self.backlog.iter().find_map(Frame::place);
             let to = dropped
                 .to
@@ -492,11 +495,10 @@ impl QueueState {
         batch.gap.is_some() || !batch.frames.is_empty()
     }
 
-    /// How many events made room; `None` when there is none to be had.
+    /// Returns the number of events that were dropped to make room; `None` if no room can be made.
     fn make_room(&mut self, frame: &Frame, bounds: Bounds, overflow: Overflow) -> Option<u32> {
         let mut dropped = 0;
-        // A heartbeat that waits comes first if it is there, and says nothing that the event does
-        // not.
+        // If a heartbeat waits, it is the first frame, and the event makes it redundant.
         if !self.has_room(frame, bounds) && self.backlog.begins_with_own() {
             self.backlog.pop();
         }
@@ -527,8 +529,8 @@ impl QueueState {
         }
     }
 
-    /// One frame always has room: what may be published is bounded, but a dialect may make it
-    /// longer.
+    /// Returns `true` if the frame fits. An empty backlog always has room for one frame: the size
+    /// of published events is bounded, but a dialect can encode a longer frame.
     fn has_room(&self, frame: &Frame, bounds: Bounds) -> bool {
         let fits = self.backlog.len() < bounds.frames
             && self.backlog.bytes() + frame.len() <= bounds.bytes;

@@ -1,4 +1,4 @@
-//! What a stream's transport and its manager have in common.
+//! State that a stream's transport and its manager share.
 
 use std::{
     net::IpAddr,
@@ -11,7 +11,7 @@ use crate::{
     stream::{hooks::StreamInfo, overflow::Overflow, queue::Queue},
 };
 
-/// One live stream.
+/// A live stream.
 #[derive(Debug)]
 pub(crate) struct StreamState {
     pub(crate) id: ClientId,
@@ -19,21 +19,21 @@ pub(crate) struct StreamState {
     pub(crate) address: Option<IpAddr>,
     /// Unix milliseconds.
     pub(crate) connected_at: u64,
-    /// Uptime of the manager when it came, in milliseconds.
+    /// Uptime of the manager when the stream connected, in milliseconds.
     pub(crate) opened_ms: u64,
-    /// Its place in the manager's order: the lowest is the oldest.
+    /// Number of the stream in the manager's order: the lowest is the oldest.
     pub(crate) arrival: u64,
-    /// At which age `max_age` ends it, in milliseconds; zero for never.
+    /// Age at which `max_age` ends the stream, in milliseconds; zero for never.
     pub(crate) ends_after_ms: u32,
-    /// At which age its authentication ends it, in milliseconds; zero for never. Written under the
-    /// manager's lock.
+    /// Age at which the authentication of the stream expires, in milliseconds; zero for never.
+    /// Written under the manager's lock.
     pub(crate) expires_after_ms: AtomicU32,
-    /// Its key in the table of streams.
+    /// Index in the table of streams.
     pub(crate) place: u32,
     pub(crate) dialect: DialectIndex,
     pub(crate) overflow: Overflow,
     pub(crate) queue: Queue,
-    /// Bytes that the transport took. Only the session writes.
+    /// Number of bytes that the transport took. Only the session writes it.
     pub(crate) bytes: AtomicU64,
 }
 

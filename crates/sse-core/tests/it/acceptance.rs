@@ -1,4 +1,4 @@
-//! A backplane that is followed and accepts nothing.
+//! A backplane whose log can be followed, but that rejects requests.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn state(manager: &Manager) -> LogState {
     manager.log().unwrap().state
 }
 
-/// A node on a way that can reject calls.
+/// Creates a node on a connection that can reject calls.
 async fn scripted() -> (Manager, ScriptedBackplane, MemoryBackplane) {
     let memory = MemoryBackplane::new(Retention::default());
     let backplane = ScriptedBackplane::new(memory.clone());
@@ -64,7 +64,7 @@ async fn a_rejected_publish_is_unavailable_and_shows() {
                 let result = manager.all().publish(event.clone()).await;
                 assert!(is_passing(&result), "{what}, {rejection:?}");
             }
-            // What may be a lost connection is known to be none once a probe has failed too.
+            // Only a failed probe shows that the cause is not a lost connection.
             if rejection == Rejection::Unavailable {
                 sleep(Duration::from_secs(1)).await;
             }
@@ -80,7 +80,7 @@ async fn a_rejected_publish_is_unavailable_and_shows() {
                 "{what}, {rejection:?}"
             );
 
-            // Nobody publishes; the manager finds out by itself.
+            // Without publishes, the manager finds out automatically.
             let before = memory.bounds().await.unwrap().head.minor();
             backplane.reject(calls, None);
             sleep(PROBED).await;
@@ -114,7 +114,7 @@ async fn patience_waits_until_rejection_ends() {
             (Calls::Signals, Event::text("x").ephemeral()),
         ] {
             if (calls, rejection) == (Calls::Signals, Rejection::Unavailable) {
-                // The others may have heard it: a signal is sent once at most.
+                // Other nodes can have received it: a signal is sent at most once.
                 continue;
             }
             let (manager, backplane, memory) = scripted().await;
@@ -230,7 +230,7 @@ async fn one_lost_answer_is_no_rejection() {
         2,
         "the event and one probe"
     );
-    // A success that comes first makes the probe needless.
+    // An earlier success makes the probe unnecessary.
     backplane.lose_answers(1);
     assert!(is_passing(&manager.all().publish(Event::text("y")).await));
     manager.all().publish(Event::text("z")).await.unwrap();
@@ -262,7 +262,7 @@ async fn a_node_that_may_not_listen_says_so() {
         backplane.reject(Calls::Listening, Some(rejection));
         sleep(Duration::from_secs(3)).await;
         assert_eq!(state(&manager), LogState::NotListening, "{rejection:?}");
-        // What is logged comes all the same.
+        // Logged events still arrive.
         let mut client = Client::greeted(&manager, Handshake::new());
         manager.all().publish(Event::text("x")).await.unwrap();
         assert_eq!(client.data(), ["x"]);

@@ -12,7 +12,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 #[tokio::test(start_paused = true)]
 async fn streams_end_between_80_and_100_percent_of_it_and_not_together() {
     for age in [1, 100, 20 * 24 * 60 * 60].map(Duration::from_secs) {
-        // Timers go by the shortest setting.
+        // Timers run at the pace of the shortest setting.
         let others = (age / 10).clamp(Duration::from_secs(1), DAY);
         let manager = Manager::builder()
             .max_age(age)

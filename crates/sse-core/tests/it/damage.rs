@@ -1,4 +1,4 @@
-//! Parts of the log that cannot be read.
+//! Unreadable parts of the log.
 
 use std::{ops::Range, time::Duration};
 
@@ -17,10 +17,10 @@ use crate::{
     support::{Client, data, from, json, name, publish_all, resumed},
 };
 
-/// Longer than a place is tried that cannot be read.
+/// Longer than the time over which an unreadable position is tried.
 const LONG: u64 = 90;
 
-/// Entries of the log, of which the node holds the last ten.
+/// Number of entries in the log, of which the node holds the last ten.
 const ENTRIES: u64 = 100;
 
 struct Log {
@@ -28,7 +28,7 @@ struct Log {
     manager: Manager,
 }
 
-/// A node with an entry for everybody at each position from 1 on.
+/// Creates a node with an entry for every stream at each position from 1 on.
 async fn log() -> Log {
     let way = ScriptedBackplane::new(MemoryBackplane::new(Retention::default()));
     let manager = node_holding(way.clone(), Retention::default().entries(10)).await;
@@ -48,7 +48,7 @@ impl Log {
     }
 }
 
-/// Everything that comes within a time.
+/// Returns all events that arrive within a time.
 async fn within(client: &mut Client, seconds: u64) -> Vec<Decoded> {
     let mut events = client.take();
     for _ in 0..seconds * 4 {
@@ -59,7 +59,7 @@ async fn within(client: &mut Client, seconds: u64) -> Vec<Decoded> {
     events
 }
 
-/// The numbers that came, and between which numbers gaps were told.
+/// Returns the numbers that arrived, and the ranges of numbers that gaps covered.
 fn story(events: &[Decoded]) -> (Vec<u64>, Vec<(u64, u64)>) {
     let number = |id: &serde_json::Value| {
         id.as_str()
@@ -88,8 +88,8 @@ fn story(events: &[Decoded]) -> (Vec<u64>, Vec<(u64, u64)>) {
     )
 }
 
-/// Nothing is missing from behind a number on that no gap covers, and nothing comes twice or in
-/// another order.
+/// Checks the numbers after `behind`: each arrived or is covered by a gap, and none arrived twice
+/// or out of order.
 fn check(events: &[Decoded], behind: u64) {
     let (numbers, gaps) = story(events);
     assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
@@ -104,8 +104,8 @@ fn check(events: &[Decoded], behind: u64) {
     }
 }
 
-/// Every fault, at the beginning of what was missed, in the middle, and just before what the node
-/// holds in memory.
+/// Every fault, at the start of the missed events, in the middle, and just before the part that the
+/// node holds in memory.
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_read_is_a_gap_whatever_the_fault() {
     for fault in [
@@ -140,7 +140,7 @@ async fn what_cannot_be_read_is_a_gap_whatever_the_fault() {
                 LogState::Current,
                 "new events are not concerned"
             );
-            // Everybody goes on, and is not told again.
+            // Every stream continues, and receives no second gap.
             publish_all(&log.manager, ["101"]).await;
             assert_eq!(client.data(), ["101"]);
         }
@@ -178,7 +178,7 @@ async fn known_damage_is_not_called_a_resume() {
     assert_eq!(log.manager.log().unwrap().damaged, 1);
 }
 
-/// A place that fails, in whichever way, holds up nobody who reads elsewhere, not even another
+/// A position that fails, in any way, does not delay reads of other positions, not even for another
 /// stream of the same user.
 #[tokio::test(start_paused = true)]
 async fn a_place_that_fails_holds_up_nobody_else() {
@@ -264,7 +264,7 @@ async fn a_fault_that_passes_costs_nobody_an_event() {
     }
 }
 
-/// While the broker is away altogether clients wait for it, however long.
+/// While the broker is unavailable, clients wait for it without a time limit.
 #[tokio::test(start_paused = true)]
 async fn nobody_is_told_of_a_gap_while_the_backplane_is_away() {
     let log = log().await;
@@ -278,7 +278,7 @@ async fn nobody_is_told_of_a_gap_while_the_backplane_is_away() {
     assert_eq!(story(&events), ((21..=ENTRIES).collect(), vec![]));
 }
 
-/// A node that follows the log comes to damage: its streams are told, and it goes on.
+/// A node that follows the log reaches damage: its streams receive a gap and continue.
 #[tokio::test(start_paused = true)]
 async fn live_streams_are_told_of_damage_and_go_on() {
     let memory = MemoryBackplane::new(Retention::default());
@@ -295,7 +295,7 @@ async fn live_streams_are_told_of_damage_and_go_on() {
     assert_eq!(story(&events).1, [(3, 6)]);
     assert_eq!(reasons(&events), ["damaged"], "it was not away");
     assert_eq!(manager.log().unwrap().state, LogState::Current);
-    // Who comes back to before it is told, too.
+    // A client that returns with an earlier position also receives the gap.
     let id = format!("{}-2", manager.log().unwrap().head.epoch);
     let mut returning = Client::connect(&manager, from(&id));
     let events = within(&mut returning, 5).await;
@@ -329,7 +329,7 @@ async fn a_node_that_starts_on_a_damaged_log_serves_the_rest() {
     assert_eq!(client.data(), ["101"]);
 }
 
-/// An entry of the log that no node can read, among those that it can.
+/// An entry of the log that no node can decode, among entries that it can decode.
 #[tokio::test(start_paused = true)]
 async fn an_entry_of_another_version_is_a_gap_for_live_and_returning_streams() {
     let memory = MemoryBackplane::new(Retention::default());
@@ -358,7 +358,7 @@ async fn an_entry_of_another_version_is_a_gap_for_live_and_returning_streams() {
     assert_eq!((stats.unreadable, stats.damaged), (3, 3));
 }
 
-/// The log has it, and it never comes out of it: nobody can say whom it reached.
+/// The log has the entry but never returns it, so the streams that it reached are unknown.
 #[tokio::test(start_paused = true)]
 async fn a_publish_whose_event_does_not_come_out_is_an_error() {
     for lost_by in ["damage", "a tail that is gone"] {
@@ -381,7 +381,7 @@ async fn a_publish_whose_event_does_not_come_out_is_an_error() {
             (10, false),
             "{lost_by}"
         );
-        // Tried again, it says what happened.
+        // A retry reports the outcome.
         let receipt = manager.all().publish(event()).await.unwrap();
         assert_eq!(
             (receipt.duplicate, receipt.matched, receipt.id.as_ref()),

@@ -1,4 +1,4 @@
-//! Dialects: each event in every one, and nothing where one has no words.
+//! Dialects: each event in every dialect, and no bytes if a dialect has no form for it.
 
 use std::{sync::Arc, task::Poll, time::Duration};
 
@@ -57,7 +57,7 @@ async fn every_stream_gets_its_own_dialect() {
     );
 }
 
-/// Says everything a hundred times.
+/// Writes everything a hundred times.
 struct Verbose;
 
 impl Dialect for Verbose {
@@ -121,7 +121,7 @@ fn there_are_so_many_dialects_and_no_more() {
     assert!(connect("1").is_ok());
 }
 
-/// Says by an empty id that an event has none.
+/// Writes an empty id for an event without an id.
 struct Restoring;
 
 impl Dialect for Restoring {
@@ -197,6 +197,6 @@ async fn a_last_event_id_is_restored_behind_events_without_one() {
     for client in [&mut fresh, &mut returning] {
         assert_eq!(client.buffer(), Poll::Ready(Some(expected.into())));
     }
-    // What is restored is no event.
+    // The restored id is not an event.
     assert_eq!(manager.stats().counters.delivered, 8);
 }

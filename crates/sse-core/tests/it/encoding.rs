@@ -1,4 +1,4 @@
-//! `decode(encode(e)) == e`, judged by readers that we did not write.
+//! `decode(encode(e)) == e`, checked with readers of other projects.
 
 use std::{fmt::Write as _, io::Write as _, time::Duration};
 
@@ -23,7 +23,7 @@ proptest! {
 
     #[test]
     fn every_reader_gets_what_was_sent(all in vec(parts(), 1..8), cut in 1_usize..40) {
-        // A comment alone has no blank line of its own, so it goes before something that has.
+        // A comment alone has no blank line of its own, so it precedes an event that has.
         let wire: Vec<u8> = all.iter().flat_map(|parts| parts.event().encode()).collect();
         let ended: Vec<u8> = [&wire[..], b"data: end\n\n"].concat();
         let mut expected = dispatched(&all);
@@ -96,7 +96,7 @@ proptest! {
         at.sort_unstable();
         let (mut in_bytes, mut in_text) = (Event::writer(), Event::writer());
         for piece in at.windows(2) {
-            // Through `io::Write` even a character may be split.
+            // `io::Write` can split even a character.
             in_bytes.write_all(&text.as_bytes()[piece[0]..piece[1]]).unwrap();
         }
         at.retain(|at| text.is_char_boundary(*at));

@@ -1,4 +1,4 @@
-//! One-off streams.
+//! Standalone event streams.
 
 use std::{
     convert::Infallible,
@@ -72,7 +72,7 @@ async fn what_does_not_serialize_is_an_error_as_well() {
         matches!(error.downcast_ref(), Some(EventError::Json(_))),
         "{error:?}"
     );
-    // The same when the app makes the event.
+    // The same if the app creates the event.
     let mut body = EventStream::new(stream::iter([Broken]).map(|item| (&item).into_event()));
     body.next().await.unwrap().unwrap_err();
 }

@@ -1,4 +1,4 @@
-//! Streams that end with what authenticated them, in paused time.
+//! Streams that end when their authentication expires, in paused time.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -21,7 +21,7 @@ fn greeted(manager: &Manager, caller: Caller) -> Client {
     Client::greeted(manager, Handshake::new().caller(caller))
 }
 
-/// When a stream ends, and why, while its client takes what comes.
+/// Takes events until the stream ends. Returns the reason and the time of the end.
 async fn end(mut client: Client) -> (DisconnectReason, Instant, Client) {
     let mut ending = client.session.ending();
     loop {
@@ -43,8 +43,8 @@ async fn a_stream_ends_in_the_last_fifth_of_its_token_s_life_and_says_so() {
     for stream in ends {
         let (reason, at, mut client) = stream.await.unwrap();
         assert_eq!(reason, DisconnectReason::Expired);
-        // Tokens are of the system's clock, which is not paused: a little of it passes, and more on
-        // a busy machine.
+        // Tokens expire by the clock of the system, which is not paused: a little time passes on
+        // it, and more on a busy machine.
         let (after, slack) = (at - start, Duration::from_secs(60));
         assert!(
             after + slack >= 8 * MINUTE && after <= 10 * MINUTE,

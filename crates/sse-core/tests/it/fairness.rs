@@ -1,4 +1,4 @@
-//! Whoever returns has its share of the reads, whatever others do.
+//! Every returning client has its share of the reads, whatever other clients do.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use crate::{
     support::{Client, data, from, name},
 };
 
-/// Entries of the log: sixteen pages of a read, of which the node holds ten entries.
+/// Number of entries in the log: sixteen pages of a read, of which the node holds ten entries.
 const ENTRIES: u64 = 16_000;
 
-/// Entries that a read brings.
+/// Number of entries that a read returns.
 const PAGE: u64 = 1024;
 
-/// Interval at which clients take what waits.
+/// Interval at which clients take waiting events.
 const TURN: Duration = Duration::from_millis(2);
 
 struct Log {
@@ -27,7 +27,7 @@ struct Log {
     epoch: String,
 }
 
-/// A log in which every hundredth entry is for everybody.
+/// Creates a log in which every hundredth entry is for every stream.
 async fn log() -> Log {
     let way = ScriptedBackplane::new(MemoryBackplane::new(Retention::default().entries(100_000)));
     let manager = node_holding(way.clone(), Retention::default().entries(10)).await;
@@ -48,7 +48,7 @@ async fn log() -> Log {
 }
 
 impl Log {
-    /// Another node.
+    /// Creates another node.
     async fn another(&self) -> Self {
         let manager = node_holding(self.way.clone(), Retention::default().entries(10)).await;
         Self {
@@ -69,8 +69,8 @@ impl Log {
             .collect()
     }
 
-    /// Lets a client return, while others take what they can; gives the reads and the time until it
-    /// has everything.
+    /// Lets a client return, while other clients take events. Returns the number of reads and the
+    /// time until the client has everything.
     async fn returns(
         &self,
         handshake: Handshake,
@@ -104,7 +104,7 @@ impl Log {
     }
 }
 
-/// Streams that return to random places again and again.
+/// Streams that return to random positions again and again.
 struct Others {
     random: StdRng,
     clients: Vec<Client>,
@@ -161,7 +161,7 @@ impl Others {
     }
 }
 
-/// At most twice the reads, and the time, of a return that nobody disturbs.
+/// A return costs at most twice the reads and twice the time of an undisturbed return.
 #[tokio::test(start_paused = true)]
 async fn a_return_costs_at_most_twice_what_it_costs_undisturbed() {
     let log = log().await;
@@ -176,7 +176,7 @@ async fn a_return_costs_at_most_twice_what_it_costs_undisturbed() {
             ENTRIES - 5000,
             random.random_range(0..ENTRIES - 11),
         ][random.random_range(0..3)];
-        // A node for each, so that what one has read shortens neither.
+        // A separate node for each, so that the reads of one do not shorten the other.
         let fresh = log.another().await;
         let victim = |log: &Log| log.at(position).user("patient");
         let (alone, time_alone) = fresh
@@ -200,7 +200,8 @@ async fn a_return_costs_at_most_twice_what_it_costs_undisturbed() {
     }
 }
 
-/// One pass over the log for those who left together, and two wherever they were.
+/// One pass over the log for clients that left together, and two passes for clients at any
+/// positions.
 #[tokio::test(start_paused = true)]
 async fn clients_that_return_together_read_the_log_about_once() {
     let log = log().await;
@@ -236,7 +237,7 @@ async fn clients_that_return_together_read_the_log_about_once() {
     }
 }
 
-/// What one user has read does not take the place of what others need in memory.
+/// The pages that one user has read do not evict the pages of other users from memory.
 #[tokio::test(start_paused = true)]
 async fn one_who_reads_everything_leaves_others_their_place_in_memory() {
     let log = log().await;
@@ -247,7 +248,7 @@ async fn one_who_reads_everything_leaves_others_their_place_in_memory() {
         &mut Others::none(),
     )
     .await;
-    // More than is kept in memory, at places that overlap nowhere.
+    // More than the memory holds, at positions that do not overlap.
     let mut others = Others::new(&log, Shape::User(1), 1);
     for place in 0..110 {
         let mut client = Client::connect(&log.manager, log.at(place * 140).user("greedy"));
@@ -262,7 +263,7 @@ async fn one_who_reads_everything_leaves_others_their_place_in_memory() {
     assert!(reads <= 1, "it was in memory: {reads} reads");
 }
 
-/// A stream that is meant by nothing for a long time takes a bounded part of each turn.
+/// A stream without events for a long time takes a bounded part of each turn.
 #[tokio::test(start_paused = true)]
 async fn a_rare_topic_costs_one_step_a_page() {
     let log = log().await;

@@ -1,4 +1,4 @@
-//! What fields and names refuse.
+//! Values that fields and names reject.
 
 use proptest::prelude::*;
 use sse_core::{ClientId, EventId, EventType, FieldError, MAX_NAME_BYTES, Topic, UserId};

@@ -1,4 +1,4 @@
-//! Requests of any kind become handshakes, and never a panic.
+//! Any request becomes a handshake without a panic.
 
 use proptest::{collection::vec, prelude::*};
 use sse_core::{AllowAll, ConnectErrorKind, Handshake, Manager, Topic};

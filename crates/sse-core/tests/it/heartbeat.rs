@@ -19,7 +19,7 @@ use crate::support::{Client, json, publish_all};
 
 const INTERVAL: Duration = Duration::from_secs(30);
 
-/// What arrives on a stream until its end, and when.
+/// Returns everything that arrives on a stream until its end, with the time of each arrival.
 async fn arrivals(mut session: Session) -> Vec<(Instant, Bytes)> {
     let mut arrived = Vec::new();
     while let Some(buffer) = session.next().await {
@@ -79,8 +79,8 @@ async fn a_thousand_quiet_streams_get_shared_beats_in_time_and_spread() {
 #[tokio::test(start_paused = true)]
 async fn beats_are_in_time_at_any_interval() {
     for interval in [100, 999, 5000, 24 * 60 * 60 * 1000].map(Duration::from_millis) {
-        // Timers go by the shortest setting, and a day in steps of a minute's would take a while
-        // even in paused time.
+        // Timers run at the pace of the shortest setting. A day in steps of a minute's heartbeat
+        // would take long even in paused time.
         let manager = Manager::builder()
             .heartbeat_interval(interval)
             .connection_timeout(interval);
@@ -204,6 +204,6 @@ async fn the_apps_own() {
     let beat = &Decoder::decode(&session.next().await.unwrap())[0];
     assert_eq!(beat.event_type, "pulse");
     assert_eq!(manager.stats().counters.heartbeats, 1);
-    // The beat is made once a tick, so the number on the wire is the tick's.
+    // One heartbeat is created for each tick, so the number on the wire is the number of the tick.
     assert!(beat.data.parse::<u32>().unwrap() < count.load(Ordering::Relaxed));
 }

@@ -1,4 +1,4 @@
-//! Idempotency keys: whose they are, how many there may be, and for how long they count.
+//! Idempotency keys: their scopes, their maximum numbers, and their lifetimes.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use sse_core::{
 use sse_testkit::backplane::ScriptedBackplane;
 use tokio::time::advance;
 
-/// A log of the manager's own, and one that it shares.
+/// Creates a manager with its own log, and a manager on a shared log.
 async fn managers(limits: KeyLimits) -> [Manager; 2] {
     let builder = || Manager::builder().log(Retention::default()).keys(limits);
     let shared = builder()
@@ -121,7 +121,7 @@ async fn a_key_counts_for_two_minutes_whatever_others_publish() {
         let first = publish(&manager, &KeyScope::App, "order-7-paid")
             .await
             .unwrap();
-        // More than there is room for, of every kind.
+        // More keys of every kind than the limits allow.
         for name in 0..10 {
             for key in 0..60 {
                 publish(&manager, &user(&name.to_string()), &key.to_string())
@@ -164,7 +164,8 @@ async fn a_user_at_its_bound_is_refused_until_a_key_is_over() {
         };
         assert_eq!((full.bound, full.limit), (KeyBound::PerUser, 3));
         assert_eq!(full.retry_after, Duration::from_secs(90));
-        // What needs no room goes on: known keys, publishes without a key, other callers.
+        // Requests that need no new key still work: known keys, publishes without a key, other
+        // callers.
         assert!(publish(&manager, &ada, "0").await.unwrap().duplicate);
         manager
             .user("ada")
@@ -246,7 +247,7 @@ async fn patience_takes_a_key_of_its_caller_and_is_not_waited_out_at_a_bound() {
         )
     };
     for _ in 0..2 {
-        // A lost answer is tried again, and published once.
+        // After a lost response the publish is retried, and appended once.
         backplane.lose_answers(1);
         assert!(!patient(user("ada")).await.unwrap().duplicate);
     }

@@ -1,4 +1,4 @@
-//! Streams that were ended and whose transport polls no more, in paused time.
+//! Streams that were ended and whose transport no longer polls, in paused time.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ async fn a_stalled_stream_is_gone_though_its_transport_holds_it() {
     assert_eq!(stats.counters.disconnected.get("stalled"), 1);
     assert!(blocked.session.ending().is_released());
 
-    // It was blocked, not dead: it learns that something is missing, and that this is the end.
+    // The transport was blocked, not dead: it receives a gap and the end.
     let told: Vec<_> = blocked.take().iter().map(name).collect();
     assert_eq!(told, ["gap", "disconnected"]);
     drop(blocked);

@@ -1,4 +1,4 @@
-//! What an app hears of its streams, and what the numbers say.
+//! Notifications to the hooks of an app, and the counters.
 
 use std::{
     net::IpAddr,
@@ -320,7 +320,7 @@ async fn listings() {
     );
 }
 
-/// A server and an app may both wait for the end of a stream.
+/// A server and an app can both wait for the end of a stream.
 #[tokio::test(start_paused = true)]
 async fn everybody_who_waits_for_the_end_learns_of_it() {
     let manager = Manager::builder().build().unwrap();

@@ -1,4 +1,4 @@
-//! Limits, and what happens beyond them.
+//! Limits, and the behaviour beyond them.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -30,7 +30,7 @@ fn from(address: &str) -> Handshake {
     Handshake::new().address(address.parse().unwrap())
 }
 
-/// The name of the event that a stream ended with, and its data.
+/// Returns the name of the event that a stream ended with, and its data.
 fn farewell(client: &mut Client) -> (String, serde_json::Value) {
     let events = client.take();
     assert!(client.over);
@@ -101,7 +101,7 @@ fn beyond_the_limit_of_a_user_or_an_address_newcomers_are_refused() {
 #[test]
 fn only_callers_without_a_user_count_at_their_address() {
     let builder = Manager::builder().max_anonymous_connections_per_address(2);
-    // Together with the limit for everybody at the address, each counts its own.
+    // Combined with the limit for all streams of the address, each limit counts its own streams.
     let manager = builder
         .max_connections_per_address(4, LimitPolicy::Refuse)
         .build()
@@ -189,7 +189,7 @@ fn the_oldest_of_a_user_and_of_an_address_makes_room() {
             .map(|_| Client::greeted(&manager, Handshake::new()))
             .collect();
         let mut clients: Vec<_> = (0..3).map(|_| Client::greeted(&manager, make())).collect();
-        // Places are used again, so the order of places is not that of age.
+        // Indexes are reused, so the order of indexes is not the order of age.
         clients.push(Client::greeted(&manager, make()));
         farewell(&mut clients.remove(0));
         for _ in 0..20 {
@@ -288,8 +288,8 @@ fn refusals_say_when_to_come_back() {
     );
 }
 
-/// Every cause with whether it is temporary. Whoever adds a cause adds a row:
-/// `ConnectErrorKind::is_temporary` does not compile without.
+/// Every cause, and whether it is temporary. A new cause needs a new row:
+/// `ConnectErrorKind::is_temporary` does not compile without it.
 fn all_causes() -> Vec<(ConnectErrorKind, bool)> {
     let invalid = Handshake::new().user("");
     let invalid = Manager::builder()
@@ -476,7 +476,7 @@ async fn a_user_who_is_to_stay_away_is_refused_for_so_long_and_no_longer() {
     sleep(Duration::from_millis(20)).await;
     assert!(manager.connect(user("ann")).is_ok());
 
-    // The first one to come back comes back after weeks.
+    // The first client to return returns after weeks.
     drop(ann);
     manager
         .disconnect(

@@ -1,4 +1,4 @@
-//! The event log of one manager: what a client that returns is given.
+//! The event log of one manager: the events that a returning client receives.
 
 use std::{task::Poll, time::Duration};
 
@@ -24,7 +24,7 @@ fn keeping(entries: usize) -> Manager {
         .unwrap()
 }
 
-/// The id that a client has after some events.
+/// Returns the id that a client has after some events.
 fn last_id(events: &[Decoded]) -> String {
     events
         .last()
@@ -33,7 +33,7 @@ fn last_id(events: &[Decoded]) -> String {
         .expect("the client has an id")
 }
 
-/// The only gap among some events.
+/// Returns the only gap among some events.
 fn gap(events: &[Decoded]) -> serde_json::Value {
     let mut gaps = events
         .iter()
@@ -218,7 +218,7 @@ async fn what_the_log_does_not_hold_any_more_is_a_gap() {
     );
     assert_eq!(data(&events), ["3", "4", "5"]);
 
-    // Who comes back with the position of the gap has nothing to fear.
+    // A client that returns with the position of the gap loses no events.
     let mut again = Client::connect(&manager, from(told["to"].as_str().unwrap()));
     let events = again.take();
     assert!(resumed(&events));
@@ -246,7 +246,7 @@ async fn what_goes_while_it_is_replayed_is_a_gap_only_for_those_who_miss_it() {
     let Poll::Ready(Some(_)) = others.buffer() else {
         panic!("the first block")
     };
-    // Everything that was there goes.
+    // All earlier entries are trimmed.
     for number in 0..4000 {
         manager
             .user("42")

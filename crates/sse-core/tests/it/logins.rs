@@ -1,4 +1,4 @@
-//! Clients that are kept away, and what they are recognised by.
+//! Banned clients, and the sign-ins that identify them.
 
 use std::time::Duration;
 
@@ -95,7 +95,7 @@ async fn a_client_without_a_login_is_ended_and_may_come_back() {
     assert_eq!(farewell["data"]["reconnect"], true, "{farewell}");
     assert_eq!(manager.bans(), []);
     assert!(manager.connect(Handshake::new().user("ada")).is_ok());
-    // A place that is used again has nothing of who was there before.
+    // A reused index keeps no state of its earlier stream.
     let signed_in = manager
         .connect(Handshake::new().caller(signed_in("ada", 1)))
         .unwrap();

@@ -1,4 +1,4 @@
-//! What `sse-core` promises, tested from outside.
+//! The guarantees of `sse-core`, tested from outside.
 #![cfg(not(loom))]
 #![expect(
     clippy::unwrap_used,

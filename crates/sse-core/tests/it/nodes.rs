@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use crate::support::{Client, data, from, json, name, publish_all, resumed};
 
-/// Long enough for whatever is under way, in paused time.
+/// Long enough for operations in flight, in paused time.
 pub(crate) const SOON: Duration = Duration::from_millis(50);
 
 pub(crate) async fn node(backplane: impl Backplane) -> Manager {
@@ -95,7 +95,7 @@ async fn a_client_resumes_on_another_node() {
         .await
         .unwrap();
 
-    // One that was there, and one that starts now.
+    // A node that existed before, and a node that starts now.
     for node in [two.clone(), node(backplane).await] {
         let events = Client::connect(&node, from(&had).user("42")).take();
         assert!(resumed(&events));
@@ -244,7 +244,7 @@ async fn a_patient_publish_waits_and_is_there_once() {
         }
     });
     sleep(Duration::from_secs(20)).await;
-    // It is appended now, but the answer is lost.
+    // The entry is appended, but the response is lost.
     backplane.lose_answers(1);
     backplane.set_away(false);
     let receipt = publishing.await.unwrap().unwrap();
@@ -444,7 +444,7 @@ async fn garbage_in_the_log_or_among_the_signals_harms_nobody() {
     sleep(SOON).await;
     let events = client.take();
     assert_eq!(data(&events), ["fine"]);
-    // Each may have been for anybody, so everybody is told.
+    // Each entry can have been for any stream, so every stream receives a gap.
     assert_eq!(reasons(&events), ["damaged"; 5]);
     let log = manager.log().unwrap();
     assert_eq!(
@@ -468,7 +468,7 @@ async fn a_gap_of_a_log_that_is_over_names_that_log() {
     backplane.clear();
     sleep(Duration::from_secs(2)).await;
     assert_ne!(manager.log().unwrap().head.epoch, before);
-    // What the manager says of the log pushed out three more.
+    // The manager's own events about the log pushed out three more events.
     let events = client.take();
     assert_eq!(
         events.iter().map(name).collect::<Vec<_>>(),

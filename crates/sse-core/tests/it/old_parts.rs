@@ -1,4 +1,4 @@
-//! What a node does not hold of its backplane's log any more.
+//! Parts of a backplane's log that a node no longer holds.
 
 use std::{
     sync::{
@@ -18,7 +18,7 @@ use crate::{
     support::{Client, data, from, publish_all, resumed},
 };
 
-/// A client that was there before five hundred entries of which its node holds the last ten.
+/// Connects a client that left before five hundred entries of which its node holds the last ten.
 async fn returning(manager: &Manager) -> Client {
     let mut client = Client::connect(manager, Handshake::new().user("42"));
     let had = client.take().last().unwrap().id.clone();
@@ -135,7 +135,7 @@ async fn what_is_unreadable_where_the_window_begins_holds_nobody_up() {
         .await
         .unwrap();
     publish_all(&first, ["3", "4"]).await;
-    // Two entries follow what it cannot read.
+    // Two entries follow the unreadable entry.
     let second = node_holding(backplane, Retention::default().entries(2)).await;
     for visit in 1..=2 {
         let mut client = Client::connect(&second, from(&had));
@@ -145,7 +145,7 @@ async fn what_is_unreadable_where_the_window_begins_holds_nobody_up() {
             events.extend(client.take());
         }
         assert_eq!(data(&events), ["1", "2", "3", "4"]);
-        // Whom the entry was for nobody can say.
+        // The target of the entry is unknown.
         assert_eq!(reasons(&events), ["damaged"]);
         assert_eq!(resumed(&events), visit == 1, "known by the second visit");
         assert_eq!(second.log().unwrap().unreadable, 1, "counted once");
@@ -185,7 +185,7 @@ async fn topics_joined_and_left_count_in_old_parts_as_well() {
     publish("joined").await;
     assert!(manager.leave(client.id(), &topic));
     publish("left").await;
-    // Nothing of that is held any more when the client comes to it.
+    // The log holds none of these entries when the client reaches them.
     for number in 0..20 {
         manager
             .user("43")
@@ -205,7 +205,7 @@ async fn topics_joined_and_left_count_in_old_parts_as_well() {
     assert_eq!(data(&events), expected);
 }
 
-/// Those who wait for an old part are woken when that was read, and not whenever something is
+/// Streams that wait for an old part are woken when it was read, and not whenever an event is
 /// published.
 #[tokio::test(start_paused = true)]
 async fn who_waits_for_an_old_part_is_left_alone_while_others_publish() {
@@ -221,7 +221,7 @@ async fn who_waits_for_an_old_part_is_left_alone_while_others_publish() {
     let waker = Waker::from(Arc::clone(&wakes));
     let mut poll = |client: &mut Client| client.take_by(&waker);
     let other = node(memory).await;
-    // Whatever is asked for next takes its time: the part that all wait for.
+    // The next request takes long: the part that all streams wait for.
     let mut events: Vec<_> = clients.iter_mut().map(&mut poll).collect();
     way.delay([Duration::from_secs(3)]);
     for number in 0..20 {

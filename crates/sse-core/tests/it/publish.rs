@@ -1,4 +1,4 @@
-//! Publishing as a caller sees it: futures that are polled by hand, dropped, or awaited.
+//! Publishing as callers do it: futures that are polled by hand, dropped, or awaited.
 
 use std::{
     pin::Pin,
@@ -42,9 +42,9 @@ fn topic(name: &str) -> Target {
 enum Op {
     Publish(bool),
     Poll(Index),
-    /// Drops a publish that was begun: it goes on.
+    /// Drops a publish in flight: it continues.
     Forget(Index),
-    /// To one user, in between.
+    /// Publishes to one user in between.
     Few,
     Join,
     Leave,
@@ -78,7 +78,7 @@ proptest! {
 async fn places_are_kept(ops: Vec<Op>) -> Result<(), TestCaseError> {
     let manager = Manager::builder().max_connections(10_000).build().unwrap();
     let mut clients = crowd(&manager);
-    // The one that joins, leaves, and is reached in all ways.
+    // A stream that joins, leaves, and is reached in every way.
     let mut special = Client::greeted(&manager, Handshake::new().user("special"));
     let (mut to_all, mut to_special) = (Vec::new(), Vec::new());
     let (mut begun, mut joined, mut number): (Vec<(Publishing<'_>, usize)>, _, _) =
@@ -147,7 +147,7 @@ async fn places_are_kept(ops: Vec<Op>) -> Result<(), TestCaseError> {
     for (publishing, matched) in begun {
         prop_assert_eq!(publishing.await.unwrap().matched, matched);
     }
-    // Those that were forgotten go on in tasks.
+    // Dropped publishes continue in tasks.
     while tokio::runtime::Handle::current()
         .metrics()
         .num_alive_tasks()
@@ -268,7 +268,7 @@ async fn what_is_ours_alone_is_refused() {
         Event::text("x").event_type(EventType::CONNECTION),
         Event::text("x").event_type(EventType::new("heartbeat").unwrap()),
     ];
-    // Every way to write a name that `JSON.parse` in a browser takes for ours.
+    // Every spelling of a name that `JSON.parse` in a browser takes for a name of the manager.
     let systems = [
         r#"{"event":"gap","data":{}}"#,
         r#"{"event":"shutdown"}"#,

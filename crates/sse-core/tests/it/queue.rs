@@ -1,4 +1,4 @@
-//! What waits for one stream: bounds, overflow, and how it leaves.
+//! The queue of one stream: bounds, overflow, and delivery.
 
 use std::task::{Context, Poll, Waker};
 
@@ -10,7 +10,7 @@ use sse_testkit::{Dechunker, Decoded};
 
 use crate::support::{Client, Heard, json, name, publish_all};
 
-/// How many events a gap says were dropped; `None` where it does not know.
+/// Returns the number of dropped events that a gap reports; `None` if the gap does not know it.
 fn gap(event: &Decoded) -> Option<u64> {
     assert_eq!(name(event), "gap");
     let data = &json(event)["data"];
@@ -281,7 +281,7 @@ async fn a_listing_tells_what_waits() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// `Some(length)` publishes so many bytes of data, `None` lets the client take everything.
+    /// `Some(length)` publishes `length` bytes of data, `None` lets the client take everything.
     #[test]
     fn nothing_is_lost_without_a_gap_that_counts_it(
         steps in proptest::collection::vec(proptest::option::weighted(0.9, 0_usize..600), 0..80),

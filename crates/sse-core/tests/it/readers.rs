@@ -1,13 +1,13 @@
-//! Readers of event streams that were written by others.
+//! Readers of event streams from other projects.
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt, StreamExt, stream};
 use sse_testkit::{Decoded, Decoder};
 
-/// An event as a reader gives it: type, data, last event id where the reader keeps it.
+/// An event as a reader returns it: type and data, and the last event id if the reader keeps it.
 pub(crate) type Read = (String, String);
 
-/// A stream of bytes that is there at once, cut into pieces.
+/// Creates a stream of bytes that are available at once, cut into pieces.
 fn pieces(
     bytes: &[u8],
     cut: usize,
@@ -19,7 +19,7 @@ fn pieces(
     stream::iter(pieces)
 }
 
-/// Ours, written from the standard.
+/// The reader of this project, written from the standard.
 pub(crate) fn testkit(bytes: &[u8], cut: usize) -> Vec<Decoded> {
     let mut decoder = Decoder::new();
     let events = bytes
@@ -50,7 +50,7 @@ pub(crate) fn eventsource_stream(bytes: &[u8], cut: usize) -> Vec<Decoded> {
         .collect()
 }
 
-/// `sse-stream`, which gives blocks without data too; those are left out.
+/// `sse-stream`, which also returns blocks without data; they are left out.
 pub(crate) fn sse_stream(bytes: &[u8], cut: usize) -> Vec<Read> {
     let events = sse_stream::SseByteStream::new(pieces(bytes, cut)).collect::<Vec<_>>();
     let events = events.now_or_never().expect("the bytes are there");

@@ -1,4 +1,4 @@
-//! Runtimes that come and go.
+//! Runtimes that start and end.
 
 use std::{pin::Pin, task::Poll, time::Duration};
 
@@ -38,7 +38,7 @@ fn timers_outlive_the_runtime_that_they_ran_on() {
         }
     });
     drop(second);
-    // A third that came after the timer had nowhere to run.
+    // A third runtime, used only after the runtime of the timer has ended.
     let third = paused();
     third.block_on(async {
         let mut newest = manager.connect(Handshake::new()).unwrap();
@@ -84,7 +84,7 @@ async fn a_manager_without_streams_runs_nothing() {
     assert_eq!(alive(), 0);
 }
 
-/// Begins a publish and never goes on with it.
+/// Begins a publish and never continues it.
 async fn begin(manager: Manager) {
     let mut publishing = Box::pin(manager.publish(Target::All, Event::text("x")));
     poll_fn(|cx| {
@@ -121,13 +121,13 @@ fn a_runtime_that_ends_with_a_publish_under_way_lets_it_finish() {
             }
             drop(begun);
         });
-        // Joined here, so that a drop which never ends is seen as one.
+        // Joined here, so that a drop that never ends is noticed.
         drop(runtime);
         assert!(clients.iter_mut().all(|client| client.data() == ["x"]));
     }
 }
 
-/// A worker of Actix whose handler blocks is such a runtime.
+/// An Actix worker whose handler blocks is such a runtime.
 #[test]
 fn a_runtime_whose_thread_is_busy_delays_no_heartbeats_of_others() {
     let interval = Duration::from_millis(200);
@@ -137,12 +137,12 @@ fn a_runtime_whose_thread_is_busy_delays_no_heartbeats_of_others() {
         .unwrap();
     let real = || Builder::new_current_thread().enable_time().build().unwrap();
     let (mut busy, mut idle) = (None, None);
-    // The first has the first timer.
+    // The first runtime has the first timer.
     let (first, second) = (real(), real());
     first.block_on(async { busy = Some(manager.connect(Handshake::new()).unwrap()) });
     second.block_on(async { idle = Some(manager.connect(Handshake::new()).unwrap()) });
     let mut idle = idle.unwrap();
-    // Nobody drives the first from here on.
+    // No thread drives the first runtime from here on.
     second.block_on(async {
         assert_eq!(next_name(&mut idle).await, "connection");
         for _ in 0..3 {

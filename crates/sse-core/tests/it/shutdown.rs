@@ -134,7 +134,7 @@ async fn the_deadline_holds_and_newcomers_are_refused() {
     assert_eq!(blocked.names(), ["shutdown"]);
     assert_eq!(blocked.decoder.retry(), Some(5000));
     assert!(blocked.over && blocked.take().is_empty());
-    // Again, with nothing left.
+    // A second time, with no streams left.
     drop(blocked);
     let drained = manager.shutdown(ShutdownOptions::default()).await;
     assert_eq!((drained.ended, drained.left), (0, 0));

@@ -1,4 +1,4 @@
-//! Streams whose transport takes nothing, in paused time.
+//! Streams whose transport takes no events, in paused time.
 
 use std::{
     task::{Context, Waker},

@@ -1,4 +1,4 @@
-//! Everything at once, on several threads.
+//! All operations at once, on several threads.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -19,10 +19,10 @@ const EVENTS: u32 = 400;
 const TOPICS: u32 = 3;
 const CROWD: usize = 600;
 
-/// Who published it, and as its how many-eth.
+/// The publisher of an event, and the number of the event.
 type Name = (u32, u32);
 
-/// What a stream got, in its order.
+/// The events that a stream received, in order.
 type Got = Vec<Name>;
 
 fn topic(number: u32) -> Topic {
@@ -71,8 +71,8 @@ async fn listen(mut session: sse_core::Session, most: usize) -> Got {
     got
 }
 
-/// Streams that come, join, leave and go while others publish, which they do once the first is
-/// there.
+/// Streams that connect, join, leave and end while other tasks publish. Publishing starts once the
+/// first stream is connected.
 fn come_and_go(
     manager: &Manager,
     thread: u32,
@@ -97,8 +97,8 @@ fn come_and_go(
             runtime.block_on(tokio::task::yield_now());
             manager.leave(client, &topic(round + step / 2));
         }
-        // Some are listened to until they have enough, others are cut off; a cut off listener takes
-        // its events with it.
+        // Some clients read until they have enough, others are cut off. A client that is cut off
+        // loses its events.
         if round.is_multiple_of(3) {
             listening.abort();
         }
@@ -125,7 +125,7 @@ fn every_stream_sees_one_total_order() {
         .enable_time()
         .build()
         .unwrap();
-    // Streams that stay, more than a publish reaches at once.
+    // Streams that stay connected, more than a publish reaches at once.
     let crowd: Vec<_> = (0..CROWD)
         .map(|number| {
             let number = u32::try_from(number).unwrap();
@@ -208,7 +208,7 @@ fn each_publisher_in_its_order(got: &Got) {
     }
 }
 
-/// Whether there is one order of all events that every list agrees with.
+/// Returns `true` if one order of all events exists that agrees with every list.
 fn have_one_order(all: &[&Got]) -> bool {
     let mut behind: HashMap<Name, BTreeSet<Name>> =
         names().map(|name| (name, BTreeSet::new())).collect();

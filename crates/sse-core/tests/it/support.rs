@@ -1,4 +1,4 @@
-//! What several tests need.
+//! Helpers that several tests need.
 
 use std::{
     pin::Pin,
@@ -20,7 +20,7 @@ use sse_core::{
 };
 use sse_testkit::{Decoded, Decoder};
 
-/// What an event is made of.
+/// The parts of an event.
 #[derive(Debug, Clone)]
 pub(crate) struct Parts {
     pub(crate) data: Option<String>,
@@ -48,7 +48,7 @@ impl Parts {
         }
     }
 
-    /// The text that the standard asks for, made in the plainest way.
+    /// Returns the text that the standard requires, written in the plainest way.
     pub(crate) fn wire(&self) -> String {
         let comment = self
             .comment_lines()
@@ -87,7 +87,7 @@ fn normalized(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\r', "\n")
 }
 
-/// Texts full of what breaks encoders.
+/// A strategy for texts that are difficult to encode.
 pub(crate) fn text() -> impl Strategy<Value = String> + Clone {
     let piece = prop_oneof![
         4 => prop::sample::select(&[
@@ -126,16 +126,16 @@ pub(crate) fn parts() -> impl Strategy<Value = Parts> + Clone {
         })
 }
 
-/// A stream with the client at its other end.
+/// A stream, and the client at its other end.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) session: Session,
     pub(crate) decoder: Decoder,
-    /// Whether the stream gave its end.
+    /// `true` once the stream has ended.
     pub(crate) over: bool,
 }
 
-/// Whether a waker was called.
+/// A waker that records a wake-up.
 #[derive(Debug, Default)]
 struct Woken(AtomicBool);
 
@@ -168,8 +168,8 @@ impl Client {
         self.session.client_id()
     }
 
-    /// The next buffer, if one is there. A stream that lets others have their turn has one, or not,
-    /// when its turn comes again.
+    /// Returns the next buffer, if one is available. A stream that only yields to other tasks is
+    /// polled again at once.
     pub(crate) fn buffer(&mut self) -> Poll<Option<Bytes>> {
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(Arc::clone(&woken));
@@ -181,7 +181,7 @@ impl Client {
         }
     }
 
-    /// Everything that waits, with a waker that is called when there is more.
+    /// Returns all waiting events, with a waker that is called once more events wait.
     pub(crate) fn take_by(&mut self, waker: &Waker) -> Vec<Decoded> {
         let mut events = Vec::new();
         while let Poll::Ready(Some(buffer)) =
@@ -192,7 +192,7 @@ impl Client {
         events
     }
 
-    /// Everything that waits.
+    /// Returns all waiting events.
     pub(crate) fn take(&mut self) -> Vec<Decoded> {
         let mut events = Vec::new();
         while let Poll::Ready(buffer) = self.buffer() {
@@ -209,18 +209,18 @@ impl Client {
         events
     }
 
-    /// The data of everything that waits.
+    /// Returns the data of all waiting events.
     pub(crate) fn data(&mut self) -> Vec<String> {
         self.take().into_iter().map(|event| event.data).collect()
     }
 
-    /// The names of everything that waits; of system events theirs.
+    /// Returns the names of all waiting events, including the names of system events.
     pub(crate) fn names(&mut self) -> Vec<String> {
         self.take().iter().map(name).collect()
     }
 }
 
-/// The event's type, of a `system` event its name.
+/// Returns the type of an event, or the name of a `system` event.
 pub(crate) fn name(event: &Decoded) -> String {
     match event.event_type.as_str() {
         "system" => json(event)["event"]
@@ -231,12 +231,12 @@ pub(crate) fn name(event: &Decoded) -> String {
     }
 }
 
-/// The event's data as JSON.
+/// Returns the data of an event as JSON.
 pub(crate) fn json(event: &Decoded) -> Value {
     serde_json::from_str(&event.data).expect("the data is JSON")
 }
 
-/// A dialect that says only what was published, and of that nothing but the data.
+/// A dialect that writes only published events, and only their data.
 #[derive(Debug)]
 pub(crate) struct Laconic;
 
@@ -258,11 +258,11 @@ impl Dialect for Laconic {
     fn end(&self, _: &Farewell, _: &mut FrameWriter) {}
 }
 
-/// Remembers what it heard.
+/// Hooks that record every call.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Heard(Arc<Mutex<Vec<Told>>>);
 
-/// What hooks are told.
+/// A call of a hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Told {
     Connected(StreamInfo),
@@ -287,7 +287,7 @@ impl Heard {
         .collect()
     }
 
-    /// Who was told to be gone, and why, in that order.
+    /// Returns the streams that ended, with the reasons, in order.
     pub(crate) fn departed(&self) -> Vec<(ClientId, Disconnection)> {
         let departed = |told| match told {
             Told::Disconnected(stream, departure) => Some((stream.client_id, departure)),
@@ -337,7 +337,7 @@ impl Hooks for Heard {
     }
 }
 
-/// Publishes texts to everybody, one after the other.
+/// Publishes texts to every stream, one after the other.
 pub(crate) async fn publish_all<T: AsRef<str>>(
     manager: &Manager,
     texts: impl IntoIterator<Item = T>,
@@ -347,18 +347,18 @@ pub(crate) async fn publish_all<T: AsRef<str>>(
     }
 }
 
-/// A client that returns with an id.
+/// Creates the handshake of a client that returns with an id.
 pub(crate) fn from(id: &str) -> Handshake {
     Handshake::from_request("GET", None, Some(id.as_bytes()))
 }
 
-/// The data of what was published, among some events.
+/// Returns the data of the published events among some events.
 pub(crate) fn data(events: &[Decoded]) -> Vec<&str> {
     let published = events.iter().filter(|event| event.event_type == "message");
     published.map(|event| event.data.as_str()).collect()
 }
 
-/// What the first of some events says of what was missed.
+/// Returns `resumed` of the first of some events.
 pub(crate) fn resumed(events: &[Decoded]) -> bool {
     assert_eq!(events[0].event_type, "connection");
     json(&events[0])["resumed"].as_bool().unwrap()

@@ -1,4 +1,4 @@
-//! Who follows a backplane's log, when runtimes live and do not run.
+//! The runtime that follows a backplane's log, when runtimes exist but do not run.
 
 use std::{
     sync::{
@@ -21,8 +21,8 @@ use crate::{
     support::{Client, data, from},
 };
 
-/// A runtime runs while somebody blocks on it, and stands still else, as a worker of Actix does
-/// whose handler blocks.
+/// Creates a runtime that runs only while a thread blocks on it, like an Actix worker whose handler
+/// blocks.
 fn runtime() -> Runtime {
     Builder::new_current_thread()
         .enable_time()
@@ -35,7 +35,7 @@ async fn rest(time: Duration) {
     sleep(time).await;
 }
 
-/// Long enough to be found standing still.
+/// Long enough for a stalled runtime to be noticed.
 const LONG: Duration = Duration::from_secs(12);
 
 #[derive(Debug, Default)]
@@ -63,7 +63,7 @@ impl Heard {
     }
 }
 
-/// What was published, without what the manager says.
+/// Returns the published numbers, without the manager's own events.
 fn numbers(client: &mut Client) -> Vec<String> {
     let events = client
         .take()
@@ -116,7 +116,7 @@ fn a_runtime_that_stands_still_holds_up_no_log() {
         assert_eq!(heard.get(), (1, 1));
         client
     });
-    // The first wakes, with all that waits for it, and does nothing.
+    // The first runtime wakes, with all its pending work, and does nothing.
     first.block_on(rest(LONG));
     assert_eq!(numbers(&mut client), [""; 0]);
     assert_eq!(heard.get(), (1, 1));
@@ -148,7 +148,7 @@ fn whoever_takes_over_brings_a_publish_to_the_rest_of_its_streams() {
             .collect()
     });
     let other = second.block_on(node(memory));
-    // Far enough for the first to pass it on, and not to the end of its way.
+    // Far enough for the first runtime to deliver the event to some streams, but not to all.
     second.block_on(async { other.all().publish(Event::text("x")).await.unwrap() });
     let placed = || manager.stats().counters.published;
     while placed() == 0 {
@@ -162,7 +162,7 @@ fn whoever_takes_over_brings_a_publish_to_the_rest_of_its_streams() {
     assert!(clients.iter_mut().all(|client| numbers(client).is_empty()));
 }
 
-/// Any turn may be taken at any point of another one.
+/// Another runtime can take over at any point of a leadership.
 #[test]
 fn turns_change_hands_and_nothing_comes_twice_or_is_lost() {
     for seed in 0..20_u64 {
@@ -173,7 +173,7 @@ fn turns_change_hands_and_nothing_comes_twice_or_is_lost() {
         let other = runtimes[2].block_on(node(memory));
         let mut client =
             runtimes[0].block_on(async { Client::greeted(&manager, Handshake::new().user("42")) });
-        // One for each runtime, so that both have a timer.
+        // A client on each runtime, so that both have a timer.
         let _there = runtimes[1].block_on(async { Client::greeted(&manager, Handshake::new()) });
         let mut had = Vec::new();
         for round in 0..12 {

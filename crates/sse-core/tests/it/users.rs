@@ -1,4 +1,4 @@
-//! Users: who they are, whose streams changed in number, who is kept away.
+//! Users: their listing, changes in the number of their streams, and bans.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -170,7 +170,7 @@ async fn users_are_kept_away_without_a_disconnect_and_listed() {
     let _back = manager.connect(Handshake::new().user("ada")).unwrap();
 }
 
-/// Where a user is listed changes with the second stream.
+/// The position of a user in a listing changes with the user's second stream.
 #[test]
 fn who_gets_a_second_stream_during_a_listing_is_not_missed() {
     let manager = Manager::builder().build().unwrap();

@@ -1,4 +1,4 @@
-//! A client that comes and goes.
+//! A client that connects and disconnects.
 
 use std::{
     pin::Pin,
@@ -10,23 +10,23 @@ use serde_json::Value;
 use sse_core::{Cursor, Handshake, Manager, Overflow, Session, Target, Topic, UserId};
 use sse_testkit::{Decoded, Decoder};
 
-/// A client with an identity that stays, and a connection that does not.
+/// A client with a permanent identity and temporary connections.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) user: UserId,
     pub(crate) topics: Vec<Topic>,
     overflow: Overflow,
     live: Option<(usize, Session, Decoder)>,
-    /// What it has for its last event id.
+    /// Last event id of the client.
     pub(crate) last_id: String,
-    /// Everything that it was told, in order.
+    /// Everything that the client received, in order.
     pub(crate) told: Vec<Told>,
 }
 
-/// What a client was told.
+/// An item that a client received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Told {
-    /// A stream began; whether it was complete, and where.
+    /// A stream began; `resumed` if it was complete, `at` its position.
     Connected { resumed: bool, at: String },
     /// An event, by its number; with an id if it was logged.
     Event { number: u64, id: Option<String> },
@@ -65,7 +65,7 @@ impl Client {
         }
     }
 
-    /// Where it first was in the log.
+    /// Returns the client's first position in the log.
     pub(crate) fn began(&self) -> Option<Cursor> {
         self.told.iter().find_map(|told| match told {
             Told::Connected { at, .. } => at.parse().ok(),
@@ -73,7 +73,7 @@ impl Client {
         })
     }
 
-    /// Connects anew; `false` when it is refused.
+    /// Connects again; returns `false` if the stream is rejected.
     pub(crate) fn connect(&mut self, node: usize, manager: &Manager) -> bool {
         self.cut();
         let id = Some(self.last_id.as_bytes()).filter(|id| !id.is_empty());
@@ -90,12 +90,12 @@ impl Client {
         true
     }
 
-    /// Loses its connection, with everything that it has not taken.
+    /// Loses the connection, with all events that the client has not taken.
     pub(crate) fn cut(&mut self) {
         self.live = None;
     }
 
-    /// Takes up to so many buffers.
+    /// Takes at most `buffers` buffers.
     pub(crate) fn take(&mut self, buffers: usize) {
         for _ in 0..buffers {
             let Some((_, session, decoder)) = &mut self.live else {

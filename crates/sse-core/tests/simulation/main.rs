@@ -1,8 +1,8 @@
-//! A log, nodes, clients and publishers in one thread and in paused time, with everything going
-//! wrong that can, from a seed.
+//! A log, nodes, clients and publishers in one thread and in paused time, with every kind of
+//! failure, generated from a seed.
 //!
-//! `SSE_SIMULATION_SEEDS=1000..2000` plays other seeds, and `SSE_SIMULATION_SEEDS=1234` one again,
-//! with its story.
+//! `SSE_SIMULATION_SEEDS=1000..2000` plays other seeds, and `SSE_SIMULATION_SEEDS=1234` replays one
+//! seed and prints its story.
 
 mod client;
 mod oracle;
@@ -10,7 +10,7 @@ mod world;
 
 use std::{ops::Range, panic::catch_unwind};
 
-/// How many seeds a usual run plays.
+/// Number of seeds of a usual run.
 const SEEDS: u64 = 2000;
 
 fn seeds() -> (Range<u64>, bool) {

@@ -1,4 +1,4 @@
-//! What must hold, whatever happened.
+//! The properties that must hold after every run.
 
 use std::collections::HashSet;
 
@@ -6,16 +6,16 @@ use sse_core::{Cursor, Epoch, Position, Target};
 
 use crate::client::{Client, Told};
 
-/// An event that somebody tried to publish.
+/// An event of a publish that was tried.
 #[derive(Debug, Clone)]
 pub(crate) struct Published {
     pub(crate) target: Target,
     pub(crate) is_logged: bool,
-    /// Where it stands, once that was acknowledged.
+    /// Position of the event, once it was acknowledged.
     pub(crate) cursor: Option<Cursor>,
 }
 
-/// What a seed came to.
+/// Counts of one seed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Totals {
     pub(crate) published: usize,
@@ -28,7 +28,7 @@ pub(crate) struct Totals {
     pub(crate) epochs: usize,
     pub(crate) futures: usize,
     pub(crate) overflows: usize,
-    /// Overflows that dropped something that was logged.
+    /// Number of overflows that dropped a logged event.
     pub(crate) dropped: usize,
     pub(crate) degraded: usize,
     pub(crate) damaged: usize,
@@ -51,7 +51,7 @@ impl Totals {
         self.damaged += other.damaged;
     }
 
-    /// A simulation in which nothing goes wrong proves nothing.
+    /// Asserts that failures occurred: a simulation without failures proves nothing.
     pub(crate) fn assert_covered(&self) {
         let rare = [
             self.acknowledged,
@@ -69,10 +69,10 @@ impl Totals {
     }
 }
 
-/// Every acknowledged event is delivered exactly once to every stream that should have it, in
-/// order, or that stream was told of a gap that covers it.
+/// Checks that every acknowledged event was delivered exactly once to every stream that should have
+/// it, in order, or that the stream received a gap that covers it.
 ///
-/// `epochs` are those that the log had, in order.
+/// `epochs` are the epochs of the log, in order.
 pub(crate) fn check(clients: &[Client], published: &[Published], epochs: &[Epoch]) -> Totals {
     let acknowledged = published.iter().filter(|it| it.cursor.is_some()).count();
     let mut totals = Totals {
@@ -91,8 +91,8 @@ pub(crate) fn check(clients: &[Client], published: &[Published], epochs: &[Epoch
                     totals.resumed += usize::from(*resumed);
                     is_resumed = *resumed;
                 }
-                // A queue was full. What is logged comes back with the client where nothing says up
-                // to where it was dropped.
+                // A queue was full. If the gap has no position, the client receives logged events
+                // again when it returns.
                 Told::Gap { reason, to, .. } if reason == "overflow" => {
                     totals.overflows += 1;
                     totals.dropped += usize::from(to.is_some());
@@ -124,8 +124,8 @@ fn check_client(client: &Client, published: &[Published], epochs: &[Epoch], tota
     for told in &client.told {
         if let Told::Event { number, id } = told {
             had.insert(*number);
-            // With the log its keys are lost, so a publish that is tried again may stand in the
-            // next log as well.
+            // The keys are lost together with the log, so the next log can also have a publish that
+            // is retried.
             let epoch = id.as_ref().and_then(|id| id.split('-').next());
             assert!(
                 in_a_log.insert((*number, epoch)),
@@ -157,7 +157,7 @@ fn check_client(client: &Client, published: &[Published], epochs: &[Epoch], tota
     }
 }
 
-/// Which log it is, and where in it.
+/// Returns the log of a cursor and the position in it.
 fn place(cursor: &Cursor, epochs: &[Epoch]) -> (Option<usize>, Position) {
     (
         epochs.iter().position(|it| *it == cursor.epoch),
@@ -165,7 +165,7 @@ fn place(cursor: &Cursor, epochs: &[Epoch]) -> (Option<usize>, Position) {
     )
 }
 
-/// Whether a gap tells of what stands at a cursor.
+/// Returns `true` if a gap covers the entry at a cursor.
 fn covers(told: &Told, at: &Cursor, epochs: &[Epoch]) -> bool {
     let Told::Gap { reason, from, to } = told else {
         return false;
@@ -175,20 +175,20 @@ fn covers(told: &Told, at: &Cursor, epochs: &[Epoch]) -> bool {
         return false;
     };
     match reason.as_str() {
-        // That the log is another one may have been among what was dropped.
+        // The event about a replaced log can have been dropped as well.
         "overflow" => place(at, epochs) <= place(&to, epochs),
         "trimmed" | "damaged" => {
             to.epoch == at.epoch
                 && at.position <= to.position
                 && from.is_some_and(|from| from.epoch == at.epoch && from.position < at.position)
         }
-        // Of the logs before, or of the new one before its streams went on there.
+        // In an earlier log, or in the new log before the point at which its streams continued.
         _ => to.epoch != at.epoch || at.position <= to.position,
     }
 }
 
-/// Ids never go back within a log, and logs follow each other; what was dropped stands in its place
-/// among them.
+/// Checks that ids never go back within a log, and that logs follow each other. Dropped events
+/// count at their positions.
 fn check_order(client: &Client) {
     let mut last: Option<Cursor> = None;
     let mut left = HashSet::new();

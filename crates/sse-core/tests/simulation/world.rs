@@ -1,4 +1,4 @@
-//! Everything that happens.
+//! The simulated world, and its events.
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
@@ -23,10 +23,10 @@ const CLIENTS: usize = 6;
 const STEPS: usize = 120;
 const NAMES: usize = 3;
 
-/// Longer than anything takes to be noticed and mended.
+/// Longer than the detection and the repair of any failure.
 const AT_LEAST: Duration = Duration::from_secs(40);
 
-/// Damage twice, as only it and long failures are gaps.
+/// Damage occurs twice, because only damage and long failures become gaps.
 const FAULTS: [ReadFault; 6] = [
     ReadFault::Damaged,
     ReadFault::Damaged,
@@ -46,25 +46,25 @@ struct World {
     seed: u64,
     tells: bool,
     memory: MemoryBackplane,
-    /// The epochs that the log had.
+    /// Epochs of the log.
     epochs: Vec<Epoch>,
     nodes: Vec<Option<Node>>,
     clients: Vec<Client>,
     published: Rc<RefCell<Vec<Published>>>,
-    /// How bad things are in this world.
+    /// Severity of the failures in this world.
     mood: Mood,
 }
 
-/// What can happen in a world.
+/// Probabilities and sizes of a world.
 #[derive(Debug, Clone, Copy)]
 struct Mood {
     loses_logs: bool,
     window: usize,
     retention: usize,
     batch: usize,
-    /// Frames that may wait for a stream.
+    /// Maximum number of frames that wait for a stream.
     queue: usize,
-    /// Entries that one read of the log returns.
+    /// Number of entries that one read of the log returns.
     page: usize,
 }
 
@@ -231,7 +231,7 @@ impl World {
         });
         let (manager, published) = (manager.clone(), Rc::clone(&self.published));
         spawn_local(async move {
-            // What was not acknowledged may be there or not.
+            // The log has an unacknowledged event or not.
             if let Ok(receipt) = manager.publish(target, event).await {
                 let cursor = receipt
                     .id
@@ -266,7 +266,8 @@ impl World {
                     .expect("memory does not fail")
                     .head
                     .minor();
-                // Mostly where a client may come back to: elsewhere hardly anybody reads.
+                // Usually at a position with which a client can return: other positions are rarely
+                // read.
                 let places = self
                     .clients
                     .iter()
@@ -279,7 +280,7 @@ impl World {
                 let from = place.unwrap_or_else(|| self.random.random_range(0..=head));
                 let to = self.random.random_range(from..=head.min(from + 100));
                 let fault = FAULTS[self.random.random_range(0..FAULTS.len())];
-                // Entries that are damaged are so for every node.
+                // Damage of an entry affects every node.
                 let is_for_all = fault == ReadFault::Damaged;
                 for (number, it) in self.nodes.iter().enumerate() {
                     if let Some(it) = it.as_ref().filter(|_| is_for_all || number == node) {
@@ -316,7 +317,7 @@ impl World {
         }
     }
 
-    /// Everything works again, and every client comes back and takes all that there is.
+    /// Ends all failures; every client returns and takes all events.
     async fn heal(&mut self) {
         self.tell(|| "everything is mended".to_owned());
         for number in 0..NODES {
@@ -340,7 +341,7 @@ impl World {
                 "client {client} is refused by node {node}"
             );
         }
-        // A client takes a page a round.
+        // A client takes one page a round.
         let (mut idle, mut rounds) = (0, 0);
         while idle < 10 {
             rounds += 1;
@@ -354,7 +355,7 @@ impl World {
         }
     }
 
-    /// Everything that clients were told, heartbeats excepted.
+    /// Counts everything that clients received, without heartbeats.
     fn told(&self) -> usize {
         let is_heartbeat = |told: &&Told| **told == Told::Other("heartbeat".to_owned());
         self.clients
