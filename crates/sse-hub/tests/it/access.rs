@@ -437,7 +437,7 @@ async fn a_ticket_opens_one_stream_and_gives_no_other_and_is_in_no_log() {
         "a second time"
     );
 
-    // The hub logs requests, but the log can lag behind.
+    // The hub logs requests, but its log can arrive late.
     until(async || hub.0.output().contains("/api/trpc/sse.events")).await;
     let log = hub.0.output();
     assert!(
