@@ -34,8 +34,8 @@ pub(crate) fn denied(denial: &Denial, kind: AuthKind) {
     }
 }
 
-/// Logs why a caller of the management API is rejected. A caller without credentials is not
-/// reported here: it can still authenticate in the call itself.
+/// Logs why a caller of the management API is rejected. A caller without credentials is logged only
+/// at `debug`, since the call itself can still contain credentials.
 pub(crate) fn call_denied(denial: &Denial, kind: AuthKind) {
     match denial {
         Denial::Missing => {

@@ -65,7 +65,8 @@ pub(crate) fn of(
         .source(|families: &mut Collector| families.put(&BUILD, [env!("CARGO_PKG_VERSION")], 1_u32))
 }
 
-/// The hub has one server, so a stream that the reactor does not serve is served as a body.
+/// Adds the statistics of both transports. The hub has one server, so a stream that the reactor
+/// does not serve is served as a body.
 fn put_transports(families: &mut Collector, streams: &Stats, transports: &TransportStats) {
     let TransportStats {
         reactor, bodies, ..
