@@ -7,8 +7,8 @@ export default {
     { source: "/api/trpc/:path*", destination: `${hub}/api/trpc/:path*` },
   ],
   experimental: {
-    // In milliseconds: how long the hub may be silent. 30 s is Next's default, and a heartbeat of
-    // 30 s comes later than that.
+    // Timeout in milliseconds for a silent hub. Next's default is 30 s, and a heartbeat interval of
+    // 30 s exceeds it.
     proxyTimeout: 120_000,
   },
 };

@@ -1,13 +1,13 @@
-// app/api/sse/route.js: the stream through a handler, where rewrites are not to be had, or
-// something has to be added to the request.
+// app/api/sse/route.js: the stream through a handler, for hosts without rewrites, or for requests
+// that need additional headers.
 
 const hub = process.env.HUB ?? "http://127.0.0.1:8080";
 
-// Never made ahead, and on Node, where a stream may last.
+// Not prerendered, and on Node, where a stream can last.
 export const dynamic = "force-dynamic";
 export const runtime = "nodejs";
 
-/** What of the browser's request is for the hub. */
+/** Headers of the browser's request that the hub needs. */
 const HEADERS = ["accept", "authorization", "cookie", "last-event-id", "origin"];
 
 export async function GET(request) {
@@ -17,7 +17,7 @@ export async function GET(request) {
     if (value !== null) headers.set(name, value);
   }
   const { search } = new URL(request.url);
-  // With the signal, the hub notices at once that the browser has left.
+  // With the signal, the hub notices at once that the browser has disconnected.
   const answer = await fetch(`${hub}/api/sse${search}`, { headers, cache: "no-store", signal: request.signal });
   const kept = ["content-type", "cache-control", "retry-after", "x-accel-buffering"];
   const known = kept.filter((name) => answer.headers.has(name));

@@ -5,8 +5,8 @@ const hub = process.env.HUB ?? "http://127.0.0.1:8080";
 
 export default defineConfig({
   plugins: [react()],
-  // The hub beside this front end, as behind a reverse proxy.
+  // Forwards API requests to the hub, like a reverse proxy.
   server: { proxy: { "/api": hub } },
-  // The client is linked from this repository, where another copy of React stands beside it.
+  // The client is linked from this repository, which has another copy of React.
   resolve: { dedupe: ["react"] },
 });

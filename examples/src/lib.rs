@@ -1,8 +1,8 @@
-//! What tests of several examples need; the examples themselves are in `src/bin`.
+//! Constants for the tests of several examples; the examples themselves are in `src/bin`.
 
-/// The secret of the tokens that are signed for the examples.
+/// Secret of the tokens for the examples.
 pub const SECRET: &str = "an example's secret of 32 bytes or more";
 
-/// What alice sends as `Authorization`; her token is good until 2100.
+/// Value of `Authorization` for alice, whose token is valid until 2100.
 pub const ALICE: &str = "Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbGljZSIsImV4cCI6NDEwMjQ0NDgwMH0.\
                          3xzQvVW7ZCoJzcCI9UHp-rWeOq_Uzh7PZLolpU5vXcc";

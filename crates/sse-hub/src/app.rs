@@ -31,8 +31,8 @@ use sse_trpc::Management;
 
 use crate::app::{hosts::Hosts, secured::Secured};
 
-/// The hub's routes in demo mode, where visitors name themselves: for programs, and for pages of
-/// the hub and of these origins.
+/// Builds the routes of demo mode, where visitors name themselves. They serve programs, pages of
+/// the hub, and pages of these origins.
 pub(crate) fn demo(
     manager: Manager,
     management: Management,
@@ -57,7 +57,7 @@ pub(crate) fn demo(
     named(routes, hosts).layer(from_fn(access_log::log))
 }
 
-/// The same routes, for the names of the hub alone.
+/// Restricts the routes to requests for the names of the hub.
 fn named(routes: Router, hosts: Hosts) -> Router {
     match hosts {
         Hosts::Any => routes,
@@ -65,7 +65,7 @@ fn named(routes: Router, hosts: Hosts) -> Router {
     }
 }
 
-/// The hub's routes where it is said who may connect and call.
+/// Builds the routes of configured mode, where settings say who can connect and call.
 pub(crate) fn configured(
     manager: Manager,
     management: Management,
@@ -81,7 +81,8 @@ pub(crate) fn configured(
         .route("/api/sse", any(stream))
         .with_state(manager.clone());
     let calls = from_fn_with_state(Arc::clone(&configured), auth_layer::calls);
-    // What CORS asks for beforehand is asked without credentials, so it comes before who asks.
+    // Browsers send CORS preflights without credentials, so the CORS layer answers before
+    // authentication.
     let streams = streams
         .layer(from_fn_with_state(
             Arc::clone(&configured),
@@ -101,7 +102,7 @@ pub(crate) fn configured(
     named(routes, hosts).layer(from_fn(access_log::log))
 }
 
-/// What is there for whoever asks: nothing of it tells who is connected, or what is sent.
+/// Routes without authentication. They reveal neither who is connected nor what is sent.
 fn open_to_all() -> Router<Manager> {
     Router::new()
         .route("/", get(demo_page::to_page))
@@ -112,7 +113,7 @@ fn open_to_all() -> Router<Manager> {
         .nest("/sse", sse_axum::browser())
 }
 
-/// A stream, for whom the visitor says to be.
+/// Opens a stream for the user that the visitor names.
 async fn visitor_stream(
     State(manager): State<Manager>,
     RawQuery(query): RawQuery,
@@ -125,7 +126,7 @@ async fn visitor_stream(
     Ok(manager.connect(handshake)?.into())
 }
 
-/// A stream, for whom the guard says it is.
+/// Opens a stream for the caller that the guard recognised.
 async fn stream(
     State(manager): State<Manager>,
     handshake: SseHandshake,

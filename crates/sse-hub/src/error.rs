@@ -1,4 +1,4 @@
-//! Why the hub did not start, or ended.
+//! Errors that stop the start or end the hub.
 
 use std::{
     io::{self, ErrorKind},
@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::server::logs::Outputs;
 
-/// Why the hub did not start, or ended.
+/// An error that stops the start or ends the hub.
 #[derive(Debug, Error)]
 pub(crate) enum Error {
     /// The command line is wrong, or asks for help.
@@ -19,43 +19,43 @@ pub(crate) enum Error {
         error: clap::Error,
         hint: Option<String>,
     },
-    /// A variable looks like a setting, but is none.
+    /// A variable has the prefix of settings, but is not a setting.
     #[error("{0} is no setting of this hub; see --help for all there are")]
     UnknownVariable(String),
-    /// A setting cannot have the value it has.
+    /// A setting has an invalid value.
     #[error("{name} {problem}")]
     Setting { name: String, problem: String },
-    /// Several settings cannot have the values they have.
+    /// Several settings have invalid values.
     #[error("{}", .0.join("\n"))]
     Streams(Vec<String>),
-    /// The event log cannot be opened.
+    /// The event log failed to open.
     #[error("{name}: {problem}")]
     Log { name: String, problem: String },
-    /// The settings file cannot be read.
+    /// The settings file is unreadable.
     #[error("cannot read the settings file {}: {source}", .path.display())]
     UnreadableFile { path: PathBuf, source: io::Error },
-    /// The settings file is wrong.
+    /// The settings file is invalid.
     #[error("{}: {}", .path.display(), without_passwords(.error.to_string().trim_end()))]
     WrongFile {
         path: PathBuf,
         error: Box<toml::de::Error>,
     },
-    /// Demo mode, where others could reach it.
+    /// Other machines could reach demo mode.
     #[error(
         "in demo mode everybody may do everything, so {0} is refused, which others can reach; \
          listen on a loopback address, or say --demo if that is meant"
     )]
     DemoForAll(SocketAddr),
-    /// More streams than this process may have open files.
+    /// The process cannot open enough files for the streams.
     #[error("{name}: {problem}")]
     Files { name: String, problem: String },
-    /// The address cannot be listened on.
+    /// The hub cannot listen on the address.
     #[error("cannot listen on {address}: {source}{}", hint(.source))]
     Listen {
         address: SocketAddr,
         source: io::Error,
     },
-    /// Something that the operating system refused.
+    /// An operation that the operating system rejected.
     #[error("{what}: {source}")]
     System {
         what: &'static str,
@@ -64,8 +64,8 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// 2 for a configuration that is refused, 1 for a failure at run time; 0 for help that was
-    /// asked for.
+    /// Returns 2 for a rejected configuration, 1 for a failure at run time, and 0 for help that was
+    /// requested.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::CommandLine { error, .. } => u8::try_from(error.exit_code()).unwrap_or(2),
@@ -74,12 +74,12 @@ impl Error {
         }
     }
 
-    /// Tells it: help on standard output, everything else on standard error.
+    /// Prints the error: help goes to standard output, everything else to standard error.
     pub(crate) fn report(&self, outputs: &Outputs) {
         let text = match self {
-            // Help waits for its reader, as that of any program.
+            // Like any program, the hub waits for the reader of its help.
             Self::CommandLine { error, hint: None } if !error.use_stderr() => {
-                // What would be told about a failure to write to it could not be written either.
+                // A message about a failed write would fail as well.
                 let _ = error.print();
                 return;
             }
@@ -91,7 +91,8 @@ impl Error {
     }
 }
 
-/// Errors in a file quote its lines, in which URLs may have users and passwords.
+/// Hides credentials. Errors of a file quote its lines, and URLs in them can have users and
+/// passwords.
 fn without_passwords(text: &str) -> String {
     let lines = text
         .split('\n')
@@ -101,7 +102,8 @@ fn without_passwords(text: &str) -> String {
             }
             _ => line.to_owned(),
         });
-    // Those of sentinels stand behind the rest, and are hidden together with it.
+    // The password of sentinels is at the end of a URL, and is hidden together with the rest of the
+    // line.
     let lines = lines.map(|line| match line.find("sentinel_password=") {
         Some(start) => format!("{}sentinel_password=…", &line[..start]),
         None => line,

@@ -1,4 +1,4 @@
-//! What the fuzz targets of this workspace need beside the API.
+//! Entry points for the fuzz targets of this workspace.
 
 use std::ffi::OsString;
 
@@ -12,7 +12,7 @@ use crate::{
     settings::Settings,
 };
 
-/// Makes the routes that a hub with this command line serves, and the manager behind them.
+/// Creates the routes that a hub with this command line serves, and their manager.
 ///
 /// # Errors
 ///

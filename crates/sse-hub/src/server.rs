@@ -1,4 +1,4 @@
-//! Listening, serving, and ending.
+//! Listening, serving, and shutting down.
 
 pub(crate) mod backplane;
 pub(crate) mod broker_tls;
@@ -45,13 +45,13 @@ use crate::{
     settings::Settings,
 };
 
-/// Connections that may wait to be accepted; the system may allow fewer.
+/// Maximum number of connections that wait to be accepted; the system can lower it.
 const BACKLOG: u32 = 4096;
 
-/// How long the end of the process after a second signal waits for the reader of its log.
+/// Timeout for the reader of the log when a second signal ends the process.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
-/// Serves until a signal ends it, with so many connections at most.
+/// Serves at most `max_connections` connections until a signal ends the hub.
 pub(crate) async fn serve(mut settings: Settings, max_connections: usize) -> Result<(), Error> {
     if settings.configured.is_none() && !settings.is_for_this_machine() {
         warn!(listen = %settings.listen, "demo mode: everybody who can reach it may do everything");
@@ -138,9 +138,9 @@ pub(crate) async fn serve(mut settings: Settings, max_connections: usize) -> Res
     served
 }
 
-/// Who is let in.
+/// Access control of the hub.
 pub(crate) enum Doors {
-    /// Everybody, but of pages only the hub's own and those of these origins.
+    /// Demo mode: every program, but only pages of the hub itself and of these origins.
     Demo(Origins),
     Configured(Box<Secured>),
 }
@@ -154,7 +154,7 @@ impl Doors {
     }
 }
 
-/// The manager as a node of its cluster, and the routes that lead to it.
+/// Creates the manager as a node of its cluster, and the routes to it.
 pub(crate) fn app(
     builder: ManagerBuilder,
     node: ClusterConfig,
@@ -207,14 +207,14 @@ fn try_listen(address: SocketAddr) -> io::Result<TcpListener> {
     } else {
         TcpSocket::new_v6()?
     };
-    // Elsewhere than on Unix it would let two hubs share the port.
+    // On other systems than Unix, the option would let two hubs share the port.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
 
-/// Where other machines find the hub, as far as it knows.
+/// Returns the address at which other machines find the hub, as far as the hub knows it.
 fn address(listener: &TcpListener) -> Option<String> {
     let address = listener.local_addr().ok()?;
     if !address.ip().is_unspecified() {
@@ -228,7 +228,7 @@ fn address(listener: &TcpListener) -> Option<String> {
     ))
 }
 
-/// Prints where it listens.
+/// Prints the address on which the hub listens.
 fn announce(listener: &TcpListener, is_encrypted: bool) {
     let scheme = if is_encrypted { "https" } else { "http" };
     match (listener.local_addr(), Outputs::get()) {
@@ -242,7 +242,7 @@ fn announce(listener: &TcpListener, is_encrypted: bool) {
     }
 }
 
-/// An address that a browser on this machine can open.
+/// Returns an address that a browser on this machine can open.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
@@ -268,8 +268,8 @@ fn reload(configured: Option<&mut Secured>, tls: Option<&Tls>) -> Arc<Reload> {
     Arc::new(reload)
 }
 
-/// Resolves when the drain is due: the delay after the first signal that ends the hub. The second
-/// signal ends the process at once, whatever is still being written.
+/// Resolves when the drain must start: the delay after the first signal that ends the hub. The
+/// second signal ends the process at once, even if output is still being written.
 fn ended(
     mut signals: Signals,
     reload: Arc<Reload>,
@@ -279,7 +279,7 @@ fn ended(
     let (tell, told) = oneshot::channel::<()>();
     tokio::spawn(async move {
         let first = next_ending(&mut signals, &reload).await;
-        // Nobody who presses Ctrl-C wants to wait for load balancers.
+        // A user who presses Ctrl-C does not want to wait for load balancers.
         let delay = if first == Ending::Interrupt {
             Duration::ZERO
         } else {
@@ -297,7 +297,7 @@ fn ended(
         });
         loop {
             let second = next_ending(&mut signals, &reload).await;
-            // The kernel and the shell both report a terminal that closes.
+            // The kernel and the shell both send a hangup when a terminal closes.
             if second != Ending::Hangup {
                 warn!(signal = second.as_str(), "ended before the drain was over");
                 if let Ok(outputs) = Outputs::get() {
@@ -308,12 +308,12 @@ fn ended(
         }
     });
     async {
-        // An error is what it waits for: the sender is dropped.
+        // The sender is dropped without a message, so the receiver resolves with an error.
         let _ = told.await;
     }
 }
 
-/// Returns the next signal that ends the hub, and handles all others meanwhile.
+/// Returns the next signal that ends the hub. Handles all other signals in the meantime.
 async fn next_ending(signals: &mut Signals, reload: &Arc<Reload>) -> Ending {
     loop {
         match signals.next().await {

@@ -1,5 +1,4 @@
-//! All settings, merged: a flag goes before its variable, that before the file, that before the
-//! default.
+//! All settings, merged. The order of precedence is flag, variable, file, default.
 
 pub(crate) mod access_args;
 pub(crate) mod cli;
@@ -41,24 +40,24 @@ use crate::{
     },
 };
 
-/// All settings.
+/// All settings of the hub.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     pub(crate) drain: Duration,
-    /// Between the announcement of a shutdown and the drain.
+    /// Time between the announcement of a shutdown and the drain.
     pub(crate) drain_delay: Duration,
     pub(crate) reactor: bool,
     pub(crate) log: String,
     pub(crate) connections: ConnectionTimeouts,
     pub(crate) streams: Config,
-    /// Where events are logged; `None` if they are not.
+    /// Backplane that logs events; `None` if events are not logged.
     pub(crate) backplane: Option<Backplane>,
     pub(crate) management: Limits,
     pub(crate) transformer: Transformer,
-    /// Who may connect and call; `None` in demo mode.
+    /// Access control; `None` in demo mode.
     pub(crate) configured: Option<Secured>,
-    /// The sites whose pages may use the hub in demo mode.
+    /// Sites whose pages may use the hub in demo mode.
     pub(crate) origins: Origins,
     pub(crate) hosts: Hosts,
     pub(crate) tls: Option<Tls>,
@@ -68,13 +67,13 @@ pub(crate) struct Settings {
 const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 const DEFAULT_DRAIN: Duration = Duration::from_secs(10);
-/// Endpoints of Kubernetes and targets of load balancers are taken out within seconds.
+/// Kubernetes and load balancers remove their endpoints and targets within seconds.
 const DEFAULT_DRAIN_DELAY: Duration = Duration::from_secs(5);
 const LONGEST_DRAIN: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Settings {
-    /// Gathers them from a command line, the variables of this process, and the file that is named
-    /// there.
+    /// Gathers the settings from a command line, from the variables of this process, and from the
+    /// settings file that either of them names.
     pub(crate) fn gather(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
         let matches = Cli::matches(arguments)?;
         let mut cli = Cli::from_arg_matches(&matches)
@@ -183,7 +182,7 @@ impl Settings {
         }
     }
 
-    /// Whether only this machine can reach it.
+    /// Returns whether only this machine can reach the hub.
     pub(crate) fn is_for_this_machine(&self) -> bool {
         self.listen.ip().to_canonical().is_loopback()
     }
@@ -200,8 +199,8 @@ impl Settings {
     }
 }
 
-/// A bound on bodies in flight that no body of the maximum size is within contradicts that size.
-/// The defaults grow with it.
+/// Rejects bounds on bodies in flight that are too small for a single body of the maximum size. The
+/// default bounds grow with that size.
 fn check_bodies(limits: &Limits, sources: &Sources) -> Result<(), Error> {
     let default = Limits::default();
     let (caller, all) = (limits.bodies_per_caller, limits.bodies);
@@ -235,7 +234,7 @@ fn check_bodies(limits: &Limits, sources: &Sources) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends the start for a variable that looks like a setting and is none, as one that is misspelt.
+/// Rejects variables that have the prefix of settings but are not settings, such as misspelt names.
 fn refuse_unknown_variables() -> Result<(), Error> {
     let shape = Cli::shape();
     let is_known = |name: &str, value: &OsString| {

@@ -2,10 +2,10 @@ import { useState } from "react";
 import { Bell } from "./Bell.jsx";
 import { Status } from "./Status.jsx";
 
-/** Who is signed in; an app has it from its session. The name lets all tabs share one stream. */
+/** The signed-in user, which an app takes from its session. The name lets tabs share a stream. */
 const USER = "ada";
 
-/** Components with the same options have the same stream. */
+/** Components with the same options share a stream. */
 const STREAM = { url: `/api/sse?user=${USER}`, user: USER, maxReconnectAttempts: Infinity };
 
 export function App() {

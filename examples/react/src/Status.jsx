@@ -3,7 +3,7 @@ import { useSSE } from "sse-browser/react";
 export function Status({ stream }) {
   const { isConnected, isConnecting, error, connect, disconnect } = useSSE({
     ...stream,
-    // Written inline: a new function at each render never reconnects.
+    // An inline function is safe: a new function at each render does not cause a reconnect.
     onMessage: ({ type, data }) => console.debug(type, data),
   });
   return (

@@ -1,4 +1,4 @@
-// The app as in development: Vite, the hub behind its proxy, a real browser.
+// The app as in development: Vite as a proxy of the hub, and a real browser.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -42,7 +42,7 @@ test("notifications arrive, are read and dismissed", async (t) => {
   await page.getByRole("button", { name: "Notify me" }).click();
   await page.getByText("Your export is ready").waitFor();
   await page.getByText("1 unread").waitFor();
-  // Two components and StrictMode, and one stream.
+  // Two components in StrictMode share one stream.
   await page.getByText("reached 1").waitFor();
   await page.getByRole("button", { name: "Mark all read" }).click();
   await page.getByText("0 unread").waitFor();

@@ -1,5 +1,5 @@
-//! Who may listen: tokens in front of the streams, topics by claims, and a rate limiter that the
-//! app had before.
+//! Access control: authentication of streams by tokens, topics by claims, and an existing rate
+//! limiter of the app.
 //!
 //! ```sh
 //! JWT_SECRET="an example's secret of 32 bytes or more" cargo run -p examples --bin actix-access
@@ -30,12 +30,13 @@ use sse_core::Manager;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Limiter = DefaultKeyedRateLimiter<IpAddr>;
 
-/// Whose stream it is, the gate has found out; a caller that it refuses is refused here, with 401.
+/// Opens a stream for the caller that the gate authenticated. Responds with 401 if the gate
+/// rejected the caller.
 async fn events(handshake: SseHandshake, sse: Data<Manager>) -> Result<SseResponse, Rejection> {
     Ok(sse.connect(handshake)?.into())
 }
 
-/// What the app had before: so many requests a minute from one address.
+/// Limits the requests a minute from one address; already part of the app.
 async fn limit(
     limiter: Data<Limiter>,
     request: ServiceRequest,
@@ -55,12 +56,11 @@ fn app(
     gate: Authentication,
     per_minute: NonZeroU32,
 ) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
-    // All workers count together.
+    // All workers share the limiter.
     let limiter: Data<Limiter> = Data::new(RateLimiter::keyed(Quota::per_minute(per_minute)));
     let (sse, gate) = (Data::new(sse), Data::new(gate));
     move |app| {
-        // The last that is wrapped around is the first that is asked: guessing tokens is limited
-        // too.
+        // The outermost layer runs first, so the limiter also limits guesses of tokens.
         let streams = web::scope("/api").route("/sse", web::to(events));
         let streams = streams
             .wrap(from_fn(sse_actix::authenticate))

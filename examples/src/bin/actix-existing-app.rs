@@ -1,5 +1,5 @@
-//! A ticket tracker that was there before: sessions, state, routes. What is marked with `// +` was
-//! added, so that a ticket is on its assignee's screens at once.
+//! An existing ticket tracker with sessions, state and routes. The lines marked with `// +` were
+//! added, so that a ticket appears on its assignee's screens at once.
 //!
 //! ```sh
 //! cargo run -p examples --bin actix-existing-app
@@ -39,7 +39,7 @@ struct Ticket {
     assignee: String,
 }
 
-/// Who is logged in, by the cookie that the login gave.
+/// The logged-in user, identified by the cookie of the login.
 struct CurrentUser(String);
 
 impl FromRequest for CurrentUser {
@@ -135,7 +135,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind("127.0.0.1:3000")?;
     println!("listening on http://{}", listener.local_addr()?);
     let server = HttpServer::new(move || App::new().configure(&app));
-    // It was `server.listen(listener)?.run().await?`.
+    // Was `server.listen(listener)?.run().await?`.
     sse_actix::serve(listener, server).manager(&sse).await?; // +
     Ok(())
 }

@@ -1,5 +1,4 @@
-//! The least that an Actix app with streams consists of: whoever posts a text has it on every
-//! screen.
+//! A minimal Actix app with streams: every posted text appears on every screen.
 //!
 //! ```sh
 //! cargo run -p examples --bin actix-minimal
@@ -30,7 +29,7 @@ async fn say(sse: Data<Manager>, text: String) -> actix_web::Result<String> {
     Ok(format!("{} screens\n", receipt.matched))
 }
 
-/// Every worker configures an app of its own by it; the manager is one.
+/// Configures the app of each worker. All workers share one manager.
 fn app(sse: Manager) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
     let sse = Data::new(sse);
     move |app| {
@@ -46,7 +45,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let app = app(sse.clone());
     let listener = TcpListener::bind("127.0.0.1:3000")?;
     println!("listening on http://{}", listener.local_addr()?);
-    // It stops at SIGINT and SIGTERM, as Actix does.
+    // The server stops at SIGINT and SIGTERM, as Actix does.
     sse_actix::serve(
         listener,
         HttpServer::new(move || App::new().configure(&app)),

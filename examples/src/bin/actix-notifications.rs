@@ -1,4 +1,4 @@
-//! An Actix app that tells its users things.
+//! An Actix app that notifies its users.
 //!
 //! ```sh
 //! cargo run -p examples --bin actix-notifications
@@ -18,7 +18,8 @@ use sse_actix::{Rejection, SseHandshake, SseResponse};
 use sse_core::{EventType, Manager, Payload, PublishError};
 use sse_notify::Notifier;
 
-/// Stands for the app's own authentication: never take a user's name from the query in earnest.
+/// Placeholder for the app's own authentication: never take a user's name from the query in
+/// production.
 #[derive(Deserialize)]
 struct CurrentUser {
     user: String,
@@ -44,7 +45,7 @@ impl Payload for Report {
     const EVENT: EventType = EventType::from_static("report_made");
 }
 
-/// Tells the user that the report is there, and everybody who watches reports.
+/// Notifies the user that the report is ready, and everybody who watches reports.
 async fn report(notify: Data<Notifier>, made: Json<Report>) -> actix_web::Result<String> {
     let told = tell(&notify, &made).await.map_err(ErrorBadRequest)?;
     Ok(format!("{told} screens\n"))
@@ -61,7 +62,7 @@ async fn tell(notify: &Notifier, made: &Report) -> Result<usize, PublishError> {
     Ok(told.matched)
 }
 
-/// Every worker configures an app of its own by it; the manager is one.
+/// Configures the app of each worker. All workers share one manager.
 fn app(sse: Manager) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
     let notify = Data::new(Notifier::new(sse.clone()));
     let sse = Data::new(sse);
@@ -79,7 +80,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let app = app(sse.clone());
     let listener = TcpListener::bind("127.0.0.1:3000")?;
     println!("listening on http://{}", listener.local_addr()?);
-    // It stops at SIGINT and SIGTERM, as Actix does.
+    // The server stops at SIGINT and SIGTERM, as Actix does.
     sse_actix::serve(
         listener,
         HttpServer::new(move || App::new().configure(&app)),

@@ -1,5 +1,5 @@
-//! Who may listen: tokens in front of the streams, topics by claims, and a rate limiter that the
-//! app had before.
+//! Access control: authentication of streams by tokens, topics by claims, and an existing rate
+//! limiter of the app.
 //!
 //! ```sh
 //! JWT_SECRET="an example's secret of 32 bytes or more" cargo run -p examples --bin axum-access
@@ -27,7 +27,8 @@ use tokio::net::TcpListener;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Whose stream it is, the gate has found out; a caller that it refuses is refused here, with 401.
+/// Opens a stream for the caller that the gate authenticated. Responds with 401 if the gate
+/// rejected the caller.
 async fn events(
     handshake: SseHandshake,
     State(sse): State<Manager>,
@@ -35,7 +36,7 @@ async fn events(
     Ok(sse.connect(handshake)?.into())
 }
 
-/// What the app had before: so many requests a minute from one address.
+/// Limits the requests a minute from one address; already part of the app.
 async fn limit(
     limiter: Arc<DefaultKeyedRateLimiter<IpAddr>>,
     request: Request,
@@ -53,7 +54,7 @@ fn app(sse: Manager, gate: Authentication, per_minute: NonZeroU32) -> Router {
     Router::new()
         .route("/api/sse", any(events))
         .layer(from_fn_with_state(gate, sse_axum::authenticate))
-        // In front of the gate, so that guessing tokens is limited too.
+        // Runs before the gate, so that the limiter also limits guesses of tokens.
         .layer(from_fn(move |request, next| {
             limit(Arc::clone(&limiter), request, next)
         }))

@@ -1,5 +1,5 @@
-//! A ticket tracker that was there before: sessions, state, routes. What is marked with `// +` was
-//! added, so that a ticket is on its assignee's screens at once.
+//! An existing ticket tracker with sessions, state and routes. The lines marked with `// +` were
+//! added, so that a ticket appears on its assignee's screens at once.
 //!
 //! ```sh
 //! cargo run -p examples --bin axum-existing-app
@@ -38,7 +38,7 @@ struct Ticket {
     assignee: String,
 }
 
-/// Who is logged in, by the cookie that the login gave.
+/// The logged-in user, identified by the cookie of the login.
 struct CurrentUser(String);
 
 impl FromRequestParts<App> for CurrentUser {
@@ -119,7 +119,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
     let stop = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
-    // It was `axum::serve(listener, app())`.
+    // Was `axum::serve(listener, app())`.
     sse_axum::serve(listener, app(sse.clone()))
         .manager(&sse)
         .with_graceful_shutdown(stop)

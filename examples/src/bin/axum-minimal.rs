@@ -1,5 +1,4 @@
-//! The least that an Axum app with streams consists of: whoever posts a text has it on every
-//! screen.
+//! A minimal Axum app with streams: every posted text appears on every screen.
 //!
 //! ```sh
 //! cargo run -p examples --bin axum-minimal

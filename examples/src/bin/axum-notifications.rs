@@ -1,4 +1,4 @@
-//! An Axum app that tells its users things.
+//! An Axum app that notifies its users.
 //!
 //! ```sh
 //! cargo run -p examples --bin axum-notifications
@@ -24,7 +24,8 @@ struct App {
     notify: Notifier,
 }
 
-/// Stands for the app's own authentication: never take a user's name from the query in earnest.
+/// Placeholder for the app's own authentication: never take a user's name from the query in
+/// production.
 #[derive(Deserialize)]
 struct CurrentUser {
     user: String,
@@ -51,7 +52,7 @@ impl Payload for Report {
     const EVENT: EventType = EventType::from_static("report_made");
 }
 
-/// Tells the user that the report is there, and everybody who watches reports.
+/// Notifies the user that the report is ready, and everybody who watches reports.
 async fn report(
     State(app): State<App>,
     Json(made): Json<Report>,

@@ -1,5 +1,5 @@
-//! Who may listen: tokens in front of the streams, topics by claims, and a rate limiter that the
-//! app had before.
+//! Access control: authentication of streams by tokens, topics by claims, and an existing rate
+//! limiter of the service.
 //!
 //! ```sh
 //! JWT_SECRET="an example's secret of 32 bytes or more" cargo run -p examples --bin hyper-access
@@ -32,13 +32,14 @@ struct App {
 }
 
 impl App {
-    /// What the app had before: so many requests a minute from one address.
+    /// Limits the requests a minute from one address; already part of the service.
     fn is_too_often(&self, request: &Request<Incoming>) -> bool {
         let peer = request.extensions().get::<PeerAddr>();
         peer.is_none_or(|PeerAddr(address)| self.limiter.check_key(&address.ip()).is_err())
     }
 
-    /// Whose stream it is, the gate finds out; a caller that it refuses is refused with 401.
+    /// Opens a stream for the caller that the gate authenticates. Responds with 401 if the gate
+    /// rejects the caller.
     async fn events(&self, request: Request<Incoming>) -> Answer {
         let (mut parts, _) = request.into_parts();
         sse_hyper::authenticate(&self.gate, &mut parts).await;
@@ -49,7 +50,7 @@ impl App {
     }
 
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Answer, Infallible> {
-        // In front of the gate, so that guessing tokens is limited too.
+        // The limiter runs before the gate, so that it also limits guesses of tokens.
         Ok(match request.uri().path() {
             _ if self.is_too_often(&request) => empty(StatusCode::TOO_MANY_REQUESTS),
             "/api/sse" => self.events(request).await,

@@ -1,5 +1,5 @@
-//! A ticket tracker on raw Hyper that was there before: sessions, state, routes. What is marked
-//! with `// +` was added, so that a ticket is on its assignee's screens at once.
+//! An existing ticket tracker on raw Hyper, with sessions, state and routes. The lines marked with
+//! `// +` were added, so that a ticket appears on its assignee's screens at once.
 //!
 //! ```sh
 //! cargo run -p examples --bin hyper-existing-app
@@ -38,7 +38,7 @@ struct Ticket {
 }
 
 impl App {
-    /// Who is logged in, by the cookie that the login gave.
+    /// Returns the logged-in user, identified by the cookie of the login.
     fn user(&self, request: &Request<Incoming>) -> Option<&String> {
         let cookies = request.headers().get(COOKIE)?.to_str().ok()?;
         self.sessions.get(
@@ -125,7 +125,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
     let stop = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
-    // In place of a loop that accepts.
+    // Replaces the accept loop.
     sse_hyper::serve(listener, app(sse.clone()))
         .manager(&sse)
         .with_graceful_shutdown(stop)

@@ -1,5 +1,4 @@
-//! The least that a Hyper service with streams consists of: whoever posts a text has it on every
-//! screen.
+//! A minimal Hyper service with streams: every posted text appears on every screen.
 //!
 //! ```sh
 //! cargo run -p examples --bin hyper-minimal
@@ -51,7 +50,7 @@ fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
 
 async fn answer(sse: Manager, request: Request<Incoming>) -> Result<Answer, Infallible> {
     Ok(match (request.method(), request.uri().path()) {
-        // Every method: what is wrong with it is told by the manager.
+        // Every method: the manager reports what is wrong with a request.
         (_, "/api/sse") => events(&sse, request),
         (&Method::POST, "/say") => say(&sse, request)
             .await
@@ -60,7 +59,7 @@ async fn answer(sse: Manager, request: Request<Incoming>) -> Result<Answer, Infa
     })
 }
 
-/// As a tower service, in front of which any layer may stand.
+/// Creates a tower service, which any layer can wrap.
 fn app(
     sse: Manager,
 ) -> impl Service<Request<Incoming>, Response = Answer, Error = Infallible, Future: Send> + Clone + Send

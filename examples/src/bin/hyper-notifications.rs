@@ -1,4 +1,4 @@
-//! A Hyper service that tells its users things.
+//! A Hyper service that notifies its users.
 //!
 //! ```sh
 //! cargo run -p examples --bin hyper-notifications
@@ -40,8 +40,8 @@ impl Payload for Report {
 impl App {
     fn events(&self, request: Request<Incoming>) -> Answer {
         let (parts, _) = request.into_parts();
-        // Stands for the app's own authentication: never take a user's name from the query in
-        // earnest.
+        // Placeholder for the app's own authentication: never take a user's name from the query in
+        // production.
         let user = parts
             .uri
             .query()
@@ -58,7 +58,7 @@ impl App {
         }
     }
 
-    /// Tells the user that the report is there, and everybody who watches reports.
+    /// Notifies the user that the report is ready, and everybody who watches reports.
     async fn report(&self, request: Request<Incoming>) -> Result<Answer, BoxError> {
         let body = Limited::new(request.into_body(), 64 << 10)
             .collect()

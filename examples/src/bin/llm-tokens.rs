@@ -1,4 +1,4 @@
-//! The answer of a model, token by token: a one-off stream that no manager knows.
+//! The response of a model, token by token: a one-off stream without a manager.
 //!
 //! ```sh
 //! cargo run -p examples --bin llm-tokens
@@ -29,7 +29,8 @@ impl Payload for Token {
     const EVENT: EventType = EventType::from_static("token");
 }
 
-/// Tells the client that the answer is whole. An answer that breaks off ends without it.
+/// Notifies the client that the response is complete. A response that breaks off ends without this
+/// event.
 #[derive(Serialize)]
 struct Done {
     tokens: usize,
@@ -39,7 +40,7 @@ impl Payload for Done {
     const EVENT: EventType = EventType::from_static("done");
 }
 
-/// Stands for a model: thinks for a while, and then says what it was asked.
+/// Placeholder for a model: pauses for a while, and then repeats its prompt.
 fn model(prompt: &str) -> impl Stream<Item = io::Result<String>> + Send + use<> {
     let words: VecDeque<String> = prompt.split_inclusive(' ').map(str::to_owned).collect();
     stream::unfold(words, |mut words| async {
@@ -53,8 +54,8 @@ async fn answer(Query(question): Query<Question>) -> Response {
     let answer = model(&question.prompt)
         .map(|text| Ok::<_, BoxError>((&Token { text: text? }).into_event()?));
     let done = stream::once(async move { Ok((&Done { tokens }).into_event()?) });
-    // A comment every second while the model thinks, so that proxies keep the connection. Whoever
-    // goes away stops the model: the stream is dropped with the connection.
+    // A comment every second while the model thinks, so that proxies keep the connection. A client
+    // that disconnects stops the model: the stream is dropped with the connection.
     sse_axum::event_stream(
         EventStream::new(answer.chain(done)).heartbeat_interval(Duration::from_secs(1)),
     )
@@ -68,7 +69,7 @@ fn app() -> Router {
 async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:3000").await?;
     println!("listening on http://{}", listener.local_addr()?);
-    // Answers under way are finished within the deadline of the drain, 10 s.
+    // Responses in flight can finish within the deadline of the drain, 10 s.
     sse_axum::serve(listener, app())
         .with_graceful_shutdown(async { tokio::signal::ctrl_c().await.unwrap_or_default() })
         .await?;

@@ -1,4 +1,4 @@
-// Pages of two origins: one is listed, and the others make a signed-in visitor's browser send
+// Pages of several origins: one is listed, and the others make a signed-in visitor's browser send
 // requests.
 
 import assert from "node:assert/strict";
@@ -13,7 +13,7 @@ const openContext = useChromium();
 
 const NONE = { sameSite: "none", secure: true };
 
-/** A visitor who is signed in at a site that is listed, and has its page open. */
+/** Opens the page of a listed site for a visitor who is signed in there. */
 async function visitor(t, choices = {}) {
   const context = await (choices === NONE ? openTrustingContext(t) : openContext(t));
   const site = await serveSite(t, { signIn: () => signIn("v5", { sub: "user_1" }, choices) });
@@ -23,7 +23,7 @@ async function visitor(t, choices = {}) {
   const wire = await record(page, hub.origin);
   await page.goto(`${site.origin}/sign-in?hub=${hub.origin}`);
   await page.getByText("signed in as user_1").waitFor();
-  /** A page of another site, in the same browser. */
+  /** Opens a page of another site in the same browser. */
   const elsewhere = async (host) => {
     const other = await serveSite(t, { host });
     const page = await context.newPage();
@@ -34,7 +34,7 @@ async function visitor(t, choices = {}) {
   return { hub, site, page, wire, elsewhere };
 }
 
-/** What a page gets out of the hub, in all the ways that it has: "error" where it gets nothing. */
+/** Tries all ways in which a page can reach the hub. Returns results; "error" is no access. */
 const attempts = async (origin) => {
   const stream = () =>
     new Promise((resolve) => {
@@ -43,7 +43,7 @@ const attempts = async (origin) => {
       source.onerror = () => resolve(source.readyState === EventSource.CLOSED ? "error" : "reconnecting");
     });
   const call = (url, init) => {
-    // A stream that is read no further must not live until its answer is collected as garbage.
+    // Without the abort, an unread stream would stay open until its response is garbage-collected.
     const enough = new AbortController();
     const answer = fetch(origin + url, { credentials: "include", signal: enough.signal, ...init });
     return answer.then(({ type, status }) => `${type} ${status}`, () => "error").finally(() => enough.abort());
@@ -55,14 +55,14 @@ const attempts = async (origin) => {
     read: await call("/api/sse"),
     query: await call("/api/trpc/sse.getStats"),
     mutation: await call("/api/trpc/sse.sendSuccess", { method: "POST", headers: json, body }),
-    // What needs no preflight is sent, and must have no effect.
+    // Browsers send requests that need no preflight, so these must have no effect.
     simple: await call("/api/trpc/sse.sendInfo", { method: "POST", headers: { "content-type": "text/plain" }, body }),
     blind: await call("/api/trpc/sse.sendInfo", { method: "POST", mode: "no-cors", body: new Blob([body]) }),
     beacon: navigator.sendBeacon(`${origin}/api/trpc/sse.sendInfo`, body),
   };
 };
 
-// That it could send is all that a page may learn of what needs no preflight.
+// Of a request without preflight, a page may learn only that the browser sent it.
 const NOTHING = { stream: "error", read: "error", query: "error", mutation: "error", simple: "error", blind: "opaque 0", beacon: true };
 const ALL = { ...NOTHING, stream: "open", read: "cors 200", query: "cors 403", mutation: "cors 200", simple: "cors 415" };
 
@@ -78,7 +78,7 @@ for (const { of, host, cookie, site, status } of pages) {
     const other = await elsewhere(host);
     assert.deepEqual(await other.page.evaluate(attempts, hub.origin), NOTHING);
 
-    // So the hub was asked with what the browser has, and it was the hub that refused.
+    // The requests reached the hub with the browser's cookies, and the hub rejected them.
     const streams = await other.wire.waitFor("GET", "/api/sse", 2);
     const queries = await other.wire.waitFor("GET", "/api/trpc/sse.getStats");
     for (const { sent, received, ...answer } of [...streams, ...queries]) {
@@ -86,14 +86,14 @@ for (const { of, host, cookie, site, status } of pages) {
       assert.deepEqual([answer.status, received["access-control-allow-origin"]], [status, undefined]);
       assert.match(received.vary, /\borigin\b/i);
     }
-    // A call with JSON ends at its preflight; what is sent without one is no JSON.
+    // A call with JSON ends at its preflight. Requests without a preflight are not JSON.
     const [preflight] = await other.wire.waitFor("OPTIONS", "/api/trpc/sse.sendSuccess");
     assert.equal(preflight.received["access-control-allow-origin"], undefined);
     assert.equal(other.wire.answered("POST", "/api/trpc/sse.sendSuccess").length, 0);
     const simple = await other.wire.waitFor("POST", "/api/trpc/sse.sendInfo", 3);
     assert.deepEqual(simple.map(({ status }) => status), [415, 415, 415]);
 
-    // Nothing came of it: one stream, and on it only what the backend sends.
+    // The attempts had no effect: the hub has one stream, with only the events of the backend.
     assert.equal((await hub.backend("getStats")).totalConnections, 1);
     await hub.backend("sendInfo", { userId: "user_1", message: "the end" });
     await page.getByText("the end").waitFor();
@@ -105,7 +105,7 @@ test("a page of an origin that is listed calls and reads", async (t) => {
   const { hub, site, page, wire } = await visitor(t);
   assert.deepEqual(await page.evaluate(attempts, hub.origin), ALL);
   await page.getByText("forged").waitFor();
-  // The page's own, and the one of the attempts that stays.
+  // The stream of the page, and the one attempt that stays open.
   await until(async () => (await hub.backend("getStats")).totalConnections === 2);
   const answer = await page.evaluate(async (url) => {
     const headers = { "content-type": "application/json" };

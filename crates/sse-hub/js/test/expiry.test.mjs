@@ -1,5 +1,5 @@
-// Tickets and expiry, with the browser's own EventSource, which sends no headers and tells no
-// status.
+// Tickets and expiry, with the browser's own EventSource, which can neither set headers nor read
+// the status.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -13,11 +13,11 @@ import { serveSite } from "./support/site.mjs";
 const openContext = useChromium();
 
 const JWT_SECRET = "a secret of these tests, long enough for HS256";
-// Ages are looked at several times in an interval.
+// The hub checks the expiry several times in a heartbeat interval.
 const PROMPT = ["--heartbeat-interval", "500ms", "--retry", "100ms"];
 
-// Seconds that credentials hold whose end is waited for. They are enough to connect with them on a
-// busy machine.
+// Lifetime in seconds of credentials that expire during a test. The time suffices to connect with
+// them on a busy machine.
 const SHORT = 12;
 
 /** @param {string} sub @param {number} seconds */
@@ -27,7 +27,7 @@ const token = (sub, seconds) =>
     .setExpirationTime(Math.floor(Date.now() / 1000) + seconds)
     .sign(new TextEncoder().encode(JWT_SECRET));
 
-/** An empty page at an origin that is listed, with `call` and `listen`. */
+/** Opens an empty page at a listed origin, with `call` and `listen`. */
 async function visit(t) {
   const site = await serveSite(t);
   const hub = await startHub(t, { secrets: { JWT_SECRET }, options: ["--auth", "jwt", "--origins", site.origin, ...PROMPT] });
@@ -44,7 +44,7 @@ async function visit(t) {
       const { result, error } = await answer.json();
       return result?.data ?? error.data.code;
     };
-    /** What a stream tells, until it is closed for good. */
+    /** Opens a stream, and collects its events until it closes for good. */
     window.listen = (ticket) => {
       /** @type {{ events: string[], isClosed: boolean, hello: any }} */
       const seen = { events: [], isClosed: false, hello: null };
@@ -93,7 +93,7 @@ test("a stream ends with its token, and goes on with a new one", async (t) => {
   assert.equal(await renew(stranger), "FORBIDDEN");
   assert.deepEqual(await renew(long), { matched: 1 });
 
-  // The browser comes back with the ticket, which is used up: that is the end of it.
+  // The browser reconnects with the ticket, which is used up, so the stream closes for good.
   await until(() => page.evaluate(() => window.ending.isClosed));
   assert.deepEqual(await page.evaluate(() => window.ending.events), ["auth_expired"]);
   assert.deepEqual(await hub.backend("sendInfo", { userId: "ada", message: "still there" }), { matched: 1 });
@@ -113,7 +113,7 @@ test("a stream ends with the session in its cookie, and goes on with a new one",
     return page;
   };
   const [ending, renewed] = [await open(), await open()];
-  // The site renews its cookie; then the page says so, without a token that it does not have.
+  // The site renews its cookie. The page then calls `renew` without a token, since it has none.
   const answer = await renewed.evaluate(async (hub) => {
     await fetch("/sign-in");
     const init = {

@@ -1,4 +1,4 @@
-// The browser client in Chromium, on a hub with an event log, over a network that fails.
+// The browser client in Chromium, on a hub with an event log, over an unreliable network.
 
 import assert from "node:assert/strict";
 import test from "node:test";

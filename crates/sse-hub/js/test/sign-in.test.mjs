@@ -1,5 +1,5 @@
-// A user signs in at a site, and sees what a backend sends by the hub. The page is of another
-// origin than the hub, on the same host: the browser brings the site's HttpOnly cookie along.
+// A user signs in at a site, and receives events that a backend sends through the hub. The page has
+// another origin than the hub, but the same host, so the browser sends the site's HttpOnly cookie.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -16,7 +16,7 @@ const user = { sub: "user_1", name: "Ada Lövelace 😀" };
 const large = { ...user, note: "ü".repeat(5000) };
 const secrets = { v4: { NEXTAUTH_SECRET: SECRET }, v5: { AUTH_SECRET: SECRET } };
 
-/** A signed-in visitor's page, and what it exchanges with the hub. */
+/** Opens the page of a signed-in visitor, and records its exchanges with the hub. */
 async function visit(t, { version = /** @type {"v4" | "v5"} */ ("v5"), token = user, script = "" } = {}) {
   const site = await serveSite(t, { signIn: () => signIn(version, token), script });
   const hub = await startHub(t, { secrets: secrets[version], options: ["--auth", "nextauth", "--origins", site.origin] });
@@ -98,7 +98,7 @@ test("tRPC's client calls and listens with the session", async (t) => {
   const [hello, notification] = await page.evaluate(() => window.events);
   assert.deepEqual([hello.type, hello.data.userId], ["connection", "user_1"]);
   assert.deepEqual([notification.type, notification.data.message], ["notification", "from the page to myself"]);
-  // One request for both calls, and a preflight before it.
+  // One request for both calls, after one preflight.
   const path = "/api/trpc/sse.sendInfo,sse.sendInfo";
   assert.deepEqual([(await wire.waitFor("POST", path)).length, (await wire.waitFor("OPTIONS", path)).length], [1, 1]);
 });

@@ -1,4 +1,4 @@
-//! A log of requests, for those who look for something.
+//! A log of requests, for troubleshooting.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use axum::{extract::Request, http::Method, middleware::Next, response::Response}
 use sse_auth::redacted_query;
 use tracing::debug;
 
-/// Paths that are shown as they are.
+/// Paths that are logged unchanged.
 const PATHS: [&str; 7] = [
     "/",
     "/api/sse",
@@ -17,7 +17,7 @@ const PATHS: [&str; 7] = [
     crate::app::demo_page::PATH,
 ];
 
-/// Procedures of the management API that are shown by their names.
+/// Procedures of the management API that are logged by name.
 const PROCEDURES: [&str; 17] = [
     "broadcastNotification",
     "broadcastSystemEvent",
@@ -38,8 +38,8 @@ const PROCEDURES: [&str; 17] = [
     "sendWarning",
 ];
 
-/// Logs a request and the status of its answer, at `debug`. Only what is known to hold no secret is
-/// shown: a secret may stand anywhere.
+/// Logs a request and its response status at `debug`. The log shows only parts that are known to
+/// hold no secret, since any other part of a request can hold one.
 pub(crate) async fn log(request: Request, next: Next) -> Response {
     if !tracing::enabled!(tracing::Level::DEBUG) {
         return next.run(request).await;
@@ -60,7 +60,7 @@ fn shown_method(method: &Method) -> &'static str {
         .unwrap_or("…")
 }
 
-/// A path as it may be logged.
+/// Returns a path in a form that is safe to log.
 pub(crate) fn shown_path(path: &str) -> Cow<'_, str> {
     if PATHS.contains(&path) {
         return Cow::Borrowed(path);
@@ -75,7 +75,7 @@ pub(crate) fn shown_path(path: &str) -> Cow<'_, str> {
         Some(procedure) => PROCEDURES.into_iter().find(|known| *known == procedure),
         None => None,
     };
-    // A batch has as many as fit.
+    // A batch can have any number of names that fits into the path.
     let names = called
         .split(',')
         .take(10)

@@ -1,4 +1,4 @@
-//! Configured mode, in front of the routes.
+//! Middleware of configured mode.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -17,7 +17,8 @@ use tracing::Instrument as _;
 
 use crate::app::{access_log::shown_path, auth_log, secured::Secured};
 
-/// Says where a client is, and under which origin it came, as far as proxies that are trusted tell.
+/// Determines the address of the client and the origin of the hub as the client sees it. Headers
+/// count only if they come from trusted proxies.
 pub(crate) async fn locate(
     State(configured): State<Arc<Secured>>,
     mut request: Request,
@@ -44,7 +45,7 @@ pub(crate) async fn locate(
     next.run(request).await
 }
 
-/// Says who opens a stream, or why it is refused.
+/// Authenticates the caller of a stream, or records why the stream is rejected.
 pub(crate) async fn streams(
     State(configured): State<Arc<Secured>>,
     request: Request,
@@ -69,7 +70,7 @@ pub(crate) async fn streams(
         .await
 }
 
-/// Says who calls the management API, or why it is refused.
+/// Authenticates the caller of the management API, or records why the call is rejected.
 pub(crate) async fn calls(
     State(configured): State<Arc<Secured>>,
     request: Request,
@@ -84,7 +85,7 @@ pub(crate) async fn calls(
         .await;
     let is_admitted = admitted.is_ok();
     note(&mut parts, admitted);
-    // The routes of the management API do not see what they are nested in.
+    // Nested routes do not see the prefix of their path.
     let path = match parts.uri.path() {
         "/metrics" => "/metrics".to_owned(),
         path => format!("/api/trpc{path}"),
@@ -99,7 +100,7 @@ pub(crate) async fn calls(
     response
 }
 
-/// Lets in who may manage: a backend by its key, or an admin.
+/// Admits callers that may manage: a backend by its key, or an admin.
 pub(crate) async fn managers(
     State(manager): State<Manager>,
     request: Request,
@@ -129,7 +130,8 @@ fn note(parts: &mut Parts, admitted: Result<Caller, ConnectErrorKind>) {
     }
 }
 
-/// The server puts it there; without one all share a limit, which is safe.
+/// Returns the peer address that the server inserts. All requests without an address share a limit,
+/// which is safe.
 fn address(parts: &Parts) -> IpAddr {
     parts
         .extensions

@@ -1,4 +1,4 @@
-//! The log of refused credentials, origins and rights: what was wrong, and what the operator can
+//! The log of rejected credentials, origins and rights: what was wrong, and what the operator can
 //! do.
 
 use std::{fmt::Display, net::IpAddr};
@@ -13,16 +13,16 @@ use tracing::{Span, debug, info, info_span, warn};
 
 use crate::{server::logs::AUTH, settings::access_args::AuthKind};
 
-/// Strangers can cause these messages, so of each kind one is written in ten seconds, unless
-/// `debug` asks for all.
+/// Limits each kind of message to one in ten seconds, since strangers can cause these messages.
+/// `debug` logs all of them.
 static THROTTLE: Throttle = Throttle::new(INTERVAL);
 
-/// Says in messages where the client is.
+/// Creates a span that adds the address of the client to messages.
 pub(crate) fn client(address: IpAddr) -> Span {
     info_span!(target: AUTH, "client", %address)
 }
 
-/// Logs why a caller of a stream is refused.
+/// Logs why the caller of a stream is rejected.
 pub(crate) fn denied(denial: &Denial, kind: AuthKind) {
     let remedy = remedy(denial, kind);
     match THROTTLE.admit(denial.code()) {
@@ -34,8 +34,8 @@ pub(crate) fn denied(denial: &Denial, kind: AuthKind) {
     }
 }
 
-/// Logs why a caller of the management API is refused. Who presents nothing there may say more in
-/// the call itself.
+/// Logs why a caller of the management API is rejected. A caller without credentials is logged only
+/// at `debug`, since the call itself can still contain credentials.
 pub(crate) fn call_denied(denial: &Denial, kind: AuthKind) {
     match denial {
         Denial::Missing => {
@@ -45,7 +45,7 @@ pub(crate) fn call_denied(denial: &Denial, kind: AuthKind) {
     }
 }
 
-/// Logs that a stream is refused for lack of a right.
+/// Logs that a stream is rejected for lack of a right.
 pub(crate) fn stream_refused(cause: &ConnectErrorKind) {
     if let ConnectErrorKind::Forbidden(_) = cause {
         refused(
@@ -56,7 +56,7 @@ pub(crate) fn stream_refused(cause: &ConnectErrorKind) {
     }
 }
 
-/// Logs that a call, or a scrape, is refused for lack of a right.
+/// Logs that a call or a scrape is rejected for lack of a right.
 pub(crate) fn call_refused(what: &str) {
     let cause = format_args!("{what} is not for this caller");
     refused(
@@ -66,7 +66,7 @@ pub(crate) fn call_refused(what: &str) {
     );
 }
 
-/// Logs that a request is refused for where it comes from.
+/// Logs a rejection with its cause and a remedy, unless the log of this kind is throttled.
 pub(crate) fn refused(kind: &'static str, cause: &dyn Display, remedy: &str) {
     match THROTTLE.admit(kind) {
         Some(left_out) => info!(target: AUTH, %cause, remedy, left_out, "refused"),
@@ -74,7 +74,7 @@ pub(crate) fn refused(kind: &'static str, cause: &dyn Display, remedy: &str) {
     }
 }
 
-/// What the operator can do.
+/// Returns what the operator can do.
 fn remedy(denial: &Denial, kind: AuthKind) -> &'static str {
     match denial {
         Denial::Missing => match kind {

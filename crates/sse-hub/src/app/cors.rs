@@ -1,4 +1,4 @@
-//! Which pages of other sites may read what the hub answers.
+//! CORS: the pages of other sites that may read the hub's responses.
 
 use std::time::Duration;
 
@@ -6,11 +6,12 @@ use axum::http::{HeaderName, HeaderValue, Method, header};
 use sse_auth::Origins;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-/// How long a browser may remember that it may; Chromium's most is two hours.
+/// Time for which a browser may cache the result of a preflight; Chromium caps it at two hours.
 const MAX_AGE: Duration = Duration::from_secs(60 * 60);
 
-/// Headers that clients of ours and of tRPC send. `last-event-id` is asked for when an id is long
-/// or not of the safe characters (Fetch, section 2.2.2).
+/// Request headers that the clients of this project and of tRPC send. A browser asks for
+/// `last-event-id` in a preflight if an id is long or has characters outside the safe set (Fetch,
+/// section 2.2.2).
 const HEADERS: [HeaderName; 7] = [
     header::AUTHORIZATION,
     header::CACHE_CONTROL,
@@ -21,7 +22,7 @@ const HEADERS: [HeaderName; 7] = [
     HeaderName::from_static("x-trpc-source"),
 ];
 
-/// The pages of these origins, with the cookies of their visitors.
+/// Allows pages of these origins, with the cookies of their visitors.
 pub(crate) fn layer(origins: &Origins) -> CorsLayer {
     let origins = origins
         .iter()

@@ -1,4 +1,4 @@
-//! Demo mode: visitors say themselves who they are.
+//! Demo mode: visitors name themselves.
 
 use std::sync::Arc;
 
@@ -15,14 +15,14 @@ use sse_core::{Caller, FieldError, Manager, UserId};
 
 use crate::app::auth_log;
 
-/// The name in a query string: its first non-empty `user`.
+/// Returns the user name in a query string: its first non-empty `user`.
 pub(crate) fn name(query: Option<&str>) -> Option<String> {
     form_urlencoded::parse(query?.as_bytes())
         .find(|(name, value)| name == "user" && !value.is_empty())
         .map(|(_, value)| value.into_owned())
 }
 
-/// Tells the management API who calls.
+/// Identifies the caller to the management API.
 pub(crate) async fn identify(
     State(manager): State<Manager>,
     mut request: Request,
@@ -43,8 +43,8 @@ pub(crate) async fn identify(
     }
 }
 
-/// Refuses pages of other sites, which every visitor's browser could be made to open: the hub
-/// trusts whoever reaches it.
+/// Rejects pages of other sites. Any site can make a visitor's browser open a page, and the hub
+/// trusts every client that reaches it.
 pub(crate) async fn check_page(
     State(origins): State<Arc<Origins>>,
     request: Request,
@@ -66,7 +66,7 @@ pub(crate) async fn check_page(
     }
 }
 
-/// In the form that clients of the API understand.
+/// Builds a rejection in the form that clients of the API understand.
 fn refusal(error: &FieldError) -> impl IntoResponse + use<> {
     let data = json!({ "code": "BAD_REQUEST", "httpStatus": 400 });
     let answer =

@@ -1,4 +1,4 @@
-//! The demo page: files of the hub's own, without anything from elsewhere.
+//! The demo page. All its files are part of the hub.
 
 use axum::{
     Router,
@@ -8,10 +8,10 @@ use axum::{
 };
 use sse_browser::{File, StaticFiles};
 
-/// Its path.
+/// Path of the demo page.
 pub(crate) const PATH: &str = "/sse-demo";
 
-/// Only the hub's own files run, and they talk to this hub alone.
+/// Content security policy: only the hub's own files run, and they connect to this hub alone.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -42,7 +42,7 @@ const FILES: StaticFiles = StaticFiles::new(&[
     file!("toasts.js"),
 ]);
 
-/// The page, and what it consists of.
+/// Routes of the page and its files.
 pub(crate) fn page<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .nest(PATH, sse_axum::files(FILES))
@@ -58,7 +58,7 @@ async fn secured(mut response: Response) -> Response {
     response
 }
 
-/// Leads to the page.
+/// Redirects to the page.
 pub(crate) async fn to_page() -> Redirect {
     Redirect::temporary(PATH)
 }

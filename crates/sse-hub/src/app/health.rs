@@ -1,23 +1,25 @@
-//! Whether the hub lives, and whether it wants more.
+//! Liveness and readiness checks.
 
 use axum::{extract::State, http::StatusCode};
 use sse_core::{LogState, Manager};
 
-/// Answers as long as there is anybody to answer.
+/// Responds as long as the process serves requests.
 pub(crate) async fn live() -> &'static str {
     "live\n"
 }
 
-/// 503 from the announcement of a shutdown on, or while it cannot tell streams everything that is
-/// published, or has every publish rejected, so that load balancers send nobody here. The state
-/// comes from publishes and from probes while they are rejected; asking costs nothing.
+/// Reports 503 from the announcement of a shutdown on, so that load balancers stop sending
+/// requests. It also reports 503 while the hub cannot deliver all published events to streams, or
+/// while its backplane rejects every publish. The state comes from publishes, and from probes while
+/// publishes are rejected, so a check costs nothing.
 pub(crate) async fn ready(State(manager): State<Manager>) -> (StatusCode, &'static str) {
     let log = manager.log().map(|log| log.state);
     let problem = match log {
         _ if manager.is_shutting_down() => "draining\n",
         Some(LogState::Starting) => "the event log has not been read\n",
         Some(LogState::Away) => "the event log is away\n",
-        // What the backplane said is in the log of the process: nobody has to sign in here.
+        // The error of the backplane is only in the log of the process, since this route needs no
+        // authentication.
         Some(LogState::Rejecting) => "the backplane of the event log rejects publishes\n",
         Some(LogState::NotListening) => {
             "the backplane of the event log refuses to let this node listen\n"

@@ -1,4 +1,4 @@
-//! The names under which the hub answers.
+//! The host names under which the hub responds.
 
 use std::sync::Arc;
 
@@ -13,21 +13,21 @@ use sse_axum::request_view;
 
 use crate::{app::auth_log, error::Error};
 
-/// The names under which the hub answers.
+/// The host names under which the hub responds.
 ///
-/// A page of any site can make its own name lead to this machine (DNS rebinding), and is of the
-/// hub's origin then. A hub that trusts whoever reaches it therefore has to know its names.
+/// A page of any site can point its own name at this machine (DNS rebinding). The page then has the
+/// hub's origin. A hub that trusts every client that reaches it must therefore know its names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Hosts {
-    /// Whatever clients call it.
+    /// Any name.
     Any,
-    /// Names of this machine, and these, in lower case.
+    /// Names of this machine, and these names in lower case.
     Known(Vec<String>),
 }
 
 impl Hosts {
-    /// These names. Without any, a hub for this machine alone still answers only to names of this
-    /// machine.
+    /// Creates the list from these names. If the list is empty, a hub for this machine alone still
+    /// accepts only the names of this machine.
     pub(crate) fn new(
         names: &[String],
         is_for_this_machine: bool,
@@ -49,7 +49,8 @@ impl Hosts {
         }
     }
 
-    /// Whether the hub answers a request.
+    /// Checks whether the hub has the host name of a request. Returns the host name as an error if
+    /// not.
     fn admit(&self, request: &RequestView<'_>) -> Result<(), String> {
         let Self::Known(names) = self else {
             return Ok(());
@@ -74,8 +75,8 @@ fn without_dot(host: &str) -> &str {
     host.strip_suffix('.').unwrap_or(host)
 }
 
-/// Answers requests for the hub's names alone, and those of load balancers that look whether it
-/// lives, which use addresses.
+/// Rejects requests for foreign host names. Health checks are exempt, because load balancers send
+/// them to addresses.
 pub(crate) async fn check(
     State(hosts): State<Arc<Hosts>>,
     request: Request,

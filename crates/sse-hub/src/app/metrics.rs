@@ -1,4 +1,4 @@
-//! Numbers for Prometheus.
+//! Metrics for Prometheus.
 
 use axum::{
     extract::State,
@@ -50,7 +50,7 @@ const FAILURES: Family<1> = Family::counter(
 )
 .labels(["fault"]);
 
-/// All that the hub tells.
+/// Creates the collection of all metrics of the hub.
 pub(crate) fn of(
     manager: Manager,
     management: Management,
@@ -65,7 +65,8 @@ pub(crate) fn of(
         .source(|families: &mut Collector| families.put(&BUILD, [env!("CARGO_PKG_VERSION")], 1_u32))
 }
 
-/// The hub has one server, so what the reactor does not serve is a body.
+/// Adds the statistics of both transports. The hub has one server, so a stream that the reactor
+/// does not serve is served as a body.
 fn put_transports(families: &mut Collector, streams: &Stats, transports: &TransportStats) {
     let TransportStats {
         reactor, bodies, ..
@@ -97,7 +98,7 @@ fn put_transports(families: &mut Collector, streams: &Stats, transports: &Transp
     );
 }
 
-/// Answers a scrape.
+/// Responds to a scrape.
 pub(crate) async fn scrape(
     State(metrics): State<Metrics>,
     headers: HeaderMap,

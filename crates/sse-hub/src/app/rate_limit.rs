@@ -1,4 +1,4 @@
-//! Limits on how often somebody may do something.
+//! Rate limits per caller.
 
 use std::{
     collections::HashMap,
@@ -14,15 +14,16 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::settings::values;
 
-/// Maximum number of callers that one limit remembers. Beyond it, those that are closest to having
-/// their whole allowance again are forgotten.
+/// Maximum number of callers that one limit remembers. Above the maximum, the limit forgets the
+/// callers that are closest to their full allowance.
 const MOST_KNOWN: usize = 100_000;
 
-/// Number of callers from which on those with their whole allowance are looked for and forgotten.
+/// Number of callers above which the limit searches for callers with their full allowance and
+/// forgets them.
 const SWEEP: usize = 4096;
 
-/// A number of times within a time, as `20/1s` or `600/10m`, or no limit, as `none`. All of it may
-/// be done at once; it comes back evenly over the time.
+/// A number of times within a period, as `20/1s` or `600/10m`, or no limit, as `none`. A caller can
+/// use all of it at once. The allowance then refills evenly over the period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rate {
     Unlimited,
@@ -60,13 +61,13 @@ impl<'de> Deserialize<'de> for Rate {
 }
 
 impl Rate {
-    /// A number of times a minute.
+    /// Returns a rate of this number of times a minute.
     pub(crate) fn per_minute(times: u32) -> Self {
         let within = Duration::from_secs(60);
         NonZeroU32::new(times).map_or(Self::Unlimited, |times| Self::Limited { times, within })
     }
 
-    /// Number of times that may be done at once; `None` without a limit.
+    /// Returns the number of times that a caller can use at once, or `None` without a limit.
     pub(crate) fn at_once(self) -> Option<u32> {
         match self {
             Self::Unlimited => None,
@@ -74,7 +75,7 @@ impl Rate {
         }
     }
 
-    /// Nanoseconds in which one time comes back.
+    /// Returns the time in nanoseconds in which the allowance refills by one.
     fn interval(self) -> Option<u64> {
         match self {
             Self::Unlimited => None,
@@ -85,7 +86,7 @@ impl Rate {
     }
 }
 
-/// Counts for each of many callers.
+/// A rate limit with a separate allowance for each caller.
 pub(crate) struct RateLimit<K> {
     interval: u64,
     at_once: u64,
@@ -94,13 +95,13 @@ pub(crate) struct RateLimit<K> {
 }
 
 struct Known<K> {
-    /// Nanoseconds since the start at which a caller has its whole allowance again.
+    /// Nanoseconds from the start to the moment at which a caller has its full allowance again.
     whole_at: HashMap<K, u64>,
     sweep_at: usize,
 }
 
 impl<K: Hash + Eq + Clone> RateLimit<K> {
-    /// `None` for a rate without a limit.
+    /// Creates a limit, or returns `None` for a rate without one.
     pub(crate) fn new(rate: Rate) -> Option<Self> {
         let interval = rate.interval()?;
         let at_once = interval.saturating_mul(u64::from(rate.at_once()?));
@@ -116,8 +117,11 @@ impl<K: Hash + Eq + Clone> RateLimit<K> {
         })
     }
 
-    /// Takes a number of times from the allowance of a caller, all of them or none. An error is the
-    /// time until there are enough.
+    /// Takes a number of times from the allowance of a caller, either all of them or none.
+    ///
+    /// # Errors
+    ///
+    /// Returns the time until the allowance suffices.
     pub(crate) fn check(&self, who: &K, times: usize) -> Result<(), Duration> {
         let now = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.check_at(who, u64::try_from(times).unwrap_or(u64::MAX), now)
@@ -244,7 +248,7 @@ mod tests {
     #[test]
     fn strangers_in_any_number_cost_bounded_memory() {
         let limit = limit("3/1h");
-        // The one that did most, and is to wait longest, is remembered.
+        // The limit remembers the caller that did most, and that must wait longest.
         limit.check_at(&u64::MAX, 3, 1).unwrap();
         for who in 0..350_000 {
             limit.check_at(&who, 1, who).unwrap();

@@ -1,5 +1,4 @@
-//! Limits on how often streams may be opened, how often the management API may be called, and how
-//! much may be published.
+//! Rate limits of streams, of calls of the management API, and of published bytes.
 
 use std::{
     hash::Hash,
@@ -16,21 +15,22 @@ use crate::{
     settings::access_args::AccessArgs,
 };
 
-/// Streams that one user opens in a minute: 50 streams that return four times.
+/// Streams that one user can open in a minute: 50 streams that reconnect four times.
 const STREAMS_PER_USER: u32 = 200;
 
 /// Calls of one user in a minute.
 const CALLS_PER_USER: u32 = 1200;
 
-/// Calls in a minute of those at one address that are no users. They can be many behind one
-/// address, and their tokens may have expired.
+/// Calls in a minute of callers without a user at one address. Many such callers can share one
+/// address, and their tokens can have expired.
 const CALLS_PER_ADDRESS: u32 = 6000;
 
-/// Bytes of calls of one user in a minute, unless one call may have more than a quarter of it.
+/// Bytes of calls of one user in a minute. If a quarter of this is less than the maximum size of a
+/// call, the limit is four times that size instead.
 const BYTES_PER_USER: usize = 4 << 20;
 
-/// Limits on how often streams may be opened, how often the management API may be called, and how
-/// much may be published. What has no limit is not counted.
+/// Rate limits of streams, of calls of the management API, and of published bytes. Anything without
+/// a limit is not counted.
 #[derive(Debug)]
 pub(crate) struct Rates {
     access: ClaimsAccess,
@@ -42,7 +42,7 @@ pub(crate) struct Rates {
 }
 
 impl Rates {
-    /// `largest` is the maximum size of a call in bytes.
+    /// Creates the limits. `largest` is the maximum size of a call in bytes.
     pub(crate) fn new(args: &AccessArgs, access: ClaimsAccess, largest: usize) -> Self {
         let bytes =
             u32::try_from(BYTES_PER_USER.max(largest.saturating_mul(4))).unwrap_or(u32::MAX);
@@ -58,21 +58,23 @@ impl Rates {
         }
     }
 
-    /// Asked before anybody is recognised, so that guessing credentials is limited too.
+    /// Takes one stream from the allowance of an address. The check comes before authentication, so
+    /// that it also limits attempts to guess credentials.
     pub(crate) fn check_rate(&self, address: IpAddr) -> Result<(), ConnectErrorKind> {
         check(self.streams_per_address.as_ref(), &network(address), 1)
     }
 
-    /// Whether a caller may open one more stream now.
+    /// Takes one stream from the allowance of a caller's user.
     pub(crate) fn may_open(&self, caller: &Caller) -> Result<(), ConnectErrorKind> {
         caller.user.as_ref().map_or(Ok(()), |user| {
             check(self.streams_per_user.as_ref(), user, 1)
         })
     }
 
-    /// Whether somebody may ask the management API for this now. Backends and admins may always.
+    /// Takes calls of the management API from the allowance of their caller. Backends and admins
+    /// have no limit.
     pub(crate) fn may_ask(&self, demand: &CallInfo<'_>) -> Result<(), ConnectErrorKind> {
-        // Without an address all share a limit, which is safe.
+        // All requests without an address share a limit, which is safe.
         let address = demand.address.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
         if demand.kind == Some(Kind::Subscription) && demand.calls == 1 {
             self.check_rate(address)?;
@@ -91,8 +93,8 @@ impl Rates {
         }
     }
 
-    /// Whether a caller may send so many bytes now; an error is how long it has to wait. Backends
-    /// and admins may always.
+    /// Takes bytes from the allowance of a caller. Returns the time that the caller must wait as an
+    /// error. Backends and admins have no limit.
     pub(crate) fn may_send(&self, caller: &Caller, bytes: usize) -> Result<(), Duration> {
         match (&self.bytes_per_user, &caller.user) {
             (Some(limit), Some(user)) if !self.access.may_manage(caller) => {

@@ -1,4 +1,4 @@
-//! Configured mode: who may connect and call.
+//! Configured mode: authentication, and who can connect and call.
 
 use std::{env, path::Path, sync::Arc};
 
@@ -20,30 +20,31 @@ use crate::{
     },
 };
 
-/// What a backend's key says of it. Only a caller that is no user is asked for it, so no token can
-/// claim it.
+/// Claim that a backend's key grants. The claim is checked only for callers without a user, so no
+/// token can claim it.
 const BACKEND_CLAIM: &str = "sse-hub/backend";
 
-/// Who may connect and call, where visitors do not say themselves who they are.
+/// Access control of configured mode, where visitors cannot name themselves.
 #[derive(Debug)]
 pub(crate) struct Secured {
-    /// For streams, where tickets count too.
+    /// Authentication of streams, which also accepts tickets.
     pub(crate) streams: Authentication,
-    /// For calls of the management API.
+    /// Authentication of calls of the management API.
     pub(crate) calls: Authentication,
     pub(crate) tickets: Tickets,
     pub(crate) access: ClaimsAccess,
     pub(crate) origins: Origins,
     pub(crate) proxies: TrustedProxies,
     pub(crate) rates: Arc<Rates>,
-    /// The authenticator of both gates.
+    /// Authenticator that both share.
     pub(crate) authenticator: Exchangeable,
-    /// Creates the authenticator again from the files as they are then; `None` if no secret or key
-    /// is in a file.
+    /// Recreates the authenticator from the current content of the files. `None` if no secret and
+    /// no key is in a file.
     pub(crate) reread: Option<Reread>,
-    /// The scheme that the hub itself speaks.
+    /// Scheme that the hub itself speaks.
     pub(crate) scheme: &'static str,
-    /// Streams need a ticket, since nothing else recognises a user and nobody is let in without.
+    /// `true` if streams need a ticket: nothing else recognises users, and anonymous callers may
+    /// not connect.
     pub(crate) needs_tickets: bool,
 }
 
@@ -52,8 +53,8 @@ pub(crate) struct Secured {
 pub(crate) struct Reread {
     args: AccessArgs,
     sources: Sources,
-    /// Keys from a URL, which are kept up to date automatically. Created again, they would be
-    /// unknown until the issuer answers.
+    /// Keys from a URL, which are updated automatically. A new set of keys would be empty until the
+    /// issuer responds.
     published: Option<RemoteJwks>,
 }
 
@@ -68,7 +69,8 @@ impl Reread {
 }
 
 impl AccessArgs {
-    /// Configured mode, or `None` for demo mode: where neither users nor backends are recognised.
+    /// Creates configured mode, or returns `None` for demo mode: settings that recognise neither
+    /// users nor backends.
     ///
     /// `largest` is the maximum size of a call in bytes.
     pub(crate) fn configure(
@@ -115,7 +117,7 @@ impl AccessArgs {
         }))
     }
 
-    /// Creates the authenticator from the secrets and keys as they are now.
+    /// Creates the authenticator from the current secrets and keys.
     fn authenticator(
         &self,
         published: Option<&RemoteJwks>,
@@ -142,7 +144,7 @@ impl AccessArgs {
         jwks || files || self.backend_key_file.is_some()
     }
 
-    /// A rate that no call of the maximum size is within contradicts that size.
+    /// Rejects a rate that is too small for a single call of the maximum size.
     fn check_rate_of_bytes(&self, largest: usize, sources: &Sources) -> Result<(), Error> {
         let at_once = self.rate_bytes_per_user.and_then(Rate::at_once);
         match at_once
@@ -162,7 +164,7 @@ impl AccessArgs {
         }
     }
 
-    /// The sites whose pages may connect and call, in both modes.
+    /// Returns the sites whose pages may connect and call, in both modes.
     pub(crate) fn allowed_origins(&self, sources: &Sources) -> Result<Origins, Error> {
         Origins::new(&self.origins)
             .map_err(|error| wrong(&sources.name_of_access("origins"), &error))
@@ -225,7 +227,7 @@ impl AccessArgs {
         builder = match (published, &self.auth_jwks) {
             (Some(published), _) => builder.remote(published.clone()),
             (None, Some(file)) => {
-                // Read now as well, so that a wrong file ends the start.
+                // The file is also read now, so that a wrong file stops the start.
                 let name = sources.name_of_access("auth-jwks");
                 key_file::read(Path::new(file), Holds::PublicKey, sources)
                     .map_err(|error| wrong(&name, &error))?;
@@ -272,7 +274,8 @@ impl AccessArgs {
         kind.secrets(self.auth_secret_file.iter().map(AsRef::as_ref), sources)
     }
 
-    /// What is of no use where no users are recognised, but whoever set it believes that they are.
+    /// Rejects settings that have no effect while users are not recognised. An operator who sets
+    /// them expects that users are.
     fn no_keys<T>(&self, passed: T, sources: &Sources) -> Result<T, Error> {
         let given = [
             ("auth-secret-file", !self.auth_secret_file.is_empty()),
@@ -286,7 +289,8 @@ impl AccessArgs {
         Ok(passed)
     }
 
-    /// Whoever sets any of these believes that the hub is closed.
+    /// Rejects settings that have no effect in demo mode. An operator who sets them expects that
+    /// the hub is closed.
     fn refuse_in_demo_mode(&self, sources: &Sources) -> Result<(), Error> {
         self.no_keys((), sources)?;
         let given = [
@@ -314,8 +318,8 @@ impl AccessArgs {
         )
     }
 
-    /// Whoever has a secret in its environment may believe that it is used; `--auth none` says that
-    /// it is not.
+    /// Rejects an unused secret in the environment, since the operator can expect that the hub uses
+    /// it. `--auth none` says that the secret is not for the hub.
     fn refuse_idle_secrets(&self) -> Result<(), Error> {
         let kinds = [(AuthKind::NextAuth, "nextauth"), (AuthKind::Jwt, "jwt")];
         let named = kinds
@@ -397,7 +401,7 @@ impl AccessArgs {
     }
 }
 
-/// Returns whether a JWKS is a URL, and not a file.
+/// Returns whether a JWKS is a URL instead of a file.
 fn is_url(jwks: &str) -> bool {
     jwks.contains("://")
 }
@@ -411,8 +415,9 @@ fn gate(authenticator: impl Authenticator, origins: &Origins, anonymous: bool) -
     }
 }
 
-/// What Auth.js demands of nobody, and one session cookie is enough to guess (`sse-auth` refuses it
-/// as well, without the name of the place).
+/// Minimum length of a secret. Auth.js has no minimum, and a short secret can be guessed from a
+/// single session cookie. `sse-auth` rejects short secrets too, but without the name of the
+/// setting.
 const LEAST_SECRET: usize = 16;
 
 fn too_short(length: usize) -> String {
@@ -421,7 +426,7 @@ fn too_short(length: usize) -> String {
     )
 }
 
-/// Where secrets may be.
+/// Returns the variables and flags that can hold secrets.
 fn places(kind: AuthKind) -> String {
     format!("{}, --auth-secret-file", kind.variables().join(", "))
 }

@@ -1,11 +1,11 @@
-//! The part of all streams that one user or one address may have, unless it is set.
+//! Default shares of all streams for one user and one address.
 
 use sse_core::Config;
 
-/// Streams of one user, where half of all streams are not fewer.
+/// Streams of one user, unless half of all streams are fewer.
 const PER_USER: usize = 50;
 
-/// Who comes in, as far as the shares depend on it.
+/// The audience of the hub, as far as the shares depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Audience {
     /// Visitors name themselves, and are on this machine.
@@ -16,10 +16,11 @@ pub(crate) enum Audience {
     Known,
 }
 
-/// Fills in the limits that are not set. No user and no address of strangers has more than half of
-/// all streams.
+/// Fills in the limits that are not set, so that no user and no address of strangers has more than
+/// half of all streams.
 ///
-/// Users share addresses with others, so addresses are limited for callers without a user alone.
+/// Users share addresses with others, so the limit of an address counts only callers without a
+/// user.
 pub(crate) fn fill_in(streams: &mut Config, audience: Audience) {
     let half = (streams.max_connections / 2).max(1);
     match audience {

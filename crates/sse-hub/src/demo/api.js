@@ -2,7 +2,11 @@
 
 import { $ } from "./dom.js";
 
-/** Whether the hub speaks superjson; its first answer tells. @type {Promise<boolean> | undefined} */
+/**
+ * `true` if the hub speaks superjson, as its first response shows.
+ *
+ * @type {Promise<boolean> | undefined}
+ */
 let superjson;
 
 const address = (procedure, query) => {

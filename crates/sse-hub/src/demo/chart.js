@@ -1,7 +1,7 @@
 // A small chart over time: a line, and the area below it.
 
 const WIDTH = 240, HEIGHT = 52, MARGIN = 4;
-/** A chart of fewer values is spread over its width as if there were so many. */
+/** Minimum number of values over which the width of a chart is divided. */
 const LEAST = 15;
 
 /** @param {Element} parent @param {string} className */
@@ -13,10 +13,10 @@ function path(parent, className) {
 }
 
 /**
- * Makes a chart of the last values; the newest is at the right edge.
+ * Creates a chart of the latest values, with the newest at the right edge.
  *
  * @param {SVGElement} svg
- * @param {number} most How many values it shows.
+ * @param {number} most Maximum number of values.
  */
 export function createChart(svg, most) {
   svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);

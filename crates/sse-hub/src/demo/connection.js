@@ -6,7 +6,7 @@ import { $, clock, element, say } from "./dom.js";
 const WORDS = { idle: "Not connected", connecting: "Connecting", open: "Connected", waiting: "Waiting", closed: "Not connected", failed: "Given up" };
 const ROLES = { alone: "has a stream of its own", leader: "has the stream for all tabs", follower: "listens to another tab" };
 
-/** The page's network, which can be cut. */
+/** The network of the page, which a visitor can cut. */
 function createNetwork() {
   let isCut = false;
   const cuts = new Set();
@@ -29,9 +29,10 @@ function createNetwork() {
 const words = (text) => text.split(",").map((word) => word.trim()).filter(Boolean);
 
 /**
- * Runs the stream.
+ * Opens the stream, and connects its controls.
  *
- * @param {{ onMessage: (message: any, isOwn: boolean) => void, onGreeted: () => void, complain: (text: string) => void, settle: () => void,
+ * @param {{ onMessage: (message: any, isOwn: boolean) => void, onGreeted: () => void,
+ *   complain: (text: string) => void, settle: () => void,
  *   api: { mutate: (procedure: string, input: object) => Promise<any> } }} page
  */
 export function startConnection({ onMessage, onGreeted, complain, settle, api }) {
@@ -105,7 +106,7 @@ export function startConnection({ onMessage, onGreeted, complain, settle, api })
     }));
   };
 
-  /** Joins or leaves while the stream lives; the next stream begins with what is left. */
+  /** Joins or leaves topics on the open stream. The next stream opens with the resulting topics. */
   const change = async (procedure, names) => {
     const { state, clientId } = client.getSnapshot();
     try {

@@ -24,7 +24,7 @@ const toasts = startToasts();
 const onMessage = (message) => {
   const sent = message.data?.timestamp;
   const latency = typeof sent === "number" ? Math.max(0, message.timestamp - sent) : undefined;
-  // A greeting was on its way while the page was still loading.
+  // The greeting is excluded, since it was in flight while the page was still loading.
   if (latency !== undefined && message.type !== "connection") statistics.latency(latency);
   messages.add(message, latency);
   const notification = toNotification(message);

@@ -1,10 +1,10 @@
-// Making elements, without any markup in strings.
+// Creates elements without any markup in strings.
 
 /** @template {HTMLElement} [T=any] @param {string} id @returns {T} */
 export const $ = (id) => /** @type {any} */ (document.getElementById(id));
 
 /**
- * An element with attributes and children. Texts are texts, never markup.
+ * Creates an element with attributes and children. Texts are never parsed as markup.
  *
  * @param {string} name
  * @param {Record<string, any>} [attributes] `on…` are listeners.
@@ -20,7 +20,7 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
-/** Sets a text, if it is another: screen readers announce what is set. */
+/** Sets a text only if it differs, since screen readers announce every change. */
 export function say(id, text) {
   const there = $(id);
   if (there.textContent !== String(text)) there.textContent = text;
@@ -28,7 +28,7 @@ export function say(id, text) {
 
 export const clock = (time) => new Date(time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 
-/** A number as it is easy to read: 12, 1,234, 12.3k. */
+/** Formats a number for reading: 12, 1,234, 12.3k. */
 export function short(number) {
   if (number >= 100_000) return `${(number / 1000).toFixed(0)}k`;
   return number >= 10_000 ? `${(number / 1000).toFixed(1)}k` : number.toLocaleString("en");

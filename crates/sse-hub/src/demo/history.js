@@ -1,4 +1,4 @@
-// What came: newest first, to be searched, each with the text as it stood on the wire.
+// The received events: newest first, searchable, each with its raw text.
 
 import { $, clock, element, say } from "./dom.js";
 
@@ -18,7 +18,7 @@ const nameOf = ({ type, data }) => {
   return type === "system" ? data?.event ?? type : type;
 };
 
-/** What a line says, as nodes. */
+/** Returns the nodes of a line. */
 function textOf({ type, data }) {
   if (type === "notification" && data?.message !== undefined) {
     return element("span", { class: "text" }, data.title && element("b", {}, data.title), data.title && " ", String(data.message));

@@ -1,11 +1,12 @@
-// Who is connected, and what can be done about it.
+// The connected users, and the actions on them.
 
 import { $, clock, element, say } from "./dom.js";
 
 const EVERY_MS = 3000, SHOWN = 30, AWAY_MS = 30_000;
 
 /**
- * @param {{ query: (procedure: string, input?: object) => Promise<any>, mutate: (procedure: string, input: object) => Promise<any> }} api
+ * @param {{ query: (procedure: string, input?: object) => Promise<any>,
+ *   mutate: (procedure: string, input: object) => Promise<any> }} api
  * @param {{ clientId: () => string | null, complain: (text: string) => void }} page
  */
 export function startPeople(api, { clientId, complain }) {
@@ -39,7 +40,7 @@ export function startPeople(api, { clientId, complain }) {
     try {
       const [{ items }, { totalConnections }] =
         await Promise.all([api.query("getConnections", { limit: SHOWN }), api.query("getStats", { byUser: false })]);
-      // Rows that stay are not touched: somebody may be about to press a button.
+      // Unchanged rows are not replaced, since the visitor can be about to press a button.
       const now = JSON.stringify([items.map(({ clientId, topics }) => [clientId, topics]), totalConnections, clientId()]);
       if (now === shown) return;
       shown = now;
@@ -49,7 +50,7 @@ export function startPeople(api, { clientId, complain }) {
       say("people-count", totalConnections || "");
       $("nobody").hidden = rows.length > 0;
     } catch {
-      // Whether the hub is there is what the status tells.
+      // The status shows whether the hub is connected.
       shown = "";
       $("people").replaceChildren();
       say("people-count", "");

@@ -1,5 +1,5 @@
-// Sending: notifications, system events, events of one's own; to oneself, a user, a topic,
-// everyone.
+// The form that sends notifications, system events and custom events to the visitor, a user, a
+// topic or everyone.
 
 import { $, say } from "./dom.js";
 
@@ -9,12 +9,13 @@ const capital = (word) => word[0].toUpperCase() + word.slice(1);
 
 /**
  * @param {{ mutate: (procedure: string, input: object) => Promise<any> }} api
- * @param {{ name: () => string, clientId: () => string | null, complain: (text: string) => void, settle: () => void, sent: () => void }} page
+ * @param {{ name: () => string, clientId: () => string | null, complain: (text: string) => void,
+ *   settle: () => void, sent: () => void }} page
  */
 export function startSender(api, { name, clientId, complain, settle, sent }) {
   const chosen = (group) => /** @type {HTMLInputElement} */ (document.querySelector(`input[name=${group}]:checked`)).value;
 
-  /** Whom it is for, in the API's words. */
+  /** Returns the target in the form of the API. */
   const target = () => {
     switch ($("to").value) {
       case "me": return name() ? { user: name() } : { client: clientId() };
@@ -34,7 +35,7 @@ export function startSender(api, { name, clientId, complain, settle, sent }) {
     }
   };
 
-  /** The procedure that is meant for it, where there is one; what has none is published. */
+  /** Returns the procedure and its input. Messages without a procedure use `publish`. */
   const call = () => {
     const to = target(), what = chosen("what"), event = $("event").value.trim();
     if (what === "own") return ["publish", { target: to, event, data: data() ?? null }];

@@ -1,4 +1,4 @@
-// The numbers of the hub, and the latency of what arrives, over time.
+// The statistics of the hub, and the latency of received events, over time.
 
 import { createChart } from "./chart.js";
 import { $, say, short } from "./dom.js";
@@ -28,7 +28,7 @@ export function startStatistics(api) {
       charts.users.push(uniqueUsers);
       charts.rate.push(rate);
     } catch {
-      // Whether the hub is there is what the status tells.
+      // The status shows whether the hub is connected.
       for (const id of ["connections", "users", "rate"]) say(id, "–");
     }
   };

@@ -1,4 +1,4 @@
-// Notifications as they come: for a while at the edge of the page.
+// New notifications, shown for a while at the edge of the page.
 
 import { $, element } from "./dom.js";
 

@@ -1,4 +1,4 @@
-//! Where published events go and come from.
+//! The backplane: where the hub logs published events.
 
 use std::{
     error::Error as StdError,
@@ -16,23 +16,23 @@ use tracing::warn;
 
 use crate::{error::Error, server::broker_tls::BrokerTls, settings::secrets::Secret};
 
-/// Where published events go and come from.
+/// Settings of the backplane.
 #[derive(Debug)]
 pub(crate) struct Backplane {
-    /// The setting that says so.
+    /// Name of the setting with the URL.
     pub(crate) name: String,
     pub(crate) address: Address,
     pub(crate) prefix: String,
-    /// Bytes of it that are held in memory, if it is elsewhere.
+    /// Bytes of an external log that are also held in memory.
     pub(crate) memory: u64,
-    /// Servers of NATS that hold it.
+    /// Number of NATS servers that hold the log.
     pub(crate) replicas: u8,
-    /// What this hub is called among those that share it.
+    /// Name of this hub among the hubs that share the log.
     pub(crate) node: Option<String>,
     pub(crate) tls: BrokerTls,
 }
 
-/// Where a log is.
+/// Location of the log.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Address {
     Memory,
@@ -41,18 +41,17 @@ pub(crate) enum Address {
     Nats(Secret),
 }
 
-/// How long a start waits for a broker to say that it will have nothing to do with us.
+/// Timeout at start for the first response of a broker.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What stands around an event in the log, targets and exceptions included, at most.
+/// Maximum size of the envelope of an event in the log, including targets and exceptions.
 const ENVELOPE: usize = 64 << 10;
 
-/// The largest entry that a file takes.
+/// Maximum size of an entry in a file.
 const MOST_IN_FILE: usize = 64 << 20;
 
 impl Address {
-    /// Reads a URL. What is wrong with it is told without its text, which may have a password in
-    /// it.
+    /// Parses a URL. Errors do not contain the text of the URL, since it can include a password.
     pub(crate) fn parse(url: &Secret) -> Result<Self, Error> {
         if url.text() == "memory" {
             return Ok(Self::Memory);
@@ -82,15 +81,15 @@ impl Address {
         }
     }
 
-    /// Whether several hubs may have it.
+    /// Returns whether several hubs can share the log.
     pub(crate) fn is_shared(&self) -> bool {
         matches!(self, Self::Redis(_) | Self::Nats(_))
     }
 }
 
-/// A log that was opened.
+/// An open log.
 pub(crate) enum Opened {
-    /// The manager's own.
+    /// The log in the manager's memory.
     Memory,
     File(FileBackplane),
     Broker(Arc<dyn Log>),
@@ -105,7 +104,7 @@ impl Opened {
         }
     }
 
-    /// Resolves when everything that was logged is where it belongs.
+    /// Closes the log. Resolves when all logged events are written.
     pub(crate) async fn close(self) {
         if let Self::File(log) = self {
             log.close().await;
@@ -114,14 +113,14 @@ impl Opened {
 }
 
 impl Backplane {
-    /// Opens the log, and puts into the streams' settings how much of it is held in memory. A
-    /// broker that is away is no reason not to start; one that refuses us is.
+    /// Opens the log, and limits in the streams' settings how much of it is held in memory. The hub
+    /// also starts while a broker is unavailable. A broker that rejects the hub is an error.
     pub(crate) async fn open(&self, streams: &mut Config) -> Result<Opened, Error> {
         let retention = streams.log.unwrap_or_default();
         if self.address != Address::Memory {
             streams.log = Some(retention.bytes(retention.bytes.min(self.memory)));
         }
-        // What a stream may be sent, and what stands around it in the log.
+        // The largest event of a stream, and its envelope in the log.
         let largest = streams.queue_bytes + ENVELOPE;
         let broker: Arc<dyn Log> = match &self.address {
             Address::Memory => return Ok(Opened::Memory),
@@ -186,7 +185,7 @@ impl Backplane {
         }
     }
 
-    /// What a broker answered first; `None` if it is away.
+    /// Returns the first response of a broker, or `None` if the broker is unavailable.
     async fn greeted<T>(
         &self,
         answer: impl Future<Output = Result<T, BackplaneError>>,
@@ -214,7 +213,7 @@ impl Backplane {
     }
 }
 
-/// An error and its causes.
+/// Formats an error and its causes.
 fn in_full(error: &(dyn StdError + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |&error| error.source());
     causes

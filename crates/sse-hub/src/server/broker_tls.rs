@@ -1,4 +1,4 @@
-//! Certificates for the way to a broker.
+//! Certificates for the connection to a broker.
 
 use std::{
     fs,
@@ -11,23 +11,23 @@ use zeroize::Zeroizing;
 
 use crate::error::Error;
 
-/// PEM files.
+/// PEM files for the connection to a broker.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct BrokerTls {
-    /// The authorities that may vouch for the broker.
+    /// Authorities that the hub trusts to sign the broker's certificate.
     pub(crate) authorities: Option<PathBuf>,
-    /// What it is shown, and the key.
+    /// Certificate that the hub presents, and its key.
     pub(crate) client: Option<(PathBuf, PathBuf)>,
 }
 
 impl BrokerTls {
-    /// A flag that was given, or stands in the file.
+    /// Returns the name of a setting that was given on the command line or in the file.
     pub(crate) fn given(&self) -> Option<&'static str> {
         let authorities = self.authorities.as_ref().map(|_| "backplane-ca");
         authorities.or(self.client.as_ref().map(|_| "backplane-cert"))
     }
 
-    /// Puts them into the configuration.
+    /// Adds the certificates to the configuration of Redis.
     pub(crate) fn for_redis(&self, mut config: RedisConfig) -> Result<RedisConfig, Error> {
         if let Some(authorities) = &self.authorities {
             config = config.authorities(read(authorities)?);
@@ -39,7 +39,7 @@ impl BrokerTls {
         Ok(config)
     }
 
-    /// The same for NATS, whose driver reads them itself.
+    /// Adds the certificates to the configuration of NATS, whose driver reads the files.
     pub(crate) fn for_nats(&self, mut config: NatsConfig) -> Result<NatsConfig, Error> {
         if let Some(authorities) = &self.authorities {
             read(authorities)?;

@@ -1,4 +1,4 @@
-//! The log: what is let through, and where it is written.
+//! The log: its filter and its output.
 
 use std::{
     io::{self, IsTerminal},
@@ -20,15 +20,15 @@ use tracing_subscriber::{
 
 use crate::server::output::Output;
 
-/// The target of everything about credentials, origins and rights.
+/// Target of messages about credentials, origins and rights.
 pub(crate) const AUTH: &str = "sse_hub::auth";
 
-/// How long the end of the process waits for the reader of its outputs.
+/// Timeout for the reader of the outputs when the process ends.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 static OUTPUTS: OnceLock<Outputs> = OnceLock::new();
 
-/// Both outputs of the process. Logs go to standard error; standard output is for the address.
+/// Both outputs of the process. Logs go to standard error. Standard output is only for the address.
 #[derive(Debug)]
 pub(crate) struct Outputs {
     pub(crate) out: Output,
@@ -36,7 +36,7 @@ pub(crate) struct Outputs {
 }
 
 impl Outputs {
-    /// The outputs, started at the first call.
+    /// Returns the outputs. The first call starts them.
     pub(crate) fn get() -> io::Result<&'static Self> {
         if let Some(outputs) = OUTPUTS.get() {
             return Ok(outputs);
@@ -48,14 +48,14 @@ impl Outputs {
         Ok(OUTPUTS.get_or_init(|| outputs))
     }
 
-    /// Writes what waits, for a bounded time.
+    /// Writes queued text, for a bounded time.
     pub(crate) fn flush(&self) {
         self.out.flush(PATIENCE);
         self.err.flush(PATIENCE);
     }
 }
 
-/// Starts the log, by a filter as in `RUST_LOG`.
+/// Starts the log with a filter as in `RUST_LOG`.
 pub(crate) fn start(filter: EnvFilter, err: &Output) {
     let (colours, err) = (io::stderr().is_terminal(), err.clone());
     let lines = fmt::layer()
@@ -77,14 +77,14 @@ pub(crate) fn start(filter: EnvFilter, err: &Output) {
     }));
 }
 
-/// The part of a panic's message that the program wrote: behind a colon stand values, which may be
-/// a client's.
+/// Returns the constant part of a panic's message. Text after a colon is a value, which can come
+/// from a client.
 fn literal(message: &str) -> &str {
     message.split(": ").next().unwrap_or_default()
 }
 
-/// The filter that was asked for, for the crates of this project. Libraries underneath are shown up
-/// to `info`: at `debug` and `trace` they print what clients send, secrets included.
+/// The filter from the settings, applied to the crates of this project. Other libraries log at most
+/// at `info`: at `debug` and `trace` they print what clients send, including secrets.
 struct Own(EnvFilter);
 
 fn is_shown(metadata: &Metadata<'_>) -> bool {

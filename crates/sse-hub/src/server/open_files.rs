@@ -1,34 +1,34 @@
-//! Open files: every connection needs one, and so does whatever else the hub does.
+//! Open files: each connection needs one file, and the hub needs files for everything else.
 
 use std::thread::available_parallelism;
 
 use sse_core::{Config, LimitPolicy};
 
-/// Files beside the streams: the reserve, and connections without a stream.
+/// Files for everything but streams: the reserve, and connections without a stream.
 const BESIDE_STREAMS: u64 = 256;
 
 /// Minimum number of connections without a stream.
 const STREAMLESS: u64 = 64;
 
-/// Minimum of the reserve: listener, timers, standard streams, the event log or connections to a
-/// broker.
+/// Minimum size of the reserve, which covers listener, timers, standard streams, the event log, and
+/// connections to a broker.
 const RESERVE: u64 = 64;
 
-/// Maximum of what the reserve has beyond that where files are plenty.
+/// Maximum size by which the reserve grows if the limit of open files is high.
 const MORE_RESERVE: u64 = 448;
 
-/// How many files the hub needs open at once with these settings.
+/// Returns the number of files that the hub needs at once with these settings.
 pub(crate) fn files_for(streams: &Config) -> u64 {
     let most = u64::try_from(streams.max_connections).unwrap_or(u64::MAX);
-    // Where newcomers replace others, as many may be ending.
+    // If newcomers replace streams, as many streams again can be closing.
     let replacing = u64::from(streams.when_full == LimitPolicy::ReplaceOldest) + 1;
     most.saturating_mul(replacing)
         .saturating_add(BESIDE_STREAMS)
 }
 
-/// Maximum number of connections with so many files, `None` being without a limit. What is left is
-/// reserved for the event log, for brokers and for the reactor, so that no number of connections
-/// keeps the hub from writing or reading a log.
+/// Returns the maximum number of connections for a limit of open files, where `None` is no limit.
+/// The remaining files are reserved for the event log, for brokers and for the reactor. Thus no
+/// number of connections keeps the hub from writing or reading a log.
 pub(crate) fn connections_for(files: Option<u64>, streams: &Config) -> usize {
     let threads = available_parallelism().map_or(1, |threads| threads.get() as u64);
     let Some(files) = files else {
@@ -39,23 +39,24 @@ pub(crate) fn connections_for(files: Option<u64>, streams: &Config) -> usize {
 }
 
 fn reserve(files: u64, needed: u64, threads: u64) -> u64 {
-    // Each thread of the reactor has two.
+    // Each thread of the reactor has two files.
     let least = (RESERVE + 2 * threads).min(BESIDE_STREAMS - STREAMLESS);
     least + (files.saturating_sub(needed) / 8).min(MORE_RESERVE)
 }
 
-/// Raises the soft limit of open files to the hard one. Returns the limit, which is `None` if there
-/// is none.
+/// Raises the soft limit of open files to the hard limit. Returns the resulting limit, or `None` if
+/// there is no limit.
 ///
 /// # Errors
-/// The reason why the limit stays below what is needed.
+///
+/// Returns the reason why the limit stays below `needed`.
 #[cfg(unix)]
 pub(crate) fn raise(needed: u64) -> Result<Option<u64>, String> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
     let before = getrlimit(Resource::Nofile);
     let maximum = before.maximum;
-    // Where the hard limit is none, the system still has one that it does not tell.
+    // Even without a hard limit, the system has an internal limit that it does not report.
     if setrlimit(
         Resource::Nofile,
         Rlimit {
@@ -87,7 +88,7 @@ pub(crate) fn raise(needed: u64) -> Result<Option<u64>, String> {
     }
 }
 
-/// Elsewhere there is no such limit to raise.
+/// Does nothing, since other systems have no such limit.
 #[cfg(not(unix))]
 pub(crate) fn raise(_needed: u64) -> Result<Option<u64>, String> {
     Ok(None)

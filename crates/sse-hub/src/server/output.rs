@@ -8,18 +8,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Maximum size of what waits to be written: some seconds of a busy log, and little beside the
-/// streams.
+/// Maximum number of bytes in the queue: a few seconds of a busy log, and little memory compared to
+/// the streams.
 const MAX_BYTES: usize = 1024 * 1024;
 
-/// Pause after a descriptor that is not ready, where it was opened not to block.
+/// Pause after a descriptor in non-blocking mode is not ready.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Writes to a descriptor that somebody else reads, at that reader's speed, without ever waiting
-/// for it.
+/// An output that writes to a descriptor at the speed of its reader. The hub never waits for the
+/// reader.
 ///
-/// Text that finds the queue full is dropped and counted. As soon as the reader takes something
-/// again, it is told how much is missing. A clone is cheap and writes to the same queue.
+/// If the queue is full, the output drops text and counts it. As soon as the reader accepts text
+/// again, it is notified how many messages are missing. A clone is cheap and writes to the same
+/// queue.
 #[derive(Clone, Debug)]
 pub(crate) struct Output {
     shared: Arc<Shared>,
@@ -36,12 +37,12 @@ struct State {
     texts: VecDeque<Vec<u8>>,
     bytes: usize,
     dropped: u64,
-    /// The thread has taken texts that are not written yet.
+    /// `true` while the thread holds texts that are not written yet.
     writing: bool,
 }
 
 impl Output {
-    /// Starts the thread that writes.
+    /// Starts the writer thread.
     pub(crate) fn start(name: &str, to: impl Write + Send + 'static) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let taken = Arc::clone(&shared);
@@ -51,7 +52,7 @@ impl Output {
         Ok(Self { shared })
     }
 
-    /// Queues a text, or drops and counts it if there is no room.
+    /// Queues a text, or drops and counts the text if the queue is full.
     pub(crate) fn send(&self, text: &[u8]) {
         let mut state = self.shared.lock();
         if state.bytes + text.len() > MAX_BYTES {
@@ -64,8 +65,8 @@ impl Output {
         self.shared.changed.notify_all();
     }
 
-    /// Waits until everything is written, but no longer than this: the end of the process does not
-    /// depend on a reader.
+    /// Waits until all text is written or the limit expires, so that the end of the process does
+    /// not depend on a reader.
     pub(crate) fn flush(&self, limit: Duration) {
         let deadline = Instant::now() + limit;
         let mut state = self.shared.lock();
@@ -80,7 +81,7 @@ impl Output {
     }
 }
 
-/// One call is one text: `tracing-subscriber` writes each event at once.
+/// One call is one text: `tracing-subscriber` writes each event with a single call.
 impl Write for Output {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         self.send(text);
@@ -102,7 +103,8 @@ impl Shared {
             let (texts, dropped) = self.take();
             for text in texts {
                 write(&mut to, &text);
-                // Room is made as the reader takes, not when it has taken all.
+                // Each written text frees its room at once, before the rest of the batch is
+                // written.
                 self.lock().bytes -= text.len();
             }
             if dropped > 0 {
@@ -130,7 +132,8 @@ impl Shared {
     }
 }
 
-/// A reader that is gone is no reason to end, and nobody could be told.
+/// Writes a text. Ignores errors: a missing reader does not end the hub, and no other reader could
+/// be notified.
 fn write(to: &mut impl Write, mut text: &[u8]) {
     while !text.is_empty() {
         match to.write(text) {
@@ -149,7 +152,7 @@ mod tests {
 
     use super::*;
 
-    /// A reader that takes one text at a time.
+    /// A reader that accepts one text at a time.
     struct Reader(SyncSender<String>);
 
     impl Write for Reader {

@@ -1,4 +1,4 @@
-//! Reading files again while the hub runs.
+//! Reloading of files while the hub runs.
 
 use std::{
     fmt,
@@ -12,14 +12,14 @@ use tracing::{error, info};
 
 use crate::error::Error;
 
-/// The files that a `SIGHUP` reads again.
+/// The files that the hub reads again on `SIGHUP`.
 #[derive(Default)]
 pub(crate) struct Reload {
     parts: Vec<Part>,
     turn: Mutex<()>,
 }
 
-/// Files that belong together: either all of them are taken over, or none.
+/// Files that belong together: the hub applies either all of them or none.
 struct Part {
     what: &'static str,
     read: Box<dyn Fn() -> Result<(), Error> + Send + Sync>,
@@ -38,8 +38,8 @@ impl Reload {
         });
     }
 
-    /// Reads all files, on a thread of its own: no disk that hangs holds up a signal, or the end of
-    /// the process.
+    /// Reads all files on a separate thread, so that a hanging disk delays neither a signal nor the
+    /// end of the process.
     pub(crate) fn start(reload: &Arc<Self>) {
         let reload = Arc::clone(reload);
         let started = thread::Builder::new()
@@ -50,9 +50,9 @@ impl Reload {
         }
     }
 
-    /// Keeps what was read earlier where a file cannot be read or is invalid.
+    /// Reads all files. Keeps the earlier content of files that are unreadable or invalid.
     fn run(&self) {
-        // One after the other, so that the latest files win.
+        // Reloads run one at a time, so that the latest files win.
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         if self.parts.is_empty() {
             info!(
@@ -70,7 +70,8 @@ impl Reload {
     }
 }
 
-/// An authenticator that can be exchanged. A clone is cheap and shares it.
+/// An authenticator that can be replaced at run time. A clone is cheap and shares the
+/// authenticator.
 #[derive(Clone)]
 pub(crate) struct Exchangeable(Arc<RwLock<Arc<dyn Authenticator>>>);
 
@@ -79,7 +80,7 @@ impl Exchangeable {
         Self(Arc::new(RwLock::new(Arc::new(authenticator))))
     }
 
-    /// Has this authenticator check all later requests.
+    /// Sets the authenticator for all later requests.
     pub(crate) fn exchange(&self, authenticator: impl Authenticator) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(authenticator);
     }

@@ -16,8 +16,8 @@ use crate::{
 
 /// Runs the hub with the command line and the variables of this process, until a signal ends it.
 ///
-/// Gives 0 after a drain and for help, 1 for a failure at run time, 2 for a configuration that is
-/// refused. A second `SIGINT`, `SIGQUIT` or `SIGTERM` ends the process at once, with 130, 131
+/// Returns 0 after a drain and for help, 1 for a failure at run time, and 2 for a rejected
+/// configuration. A second `SIGINT`, `SIGQUIT` or `SIGTERM` ends the process at once, with 130, 131
 /// or 143.
 #[must_use]
 pub fn run() -> ExitCode {

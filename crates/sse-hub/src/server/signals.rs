@@ -1,4 +1,4 @@
-//! The signals that the hub receives, and what each does.
+//! The signals that the hub receives, and their effects.
 
 #[cfg(unix)]
 use std::io::IsTerminal as _;
@@ -9,7 +9,7 @@ use std::io;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(not(unix), expect(dead_code, reason = "only Ctrl-C exists elsewhere"))]
 pub(crate) enum Ending {
-    /// Ctrl-C, `SIGINT`: somebody at a terminal, before whom no load balancer stands.
+    /// Ctrl-C, `SIGINT`: sent from a terminal, so the hub has no load balancer.
     Interrupt,
     /// `SIGTERM`.
     Terminate,
@@ -19,20 +19,20 @@ pub(crate) enum Ending {
     Hangup,
 }
 
-/// What a signal asks for.
+/// The effect of a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(not(unix), expect(dead_code, reason = "only Ctrl-C exists elsewhere"))]
 pub(crate) enum Request {
     /// The end of the hub.
     End(Ending),
-    /// `SIGHUP` of a hub without a terminal: reading certificates, secrets and keys again.
+    /// `SIGHUP` of a hub without a terminal: certificates, secrets and keys are read again.
     Reload,
-    /// Nothing; by default the signal would end the process.
+    /// No effect; by default the signal would end the process.
     Nothing(&'static str),
 }
 
 impl Ending {
-    /// Its name.
+    /// Returns the name of the signal.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Interrupt => "SIGINT",
@@ -42,7 +42,7 @@ impl Ending {
         }
     }
 
-    /// What a shell reports for a process that it ended.
+    /// Returns the exit code that a shell reports for a process that the signal ended.
     pub(crate) fn exit_code(self) -> i32 {
         match self {
             Self::Hangup => 129,
@@ -53,14 +53,14 @@ impl Ending {
     }
 }
 
-/// Returns whether the hub was started from a terminal, whose end is the hub's.
+/// Returns whether the hub was started from a terminal. The hub ends together with that terminal.
 #[cfg(unix)]
 fn is_from_terminal() -> bool {
     io::stdin().is_terminal() || io::stderr().is_terminal()
 }
 
-/// The signals that the hub receives. From its making on they no longer end the process by
-/// themselves.
+/// The signals that the hub receives. From its creation on, the signals no longer end the process
+/// automatically.
 #[derive(Debug)]
 pub(crate) struct Signals {
     #[cfg(unix)]
@@ -75,7 +75,8 @@ pub(crate) struct Signals {
     user1: tokio::signal::unix::Signal,
     #[cfg(unix)]
     user2: tokio::signal::unix::Signal,
-    /// A write beyond `ulimit -f`, which fails with `EFBIG` once the signal is handled.
+    /// `SIGXFSZ`, sent for a write beyond `ulimit -f`. The write fails with `EFBIG` if the signal
+    /// has a handler.
     #[cfg(unix)]
     file_size: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -84,7 +85,7 @@ pub(crate) struct Signals {
 
 #[cfg(unix)]
 impl Signals {
-    /// Takes them over.
+    /// Installs the signal handlers.
     pub(crate) fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
@@ -99,7 +100,7 @@ impl Signals {
         })
     }
 
-    /// The next one. *Cancel safety.* No signal is lost.
+    /// Returns the next request. *Cancel safety.* No signal is lost.
     pub(crate) async fn next(&mut self) -> Request {
         tokio::select! {
             _ = self.interrupt.recv() => Request::End(Ending::Interrupt),
@@ -117,12 +118,12 @@ impl Signals {
 
 #[cfg(not(unix))]
 impl Signals {
-    /// Takes them over.
+    /// Does nothing; only Ctrl-C exists on this system.
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {})
     }
 
-    /// The next one.
+    /// Returns the next request.
     pub(crate) async fn next(&mut self) -> Request {
         match tokio::signal::ctrl_c().await {
             Ok(()) => Request::End(Ending::Interrupt),

@@ -1,4 +1,4 @@
-//! TLS, where the hub has a certificate of its own.
+//! TLS of a hub with its own certificate.
 
 use std::{
     path::{Path, PathBuf},
@@ -22,14 +22,14 @@ use crate::{
     },
 };
 
-/// TLS with a certificate that can be read again.
+/// TLS with a certificate that can be reloaded.
 #[derive(Debug)]
 pub(crate) struct Tls {
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) certificate: Arc<Certificate>,
 }
 
-/// The certificate of the hub: the files, and what was in them when they were last read.
+/// The certificate of the hub: its files, and their content when they were last read.
 #[derive(Debug)]
 pub(crate) struct Certificate {
     chain: Named,
@@ -46,7 +46,7 @@ struct Named {
     path: PathBuf,
 }
 
-/// TLS, where both a certificate and its key are given.
+/// Creates the TLS configuration, if both a certificate and its key are given.
 pub(crate) fn config(
     cert: Option<PathBuf>,
     key: Option<PathBuf>,
@@ -84,7 +84,7 @@ pub(crate) fn config(
     }))
 }
 
-/// Reads a certificate chain and its key, which must belong together.
+/// Reads a certificate chain and its key. The key must belong to the certificate.
 fn read(
     chain: &Named,
     key: &Named,
@@ -119,8 +119,8 @@ impl Named {
 }
 
 impl Certificate {
-    /// Reads the files again. Connections from here on are shown the new certificate; if it is
-    /// wrong they go on being shown the old one.
+    /// Reads the files again. New connections receive the new certificate. If a file is wrong, they
+    /// still receive the old one.
     pub(crate) fn reload(&self) -> Result<(), Error> {
         let read = read(&self.chain, &self.key, &self.provider, &self.sources);
         self.sources.log_notes();

@@ -1,4 +1,4 @@
-//! Who may connect and call: flags, variables, and the table `[access]` of the file.
+//! Settings of access control: flags, variables, and the table `[access]` of the file.
 
 use std::path::PathBuf;
 
@@ -149,20 +149,20 @@ pub(crate) struct AccessArgs {
     pub(crate) rate_bytes_per_user: Option<Rate>,
 }
 
-/// How users are recognised.
+/// Authentication method of users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum AuthKind {
-    /// By what they say, in demo mode; by tickets alone where there is a backend key.
+    /// Users name themselves in demo mode. With a backend key, only tickets identify users.
     #[default]
     None,
-    /// By the session of a site with NextAuth v4 or Auth.js v5.
+    /// The session of a site with NextAuth v4 or Auth.js v5.
     NextAuth,
-    /// By a signed token.
+    /// A signed token.
     Jwt,
 }
 
-/// The header in which proxies say where a client is.
+/// The header in which proxies report the address of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum HeaderOfProxies {
@@ -181,7 +181,8 @@ impl From<HeaderOfProxies> for ProxyHeader {
 }
 
 impl AccessArgs {
-    /// What the command line and variables say, and the file where they say nothing.
+    /// Merges the settings of the command line and of variables with those of the file, which have
+    /// lower precedence.
     pub(crate) fn or(self, file: Self) -> Self {
         Self {
             auth: self.auth.or(file.auth),

@@ -1,4 +1,4 @@
-//! The command line, and the variables that stand for it.
+//! The command line and its variables.
 
 use std::{env, ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -77,8 +77,8 @@ pub(crate) struct Cli {
 }
 
 impl Cli {
-    /// The command line, without the values of variables in its help. A variable that a platform
-    /// set for a service is no setting's.
+    /// Returns the definition of the command line. Its help hides the values of variables. A
+    /// variable that a platform sets for a service is not assigned to a setting.
     pub(crate) fn shape() -> Command {
         Self::command().mut_args(|arg| {
             let is_link = arg
@@ -96,7 +96,7 @@ impl Cli {
         })
     }
 
-    /// Reads a command line, and the variables of this process.
+    /// Parses a command line and the variables of this process.
     pub(crate) fn matches(
         arguments: impl IntoIterator<Item = OsString>,
     ) -> Result<ArgMatches, Error> {
@@ -110,7 +110,7 @@ impl Cli {
     }
 }
 
-/// The variable that a wrong value came from; clap only names the flag.
+/// Returns the variable that a wrong value came from, since clap names only the flag.
 fn blamed_variable(error: &clap::Error, arguments: &[OsString]) -> Option<String> {
     use clap::error::{ContextKind, ContextValue};
     let Some(ContextValue::String(usage)) = error.get(ContextKind::InvalidArg) else {

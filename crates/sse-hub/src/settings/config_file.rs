@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// What a settings file may hold.
+/// The fields of a settings file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Fields {
@@ -46,7 +46,7 @@ pub(crate) struct Fields {
     pub(crate) backplane_key: Option<PathBuf>,
 }
 
-/// A settings file that was read.
+/// The path and the text of a settings file.
 #[derive(Debug)]
 pub(crate) struct ConfigFile {
     pub(crate) path: PathBuf,
@@ -62,7 +62,7 @@ impl ConfigFile {
         }
     }
 
-    /// What it says.
+    /// Parses the text.
     pub(crate) fn fields(&self) -> Result<Fields, Error> {
         fields(&self.text).map_err(|error| Error::WrongFile {
             path: self.path.clone(),
@@ -70,7 +70,7 @@ impl ConfigFile {
         })
     }
 
-    /// Its path and text.
+    /// Returns the path and the text.
     pub(crate) fn parts(&self) -> (&Path, &str) {
         (&self.path, &self.text)
     }
@@ -86,7 +86,7 @@ mod tests {
 
     use super::*;
 
-    /// What an error says about a text.
+    /// Returns the error message of an invalid text.
     fn error(text: &str) -> String {
         fields(text).unwrap_err().to_string()
     }
@@ -123,7 +123,7 @@ mod tests {
         );
         assert_eq!(fields.access.join, ["news", "orders/{sub}/*"]);
         assert_eq!(fields.streams.log, Some(sse_core::Retention::default()));
-        // What is commented out is right as well.
+        // The settings in comments are valid as well.
         let text =
             include_str!("../../hub.toml")
                 .lines()

@@ -1,4 +1,4 @@
-//! Time limits of connections.
+//! Timeouts of connections.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub(crate) struct ConnectionArgs {
     keep_alive_timeout: Option<Duration>,
 }
 
-/// Time limits of connections.
+/// Timeouts of connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ConnectionTimeouts {
     pub(crate) header: Duration,
@@ -39,7 +39,7 @@ pub(crate) struct ConnectionTimeouts {
 }
 
 impl ConnectionArgs {
-    /// Merges them with the file and the defaults.
+    /// Merges the flags with the file and the defaults.
     pub(crate) fn timeouts(
         self,
         file: &Fields,

@@ -1,4 +1,4 @@
-//! Files that decide who comes in: secrets and keys.
+//! Files of secrets and keys, which decide who can connect.
 
 use std::{
     fs::File,
@@ -10,21 +10,23 @@ use zeroize::Zeroizing;
 
 use crate::{error::Error, settings::source::Sources};
 
-/// Maximum size of a file with keys; a JWKS of some hundred keys is far smaller.
+/// Maximum size of a file with keys. A JWKS of several hundred keys is far smaller.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Holds {
-    /// Something that nobody else should read.
+    /// A secret, which nobody else should read.
     Secret,
-    /// Something that everybody may read, and that decides who comes in all the same.
+    /// A public key, which everybody can read. The key still decides who can connect.
     PublicKey,
 }
 
-/// Reads a file with keys. One that everybody can write is refused, since whoever writes it decides
-/// who comes in. One that holds a secret and that everybody can read, or that belongs to another
-/// user, is noted: Kubernetes mounts secrets so unless `defaultMode` says otherwise.
+/// Reads a file with keys.
+///
+/// A file that everybody can write is rejected, since every writer decides who can connect. A file
+/// that belongs to another user is only noted, and so is a secret that everybody can read:
+/// Kubernetes mounts secrets with these permissions unless `defaultMode` is set.
 pub(crate) fn read(
     path: &Path,
     holds: Holds,
@@ -35,8 +37,8 @@ pub(crate) fn read(
         problem,
     };
     let unreadable = |error: io::Error| wrong(format!("cannot be read: {error}"));
-    // The permissions of what is read, behind symbolic links, and not of what is there at another
-    // moment.
+    // The permissions are those of the open file, after symbolic links. A check of the path could
+    // see another file.
     let file = File::open(path).map_err(unreadable)?;
     match permissions(&file).map_err(unreadable)? {
         Permissions::Writable => {
@@ -70,7 +72,7 @@ pub(crate) fn read(
     }
 }
 
-/// Notes a file of settings that everybody can write: whoever writes it decides who comes in.
+/// Notes a settings file that everybody can write, since every writer decides who can connect.
 pub(crate) fn note_writable(path: &Path, sources: &Sources) {
     if File::open(path)
         .and_then(|file| permissions(&file))
@@ -83,7 +85,7 @@ pub(crate) fn note_writable(path: &Path, sources: &Sources) {
     }
 }
 
-/// Who else can do what with a file; of several the worst.
+/// The greatest permission that others have on a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(
     not(unix),
@@ -100,7 +102,7 @@ enum Permissions {
 fn permissions(file: &File) -> io::Result<Permissions> {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = file.metadata()?;
-    // A pipe, as of a shell's <(…), has no permissions that mean anything.
+    // The permissions of a pipe, as of a shell's `<(…)`, have no meaning.
     if !metadata.is_file() {
         return Ok(Permissions::Own);
     }

@@ -64,11 +64,11 @@ pub(crate) struct LogArgs {
     log_age: Option<Duration>,
 }
 
-/// As much memory as a manager takes by itself.
+/// Default size of a manager's log in memory.
 const MEMORY: u64 = 64 << 20;
 
 impl LogArgs {
-    /// Where events go, if they are logged. How much is kept is put into the streams' settings.
+    /// Returns the backplane, if events are logged. Adds the retention to the streams' settings.
     pub(crate) fn apply(
         self,
         file: &mut Fields,
@@ -182,7 +182,7 @@ impl LogArgs {
 
 const NO_LOG: &str = "is for a hub that logs events; say where with --backplane";
 
-/// The URL, and where it stands.
+/// Returns the URL and its location.
 fn url_of(
     (text, file): (Option<String>, Option<PathBuf>),
     sources: &Sources,
@@ -198,7 +198,7 @@ fn url_of(
     }
 }
 
-/// One of the settings of how much is kept that was given.
+/// Returns the name of a retention setting that was given.
 fn name_of_retention(sources: &Sources) -> String {
     let fields = ["log.entries", "log.bytes", "log.age"];
     let given = fields
@@ -207,7 +207,7 @@ fn name_of_retention(sources: &Sources) -> String {
     sources.name_of_stream(given.unwrap_or("log"))
 }
 
-/// One of the bounds on keys that was given.
+/// Returns the name of a bound on keys that was given.
 fn name_of_keys(keys: &KeyLimits, sources: &Sources) -> String {
     let default = KeyLimits::default();
     let changed = [

@@ -1,4 +1,4 @@
-//! How much a call of the management API may ask for, as flags and variables.
+//! Limits of calls of the management API, as flags and variables.
 
 use clap::Args;
 use sse_trpc::{Limits, Transformer};
@@ -54,7 +54,7 @@ pub(crate) struct ManagementArgs {
 }
 
 impl ManagementArgs {
-    /// Puts what was given in the place of what is there.
+    /// Overwrites the limits that were given.
     pub(crate) fn apply(self, limits: &mut Limits) {
         put(&mut limits.body, self.management_body);
         put(&mut limits.bodies, self.management_bodies);

@@ -1,4 +1,4 @@
-//! Secrets, from variables and files; never from the command line, and never printed.
+//! Secrets from variables and files. They never come from the command line, and are never printed.
 
 use std::{env, fmt, path::Path, str};
 
@@ -13,11 +13,11 @@ use crate::{
     },
 };
 
-/// The key of backends.
+/// Variable with the key of backends.
 pub(crate) const BACKEND_KEY: &str = "SSE_HUB_BACKEND_KEY";
 
-/// As Auth.js reads them: it encrypts with the one of the highest number, and decrypts with any.
-/// NextAuth v4 has the last one.
+/// Variables with secrets, in the order of Auth.js: it encrypts with the secret of the highest
+/// number, and decrypts with any. NextAuth v4 uses the last variable.
 const NEXT_AUTH: [&str; 5] = [
     "AUTH_SECRET_3",
     "AUTH_SECRET_2",
@@ -27,16 +27,16 @@ const NEXT_AUTH: [&str; 5] = [
 ];
 const JWT: [&str; 1] = ["JWT_SECRET"];
 
-/// A text that is not to be seen.
+/// A text that must not be printed.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret {
-    /// The variable or file that it is from.
+    /// Variable or file that holds the secret.
     pub(crate) source: String,
     text: Zeroizing<String>,
 }
 
 impl Secret {
-    /// The secret in a variable, if it is set. An empty one is a mistake, not a setting.
+    /// Returns the secret in a variable, if the variable is set. An empty secret is an error.
     pub(crate) fn variable(name: &str) -> Result<Option<Self>, Error> {
         let Some(text) = env::var_os(name) else {
             return Ok(None);
@@ -47,7 +47,7 @@ impl Secret {
         Self::new(name, text).map(Some)
     }
 
-    /// The secret in a file, without the line end that editors leave behind it.
+    /// Reads the secret in a file, without the line end that editors add.
     pub(crate) fn file(path: &Path, sources: &Sources) -> Result<Self, Error> {
         let name = path.display().to_string();
         let bytes = key_file::read(path, Holds::Secret, sources)?;
@@ -84,7 +84,8 @@ impl Secret {
 }
 
 impl AuthKind {
-    /// The variables that may hold its secrets, in the order in which they are tried.
+    /// Returns the variables that can hold secrets of this method, in the order in which they are
+    /// tried.
     pub(crate) fn variables(self) -> &'static [&'static str] {
         match self {
             Self::None => &[],
@@ -93,7 +94,7 @@ impl AuthKind {
         }
     }
 
-    /// Its secrets, those in variables first.
+    /// Returns the secrets of this method; those in variables come first.
     pub(crate) fn secrets<'a>(
         self,
         files: impl IntoIterator<Item = &'a Path>,
@@ -105,7 +106,7 @@ impl AuthKind {
             .into_iter()
             .map(|path| Secret::file(path, sources).map(Some));
         for secret in variables.chain(files) {
-            // The same one under two names, as sites have it that moved from v4 to v5.
+            // Sites that moved from v4 to v5 have the same secret under two names.
             secrets
                 .extend(secret?.filter(|new| secrets.iter().all(|known| known.text != new.text)));
         }

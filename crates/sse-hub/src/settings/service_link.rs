@@ -1,13 +1,13 @@
-//! Variables that platforms make of the names of services.
+//! Variables that platforms derive from the names of services.
 //!
-//! Kubernetes sets them in every container of a namespace for each of its services, and Docker for
-//! each link of a container. A service called `sse-hub`, or `sse-hub-redis`, so has variables that
-//! begin as the hub's settings do.
+//! Kubernetes sets such variables in every container of a namespace, for each of the services
+//! there. Docker sets them for each link of a container. The variables of a service called
+//! `sse-hub`, or `sse-hub-redis`, have the same prefix as the hub's settings.
 
-/// Schemes with which the value of a `…_PORT` begins.
+/// Schemes that begin the value of a `…_PORT` variable.
 const SCHEMES: [&str; 3] = ["tcp://", "udp://", "sctp://"];
 
-/// Parts that may follow a port and its protocol. Docker joins adjacent ports to a range with a
+/// Parts that can follow a port and its protocol. Docker joins adjacent ports to a range with a
 /// start and an end.
 const PORT_PARTS: [&str; 8] = [
     "",
@@ -20,8 +20,8 @@ const PORT_PARTS: [&str; 8] = [
     "_PORT_END",
 ];
 
-/// Returns whether a platform set this variable for a service. Most are recognised by their names,
-/// others by values that no setting has.
+/// Returns whether a platform set this variable for a service. The name reveals most such
+/// variables. The others have values that no setting has.
 pub(crate) fn is_service_link(name: &str, value: &str) -> bool {
     let Some(name) = name
         .strip_prefix("SSE_HUB")
@@ -44,7 +44,7 @@ fn after<'a>(name: &'a str, part: &'a str) -> impl Iterator<Item = &'a str> {
     rests.filter_map(move |rest| rest.strip_prefix(part))
 }
 
-/// Returns whether a text is `8080_TCP` or the like.
+/// Returns whether a text has the form `8080_TCP`.
 fn is_port(text: &str) -> bool {
     let Some((port, rest)) = text.split_once('_') else {
         return false;
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
     use crate::settings::cli::Cli;
 
-    /// What Kubernetes 1.30 and Docker 27 set for a service or a link, whatever its name.
+    /// Variables that Kubernetes 1.30 and Docker 27 set for any service or link.
     const LINKS: [(&str, &str); 21] = [
         ("SERVICE_HOST", "10.96.0.7"),
         ("SERVICE_HOST", "fd00::7"),

@@ -1,4 +1,4 @@
-//! Where a setting came from, so that errors can name it.
+//! The sources of settings, for error messages.
 
 use std::{
     path::{Path, PathBuf},
@@ -9,7 +9,7 @@ use clap::{ArgMatches, parser::ValueSource};
 use toml::de::DeTable;
 use tracing::warn;
 
-/// Where settings came from.
+/// The source of each setting.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Sources {
     given: Vec<(String, ValueSource)>,
@@ -18,7 +18,7 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// Sources of a command line, and of a file's text.
+    /// Creates the sources of a command line and of a file's text.
     pub(crate) fn new(matches: &ArgMatches, file: Option<(&Path, &str)>) -> Self {
         let given = matches
             .ids()
@@ -30,8 +30,8 @@ impl Sources {
         }
     }
 
-    /// Notes something that is no reason to end the start, for the log, which begins when all
-    /// settings are known.
+    /// Records a warning that does not stop the start. The log starts only after all settings are
+    /// known.
     pub(crate) fn note(&self, note: String) {
         self.notes
             .lock()
@@ -39,37 +39,37 @@ impl Sources {
             .push(note);
     }
 
-    /// Logs what was noted since the last time.
+    /// Logs the warnings since the last call.
     pub(crate) fn log_notes(&self) {
         for note in self.take_notes() {
             warn!("{note}");
         }
     }
 
-    /// Returns what was noted since the last time.
+    /// Returns the warnings since the last call.
     pub(crate) fn take_notes(&self) -> Vec<String> {
         std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether a flag or its variable was given.
+    /// Returns whether a flag or its variable was given.
     pub(crate) fn is_given(&self, flag: &str) -> bool {
         let id = flag.replace('-', "_");
         self.given.iter().any(|(given, _)| *given == id)
     }
 
-    /// The name of a top-level setting where it was given: its flag, its variable, or its place in
-    /// the file.
+    /// Returns the name of a top-level setting at its source: its flag, its variable, or its
+    /// position in the file.
     pub(crate) fn name(&self, flag: &str) -> String {
         self.name_of(flag, &[&flag.replace('-', "_")])
     }
 
-    /// The same for a field of the streams' settings, as `limits.topic`.
+    /// Returns the name of a field of the streams' settings, as `limits.topic`, at its source.
     pub(crate) fn name_of_stream(&self, field: &str) -> String {
         let path: Vec<_> = std::iter::once("streams").chain(field.split('.')).collect();
         self.name_of(&field.replace(['_', '.'], "-"), &path)
     }
 
-    /// The same for a field of the table `[management]`.
+    /// Returns the name of a field of the table `[management]` at its source.
     pub(crate) fn name_of_management(&self, field: &str) -> String {
         self.name_of(
             &format!("management-{}", field.replace('_', "-")),
@@ -77,7 +77,7 @@ impl Sources {
         )
     }
 
-    /// The same for a setting of the table `[access]`.
+    /// Returns the name of a setting of the table `[access]` at its source.
     pub(crate) fn name_of_access(&self, flag: &str) -> String {
         self.name_of(flag, &["access", &flag.replace('-', "_")])
     }
@@ -103,7 +103,7 @@ impl Sources {
     }
 }
 
-/// The line of a key, counted from one.
+/// Returns the line of a key, counted from 1.
 fn line_of(text: &str, path: &[&str]) -> Option<usize> {
     let root = DeTable::parse(text).ok()?;
     let mut table = root.get_ref();

@@ -1,4 +1,4 @@
-//! Everything of [`Config`] as flags and variables.
+//! All fields of [`Config`] as flags and variables.
 
 use std::time::Duration;
 
@@ -96,7 +96,7 @@ pub(crate) struct StreamArgs {
 }
 
 impl StreamArgs {
-    /// Puts what was given in the place of what is there.
+    /// Overwrites the settings that were given.
     pub(crate) fn apply(self, config: &mut Config) {
         put(&mut config.max_connections, self.max_connections);
         put(

@@ -1,11 +1,11 @@
-//! How settings are written, on the command line, in variables and in files.
+//! The formats of values on the command line, in variables and in files.
 
 use std::{net::SocketAddr, time::Duration};
 
 use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error};
 use sse_core::Overflow;
 
-/// Reads a duration as `[streams]` has them: `30s`, `1m 30s`, or a number of milliseconds.
+/// Parses a duration in the format of `[streams]`: `30s`, `1m 30s`, or a number of milliseconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     match text.parse() {
         Ok(milliseconds) => Ok(Duration::from_millis(milliseconds)),
@@ -13,7 +13,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Reads a number of seconds; `500ms`, `1m` and the like will do, too.
+/// Parses a number of seconds. Durations such as `500ms` and `1m` are valid too.
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse() {
         Ok(seconds) => Ok(Duration::from_secs(seconds)),
@@ -25,21 +25,21 @@ pub(crate) fn in_words(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| error.to_string())
 }
 
-/// Reads an address and a port.
+/// Parses an address and a port.
 pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         "should be an IP address and a port, as 127.0.0.1:8080 or [::1]:8080".to_owned()
     })
 }
 
-/// Reads the name of a choice as files have it.
+/// Parses the name of a choice as files have it.
 pub(crate) fn choice<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     toml::Value::from(text)
         .try_into()
         .map_err(|error| error.to_string().trim_end().to_owned())
 }
 
-/// Reads an overflow policy: `disconnect`, `drop_oldest`, `keep_latest=key`,
+/// Parses an overflow policy: `disconnect`, `drop_oldest`, `keep_latest=key`,
 /// `keep_latest=event_type`.
 pub(crate) fn overflow(text: &str) -> Result<Overflow, String> {
     let value = match text.split_once('=') {
@@ -51,14 +51,14 @@ pub(crate) fn overflow(text: &str) -> Result<Overflow, String> {
     })
 }
 
-/// Puts what was given in the place of what is there.
+/// Overwrites a value if another was given.
 pub(crate) fn put<T>(place: &mut T, given: Option<T>) {
     if let Some(given) = given {
         *place = given;
     }
 }
 
-/// A duration that a file may give as a number of seconds.
+/// A duration that can be a number of seconds in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Seconds(pub(crate) Duration);
 
@@ -80,7 +80,7 @@ impl<'de> Deserialize<'de> for Seconds {
     }
 }
 
-/// A duration that a file may give as a number of milliseconds.
+/// A duration that can be a number of milliseconds in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Milliseconds(pub(crate) Duration);
 

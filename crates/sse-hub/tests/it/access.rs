@@ -1,4 +1,4 @@
-//! Configured mode: who may connect and call.
+//! Configured mode: authentication, and who can connect and call.
 
 use std::{collections::HashSet, fs, process::Command};
 
@@ -10,8 +10,8 @@ use crate::{
     tokens::{BACKEND, SECRET, session, signed, token, unix},
 };
 
-/// Seconds that a token holds whose end is waited for. They are enough to connect with it on a busy
-/// machine.
+/// Lifetime in seconds of a token that expires during the test. The time suffices to connect with
+/// the token on a busy machine.
 const SHORT: u64 = 10;
 
 pub(crate) fn with_jwt(arguments: &[&str]) -> Command {
@@ -63,7 +63,7 @@ impl Hub {
             .unwrap()
     }
 
-    /// Calls a mutation; gives status and answer.
+    /// Calls a mutation. Returns the status and the response.
     pub(crate) async fn call(
         &self,
         procedure: &str,
@@ -81,7 +81,7 @@ impl Hub {
         query: &str,
         headers: &[Header<'_>],
     ) -> Result<(RawClient, Value), u16> {
-        // As curl asks, which is answered with statuses.
+        // Sends a request like curl, so that the hub rejects with a status.
         let path = format!("/api/sse?{query}");
         let request = RawRequest::new(self.address(), "GET", path).header("Accept", "*/*");
         let request = headers.iter().fold(request, |request, (name, value)| {
@@ -282,7 +282,7 @@ async fn sessions_of_a_site_are_its_users() {
             200
         );
 
-        // A page of another origin makes the browser send the cookie.
+        // A page of another origin can make the browser send the cookie.
         let evil = ("origin", "https://evil.example.com".to_owned());
         assert_eq!(
             refused(&hub, "", &[cookie.clone(), evil.clone()]).await,
@@ -356,7 +356,7 @@ async fn cors_is_answered_to_the_origins_that_are_listed() {
             .ask("OPTIONS", path, &preflight("https://evil.example.com"), "")
             .await;
         assert_eq!(answer.headers.get("access-control-allow-origin"), None);
-        // A refusal can be read too, by whom it may concern.
+        // An allowed origin can also read a rejection.
         let answer = hub
             .ask(
                 "GET",
@@ -414,7 +414,7 @@ async fn a_ticket_opens_one_stream_and_gives_no_other_and_is_in_no_log() {
         answer["result"]["data"]["ticket"].as_str().unwrap()
     );
     assert_eq!(hub.connect(&query, &[]).await.unwrap().1["userId"], "bob");
-    // A subscription brings it in its connection params.
+    // A subscription sends the ticket in its connection params.
     let (_, answer) = hub.call("createTicket", &ada, json!({})).await;
     let params = params(&json!({ "ticket": answer["result"]["data"]["ticket"] }));
     let path = format!("/api/trpc/sse.events?{params}");
@@ -437,7 +437,7 @@ async fn a_ticket_opens_one_stream_and_gives_no_other_and_is_in_no_log() {
         "a second time"
     );
 
-    // Requests are logged; what the hub says may be behind what it does.
+    // The hub logs requests, but its log can arrive late.
     until(async || hub.0.output().contains("/api/trpc/sse.events")).await;
     let log = hub.0.output();
     assert!(
@@ -449,7 +449,7 @@ async fn a_ticket_opens_one_stream_and_gives_no_other_and_is_in_no_log() {
     );
 }
 
-/// `connectionParams` in a query, as tRPC's clients put them there.
+/// Encodes `connectionParams` in a query, as tRPC's clients do.
 pub(crate) fn params(params: &Value) -> String {
     let text: String = form_urlencoded::byte_serialize(params.to_string().as_bytes()).collect();
     format!("connectionParams={text}")
@@ -595,7 +595,7 @@ async fn a_kicked_client_stays_away_and_the_user_s_other_browsers_do_not() {
         next(&mut kicked).await.1["data"],
         json!({ "reason": "kicked", "reconnect": false })
     );
-    // Also with another token of the same signing in, and with a ticket that it gets.
+    // The ban also covers another token of the same sign-in, and a ticket created with that token.
     let renewed = [bearer(&token(
         "ada",
         900,
@@ -666,7 +666,7 @@ async fn anonymous_callers_listen_to_what_is_for_everybody() {
     );
     assert_eq!(next(&mut stream).await.1["message"], "all");
 
-    // A backend alone, and everybody listens.
+    // A hub with only a backend key, and everybody can listen.
     let mut command = command();
     command
         .args(["--auth-anonymous"])

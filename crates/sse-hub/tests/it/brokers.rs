@@ -1,4 +1,4 @@
-//! Brokers in processes of their own.
+//! Brokers in separate processes.
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -17,14 +17,14 @@ use tokio::{
 
 use crate::hub::until;
 
-/// What a broker is.
+/// The kind of a broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Redis,
     Nats,
 }
 
-/// A broker with a folder and a port of its own, killed when it is dropped. It may be stopped and
+/// A broker with its own folder and port. Dropping a broker kills it. A broker can be stopped and
 /// started again.
 pub(crate) struct Broker {
     kind: Kind,
@@ -36,7 +36,7 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
-    /// One that is not running yet; `None` where it is not installed.
+    /// Creates a broker that is not running yet, or returns `None` if the program is not installed.
     pub(crate) fn new(kind: Kind, more: &[&str]) -> Option<Self> {
         let name = match kind {
             Kind::Redis => "redis-server",
@@ -64,7 +64,7 @@ impl Broker {
         self.url_as("")
     }
 
-    /// The URL with `user:password@`.
+    /// Returns the URL with `user:password@`.
     pub(crate) fn url_as(&self, credentials: &str) -> String {
         let scheme = if self.kind == Kind::Redis {
             "redis"
@@ -74,7 +74,7 @@ impl Broker {
         format!("{scheme}://{credentials}127.0.0.1:{}", self.port)
     }
 
-    /// Starts it, with what it had written down.
+    /// Starts the broker with the data that it had saved.
     pub(crate) async fn start(&mut self) {
         let (folder, port) = (self.folder.path().to_str().unwrap(), self.port.to_string());
         let mut command = Command::new(&self.program);
@@ -107,7 +107,7 @@ impl Broker {
         until(async || self.answers().await).await;
     }
 
-    /// Runs a command on Redis, which must succeed.
+    /// Runs a command on Redis. The command must succeed.
     pub(crate) async fn redis(&self, command: &[&str]) {
         let mut connection = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))
             .await
@@ -126,19 +126,19 @@ impl Broker {
         assert!(!answer.starts_with('-'), "{command:?}: {answer}");
     }
 
-    /// Removes the files of NATS's streams while it runs, as nats-server 2.9 does with those of a
-    /// stream that is made while its predecessor is being deleted.
+    /// Removes the files of NATS's streams while the server runs. nats-server 2.9 does the same
+    /// with the files of a stream that is created while its predecessor is being deleted.
     pub(crate) fn remove_files(&self) {
         std::fs::remove_dir_all(self.folder.path().join("jetstream/$G")).unwrap();
     }
 
-    /// As by `kill -9`.
+    /// Kills the broker, as by `kill -9`.
     pub(crate) async fn kill(&mut self) {
         let mut process = self.process.take().unwrap();
         process.kill().await.unwrap();
     }
 
-    /// Whether it is ready for clients.
+    /// Returns whether the broker is ready for clients.
     async fn answers(&self) -> bool {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         let asking = async {
@@ -151,14 +151,15 @@ impl Broker {
             std::io::Result::Ok(answer)
         };
         match timeout(Duration::from_secs(5), asking).await {
-            // Redis refuses with another error while it reads its files.
+            // Redis responds with another error while it loads its files.
             Ok(Ok(answer)) => matches!(&answer, b"+PONG" | b"-NOAU" | b"INFO "),
             _ => false,
         }
     }
 }
 
-/// A port below those that the system gives out, so that nobody gets it while the broker is away.
+/// Returns a port below the range of ephemeral ports, so that no other process gets the port while
+/// the broker is down.
 pub(crate) fn free_port() -> u16 {
     let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     let start = u64::from(std::process::id()) * 97

@@ -8,13 +8,15 @@ use crate::{
     hub::{Hub, next},
 };
 
-/// What is wrong on a page: errors of scripts, and what the policy kept from loading.
+/// Script that records the errors of a page: errors of scripts, and resources that the policy
+/// blocked.
 const WATCH: &str = "window.wrong = []; \
     addEventListener('error', event => wrong.push(event.message)); \
     addEventListener('unhandledrejection', event => wrong.push(String(event.reason))); \
     addEventListener('securitypolicyviolation', event => wrong.push(event.violatedDirective))";
 
-/// The demo page of a hub in a browser, connected; `None` where there is no browser.
+/// Opens the connected demo page of a hub in a browser, or returns `None` if no browser is
+/// installed.
 async fn demo(hub: &Hub, query: &str) -> Option<Page> {
     let chromium = sse_testkit::executable("chromium").unwrap()?;
     let mut page = Page::open(&chromium, "about:blank").await;
@@ -32,7 +34,7 @@ async fn demo(hub: &Hub, query: &str) -> Option<Page> {
     Some(page)
 }
 
-/// Ends a page on which nothing may have gone wrong.
+/// Closes a page. The page must have no errors.
 async fn close(mut page: Page) {
     assert_eq!(page.run("window.wrong").await, json!([]));
     page.close().await;
@@ -45,7 +47,7 @@ fn text_is(id: &str, text: &str) -> String {
     )
 }
 
-/// Whether a message with these words is shown.
+/// Returns a condition: a message with these words is visible.
 fn shown(event_type: &str, words: &str) -> String {
     let items =
         format!("document.querySelectorAll('#history li[data-type={event_type}]:not([hidden])')");
@@ -55,7 +57,7 @@ fn shown(event_type: &str, words: &str) -> String {
     )
 }
 
-/// Fills in a field, as somebody who types does.
+/// Returns a script that fills in a field, like a user who types.
 fn fill(id: &str, value: &str) -> String {
     format!("document.getElementById('{id}').value = {};", json!(value))
 }
@@ -64,14 +66,14 @@ fn choose(group: &str, value: &str) -> String {
     format!("document.querySelector('input[name={group}][value={value}]').click();")
 }
 
-/// Chooses whom it is for.
+/// Returns a script that selects the target of a message.
 fn to(kind: &str, whom: &str) -> String {
     let change =
         "document.getElementById('to').dispatchEvent(new Event('change', { bubbles: true }));";
     fill("to", kind) + change + &fill("whom", whom)
 }
 
-/// What was sent before is done.
+/// Condition that is true once the previous message was sent.
 const READY: &str = "!document.getElementById('submit').disabled";
 
 fn click(id: &str) -> String {
@@ -80,8 +82,8 @@ fn click(id: &str) -> String {
 
 #[tokio::test]
 async fn events_arrive_and_are_shown_as_they_stood_on_the_wire() {
-    // The page takes a stream for dead after two and a half of these, which a busy machine must not
-    // reach.
+    // After two and a half intervals the page considers a stream dead, so the interval must be long
+    // enough for a busy machine.
     let hub = Hub::start(&["--heartbeat-interval", "2s"]).await;
     let Some(mut page) = demo(&hub, "user=J%C3%B6rg&topics=news").await else {
         return;
@@ -458,7 +460,7 @@ async fn the_page_fits_a_phone_and_every_control_has_a_name() {
     close(page).await;
 }
 
-/// WCAG 2.2, 1.4.3: 4.5 to 1, for every text that is seen, in both colour schemes.
+/// WCAG 2.2, 1.4.3: a contrast of 4.5 to 1 for every visible text, in both colour schemes.
 #[tokio::test]
 async fn texts_have_contrast() {
     const CONTRAST: &str = include_str!("contrast.js");

@@ -1,4 +1,4 @@
-//! A real browser, steered over its debugging pipe (Chrome DevTools Protocol).
+//! A real browser, controlled over its debugging pipe (Chrome DevTools Protocol).
 
 use std::{fs, path::Path, process::Stdio};
 
@@ -12,8 +12,8 @@ use tokio::{
 
 use crate::hub::{PATIENCE, until};
 
-/// The browser reads commands from file descriptor 3 and answers on 4; a shell puts our pipes
-/// there.
+/// Shell command that connects the pipes of the test: the browser reads commands from file
+/// descriptor 3 and responds on 4.
 const PIPES: &str = r#"exec "$@" 3<&0 4>&1 0</dev/null 1>/dev/null"#;
 
 const OPTIONS: [&str; 9] = [
@@ -28,7 +28,7 @@ const OPTIONS: [&str; 9] = [
     "--remote-debugging-pipe",
 ];
 
-/// A page in a browser of its own; the browser is killed when this is dropped.
+/// A page in a separate browser. Dropping the page kills the browser.
 pub(crate) struct Page {
     commands: ChildStdin,
     answers: BufReader<ChildStdout>,
@@ -64,7 +64,7 @@ impl Page {
         page
     }
 
-    /// Opens one more tab, to which commands go from here on; gives its name.
+    /// Opens one more tab, which receives all later commands. Returns the name of the tab.
     pub(crate) async fn open_tab(&mut self, url: &str) -> String {
         self.session = None;
         let target = self
@@ -77,13 +77,13 @@ impl Page {
         session
     }
 
-    /// Sends commands to this tab from here on.
+    /// Sends all later commands to this tab.
     pub(crate) fn switch(&mut self, tab: &str) {
         self.session = Some(tab.to_owned());
     }
 
-    /// Ends the browser, and removes its profile, to which its processes write until the last of
-    /// them has ended.
+    /// Ends the browser, and removes its profile. The browser's processes write to the profile
+    /// until the last of them has ended.
     pub(crate) async fn close(mut self) {
         self.session = None;
         self.call("Browser.close", json!({})).await;
@@ -95,7 +95,7 @@ impl Page {
         until(async || fs::remove_dir_all(&profile).is_ok()).await;
     }
 
-    /// Sends a command and gives its result.
+    /// Sends a command and returns its result.
     pub(crate) async fn call(&mut self, method: &str, params: Value) -> Value {
         timeout(PATIENCE, self.exchange(method, params))
             .await
@@ -117,7 +117,7 @@ impl Page {
             let length = self.answers.read_until(0, &mut message).await.unwrap();
             assert!(length > 0, "{method}: the browser ended");
             let message: Value = serde_json::from_slice(&message[..length - 1]).unwrap();
-            // Events come in between.
+            // Events can arrive before the response.
             if message["id"] == self.last_id {
                 assert!(message["error"].is_null(), "{method}: {message}");
                 return message["result"].clone();
@@ -125,7 +125,8 @@ impl Page {
         }
     }
 
-    /// Runs a script in the page; gives the value of its last expression, once it is there.
+    /// Runs a script in the page. Returns the value of the last expression, after its promise has
+    /// resolved.
     pub(crate) async fn run(&mut self, script: &str) -> Value {
         let params = json!({ "expression": script, "awaitPromise": true, "returnByValue": true });
         let result = self.call("Runtime.evaluate", params).await;

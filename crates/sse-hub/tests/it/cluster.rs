@@ -1,4 +1,4 @@
-//! The management API of several hubs: whichever is asked, all are meant.
+//! The management API of several hubs: a request to any hub covers all of them.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::{
     tokens::{BACKEND, token},
 };
 
-/// The output of a query, once it is what it should become.
+/// Repeats a query until its output meets a condition. Returns the output.
 async fn becomes_so(
     hub: &Hub,
     headers: &[Header<'_>],
@@ -51,7 +51,7 @@ async fn one_management_for_all(kind: Kind) {
     let (_here, _) = one.connect("", &browser("phone")).await.unwrap();
     let (mut there, hello) = two.connect("", &browser("laptop")).await.unwrap();
 
-    // Names come with the leases, a while behind the numbers.
+    // Names come with the leases, a while after the numbers.
     let names = |stats: &Value| {
         let nodes = stats["nodes"].as_array().into_iter().flatten();
         nodes
@@ -79,7 +79,7 @@ async fn one_management_for_all(kind: Kind) {
     .await;
     assert_eq!(listed["items"].as_array().unwrap().len(), 2, "{listed}");
 
-    // A client of the other hub joins, leaves, and is kept away from both.
+    // A client of the other hub joins, leaves, and is banned from both hubs.
     let call = async |procedure: &str, input: Value| {
         let (status, answer) = one.call(procedure, &backend, input).await;
         assert_eq!(status, 200, "{procedure} {answer}");

@@ -1,10 +1,10 @@
-//! Settings, from wherever they come.
+//! Settings from all sources.
 
 use std::{fs, process::Command};
 
 use crate::hub::{Hub, bare_command, command};
 
-/// A hub under a shell that changes its limits first.
+/// Creates the command of a hub under a shell that changes its limits first.
 #[cfg(target_os = "linux")]
 pub(crate) fn limited(limits: &str, arguments: &[&str]) -> Command {
     let hub = bare_command();
@@ -19,7 +19,7 @@ pub(crate) fn limited(limits: &str, arguments: &[&str]) -> Command {
     shell
 }
 
-/// What a stream is told about heartbeats under these settings.
+/// Returns the heartbeat interval that a stream reports under these settings.
 async fn heartbeat_ms(file: Option<&str>, variable: Option<&str>, flag: Option<&str>) -> u64 {
     let folder = tempfile::tempdir().unwrap();
     let mut command = command();

@@ -1,7 +1,7 @@
-// Texts whose contrast to what is behind them is below 4.5, with the ratio.
+// Returns the texts whose contrast to their background is below 4.5, with the ratio.
 (() => {
   const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
-  /** Any colour that CSS knows as red, green, blue, alpha. */
+  /** Converts any CSS colour to red, green, blue and alpha. */
   const read = (colour) => {
     canvas.clearRect(0, 0, 1, 1);
     canvas.fillStyle = colour;
@@ -23,7 +23,7 @@
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const element = walker.currentNode.parentElement;
-    // What is disabled is exempt; what is for screen readers alone is not seen.
+    // Disabled elements are exempt. Texts for screen readers only are invisible.
     if (!walker.currentNode.data.trim() || !element.checkVisibility() || element.closest(":disabled, .hidden, .skip, script")) continue;
     const below = behind(element), text = over(read(getComputedStyle(element).color), below);
     const [light, dark] = [luminance(text), luminance(below)].sort((a, b) => b - a);

@@ -1,4 +1,4 @@
-//! Requests with several credentials, and with credentials that are somebody else's.
+//! Requests with several credentials, and with foreign credentials.
 
 use serde_json::{Value, json};
 use sse_testkit::RawRequest;
@@ -9,7 +9,7 @@ use crate::{
     tokens::{BACKEND, SECRET, session, signed, token, unix},
 };
 
-/// The user of a stream that is opened with these headers, or the status of the refusal.
+/// Returns the user of a stream that is opened with these headers, or the status of the rejection.
 async fn who(hub: &Hub, query: &str, headers: &[Header<'_>]) -> String {
     match hub.connect(query, headers).await {
         Ok((_, hello)) => hello["userId"].as_str().unwrap_or("nobody").to_owned(),
@@ -38,7 +38,8 @@ async fn no_credential_is_chosen_by_its_place() {
         token("bob", 600, &json!({})),
     );
     let (stale, own) = (expired("eve"), ("sec-fetch-site", "same-origin".to_owned()));
-    // Each place with a good credential of ada's; the same with a bad one, and with one of bob's.
+    // Each pair of places, with a valid credential of ada and with another valid one, an invalid
+    // one, or one of bob.
     let place = |place: &str, token: &str| match place {
         "bearer" => ("authorization", format!("Bearer {token}")),
         name => ("cookie", format!("{name}={token}")),
@@ -71,7 +72,8 @@ async fn no_credential_is_chosen_by_its_place() {
             }
         }
     }
-    // A page of another site has no bearer token, so one beside the cookie says that it is none.
+    // A page of another site cannot add a bearer token. A bearer token next to the cookie therefore
+    // shows that the request does not come from such a page.
     let evil = ("origin", "https://evil.example".to_owned());
     assert_eq!(
         who(&hub, "", &[cookie(&format!("s={ada}")), evil.clone()]).await,
@@ -140,7 +142,7 @@ async fn sessions_of_both_versions_stand_beside_each_other_and_beside_stale_ones
             assert_eq!(who(&hub, "", &lines).await, user, "{cookies:?}");
         }
     }
-    // An opaque id alone is refused, and the log says what to do.
+    // The hub rejects an opaque id alone, and logs what to do.
     assert_eq!(
         who(&hub, "", &[cookie(&format!("{name}={opaque}")), own]).await,
         "401"
@@ -236,7 +238,7 @@ async fn tickets_and_connection_params_are_of_one_user_with_the_rest() {
             "{input} {headers:?}"
         );
     }
-    // Twice in the query, or twice in the object, nothing says which is meant.
+    // If a token occurs twice in the query, or twice in the object, its meaning is ambiguous.
     let twice = format!(
         "{}&{}",
         params(&json!({ "token": ada })),

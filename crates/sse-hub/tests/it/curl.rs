@@ -1,4 +1,4 @@
-//! What a person with curl sees.
+//! The hub as seen with curl.
 
 use std::process::{Command, Stdio};
 

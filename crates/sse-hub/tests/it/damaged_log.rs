@@ -1,4 +1,4 @@
-//! A hub whose log on disk is not what was written there.
+//! A hub with a damaged log on disk.
 
 use std::{fs, path::PathBuf};
 
@@ -12,12 +12,12 @@ use crate::{
     resume::{before_fence, data, numbers, resumed},
 };
 
-/// Events of which each segment of the log has fifty.
+/// Number of events; each segment of the log has fifty.
 const EVENTS: u64 = 180;
 
 struct Log {
     folder: TempDir,
-    /// The id before all events, and those of the events.
+    /// The id before all events, and then the ids of the events.
     ids: Vec<String>,
 }
 
@@ -45,7 +45,7 @@ impl Log {
         hub
     }
 
-    /// A log that a hub wrote and left.
+    /// Creates a log with a hub that then ends by this signal.
     async fn left_by(signal: Signal) -> Self {
         let mut log = Self {
             folder: tempfile::tempdir().unwrap(),
@@ -83,8 +83,8 @@ impl Log {
         fs::write(self.segment(number), bytes).unwrap();
     }
 
-    /// Clients come back to everywhere, and events are published; each event comes to whom it
-    /// should, or a gap in its place.
+    /// Connects clients with several earlier ids and publishes events. Asserts that each client
+    /// receives every event or a gap in its place.
     async fn check(&mut self, hub: &Hub, what: &str) {
         let mut clients = Vec::new();
         for had in [0, 1, 30, 60, 120, 150, 179, 180] {
@@ -108,12 +108,13 @@ impl Log {
                 &format!("{what}, from {had}, resumed: {}", resumed(&hello)),
             );
         }
-        // Behind a header that is damaged, for one, everything can be read.
+        // Without counted damage, no event can be missing. For example, all events after a damaged
+        // header are readable.
         assert!(damaged(hub).await >= 1.0 || missing == 0, "{what}");
         becomes(hub, 200).await;
     }
 
-    /// How many events are missing.
+    /// Asserts that missing events are reported as gaps. Returns the number of missing events.
     fn check_events(&self, had: u64, events: &[Decoded], what: &str) -> usize {
         let numbers = numbers(events);
         assert!(
@@ -140,7 +141,7 @@ impl Log {
     }
 }
 
-/// Stretches of the log that could not be read, by the metrics.
+/// Returns the number of unreadable ranges of the log, from the metrics.
 async fn damaged(hub: &Hub) -> f64 {
     let text = String::from_utf8(hub.request("GET", "/metrics").await.body).unwrap();
     let line = text
@@ -207,7 +208,7 @@ async fn a_log_that_lost_its_end_gives_no_id_again() {
     }
 }
 
-/// The whole directory, as it was some time before.
+/// The whole directory is an older copy.
 #[tokio::test]
 async fn an_older_copy_of_a_log_gives_no_id_again() {
     let mut log = Log::left_by(Signal::Terminate).await;
@@ -226,7 +227,7 @@ async fn an_older_copy_of_a_log_gives_no_id_again() {
     log.folder = older;
     let hub = log.start().await;
     for number in EVENTS..EVENTS + 20 {
-        // Before, while and after the log has as many events as it had.
+        // Publishes while the log has fewer events than the lost one, equally many, and more.
         let id = hub
             .number(json!({ "user": "ada" }), usize::try_from(number).unwrap())
             .await;
@@ -238,7 +239,8 @@ async fn an_older_copy_of_a_log_gives_no_id_again() {
             let (mut stream, _) = hub.back("user=ada", &[], &lost[4]).await;
             let is_gap =
                 |event: &Decoded| event.event_type == "system" && data(event)["event"] == "gap";
-            // A gap up to the end of the log would cover a fence that was sent before it.
+            // The fence must be sent after the gap, since a gap up to the end of the log would
+            // cover the fence.
             while !is_gap(&stream.next_event_within(PATIENCE).await.unwrap()) {}
             hub.fence().await;
             let events = before_fence(&mut stream).await;

@@ -1,5 +1,5 @@
-//! What a browser's `EventSource` survives: any status but 200 is final for it (WHATWG HTML,
-//! section 9.2.3).
+//! Reconnects of a browser's `EventSource`: any status but 200 is final for an `EventSource`
+//! (WHATWG HTML, section 9.2.3).
 #![cfg(unix)]
 
 use std::{net::SocketAddr, time::Duration};
@@ -16,7 +16,8 @@ use crate::{
     tokens::{signed, token, unix},
 };
 
-/// How clients ask which understand statuses: curl, fetch, the client of `sse-browser`.
+/// Values of `Accept` from clients that understand statuses: curl, fetch, the client of
+/// `sse-browser`.
 const OTHERS: [&str; 3] = [
     "*/*",
     "text/event-stream, */*;q=0.1",
@@ -31,7 +32,7 @@ async fn ask(hub: &Hub, path: &str, accept: &str, headers: &[Header<'_>]) -> Res
         .unwrap()
 }
 
-/// Asserts that an `EventSource` returns after an answer, later than at once.
+/// Asserts that an `EventSource` reconnects after a response, and not immediately.
 fn assert_returns(answer: &Response, shown: &str) {
     assert_eq!(
         (answer.status, answer.headers.get("content-type")),
@@ -47,7 +48,7 @@ fn assert_returns(answer: &Response, shown: &str) {
     );
 }
 
-/// Asserts that no client is lost by a condition of the hub that passes, on any route.
+/// Asserts that a temporary condition of the hub is final for no client, on any route.
 async fn assert_nobody_is_lost(
     hub: &Hub,
     query: &str,
@@ -74,7 +75,7 @@ async fn assert_nobody_is_lost(
         let answer = ask(hub, &subscription, accept, headers).await;
         assert_returns(&answer, cause);
         let text = answer.text().unwrap();
-        // The number after which tRPC's client returns.
+        // The code after which tRPC's client reconnects.
         assert!(
             text.contains("event: serialized-error\n") && text.contains(r#""code":-32603"#),
             "{text}"
@@ -137,7 +138,7 @@ async fn keys_that_cannot_be_loaded_lose_nobody() {
     let token = signed(r#"{"alg":"ES256","kid":"a"}"#, &claims, "whatever");
     let cause = "credentials cannot be checked now";
     assert_nobody_is_lost(&hub, "", &[bearer(&token)], 503, cause).await;
-    // Where an `EventSource` has its token, since it sends no headers of its own.
+    // An `EventSource` sends its token in the query, since it cannot set headers.
     let path = format!(
         "/api/trpc/sse.events?{}",
         params(&json!({ "token": token }))
@@ -164,7 +165,7 @@ async fn a_draining_hub_loses_nobody() {
     assert_nobody_is_lost(&hub, "", &[], 503, "shutting down").await;
 }
 
-/// Opens a stream as soon as somebody accepts connections, and again and again for a while.
+/// Opens a stream as soon as the port accepts connections, and then opens more for a while.
 async fn assert_streams_from_the_first_moment(address: SocketAddr, shown: &str) {
     let connected = async {
         while TcpStream::connect(address).await.is_err() {
@@ -203,7 +204,7 @@ async fn a_stream_is_accepted_at_any_moment_after_the_port_answers() {
     ];
     let urls = brokers.iter().flatten().map(|broker| Some(broker.url()));
     for log in logs.into_iter().chain(urls) {
-        // Empty, and with entries of the hub before.
+        // First with an empty log, then with entries of the previous hub.
         for _ in 0..2 {
             let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
             let mut command = bare_command();

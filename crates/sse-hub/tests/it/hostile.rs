@@ -1,4 +1,4 @@
-//! Requests of somebody who means harm: each is answered, and the hub goes on.
+//! Malicious requests: the hub responds to each of them and keeps running.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use crate::hub::{Hub, expect_fence};
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 
-/// The status and the code of an answer, which is a sound error or a success.
+/// Returns the status and the code of a response, which must be a well-formed error or a success.
 async fn ask(hub: &Hub, method: &str, path: &str, body: impl AsRef<[u8]>) -> (u16, String) {
     let response = request(hub.address(), method, path, &JSON, body)
         .await
@@ -63,7 +63,7 @@ async fn bad_json_is_refused_however_bad() {
         "\0".repeat(1000),
     ] {
         let start: String = body.chars().take(60).collect();
-        // Half a character in data that is passed on as it is written: see below.
+        // Data are passed on unchanged, even with an unpaired surrogate: see below.
         let expected = if start.contains(r"\ud800") {
             (200, "OK".into())
         } else {
@@ -180,7 +180,7 @@ async fn batches_of_any_size_are_refused_or_answered() {
         (400, Some(2)),
         "{answer}"
     );
-    // A hundred long answers.
+    // A hundred long responses.
     let path = format!("/api/trpc/{}?batch=1", vec!["sse.getStats"; 100].join(","));
     let response = hub.request("GET", &path).await;
     assert_eq!(response.status, 200);

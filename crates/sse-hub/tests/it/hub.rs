@@ -1,22 +1,22 @@
-//! A hub to test, and what tests ask of it.
+//! A hub to test, and helpers for requests to it.
 
 use std::{env, net::SocketAddr, process::Command, time::Duration};
 
 use serde_json::{Value, json};
 use sse_testkit::{Decoded, RawClient, RawRequest, Response, Server, request};
 
-/// Long enough for a busy machine; tests that wait for it have failed.
+/// Timeout that is long enough for a busy machine; a test that reaches it has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The hub on a free port, without any setting from the tests' own variables, and without the delay
-/// before a drain.
+/// Creates the command of a hub on a free port. The hub gets no settings from the variables of the
+/// tests, and has no delay before a drain.
 pub(crate) fn command() -> Command {
     let mut command = bare_command();
     command.args(["--listen", "127.0.0.1:0", "--drain-delay", "0"]);
     command
 }
 
-/// The hub without any argument or setting.
+/// Creates the command of a hub without any argument or setting.
 pub(crate) fn bare_command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sse-hub"));
     let is_setting = |name: &str| {
@@ -30,7 +30,7 @@ pub(crate) fn bare_command() -> Command {
     command
 }
 
-/// A hub that runs until this is dropped.
+/// A running hub. Dropping it ends the process.
 pub(crate) struct Hub(pub(crate) Server);
 
 impl Hub {
@@ -48,7 +48,7 @@ impl Hub {
         self.0.address()
     }
 
-    /// Opens a stream; its `connection` event has not been read.
+    /// Opens a stream, without reading its `connection` event.
     pub(crate) async fn open(&self, query: &str) -> RawClient {
         RawRequest::get(self.address(), format!("/api/sse?{query}"))
             .open()
@@ -56,7 +56,8 @@ impl Hub {
             .unwrap()
     }
 
-    /// Opens a stream and reads its `connection` event; gives its data.
+    /// Opens a stream and reads its `connection` event. Returns the stream and the data of the
+    /// event.
     pub(crate) async fn greeted(&self, query: &str) -> (RawClient, Value) {
         let mut stream = self.open(query).await;
         let (event_type, data) = next(&mut stream).await;
@@ -64,19 +65,19 @@ impl Hub {
         (stream, data)
     }
 
-    /// The same without the data.
+    /// Opens a stream and reads its `connection` event.
     pub(crate) async fn stream(&self, query: &str) -> RawClient {
         self.greeted(query).await.0
     }
 
-    /// An ordinary request without a body.
+    /// Sends a request without headers and body.
     pub(crate) async fn request(&self, method: &str, path: &str) -> Response {
         request(self.address(), method, path, &[], "")
             .await
             .unwrap()
     }
 
-    /// Calls a mutation; `procedure` may have a query.
+    /// Calls a mutation; `procedure` can include a query.
     pub(crate) async fn post(&self, procedure: &str, body: &str) -> (u16, Value) {
         let path = format!("/api/trpc/sse.{procedure}");
         let headers = [("content-type", "application/json")];
@@ -89,14 +90,14 @@ impl Hub {
         )
     }
 
-    /// Calls a mutation that succeeds; gives how many streams it matched.
+    /// Calls a mutation, which must succeed. Returns the number of matched streams.
     pub(crate) async fn send(&self, procedure: &str, input: Value) -> u64 {
         let (status, answer) = self.post(procedure, &input.to_string()).await;
         assert_eq!(status, 200, "{answer}");
         answer["result"]["data"]["matched"].as_u64().unwrap()
     }
 
-    /// The answer to `getStats`.
+    /// Returns the result of `getStats`.
     pub(crate) async fn stats(&self) -> Value {
         let response = self.request("GET", "/api/trpc/sse.getStats").await;
         let answer: Value = serde_json::from_slice(&response.body).unwrap();
@@ -104,20 +105,21 @@ impl Hub {
         answer["result"]["data"].clone()
     }
 
-    /// Waits until there are so many streams.
+    /// Waits until the hub has this number of streams.
     pub(crate) async fn settles_at(&self, streams: u64) {
         until(async || self.stats().await["totalConnections"] == streams).await;
     }
 
-    /// Sends everybody an event by which tests see that nothing came before it.
+    /// Sends an event to all streams. A test that reads the event knows that no other event came
+    /// first.
     pub(crate) async fn fence(&self) {
         self.send("broadcastSystemEvent", json!({ "event": "fence" }))
             .await;
     }
 }
 
-/// The next event, heartbeats apart, which come where something takes long: its type, and its data
-/// as JSON.
+/// Returns the next event as its type and its data as JSON. Skips heartbeats, which arrive if
+/// something takes long.
 pub(crate) async fn next(stream: &mut RawClient) -> (String, Value) {
     let other = async {
         loop {
@@ -132,7 +134,7 @@ pub(crate) async fn next(stream: &mut RawClient) -> (String, Value) {
         .expect("an event should come")
 }
 
-/// The next event, which may be a heartbeat.
+/// Returns the next event, which can be a heartbeat.
 pub(crate) async fn next_of_all(stream: &mut RawClient) -> (String, Value) {
     let Decoded {
         event_type, data, ..
@@ -140,7 +142,7 @@ pub(crate) async fn next_of_all(stream: &mut RawClient) -> (String, Value) {
     (event_type, serde_json::from_str(&data).unwrap())
 }
 
-/// Reads what must be the event of [`Hub::fence`].
+/// Reads the next event. Asserts that it is the event of [`Hub::fence`].
 pub(crate) async fn expect_fence(stream: &mut RawClient) {
     let (event_type, data) = next(stream).await;
     assert_eq!(
@@ -149,7 +151,7 @@ pub(crate) async fn expect_fence(stream: &mut RawClient) {
     );
 }
 
-/// Waits until something is so.
+/// Waits until a condition is true.
 pub(crate) async fn until(is_so: impl AsyncFn() -> bool) {
     let waiting = async {
         while !is_so().await {
@@ -161,7 +163,7 @@ pub(crate) async fn until(is_so: impl AsyncFn() -> bool) {
         .expect("it should become so");
 }
 
-/// Starts a hub that must not start; gives what it said, and with which code it ended.
+/// Starts a hub that must fail to start. Returns its output with its exit code.
 pub(crate) async fn refusal(command: Command) -> String {
     Server::spawn(command)
         .await

@@ -1,4 +1,4 @@
-//! Hubs behind a load balancer, as an ingress of Kubernetes is one.
+//! Hubs that share a load balancer, like an ingress of Kubernetes.
 #![cfg(unix)]
 
 use std::{
@@ -23,11 +23,11 @@ use crate::{
     hub::{Hub, PATIENCE, bare_command, until},
 };
 
-/// How often the balancer asks whether a hub is ready.
+/// Interval between two readiness probes of the balancer.
 const PROBE: Duration = Duration::from_millis(300);
 
-/// Sends connections in turn to the hubs that were ready when it asked last. Where a hub accepts
-/// none, it answers 502 itself.
+/// A load balancer that sends connections in turn to the hubs that were ready at the last probe. If
+/// the hub does not accept the connection, the balancer itself responds with 502.
 struct Ingress {
     address: SocketAddr,
     failures: Arc<AtomicUsize>,
@@ -113,11 +113,11 @@ async fn hub(address: SocketAddr) -> Hub {
     Hub::spawn(command).await
 }
 
-/// Opens streams one after the other, each as an `EventSource` does; gives the first answer that
-/// would be its last.
+/// Opens streams one after another, like an `EventSource`. Returns the first response that would be
+/// final for an `EventSource`.
 async fn final_answer(address: SocketAddr, is_over: Arc<AtomicBool>) -> Option<String> {
     while !is_over.load(Ordering::SeqCst) {
-        // A connection that breaks is tried again.
+        // A broken connection is retried.
         if let Ok(mut stream) = RawRequest::get(address, "/api/sse").open().await
             && let Ok(head) = stream.head().await
             && (head.status, head.headers.get("content-type")) != (200, Some("text/event-stream"))

@@ -1,4 +1,4 @@
-//! Idempotency keys of several callers: whose they are, and how many each may have.
+//! Idempotency keys of several callers: their scope, and their limits.
 
 use serde_json::{Value, json};
 use sse_testkit::Response;
@@ -29,12 +29,12 @@ async fn hub(url: &str, arguments: &[&str]) -> Hub {
     hub
 }
 
-/// A publish of a caller to a user, under a key.
+/// Publishes an event of a caller to a user, with a key.
 async fn publish(hub: &Hub, caller: &Header<'_>, to: &str, key: &str) -> Result<bool, Response> {
     publish_with(hub, caller, to, json!({ "key": key })).await
 }
 
-/// Gives whether it is a duplicate, or how it was refused.
+/// Publishes an event. Returns whether the event is a duplicate, or the rejection.
 async fn publish_with(
     hub: &Hub,
     caller: &Header<'_>,
@@ -78,7 +78,8 @@ fn expect_refusal(result: Result<bool, Response>, status: u16, code: &str) {
     assert!((1..=140).contains(&seconds), "{seconds} s");
 }
 
-/// Every caller under every key, on one log and from several hubs.
+/// Asserts that callers with the same key do not affect one another, on one log and from several
+/// hubs.
 async fn each_caller_has_keys_of_its_own(hubs: &[&Hub]) {
     let callers = [
         (user("mallory"), "mallory"),
@@ -99,7 +100,7 @@ async fn each_caller_has_keys_of_its_own(hubs: &[&Hub]) {
             }
         }
     }
-    // What a hub stores for one caller is no key by which another one gets there.
+    // A key in the form in which a hub stores another caller's keys does not match those keys.
     for (hub, digest) in hubs.iter().zip(["@", "@@", "@-"]) {
         let forged = format!("{digest}{}", "0".repeat(64));
         assert!(!publish(hub, &backend(), "43", &forged).await.unwrap());
@@ -130,17 +131,18 @@ async fn hubs_on_one_broker_agree_whose_a_key_is() {
     }
 }
 
-/// What takes a key in a log in memory, where there is nothing to wait for.
+/// Returns the publishes that use up a key if the log is in memory, which never makes a publish
+/// wait.
 fn keyed() -> Vec<Value> {
     vec![json!({ "key": "more" })]
 }
 
-/// What takes a key in every other log.
+/// Returns the publishes that use up a key in every other log.
 fn keyed_or_patient() -> Vec<Value> {
     vec![json!({ "key": "more" }), json!({ "patienceMs": 1000 })]
 }
 
-/// Fills the bounds, of which there are 5, 12 and 8.
+/// Fills the bounds, which are 5, 12 and 8.
 async fn expect_bounds(hub: &Hub, takers: &[Value]) {
     assert!(
         !publish(hub, &backend(), "43", "order-7-paid")
@@ -223,7 +225,7 @@ async fn a_flood_of_keys_is_refused_and_pushes_out_nobody_s() {
     }
 }
 
-/// What a hub finds that comes after [`expect_bounds`].
+/// Asserts that another hub also rejects publishes after [`expect_bounds`].
 async fn expect_bounds_reached(hub: &Hub) {
     expect_refusal(
         publish(hub, &user("a"), "a", "more").await,

@@ -1,4 +1,4 @@
-//! What one stranger and one user can take from all others, with default settings.
+//! Resources that one stranger or one user can take from all others, with default settings.
 
 use std::{fs, time::Duration};
 
@@ -20,7 +20,7 @@ use crate::{
 
 const MIB: usize = 1 << 20;
 
-/// Growth of the hub's memory that 500 connections with bodies may cause: 32 MiB, 64 KiB for each.
+/// Maximum growth of the hub's memory for 500 connections with bodies: 32 MiB, 64 KiB for each.
 const MOST_GROWTH: usize = 32 * MIB;
 
 impl Hub {
@@ -28,7 +28,7 @@ impl Hub {
         format!("/proc/{}/{file}", self.0.id().unwrap())
     }
 
-    /// Bytes of the process's memory at their peak since [`Hub::reset_peak`].
+    /// Returns the peak of the process's memory since [`Hub::reset_peak`], in bytes.
     fn peak(&self) -> usize {
         let status = fs::read_to_string(self.proc("status")).unwrap();
         let line = status
@@ -52,7 +52,7 @@ fn ada() -> Header<'static> {
     bearer(&token("ada", 3600, &json!({})))
 }
 
-/// Sends a body of 1 MiB without its last byte, as far as the hub takes it.
+/// Sends a body of 1 MiB without its last byte, as far as the hub accepts the body.
 async fn stall(hub: &Hub, path: &str, headers: &[Header<'_>]) -> TcpStream {
     let mut socket = TcpStream::connect(hub.address()).await.unwrap();
     let fields: String = headers
@@ -62,7 +62,7 @@ async fn stall(hub: &Hub, path: &str, headers: &[Header<'_>]) -> TcpStream {
     let head = format!(
         "POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {MIB}\r\n{fields}\r\n"
     );
-    // A hub that has answered takes no more.
+    // A hub that has responded reads no more.
     let sent = async {
         socket.write_all(head.as_bytes()).await?;
         socket.write_all(&vec![b' '; MIB - 1]).await
@@ -132,7 +132,7 @@ async fn bodies_over_http_2_cost_bounded_memory() {
         for _ in 0..5 {
             let socket = TcpStream::connect(hub.address()).await.unwrap();
             let (mut client, connection) = h2::client::handshake(socket).await.unwrap();
-            // The connection stays open to the end of the round.
+            // The connection stays open until the end of the round.
             tokio::spawn(async move { connection.await.ok() });
             for _ in 0..200 {
                 let request = Request::post(format!("http://a{path}"))
@@ -145,7 +145,7 @@ async fn bodies_over_http_2_cost_bounded_memory() {
                 let (answer, mut body) = client
                     .send_request(request.body(()).unwrap(), false)
                     .unwrap();
-                // As much as the windows let through, but for the last byte.
+                // As much as the flow-control windows allow, except for the last byte.
                 body.send_data(Bytes::from(vec![b' '; MIB - 1]), false).ok();
                 held.push((answer, body));
             }
@@ -201,7 +201,7 @@ async fn a_refusal_comes_before_100_continue() {
     }
 }
 
-/// Opens streams until one is refused; returns them and how it was refused.
+/// Opens streams until one is rejected. Returns the streams and the rejection.
 async fn open_all(
     hub: &Hub,
     headers: &[Header<'_>],
@@ -269,7 +269,7 @@ async fn strangers_at_one_address_leave_streams_to_users() {
         "users are not strangers"
     );
     assert_eq!(hub.connect("", &from("192.0.2.7")).await.err(), None);
-    // A stream that ends makes room.
+    // A closed stream makes room.
     drop(first);
     hub.settles(5, &[bearer(BACKEND)]).await;
     assert!(hub.connect("", &from("2001:db8::2")).await.is_ok());
@@ -335,7 +335,7 @@ async fn one_user_cannot_evict_what_others_missed() {
     }
     println!("{published} of 90 publishes of 1 MB");
     assert!((4..20).contains(&published), "{published}");
-    // A backend is free, and so is the user's next small event after a while.
+    // A backend has no limit, and the user's next small event is accepted after a while.
     for _ in 0..6 {
         assert_eq!(
             hub.call("publish", std::slice::from_ref(&backend), large("carol"))

@@ -1,4 +1,4 @@
-//! What is in the log, and what happens where nobody reads it.
+//! The content of the log, and the behaviour if nobody reads the log.
 
 use std::{
     fs::File,
@@ -21,7 +21,7 @@ use crate::{
     tokens::{SECRET, token},
 };
 
-/// A hub whose standard error goes where the test says.
+/// A hub whose standard error is chosen by the test.
 struct Process {
     child: Child,
     address: SocketAddr,
@@ -94,7 +94,7 @@ async fn a_log_that_nobody_reads_holds_nothing_up() {
             stream.next_event_within(PATIENCE).await.unwrap().event_type,
             "connection"
         );
-        // Far more than a pipe holds, at every level that strangers can reach.
+        // Far more text than fits into a pipe, at every level that strangers can cause.
         for number in 0..3000 {
             let forged = format!("Bearer made.up.{number}");
             let path = format!("/api/trpc/sse.getStats?{query}&number={number}");
@@ -226,7 +226,7 @@ async fn refusals_are_logged_with_cause_and_remedy_and_not_more_often_than_can_b
     until(async || refused(&hub.0.output()) == 20).await;
 }
 
-/// Text that is in no log unless it was put there.
+/// Returns a text that the log contains only if the hub logged it.
 fn secret(name: &str) -> String {
     let nanos = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -255,7 +255,7 @@ async fn no_part_of_a_request_that_may_hold_a_secret_is_in_the_log_at_any_level(
                     .header("content-type", "application/json");
                 let body =
                     json!({ "clientId": "0".repeat(32), "token": secret("body") }).to_string();
-                // A stream stays open, which is enough.
+                // A stream stays open, and its head suffices.
                 if let Ok(mut answer) = asked.body(&body).send().await {
                     _ = timeout(Duration::from_millis(300), answer.head()).await;
                 }
@@ -275,7 +275,7 @@ async fn no_part_of_a_request_that_may_hold_a_secret_is_in_the_log_at_any_level(
     }
 }
 
-/// Methods and targets, each with a secret somewhere.
+/// Returns methods and targets, each of which contains a secret.
 fn targets() -> Vec<(String, String)> {
     let mut targets = vec![(secret("method"), "/api/sse".to_owned())];
     for path in [
@@ -365,6 +365,6 @@ async fn over_http_2(address: SocketAddr) {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .kill_on_drop(true);
-    // Some are refused by curl, some by HTTP/2.
+    // curl rejects some of the requests, and HTTP/2 rejects others.
     _ = timeout(Duration::from_secs(60), asking.status()).await;
 }

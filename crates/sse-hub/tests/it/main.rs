@@ -1,4 +1,4 @@
-//! The hub as a process of its own, seen from outside.
+//! The hub as a separate process, seen from outside.
 #![expect(
     clippy::unwrap_used,
     reason = "the helpers of tests unwrap as tests do"

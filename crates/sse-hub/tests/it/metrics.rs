@@ -1,4 +1,4 @@
-//! `/metrics`, and what is drawn and watched from it.
+//! `/metrics`, and the dashboard and alerts that use it.
 
 use std::{
     collections::BTreeSet,
@@ -18,10 +18,10 @@ use crate::{
 const DASHBOARD: &str = include_str!("../../../../docs/monitoring/grafana.json");
 const ALERTS: &str = include_str!("../../../../docs/monitoring/alerts.yml");
 
-/// For everything that there may be.
+/// Arguments that enable all metrics.
 const LOGGING: &[&str] = &["--backplane", "memory"];
 
-/// Something of everything that is counted.
+/// Causes an event of every kind that the metrics count.
 async fn use_it(hub: &Hub) -> [RawClient; 2] {
     let streams = [hub.stream("user=alice").await, hub.stream("").await];
     drop(hub.stream("user=bob").await);
@@ -47,7 +47,7 @@ async fn scrape(hub: &Hub) -> (Scrape, String) {
     )
 }
 
-/// The number under a name with labels; there must be one.
+/// Returns the value of a metric with these labels. The metric must exist.
 #[track_caller]
 fn number(scrape: &Scrape, name: &str, labels: &[(&str, &str)]) -> f64 {
     let is_it = |sample: &&prometheus_parse::Sample| {
@@ -238,7 +238,7 @@ async fn promtool_has_nothing_to_say() {
     assert!(output.status.success() && said.is_empty(), "{said}");
 }
 
-/// The expressions of all panels, and the titles of those.
+/// Returns the expressions of all panels, with the titles of the panels.
 fn expressions() -> Vec<(String, String)> {
     let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -254,7 +254,7 @@ fn expressions() -> Vec<(String, String)> {
     targets.collect()
 }
 
-/// Names of metrics in an expression: those words that are of ours.
+/// Returns the metrics in an expression: the words with a prefix of the hub's metrics.
 fn names(expression: &str) -> impl Iterator<Item = &str> {
     let words =
         expression.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
@@ -304,7 +304,7 @@ async fn a_prometheus_scrapes_it_and_every_panel_shows_something() {
     let Some(prometheus) = Prometheus::start(hub.address()).await else {
         return;
     };
-    // A rate needs numbers from before and after.
+    // A rate needs samples from before and after.
     prometheus.scrapes(3).await;
     let _streams = use_it(&hub).await;
     prometheus.scrapes(3).await;
@@ -322,7 +322,7 @@ async fn a_prometheus_scrapes_it_and_every_panel_shows_something() {
         );
     }
     let metadata = prometheus.api("metadata?metric=sse_delivered_bytes").await;
-    // Only OpenMetrics tells units, so that is what was scraped.
+    // Only OpenMetrics reports units, so Prometheus scraped that format.
     assert_eq!(
         metadata["sse_delivered_bytes"][0]["unit"], "bytes",
         "{metadata}"

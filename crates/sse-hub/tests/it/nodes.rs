@@ -1,4 +1,4 @@
-//! Hubs whose event log is elsewhere: on a broker that several of them share, or on disk.
+//! Hubs with an external event log: on a broker that several hubs share, or on disk.
 
 use std::time::Duration;
 
@@ -17,13 +17,13 @@ async fn node(url: &str) -> Hub {
     hub
 }
 
-/// Waits until it is ready, or not.
+/// Waits until `/health/ready` responds with this status.
 pub(crate) async fn becomes(hub: &Hub, status: u16) {
     until(async || hub.request("GET", "/health/ready").await.status == status).await;
     assert_eq!(hub.request("GET", "/health/live").await.status, 200);
 }
 
-/// Waits for a system event, and gives numbers that came before it.
+/// Waits for a system event. Returns the numbers that came before the event.
 pub(crate) async fn expect_system(stream: &mut RawClient, name: &str) -> Vec<u64> {
     let mut events = Vec::new();
     loop {
@@ -72,10 +72,10 @@ async fn one_log_for_all(kind: Kind) {
         ids
     );
 
-    // What is not logged, and what is for one stream, reaches the other node as well.
+    // Unlogged events, and events for one stream, also reach the other node.
     let (mut stream, hello) = one.greeted("user=cy").await;
     let input = |target: Value, data: u64| json!({ "target": target, "event": "number", "data": data, "ephemeral": true });
-    // It is not kept: until nodes listen to one another it gets lost.
+    // The event is not kept, so it is lost until the nodes receive one another's signals.
     loop {
         two.send("publish", input(json!({ "user": "cy" }), 1)).await;
         match stream.next_event_within(Duration::from_secs(2)).await {
@@ -88,7 +88,7 @@ async fn one_log_for_all(kind: Kind) {
         .await;
     while stream.next_event_within(PATIENCE).await.unwrap().data != "2" {}
 
-    // A client that was on the first comes back on the second, and on one that starts now.
+    // A client of the first node returns to the second, and to a node that starts now.
     let had = &ids[4];
     for hub in [&two, &node(&broker.url()).await] {
         let (mut stream, hello) = hub.back(query, &[], had).await;
@@ -129,7 +129,7 @@ async fn a_broker_that_dies_and_comes_back(kind: Kind) {
     for hub in [&one, &two] {
         becomes(hub, 503).await;
     }
-    // Nobody is told that it was published, unless it was.
+    // A publish succeeds only if the event was published.
     let input = json!({ "target": "all", "event": "number", "data": 1 }).to_string();
     let headers = [("content-type", "application/json")];
     let answer = request(
@@ -148,7 +148,7 @@ async fn a_broker_that_dies_and_comes_back(kind: Kind) {
             .get("retry-after")
             .is_some_and(|seconds| seconds.parse::<u64>().unwrap() > 0)
     );
-    // A stream is opened all the same, and is told how things are.
+    // A new stream is still accepted, and receives the state of the log.
     let mut late = two.stream("user=ada").await;
     expect_system(&mut late, "degraded").await;
 
@@ -171,7 +171,7 @@ async fn a_broker_that_dies_and_comes_back(kind: Kind) {
         let while_away = expect_system(stream, "restored").await;
         let after = numbers(&before_fence(stream).await);
         let all = [&before[..], &while_away, &after].concat();
-        // Of 1 nobody knows: it failed, and may have been published all the same.
+        // Number 1 is uncertain: its publish failed, but can still have been logged.
         let known: Vec<_> = all.iter().copied().filter(|number| *number != 1).collect();
         assert_eq!(known, [0, 2], "{before:?} {while_away:?} {after:?}");
     }

@@ -1,4 +1,4 @@
-//! Pages of other sites, and names of other sites that lead here.
+//! Pages of other sites, and foreign host names that resolve to the hub.
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ fn header(name: &'static str, value: &str) -> Header<'static> {
     (name, value.to_owned())
 }
 
-/// The status of a call with a cookie, or without one in demo mode.
+/// Returns the status of a call with a cookie, or without a cookie in demo mode.
 async fn call(hub: &Hub, headers: &[Header<'_>]) -> u16 {
     let headers = [headers, &[header("content-type", "application/json")]].concat();
     let input = json!({ "message": "m", "userId": "ada" }).to_string();
@@ -252,7 +252,7 @@ async fn the_hub_s_own_pages_may_call_it_over_plain_http() {
         let headers = [vec![ada.clone()], headers].concat();
         assert_eq!(call(hub, &headers).await, status, "{:?}", &headers[1..]);
     }
-    // Whoever made the page learns what to do, and so does the operator.
+    // The response tells the author of the page what to do, and the log tells the operator.
     let evil = [ada, header("origin", "https://evil.example")];
     let answer = alone.ask("GET", "/api/sse", &evil, "").await;
     let text = answer.text().unwrap().to_owned();
@@ -425,7 +425,7 @@ async fn a_demo_hub_is_not_for_pages_of_other_sites() {
             );
         }
     }
-    // A link from another site leads to the page.
+    // A link from another site can open the page.
     assert_eq!(
         hub.ask("GET", "/sse-demo", &[site("cross-site")], "")
             .await

@@ -1,4 +1,4 @@
-//! A Prometheus that scrapes a hub.
+//! A Prometheus server that scrapes a hub.
 
 use std::{
     net::SocketAddr,
@@ -18,8 +18,8 @@ use tokio::{
 
 use crate::hub::{PATIENCE, until};
 
-/// A Prometheus that runs until this is dropped, scrapes one address twice a second, and knows the
-/// alerts.
+/// A running Prometheus server. It scrapes one address twice a second, and has the alerts. Dropping
+/// it ends the process.
 pub(crate) struct Prometheus {
     address: SocketAddr,
     _process: Child,
@@ -27,7 +27,7 @@ pub(crate) struct Prometheus {
 }
 
 impl Prometheus {
-    /// `None` where there is none.
+    /// Starts Prometheus, or returns `None` if the program is not installed.
     pub(crate) async fn start(target: SocketAddr) -> Option<Self> {
         let program = sse_testkit::executable("prometheus").unwrap()?;
         let folder = tempfile::tempdir().unwrap();
@@ -72,7 +72,7 @@ impl Prometheus {
             }
         };
         let address = timeout(PATIENCE, address).await.unwrap();
-        // Somebody has to read what it says, or it waits.
+        // The output must be read, or the process blocks.
         tokio::spawn(
             async move { while lines.next_line().await.is_ok_and(|line| line.is_some()) {} },
         );
@@ -91,7 +91,7 @@ impl Prometheus {
         })
     }
 
-    /// What its API answers under `/api/v1/`.
+    /// Returns the response of the API to a path under `/api/v1/`.
     pub(crate) async fn api(&self, path: &str) -> Value {
         let response = request(self.address, "GET", &format!("/api/v1/{path}"), &[], "")
             .await
@@ -101,7 +101,7 @@ impl Prometheus {
         answer["data"].clone()
     }
 
-    /// What an expression gives: labels and numbers.
+    /// Evaluates an expression. Returns labels and values.
     pub(crate) async fn evaluate(&self, expression: &str) -> Vec<(Value, f64)> {
         let query: String = form_urlencoded::byte_serialize(expression.as_bytes()).collect();
         let data = self.api(&format!("query?query={query}")).await;
@@ -112,8 +112,8 @@ impl Prometheus {
         results.collect()
     }
 
-    /// The same, once it gives something: there is nothing while the latest scrape failed, as on a
-    /// busy machine one may.
+    /// Waits until an expression has results, and returns them. The results are empty while the
+    /// latest scrape failed, which can happen on a busy machine.
     pub(crate) async fn shows(&self, title: &str, expression: &str) -> Vec<(Value, f64)> {
         let results = async {
             loop {
@@ -129,7 +129,7 @@ impl Prometheus {
             .unwrap_or_else(|_| panic!("{title} is empty: {expression}"))
     }
 
-    /// Waits until it has scraped so many times since now, with success.
+    /// Waits for this number of successful scrapes from now on.
     pub(crate) async fn scrapes(&self, times: usize) {
         let count = async || {
             let samples = self.evaluate("sum(sum_over_time(up[1h]))").await;

@@ -1,4 +1,4 @@
-//! The programs of `docs/publishing.md`, each run against a hub.
+//! Runs each program of `docs/publishing.md` against a hub.
 
 use std::{
     path::Path,
@@ -17,15 +17,16 @@ use crate::{
 
 const DOCUMENT: &str = include_str!("../../../../docs/publishing.md");
 
-/// A language: its fence in the document, the file that a program is put into, and what runs it.
+/// A language: its fence in the document, the name of a program's file, and the command that runs
+/// the file.
 struct Language {
     fence: &'static str,
     file: &'static str,
     runner: &'static [&'static str],
-    /// What else has to be there.
+    /// Another program that must be installed.
     needs: &'static str,
-    /// How long a program waits for the hub: the five seconds of the document, and what is enough
-    /// on a busy machine.
+    /// Timeout for the hub in a program: the five seconds of the document, and a replacement that
+    /// suffices on a busy machine.
     limit: Option<(&'static str, &'static str)>,
 }
 
@@ -67,7 +68,7 @@ const LANGUAGES: [Language; 5] = [
     },
 ];
 
-/// The programs of a language, in the order of the document.
+/// Returns the programs of a language, in the order of the document.
 fn programs(fence: &str) -> Vec<String> {
     let begin = format!("\n```{fence}\n");
     let blocks = DOCUMENT.split(&begin).skip(1);
@@ -86,7 +87,7 @@ impl Language {
         program.replace(limit, patient)
     }
 
-    /// Runs a program; `None` where the language is not there.
+    /// Runs a program, or returns `None` if the language is not installed.
     async fn run(&self, program: &str, url: &str, key: Option<&str>) -> Option<Output> {
         sse_testkit::executable(self.needs).unwrap()?;
         let runner = sse_testkit::executable(self.runner[0]).unwrap()?;
@@ -99,7 +100,7 @@ impl Language {
             .arg(&file)
             .env("SSE_URL", url)
             .env("NO_PROXY", "*")
-            // What Go compiles of its library is worth keeping.
+            // The build cache of Go is kept between runs.
             .env("GOCACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("go"))
             .env_remove("SSE_HUB_BACKEND_KEY")
             .stdin(Stdio::null())
@@ -172,7 +173,7 @@ async fn tells_of_a_refusal(language: &Language) {
     );
 }
 
-/// A hub that asks for the key of a backend lets it in by that.
+/// Asserts that the program sends the key to a hub that requires the key of a backend.
 async fn sends_the_key(language: &Language) {
     let mut command = command();
     command

@@ -1,4 +1,4 @@
-//! Configured mode: how often somebody may connect and call.
+//! Configured mode: rate limits.
 
 use serde_json::json;
 use sse_testkit::RawRequest;
@@ -15,7 +15,7 @@ async fn no_other_way_is_faster() {
     let hub = Hub::spawn(with_jwt(&arguments)).await;
     let own = token("ada", 600, &json!({}));
     let ada = [bearer(&own)];
-    // A batch is as many calls as it has.
+    // Each call of a batch counts.
     let batch = "sendInfo,sse.sendInfo,sse.sendInfo,sse.sendInfo?batch=1";
     let message = json!({ "message": "m" });
     assert_eq!(
@@ -47,14 +47,14 @@ async fn no_other_way_is_faster() {
         429,
         "a token elsewhere changes nothing"
     );
-    // Guesses of tokens are calls, too.
+    // Guesses of tokens count as calls too.
     let guess = json!({ "clientId": "0".repeat(32), "token": "guess" });
     let mut answers = Vec::new();
     for _ in 0..4 {
         answers.push(hub.call("renew", &[], guess.clone()).await.0);
     }
     assert_eq!(answers, [401, 401, 401, 429]);
-    // A subscription is a stream, by whatever name and credentials.
+    // A subscription counts as a stream, under any name and with any credentials.
     let by_params = params(&json!({ "token": own }));
     let mut opened = Vec::new();
     for (path, headers) in [

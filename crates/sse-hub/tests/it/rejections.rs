@@ -1,5 +1,5 @@
-//! A log that is there and accepts nothing: publishers wait or hear when to come back, operators
-//! hear why, and it ends by itself.
+//! A log that is reachable but rejects every publish. Publishers wait or receive the time of a
+//! retry, operators learn the cause, and the state ends automatically.
 
 use std::{path::Path, process::Command, time::Duration};
 
@@ -14,10 +14,10 @@ use crate::{
     resume::{before_fence, numbers},
 };
 
-/// Commands of Redis, in words.
+/// Commands of Redis, split into words.
 type Commands = &'static [&'static [&'static str]];
 
-/// An event that is logged, or one that is not.
+/// A logged event, or an unlogged one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sort {
     Logged,
@@ -38,7 +38,7 @@ fn count(hub: &Hub, text: &str) -> usize {
     hub.0.output().matches(text).count()
 }
 
-/// A publish that is answered at once with when to come back.
+/// Publishes an event. Asserts that the hub responds at once with the time of a retry.
 async fn is_unavailable(hub: &Hub, input: &Value) {
     let headers = [("content-type", "application/json")];
     let path = "/api/trpc/sse.publish";
@@ -58,7 +58,7 @@ async fn log_state(hub: &Hub) -> Value {
     hub.stats().await["log"]["state"].clone()
 }
 
-/// One cause, from its beginning to its end. The hub is ready before.
+/// Tests one cause from begin to end. The hub must be ready before.
 async fn rejects_for_a_while(
     hub: &Hub,
     stream: &mut RawClient,
@@ -104,7 +104,7 @@ async fn rejects_for_a_while(
     );
     assert!(output.contains(remedy), "no remedy in {output}");
 
-    // Who has patience waits.
+    // A publish with a retry period waits.
     let mut patient = sort.input(1);
     patient["patienceMs"] = json!(30_000);
     let body = patient.to_string();
@@ -117,7 +117,7 @@ async fn rejects_for_a_while(
     assert_eq!(status, 200, "{answer}");
     becomes(hub, 200).await;
 
-    // Once more, and nobody publishes when it ends.
+    // The same again, but without a publish when the cause ends.
     begin().await;
     is_unavailable(hub, &sort.input(2000)).await;
     becomes(hub, 503).await;
@@ -131,7 +131,7 @@ async fn rejects_for_a_while(
         "{output}"
     );
 
-    // Streams were served all the time, and miss nothing.
+    // Streams were served all the time, and missed no event.
     hub.fence().await;
     let events = before_fence(stream).await;
     assert_eq!(numbers(&events), [1], "{events:?}");
@@ -188,7 +188,7 @@ async fn a_redis_that_rejects_publishes_is_waited_for() {
         let (begin, end) = (async || run(begin).await, async || run(end).await);
         rejects_for_a_while(&hub, &mut stream, *sort, remedy, begin, end).await;
     }
-    // A snapshot that fails takes a moment to do so.
+    // The snapshot fails only after a moment.
     broker.redis(&["CONFIG", "SET", "save", "3600 1"]).await;
     broker.redis(&["CONFIG", "SET", "dir", "/proc/self"]).await;
     broker.redis(&["BGSAVE"]).await;
@@ -204,14 +204,14 @@ async fn a_redis_that_rejects_publishes_is_waited_for() {
     becomes(&hub, 200).await;
 }
 
-/// Publishes until it is rejected.
+/// Publishes until a publish is rejected.
 async fn becomes_rejecting(hub: &Hub) {
     let input = Sort::Logged.input(0).to_string();
     until(async || hub.post("publish", &input).await.0 == 503).await;
     becomes(hub, 503).await;
 }
 
-/// What may not be read any more makes the log one that is away.
+/// A log without the right to read counts as unavailable.
 #[tokio::test]
 async fn a_redis_that_refuses_reads_is_away() {
     let Some(broker) = Broker::started(Kind::Redis).await else {
@@ -232,7 +232,7 @@ async fn a_redis_that_refuses_reads_is_away() {
             .redis(&["ACL", "SETUSER", "hub", &format!("-{right}")])
             .await;
         if right == "subscribe" {
-            // Who listens already may go on.
+            // Redis lets existing subscribers continue.
             broker.redis(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
         }
         until(async || log_state(&hub).await == state).await;
@@ -250,7 +250,7 @@ async fn a_redis_that_refuses_reads_is_away() {
     }
 }
 
-/// A broker that accepts nothing when a hub starts keeps it from nothing for ever.
+/// A hub that starts while its broker rejects everything recovers once the broker accepts again.
 #[tokio::test]
 async fn a_redis_that_is_full_at_the_start_is_waited_for() {
     let Some(broker) = Broker::started(Kind::Redis).await else {
@@ -277,8 +277,8 @@ async fn a_nats_that_lost_its_files_gets_a_new_log() {
     let mut streams = [one.stream("user=ada").await, two.stream("user=ada").await];
     let before = one.number(json!("all"), 1).await;
     broker.remove_files();
-    // The server goes on as long as it has the file open, and accepts nothing once it wants the
-    // next one.
+    // The server continues as long as it has the file open, and rejects everything once it needs
+    // the next file.
     let start = Instant::now();
     let mut now = before.clone();
     while epoch(&now) == epoch(&before) {
@@ -295,8 +295,8 @@ async fn a_nats_that_lost_its_files_gets_a_new_log() {
                 .clone_into(&mut now);
             continue;
         }
-        // The new log has it already, and the gap up to the head of that log covers it: nobody
-        // received it, and the publisher hears so.
+        // The new log already has the event, and the gap up to the head of that log covers it.
+        // Nobody received the event, so the publisher gets an error.
         assert_eq!(status, 503, "{answer}");
         assert!(
             answer.to_string().contains("was not delivered in time"),
@@ -306,7 +306,8 @@ async fn a_nats_that_lost_its_files_gets_a_new_log() {
     for hub in [&one, &two] {
         becomes(hub, 200).await;
     }
-    // A node that has not noticed the new log yet answers 503, with or without the event in it.
+    // A node that has not noticed the new log yet responds with 503, whether or not the log has the
+    // event.
     let input = json!({ "target": "all", "event": "number", "data": 3 }).to_string();
     let id = loop {
         let (status, answer) = one.post("publish", &input).await;
@@ -327,8 +328,8 @@ fn epoch(id: &str) -> &str {
     id.rsplit_once('-').unwrap().0
 }
 
-/// A directory on a disk that is nearly full: a file system of the hub's own, in a namespace of its
-/// own. `None` where there are none.
+/// Creates the command of a hub with a directory on a disk that is nearly full: a file system in a
+/// mount namespace of the hub. Returns `None` if the system has no such namespaces.
 fn on_a_small_disk(folder: &Path) -> Option<Command> {
     let mount = format!("mount -t tmpfs -o size=512k none '{}'", folder.display());
     let tried = Command::new("unshare")
@@ -362,7 +363,7 @@ async fn a_full_disk_is_waited_for() {
     let hub = Hub::spawn(command).await;
     becomes(&hub, 200).await;
     let mut stream = hub.stream("user=ada").await;
-    // As the hub sees it.
+    // The path in the namespace of the hub.
     let there = Path::new("/proc")
         .join(hub.0.id().unwrap().to_string())
         .join("root");
@@ -370,7 +371,7 @@ async fn a_full_disk_is_waited_for() {
         .join(folder.path().strip_prefix("/").unwrap())
         .join("filler");
     let begin = async || {
-        // What a page of the file has room for goes on being written.
+        // Data that fit into the current page of the file can still be written.
         std::fs::write(&filler, vec![0; 1 << 20]).unwrap_err();
         let page = json!({ "target": { "user": "nobody" }, "event": "e", "data": "x".repeat(300) })
             .to_string();
@@ -383,7 +384,7 @@ async fn a_full_disk_is_waited_for() {
     rejects_again(&hub, &mut stream, begin, end).await;
 }
 
-/// As [`rejects_for_a_while`], where the first rejection is part of the beginning.
+/// Like [`rejects_for_a_while`], but the first rejection is part of `begin`.
 async fn rejects_again(
     hub: &Hub,
     stream: &mut RawClient,
@@ -395,7 +396,7 @@ async fn rejects_again(
     begin().await;
     for number in 0..30 {
         let mut input = Sort::Logged.input(1000 + number);
-        // Larger than what may be left of a page.
+        // Larger than the rest of a page.
         input["target"] = json!({ "user": "nobody" });
         input["event"] = json!("e");
         input["data"] = json!("x".repeat(5000));

@@ -28,11 +28,11 @@ const BACKENDS: [&str; 2] = [
     "0123456789abcdef0123456789abcdef-second",
 ];
 
-/// Replaces a file's content, as tools do that issue secrets: nobody sees half of it.
+/// Replaces the content of a file atomically, like tools that issue secrets.
 fn put(path: &Path, content: &str) {
     let new = path.with_extension("new");
     fs::write(&new, content).unwrap();
-    // Others must not read secrets.
+    // Other users must not be able to read secrets.
     fs::set_permissions(&new, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     fs::rename(new, path).unwrap();
 }
@@ -45,7 +45,7 @@ fn by_secret(secret: &str) -> String {
     )
 }
 
-/// Sends the signal, and waits until the hub has said that it did, or did not.
+/// Sends the signal, and waits until the output contains `said` this number of times.
 async fn reload(hub: &Hub, times: usize, said: &str) {
     hub.0.signal(Signal::Hangup).unwrap();
     until(async || hub.0.output().matches(said).count() >= times).await;
@@ -88,7 +88,7 @@ async fn secrets_are_exchanged_and_streams_live_on() {
     );
     assert_eq!(next(&mut stream).await, ("news".to_owned(), json!(7)));
 
-    // What is wrong changes nothing, not even what is right beside it.
+    // An invalid file prevents the whole reload, including the files that are valid.
     put(&key, BACKENDS[0]);
     for (times, wrong) in [Some(""), Some("short"), None].into_iter().enumerate() {
         match wrong {
@@ -118,13 +118,14 @@ async fn secrets_are_exchanged_and_streams_live_on() {
     for secret in SECRETS.iter().chain(&BACKENDS) {
         assert!(!hub.0.output().contains(secret), "a secret is in the log");
     }
-    // Right again.
+    // Both files are valid again.
     put(&secret, SECRETS[0]);
     reload(&hub, 2, "reloaded").await;
     assert!(opens(&hub, &old).await && !opens(&hub, &new).await);
 }
 
-/// A key pair, its public half as PEM and as a JWKS, and a token by it.
+/// Returns the public half of a new key pair as PEM and as a JWKS, and a token signed with the
+/// pair.
 fn key_pair() -> (String, String, String) {
     let pair = Ed25519KeyPair::generate_pkcs8(&ring::rand::SystemRandom::new()).unwrap();
     let pair = Ed25519KeyPair::from_pkcs8(pair.as_ref()).unwrap();
@@ -186,13 +187,13 @@ async fn public_keys_are_exchanged() {
     }
 }
 
-/// A certificate for localhost, and its key.
+/// Returns a certificate for localhost and its key.
 fn certificate() -> [String; 2] {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     [made.cert.pem(), made.signing_key.serialize_pem()]
 }
 
-/// curl that trusts this certificate alone.
+/// Creates a curl command that trusts only this certificate.
 fn curl(program: &Path, hub: &Hub, trusted: &Path, path: &str) -> Command {
     let port = hub.address().port();
     let mut curl = Command::new(program);
@@ -254,7 +255,7 @@ async fn a_certificate_is_exchanged_and_streams_live_on() {
     };
     line_with("event: connection").await;
 
-    // Half of a new pair does not serve.
+    // The reload fails while only half of a new pair is in place.
     put(&path("cert"), &new[0]);
     reload(&hub, 1, "failed to reload").await;
     assert!(trusts("old") && !trusts("new"));

@@ -1,4 +1,4 @@
-//! A browser's own `EventSource` through restarts of the hub.
+//! A browser's `EventSource` through restarts of the hub.
 #![cfg(unix)]
 
 use std::net::SocketAddr;
@@ -12,7 +12,8 @@ use crate::{
     hub::{Hub, PATIENCE, bare_command, until},
 };
 
-/// A browser has six connections to a host over HTTP/1.1, so the streams are spread over hosts.
+/// A browser opens at most six connections to a host over HTTP/1.1, so the streams are spread over
+/// several hosts.
 const HOSTS: u8 = 10;
 const STREAMS_OF_A_HOST: u8 = 6;
 const STREAMS: u64 = HOSTS as u64 * STREAMS_OF_A_HOST as u64;
@@ -28,7 +29,7 @@ async fn hub(port: u16, log: &str, most: &str) -> Hub {
         "--backplane",
         log,
     ]);
-    // All of them are at one address.
+    // All streams come from one address.
     command.args([
         "--max-connections",
         most,
@@ -38,7 +39,7 @@ async fn hub(port: u16, log: &str, most: &str) -> Hub {
     Hub::spawn(command).await
 }
 
-/// Opens streams in a tab, and notes what becomes of them.
+/// Returns a script that opens the streams of a tab and provides their states.
 fn open_streams() -> String {
     format!(
         "window.sources = Array.from({{ length: {STREAMS_OF_A_HOST} }}, () => new EventSource('/api/sse'));
@@ -46,7 +47,7 @@ fn open_streams() -> String {
     )
 }
 
-/// How many streams are in each state: connecting, open, closed for ever.
+/// Returns the number of streams in each state: connecting, open, closed.
 async fn states(page: &mut Page, tabs: &[String]) -> [u64; 3] {
     let mut counts = [0; 3];
     for tab in tabs {
@@ -58,7 +59,7 @@ async fn states(page: &mut Page, tabs: &[String]) -> [u64; 3] {
     counts
 }
 
-/// Waits until so many streams are open; none may be closed for ever meanwhile.
+/// Waits until this number of streams is open. Asserts that no stream is closed in the meantime.
 async fn all_open(page: &mut Page, tabs: &[String], most: u64) {
     let waiting = async {
         loop {
@@ -100,14 +101,14 @@ async fn no_event_source_is_lost_by_restarts() {
         page.run(&open_streams()).await;
     }
     all_open(&mut page, &tabs, STREAMS).await;
-    // The second hub is too small for all of them for a while.
+    // The second hub is too small for all of the streams.
     for (most, expected) in [("1000", STREAMS), ("40", 40), ("1000", STREAMS)] {
         running.0.signal(Signal::Terminate).unwrap();
         assert_eq!(running.0.wait_exit(PATIENCE).await.unwrap().code(), Some(0));
         running = hub(port, &log, most).await;
         all_open(&mut page, &tabs, expected).await;
         if most == "40" {
-            // Each of the others was rejected, perhaps more than once.
+            // Each of the other streams was rejected, perhaps more than once.
             let rejected = async || {
                 let metrics = running.request("GET", "/metrics").await;
                 let text = metrics.text().unwrap().to_owned();

@@ -1,4 +1,4 @@
-//! What a client that comes back gets, on a hub with an event log.
+//! Replay for returning clients, on a hub with an event log.
 
 use serde_json::{Value, json};
 use sse_testkit::{Decoded, RawClient, RawRequest};
@@ -11,7 +11,7 @@ use crate::{
 
 const MEMORY: &[&str] = &["--backplane", "memory"];
 
-/// Where a client puts the id that it had: in the header, or under a name in the query.
+/// The places in which a client can send its last id: the header, or a parameter of the query.
 const CARRIERS: [Option<&str>; 5] = [
     None,
     Some("lastEventId"),
@@ -21,7 +21,7 @@ const CARRIERS: [Option<&str>; 5] = [
 ];
 
 impl Hub {
-    /// Opens a stream as a client does that had an id; its `connection` event, and the stream.
+    /// Opens a stream as a client with a last id. Returns the stream and its `connection` event.
     pub(crate) async fn back(
         &self,
         query: &str,
@@ -54,7 +54,7 @@ impl Hub {
         (stream, hello)
     }
 
-    /// Publishes a number; gives the id of the event.
+    /// Publishes a number. Returns the id of the event.
     pub(crate) async fn number(&self, target: Value, number: usize) -> String {
         let input = json!({ "target": target, "event": "number", "data": number });
         let (status, answer) = self.post("publish", &input.to_string()).await;
@@ -70,12 +70,12 @@ pub(crate) fn data(event: &Decoded) -> Value {
     serde_json::from_str(&event.data).unwrap()
 }
 
-/// Whether a `connection` says that everything follows.
+/// Returns whether a `connection` event reports that the replay is complete.
 pub(crate) fn resumed(hello: &Decoded) -> bool {
     data(hello)["resumed"].as_bool().unwrap()
 }
 
-/// Everything up to the event of [`Hub::fence`] but heartbeats.
+/// Returns all events before the event of [`Hub::fence`], except heartbeats.
 pub(crate) async fn before_fence(stream: &mut RawClient) -> Vec<Decoded> {
     let mut events = Vec::new();
     loop {
@@ -88,7 +88,7 @@ pub(crate) async fn before_fence(stream: &mut RawClient) -> Vec<Decoded> {
     }
 }
 
-/// The numbers among events.
+/// Returns the numbers among the events.
 pub(crate) fn numbers(events: &[Decoded]) -> Vec<u64> {
     let numbers = events.iter().filter(|event| event.event_type == "number");
     numbers.map(|event| event.data.parse().unwrap()).collect()
@@ -226,7 +226,7 @@ async fn a_quiet_client_resumes_by_its_heartbeats() {
     let events = before_fence(&mut stream).await;
     assert_eq!((numbers(&events), gaps(&events)), (vec![7], vec![]));
     assert_eq!(events[0].id, id);
-    // With the id that it began with it would be another matter.
+    // The id of the `connection` event, in contrast, leads to a gap.
     let (mut stream, back) = hub.back("user=ada", &[], &hello.id).await;
     hub.fence().await;
     let reasons: Vec<_> = gaps(&before_fence(&mut stream).await)
@@ -275,7 +275,7 @@ async fn what_cannot_be_given_is_a_gap_with_its_reason() {
     ] {
         let (mut stream, hello) = hub.back("user=ada", &[], &id).await;
         assert!(!resumed(&hello), "{id}");
-        // Unlogged, so that the log stays as it is.
+        // The event is unlogged, so the log does not change.
         let end = json!({ "target": "all", "event": "system", "data": { "event": "fence" }, "ephemeral": true });
         hub.send("publish", end).await;
         let events = before_fence(&mut stream).await;
@@ -288,7 +288,7 @@ async fn what_cannot_be_given_is_a_gap_with_its_reason() {
         );
         assert_eq!(numbers(&events), then.collect::<Vec<_>>(), "{id}");
     }
-    // What is held is no gap.
+    // Clients within the retained part of the log get no gap.
     for (id, missed) in [(trimmed, 10), (&ids[28], 1), (head, 0)] {
         let (mut stream, hello) = hub.back("user=ada", &[], id).await;
         assert!(resumed(&hello), "{id}");
@@ -357,7 +357,7 @@ async fn what_one_may_no_longer_see_is_not_given_either() {
             "{user} of {team}, {topics}"
         );
     }
-    // She was moved: the team she left is closed to her, whatever id she brings.
+    // The user changed teams. The old team is closed to her, even with an earlier id.
     let query = format!("topics=teams/red&lastEventId={had}");
     assert_eq!(
         hub.connect(&query, &member("ada", "blue"))
@@ -367,8 +367,8 @@ async fn what_one_may_no_longer_see_is_not_given_either() {
     );
 }
 
-/// Seconds that a token holds whose end is waited for. They are enough to connect with it on a busy
-/// machine.
+/// Lifetime in seconds of a token that expires during the test. The time suffices to connect with
+/// the token on a busy machine.
 const SHORT: u64 = 10;
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Everything beside streams and management.
+//! All routes except streams and management.
 
 use sse_testkit::request;
 

@@ -1,4 +1,4 @@
-//! Secrets that are none, and files that others can read or write.
+//! Invalid secrets, and files that other users can read or write.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
@@ -102,7 +102,7 @@ async fn files_of_secrets_are_looked_at() {
         (key.to_vec(), 0o400, false),
         ([key, b"\r\n"].concat(), 0o600, false),
         (key.to_vec(), 0o640, false),
-        // As Kubernetes mounts secrets.
+        // The mode with which Kubernetes mounts secrets.
         (key.to_vec(), 0o644, true),
     ] {
         let hub = Hub::spawn(start(&bytes, mode)).await;

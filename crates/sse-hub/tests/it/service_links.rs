@@ -1,10 +1,11 @@
-//! Variables that Kubernetes and Docker make of services' names.
+//! Variables that Kubernetes and Docker derive from the names of services.
 
 use std::process::Command;
 
 use crate::hub::{Hub, command, refusal};
 
-/// What a platform sets in the hub's container for a service, or a link, of this name.
+/// Sets the variables that a platform sets in the hub's container for a service, or a link, of this
+/// name.
 fn link(command: &mut Command, service: &str) {
     let start = service.to_uppercase().replace('-', "_");
     for (name, value) in [
@@ -35,7 +36,7 @@ async fn a_hub_starts_beside_services_of_any_name() {
         "sse-hub",
         "sse-hub-redis",
         "sse-hub-nats",
-        // Named as settings are.
+        // Names that match settings.
         "sse-hub-listen",
         "sse-hub-node",
         "sse-hub-backplane",
@@ -51,7 +52,8 @@ async fn a_hub_starts_beside_services_of_any_name() {
     }
     let mut hub = command();
     services.iter().for_each(|service| link(&mut hub, service));
-    // Where `SSE_HUB_NODE_NAME` is a setting: a link is none.
+    // A log on a broker makes `SSE_HUB_NODE_NAME` a valid setting, but a variable of a link is
+    // still not a setting.
     hub.args(["--backplane", "redis://127.0.0.1:1"]);
     Hub::spawn(hub).await;
 }

@@ -1,4 +1,4 @@
-//! How the hub ends.
+//! Shutdown of the hub.
 #![cfg(unix)]
 
 use sse_testkit::{Error, RawClient, RawRequest, Signal};
@@ -9,7 +9,8 @@ use tokio::{
 
 use crate::hub::{Hub, PATIENCE, bare_command, expect_fence, next, until};
 
-/// Reads the `shutdown` event and a clean end; gives when to come back.
+/// Reads the `shutdown` event and the clean end of the stream. Returns the reconnect delay in
+/// milliseconds.
 pub(crate) async fn expect_shutdown(stream: &mut RawClient) -> u64 {
     let (event_type, data) = next(stream).await;
     assert_eq!(
@@ -20,13 +21,13 @@ pub(crate) async fn expect_shutdown(stream: &mut RawClient) -> u64 {
     stream.decoder().retry().unwrap()
 }
 
-/// A call whose body never comes to its end: an answer under way that a drain waits for.
+/// Starts a call with an incomplete body. A drain waits for the response in flight.
 pub(crate) async fn unfinished_call(hub: &Hub) -> TcpStream {
     let head = "POST /api/trpc/sse.sendSuccess?user=alice HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
                 Content-Length: 100\r\nExpect: 100-continue\r\n\r\n";
     let mut call = TcpStream::connect(hub.address()).await.unwrap();
     call.write_all(head.as_bytes()).await.unwrap();
-    // The hub asks for the body, so the call is under way.
+    // The hub asks for the body, so the call is in flight.
     let mut interim = [0; 25];
     call.read_exact(&mut interim).await.unwrap();
     assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -88,13 +89,13 @@ async fn a_draining_hub_answers_newcomers() {
         let newcomer = hub.request("GET", "/api/sse").await;
         assert_eq!(newcomer.status, 503);
         assert!(newcomer.headers.get("retry-after").is_some());
-        // What an `EventSource` receives.
+        // The response to an `EventSource`.
         let mut newcomer = hub.open("").await;
         assert_eq!(newcomer.head().await.unwrap().status, 200);
         newcomer.expect_end().await.unwrap();
         assert!(newcomer.decoder().retry().unwrap() >= 1000);
     }
-    // One that says nothing does not hold up the end.
+    // A silent connection does not delay the shutdown.
     let silent = TcpStream::connect(hub.address()).await.unwrap();
     drop(call);
     assert_eq!(hub.0.wait_exit(PATIENCE).await.unwrap().code(), Some(0));
@@ -103,7 +104,7 @@ async fn a_draining_hub_answers_newcomers() {
     assert!(matches!(late, Err(Error::Io(_))), "{late:?}");
 }
 
-/// A hub that serves on for so many seconds after a signal.
+/// Starts a hub with this delay between a signal and the drain.
 async fn with_delay(seconds: &str) -> Hub {
     let mut command = bare_command();
     command.args(["--listen", "127.0.0.1:0", "--drain-delay", seconds]);

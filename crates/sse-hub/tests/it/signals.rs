@@ -1,4 +1,4 @@
-//! What each signal does.
+//! The effects of each signal.
 #![cfg(unix)]
 
 use std::process::Command;
@@ -39,7 +39,8 @@ async fn signals_that_ask_for_nothing_change_nothing() {
     assert_eq!(hub.0.wait_exit(PATIENCE).await.unwrap().code(), Some(0));
 }
 
-/// A hub in a terminal of its own, which closes when this is dropped.
+/// Starts a hub in a separate terminal. Dropping the hub closes the terminal. Returns `None` if
+/// `script` is not installed.
 async fn in_terminal(arguments: &[&str]) -> Option<Hub> {
     let script = sse_testkit::executable("script").unwrap()?;
     let hub = bare_command();
@@ -56,7 +57,7 @@ async fn in_terminal(arguments: &[&str]) -> Option<Hub> {
             None => command.env_remove(name),
         };
     }
-    // The shell is replaced by the hub, which so leads the session of the terminal.
+    // The shell replaces itself with the hub, so the hub leads the session of the terminal.
     command.args([
         "--quiet",
         "--flush",
@@ -76,7 +77,7 @@ async fn a_terminal_that_closes_drains_the_hub() {
     for _ in 0..20 {
         streams.push(hub.stream("").await);
     }
-    // The terminal goes without a word to the hub, whose logs lead nowhere from here on.
+    // Killing `script` closes the terminal abruptly. From then on, nothing reads the hub's logs.
     hub.0.signal(Signal::Kill).unwrap();
     for stream in &mut streams {
         expect_shutdown(stream).await;

@@ -1,10 +1,10 @@
-//! Starts that fail, and say why.
+//! Starts that fail and report why.
 
 use std::{fs, process::Command};
 
 use crate::hub::{Hub, bare_command, command, refusal};
 
-/// Asserts that a start ends with this code, and says all of these.
+/// Asserts that a start ends with this code, and that its output contains all of these texts.
 async fn refused(command: Command, code: u8, said: &[&str]) {
     let shown = format!("{command:?}");
     let text = refusal(command).await;
@@ -341,7 +341,7 @@ async fn help_and_version_are_no_errors() {
     }
 }
 
-/// With these variables, and of these arguments.
+/// Asserts that a start with these variables and arguments is rejected with these texts.
 async fn access_refused(variables: &[(&str, &str)], arguments: &[&str], said: &[&str]) {
     let mut command = command();
     command.args(arguments).envs(variables.iter().copied());

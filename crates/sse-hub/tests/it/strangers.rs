@@ -1,4 +1,4 @@
-//! Connections of strangers, who are kept from nothing but keeping others out.
+//! Connections of strangers, which must not keep out others.
 
 use std::{
     net::Ipv4Addr,
@@ -19,7 +19,7 @@ use crate::{
     hub::{Hub, PATIENCE, next, until},
 };
 
-/// Open files of a hub with room for its thousand streams and few others.
+/// Limit of open files for a hub with room for its thousand streams and few other connections.
 const FILES: u64 = 1400;
 
 const STRANGERS: u32 = 5000;
@@ -29,7 +29,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// An empty SETTINGS frame (RFC 9113, section 6.5).
 const SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
 
-/// What strangers send, and no more.
+/// Everything that a stranger sends.
 const SENT: [&[u8]; 6] = [
     b"",
     b"GET /api/sse HTTP/1.1\r\nhost: local",
@@ -46,12 +46,13 @@ async fn stranger(hub: &Hub, address: Ipv4Addr, sent: &[u8]) -> TcpStream {
         .await
         .unwrap()
         .unwrap();
-    // It may have been closed for another already.
+    // The hub can already have closed the connection in favour of another.
     let _ = socket.write_all(sent).await;
     socket
 }
 
-/// A user comes, publishes, and is served with those who were there before; and so are probes.
+/// Asserts that a new user connects, publishes, and receives the event together with the earlier
+/// users. Asserts that the hub responds to probes.
 async fn serves(hub: &Hub, users: &mut [RawClient], text: &str) {
     let mut newcomer = hub.stream("").await;
     let (status, answer) = hub
@@ -98,7 +99,7 @@ async fn strangers_keep_nobody_out() {
         }
         let mut closed = 0;
         let mut buffer = [0; 4096];
-        // The oldest went first.
+        // The hub closes the oldest connections first.
         for stranger in &mut strangers[..1000] {
             let end = async {
                 while stranger
@@ -122,7 +123,7 @@ async fn idle_connections_are_closed_in_the_time_that_is_set() {
         .chain([&[PREFACE, SETTINGS].concat()[..], &PREFACE[..9]])
     {
         if sent.starts_with(b"POST") {
-            // Its body has a timeout of its own.
+            // A body has a separate timeout.
             continue;
         }
         let mut socket = stranger(&hub, Ipv4Addr::LOCALHOST, sent).await;
@@ -138,7 +139,7 @@ async fn idle_connections_are_closed_in_the_time_that_is_set() {
             String::from_utf8_lossy(sent)
         );
     }
-    // By default it is longer than proxies keep theirs.
+    // The default timeout is longer than that of proxies.
     let hub = Hub::start(&[]).await;
     let mut kept = stranger(&hub, Ipv4Addr::LOCALHOST, SENT[2]).await;
     let mut read = Vec::new();

@@ -5,7 +5,7 @@ use sse_testkit::RawClient;
 
 use crate::hub::{Hub, PATIENCE, next, next_of_all};
 
-/// The text of the first block.
+/// Returns the text of the first block.
 async fn first_block(stream: &mut RawClient) -> String {
     let mut text = String::new();
     while !text.contains("\n\n") {

@@ -1,4 +1,4 @@
-//! Tokens and sessions, signed as a site signs them.
+//! Tokens and sessions, signed in the way of a site.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -6,10 +6,10 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use ring::hmac;
 use serde_json::{Value, json};
 
-/// The secret of the tests' tokens.
+/// Secret of the tokens in tests.
 pub(crate) const SECRET: &str = "a secret of these tests, long enough for HS256";
 
-/// The key of the tests' backend.
+/// Key of the backend in tests.
 pub(crate) const BACKEND: &str = "0123456789abcdef0123456789abcdef-backend";
 
 const VECTORS: &str = include_str!("../../../sse-auth/tests/nextauth-vectors.json");
@@ -21,7 +21,7 @@ pub(crate) fn unix() -> u64 {
         .as_secs()
 }
 
-/// A token of a user for so many seconds, with more claims.
+/// Creates a token of a user that expires in `seconds`, with additional claims.
 pub(crate) fn token(user: &str, seconds: u64, more: &Value) -> String {
     let mut claims = json!({ "sub": user, "exp": unix() + seconds });
     claims
@@ -41,7 +41,8 @@ pub(crate) fn signed(header: &str, claims: &Value, secret: &str) -> String {
     format!("{text}.{}", Base64UrlUnpadded::encode_string(tag.as_ref()))
 }
 
-/// A session that the real library made: the site's secret, the header `Cookie`, and the user.
+/// Returns a session that the real library created: the site's secret, the header `Cookie`, and the
+/// user.
 pub(crate) fn session(version: &str, label: &str) -> (String, String, String) {
     let vectors: Value = serde_json::from_str(VECTORS).unwrap();
     let all = vectors[version].as_array().unwrap();

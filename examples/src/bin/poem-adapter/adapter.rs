@@ -1,4 +1,4 @@
-//! An adapter for Poem: what `docs/adding-an-adapter.md` takes you through.
+//! An adapter for Poem, explained step by step in `docs/adding-an-adapter.md`.
 
 use std::{convert::Infallible, io, sync::Arc};
 
@@ -17,7 +17,7 @@ use sse_hyper::{PeerAddr, Serve};
 use tokio::net::TcpListener;
 use tower::{Service, service_fn};
 
-/// What a request asks for.
+/// The parts of a request that open a stream.
 #[derive(Debug)]
 pub(crate) struct SseHandshake(pub(crate) Handshake);
 
@@ -48,7 +48,7 @@ impl<'a> FromRequest<'a> for SseHandshake {
     }
 }
 
-/// Answers with a stream.
+/// A response with a stream.
 #[derive(Debug)]
 pub(crate) struct SseResponse(pub(crate) Session);
 
@@ -58,7 +58,7 @@ impl IntoResponse for SseResponse {
     }
 }
 
-/// Answers with a one-off stream of events.
+/// Responds with a one-off stream of events.
 pub(crate) fn events<S>(stream: EventStream<S>) -> Response
 where
     S: Stream<Item: EventItem> + Send + Sync + 'static,
@@ -66,7 +66,7 @@ where
     answer(sse_hyper::event_stream(stream))
 }
 
-/// Answers that a stream was refused; `?` makes it of a [`ConnectError`].
+/// A response that rejects a stream; `?` converts a [`ConnectError`] into it.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub(crate) struct Refusal(#[from] ConnectError);
@@ -81,7 +81,8 @@ impl ResponseError for Refusal {
     }
 }
 
-/// Poem's bodies fail with I/O errors. The extensions go along: by them `serve` knows the stream.
+/// Converts a response. Poem's bodies fail with I/O errors. The extensions are kept, since `serve`
+/// identifies the stream by them.
 fn answer<B>(response: http::Response<B>) -> Response
 where
     B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
@@ -92,7 +93,7 @@ where
     response.map(|body| body.map_err(io::Error::other)).into()
 }
 
-/// Serves an app in place of Poem's own server, so that streams end when they should.
+/// Serves an app in place of Poem's own server, so that streams end when they must.
 pub(crate) fn serve<E>(
     listener: TcpListener,
     app: E,

@@ -1,5 +1,5 @@
-//! A framework of which this project knows nothing: an adapter for Poem, judged by the suite that
-//! judges ours.
+//! A foreign framework: an adapter for Poem, tested by the suite that tests the adapters of this
+//! project.
 //!
 //! ```sh
 //! cargo run -p examples --bin poem-adapter

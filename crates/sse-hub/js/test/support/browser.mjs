@@ -1,4 +1,4 @@
-// Chromium, and what goes over its wire.
+// Chromium, and its network traffic.
 
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -12,7 +12,7 @@ const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-firs
 
 const OPTIONS = { executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ARGUMENTS, timeout: 2 * PATIENCE_MS };
 
-/** Chromium for a file of tests; a visitor of each test has a context. */
+/** Starts Chromium for a file of tests. Each visitor gets a separate context. */
 export function useChromium() {
   /** @type {import("playwright-core").Browser} */
   let browser;
@@ -28,7 +28,8 @@ export function useChromium() {
 }
 
 /**
- * A visitor whose browser sends cookies with `SameSite=None` to other sites too. By default Chromium no longer does.
+ * Opens a browser that also sends cookies with `SameSite=None` to other sites. By default, Chromium
+ * no longer does.
  *
  * @param {import("node:test").TestContext} test
  */
@@ -44,7 +45,8 @@ export async function openTrustingContext(test) {
 }
 
 /**
- * @typedef {object} Exchange A request, as it went over the wire: with cookies, and also where the page may not read the answer.
+ * @typedef {object} Exchange A request as sent over the network, including cookies. Responses that
+ *   the page may not read are recorded too.
  * @property {string} method
  * @property {string} path
  * @property {Record<string, string>} sent headers, by lower-case names
@@ -53,7 +55,7 @@ export async function openTrustingContext(test) {
  */
 
 /**
- * What a page and its preflights exchange with an origin.
+ * Records the exchanges of a page, and of its preflights, with an origin.
  *
  * @param {import("playwright-core").Page} page
  * @param {string} origin
@@ -77,7 +79,7 @@ export async function record(page, origin) {
     Object.assign(exchange(requestId), { received: lower(headers), status: statusCode }));
   await session.send("Network.enable");
   /**
-   * What was answered so far. A request whose preflight is refused is never sent.
+   * Returns the exchanges so far. A request whose preflight is rejected is never sent.
    *
    * @param {string} method
    * @param {string} path
@@ -87,7 +89,13 @@ export async function record(page, origin) {
       url?.startsWith(`${origin}/`) && sent && received && one.method === method && one.path === path));
   return {
     answered,
-    /** The same, when it is so many at least. @param {string} method @param {string} path @param {number} [count] */
+    /**
+     * Waits for at least `count` exchanges, and returns them.
+     *
+     * @param {string} method
+     * @param {string} path
+     * @param {number} [count]
+     */
     waitFor: async (method, path, count = 1) => {
       await until(() => answered(method, path).length >= count);
       return answered(method, path);

@@ -1,4 +1,4 @@
-// A hub in configured mode, for one test, and the backend that sends by it.
+// A hub in configured mode for one test, and a backend that sends through it.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -7,14 +7,15 @@ import "./limit.mjs";
 
 const program = process.env.SSE_HUB ?? new URL("../../../../../target/debug/sse-hub", import.meta.url).pathname;
 
-/** The key of the tests' backend. */
+/** Key of the backend in tests. */
 const BACKEND = "0123456789abcdef0123456789abcdef-backend";
 
 /**
- * Starts a hub on a free port of 127.0.0.1; ended at the end of the test.
+ * Starts a hub on a free port of 127.0.0.1. The hub ends with the test.
  *
  * @param {import("node:test").TestContext} test
- * @param {{ secrets: Record<string, string>, options: string[] }} setting secrets by the names of their variables
+ * @param {{ secrets: Record<string, string>, options: string[] }} setting secrets by the names of
+ *   their variables
  */
 export async function startHub(test, { secrets, options }) {
   const hub = spawn(program, ["--listen", "127.0.0.1:0", "--drain", "1", "--drain-delay", "0", "--log", "warn", ...options], {
@@ -39,7 +40,7 @@ export async function startHub(test, { secrets, options }) {
 /** @param {string} origin */
 function backend(origin) {
   const headers = { authorization: `Bearer ${BACKEND}`, "content-type": "application/json" };
-  /** @param {string} procedure @param {object} [input] what a mutation is called with */
+  /** @param {string} procedure @param {object} [input] input of a mutation */
   return async (procedure, input) => {
     const request = input ? { method: "POST", body: JSON.stringify(input) } : {};
     const answer = await fetch(`${origin}/api/trpc/sse.${procedure}`, { headers, ...request });

@@ -1,9 +1,9 @@
-// Nothing outlives its test: not the tests themselves, and not what they start.
+// Limits that end hanging tests, and the processes that they started.
 
-/** What a file of tests may take in all, on a busy machine. */
+/** Timeout for a file of tests on a busy machine. */
 const LIMIT_MS = 600_000;
 
-/** Long enough for one thing to become so. */
+/** Timeout for a single condition. */
 export const PATIENCE_MS = 60_000;
 
 setTimeout(() => {
@@ -13,7 +13,7 @@ setTimeout(() => {
 process.once("SIGTERM", () => process.exit(1));
 
 /**
- * Waits until something is so.
+ * Waits until a condition is true.
  *
  * @param {() => unknown} isSo
  */

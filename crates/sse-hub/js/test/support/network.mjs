@@ -1,13 +1,13 @@
-// A network between a browser and a hub that fails as it is told.
+// A network between a browser and a hub that tests can cut.
 
 import { once } from "node:events";
 import net from "node:net";
 
 /**
- * Passes bytes on to a hub; ended at the end of the test.
+ * Starts a proxy that forwards bytes to a hub. The proxy ends with the test.
  *
  * @param {import("node:test").TestContext} test
- * @param {string} origin the hub's
+ * @param {string} origin origin of the hub
  */
 export async function startNetwork(test, origin) {
   const { hostname, port } = new URL(origin);
@@ -34,9 +34,9 @@ export async function startNetwork(test, origin) {
   const address = /** @type {net.AddressInfo} */ (server.address());
   return {
     origin: `http://127.0.0.1:${address.port}`,
-    /** Ends all connections, and lets none in. */
+    /** Closes all connections, and rejects new ones. */
     cut() { isDown = true; end(); },
-    /** Lets connections in again. */
+    /** Accepts connections again. */
     heal() { isDown = false; },
   };
 }

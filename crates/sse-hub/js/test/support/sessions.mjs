@@ -1,20 +1,20 @@
-// Sessions as sites have them: made, named and cut into cookies by NextAuth v4 and Auth.js v5
-// themselves.
+// Sessions of sites. The code of NextAuth v4 and Auth.js v5 creates them, names their cookies, and
+// splits them into chunks.
 
 import { encode as encodeV5 } from "@auth/core/jwt";
 import v4 from "next-auth/jwt";
 
-/** The secret that the site and the hub share. */
+/** Secret that the site and the hub share. */
 export const SECRET = "a secret of the site, 0123456789";
 
-// Neither is exported, and still they are what names and cuts the cookies of every site.
+// Neither package exports these modules, which name and split the cookies of every site.
 const libraries = {
   v4: await import(new URL("../../node_modules/next-auth/core/lib/cookie.js", import.meta.url).href),
   v5: await import(new URL("../../node_modules/@auth/core/lib/utils/cookie.js", import.meta.url).href),
 };
 
 /**
- * The cookies that a sign-in sets.
+ * Returns the cookies that a sign-in sets.
  *
  * @param {"v4" | "v5"} version
  * @param {{ sub: string, note?: string }} token

@@ -1,12 +1,15 @@
-// A site beside the hub: it signs its visitors in by cookies, and has a page that shows what the
-// hub tells them.
+// A site that uses the hub. The site signs its visitors in with cookies, and has a page that shows
+// the events from the hub.
 
 import { once } from "node:events";
 import http from "node:http";
 
-/** @typedef {{ name: string, value: string, options: { maxAge?: number, secure?: boolean, sameSite?: unknown } }} SessionCookie */
+/**
+ * @typedef {{ name: string, value: string,
+ *   options: { maxAge?: number, secure?: boolean, sameSite?: unknown } }} SessionCookie
+ */
 
-/** The hub's address is in the query. */
+/** A page with a stream. The query contains the address of the hub. */
 const PAGE = `<!doctype html>
 <meta charset="utf-8">
 <title>A site</title>
@@ -29,7 +32,8 @@ const PAGE = `<!doctype html>
 const EMPTY = '<!doctype html><title>Another page</title><link rel="icon" href="data:,">';
 
 /**
- * Serves `/sign-in`, which sets the cookies of `signIn` and leads to the page at `/`; `/empty`; and a script at `/script.js`.
+ * Serves a page at `/`, `/empty`, and a script at `/script.js`. `/sign-in` sets the cookies of
+ * `signIn` and redirects to the page.
  *
  * @param {import("node:test").TestContext} test
  * @param {{ host?: string, signIn?: () => Promise<SessionCookie[]>, script?: string }} [setting]
