@@ -53,11 +53,15 @@ where
 
 /// A server, started by awaiting it.
 ///
-/// For streams, the server does three things. It detects clients that close their half of a
-/// connection. It sets `TCP_NODELAY`, keep-alive and the user timeout, which ends a connection that
-/// takes nothing. On shutdown it ends the streams of its managers, which would otherwise hold the
-/// shutdown up until its timeout. With the feature `http2`, the server also speaks HTTP/2 to
-/// clients that begin with HTTP/2.
+/// For streams, the server:
+///
+/// - detects clients that close their half of a connection;
+/// - sets `TCP_NODELAY`, keep-alive and the user timeout, which ends a connection that takes
+///   nothing;
+/// - ends the streams of its managers on shutdown. Without this, the streams would hold the
+///   shutdown up until its timeout.
+///
+/// With the feature `http2`, the server also speaks HTTP/2 to clients that begin with HTTP/2.
 ///
 /// The server can be awaited on any tokio runtime. The workers have their own.
 ///

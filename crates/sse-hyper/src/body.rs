@@ -90,8 +90,9 @@ impl Body for SseBody {
         matches!(self.content().as_deref(), Some(Content::Whole(bytes)) if bytes.is_empty())
     }
 
-    /// Returns the bounds of the length. If a server has taken the stream, this call also releases
-    /// the slot shared with that server, so that a holder of the body cannot reach the stream.
+    /// Returns the bounds of the length. After a server has taken the stream, this call also
+    /// releases the slot shared with that server. A holder of the body then cannot reach the
+    /// stream.
     fn size_hint(&self) -> SizeHint {
         let mut content = self.content();
         match content.as_deref() {

@@ -28,10 +28,12 @@ use crate::{
 /// could serve the stream.
 ///
 /// The reactor writes the events themselves, and not the output of layers. Two kinds of layers keep
-/// the stream a body automatically. One sets `Content-Encoding` ([`Fallback::Encoded`]). The body
-/// of the other does not pass on the [size hint](http_body::Body::size_hint) of the inner body
-/// ([`Fallback::Wrapped`]), as in layers that rewrite, cut or add bytes, or limit the length or the
-/// time.
+/// the stream a body automatically:
+///
+/// - layers that set `Content-Encoding` ([`Fallback::Encoded`]);
+/// - layers whose body does not pass on the [size hint](http_body::Body::size_hint) of the inner
+///   body ([`Fallback::Wrapped`]): layers that rewrite, cut or add bytes, or limit the length or
+///   the time.
 ///
 /// `KeepBody` is for layers that cannot be distinguished from a layer that only holds a guard.
 /// Examples are a layer that changes bytes but not their number, and a layer that reads each frame,

@@ -99,11 +99,13 @@ pub fn serve<S>(listener: TcpListener, service: S) -> Serve<S> {
 
 /// A server, started by awaiting it.
 ///
-/// For streams, the server does three things. It sets `TCP_NODELAY`, keep-alive and the user
-/// timeout. It breaks off a connection that is blocked in a write when its stream was ended: at
-/// once if the client stalled, otherwise after 5 s, or after `connection_timeout` if that is
-/// shorter. On shutdown it ends the streams of its managers, which would otherwise hold the
-/// shutdown up until the deadline.
+/// For streams, the server:
+///
+/// - sets `TCP_NODELAY`, keep-alive and the user timeout;
+/// - breaks off a connection that is blocked in a write when its stream was ended: at once if the
+///   client stalled, otherwise after 5 s, or after `connection_timeout` if that is shorter;
+/// - ends the streams of its managers on shutdown. Without this, the streams would hold the
+///   shutdown up until the deadline.
 ///
 /// A stream over HTTP/1 without TLS leaves hyper once its head is due. A reactor then serves the
 /// stream on the bare socket, with a twentieth of the memory. The threads of the reactor are
@@ -113,11 +115,11 @@ pub fn serve<S>(listener: TcpListener, service: S) -> Serve<S> {
 /// The body is kept unpolled until the stream is over and dropped then. So guards that layers hold
 /// work as intended, but changes that layers make to frames are not applied: see
 /// [`KeepBody`](crate::KeepBody). The stream stays a body if a layer's body can change the bytes,
-/// or if the request asks for more than a stream: see [`Fallback`](crate::Fallback).
+/// or if the connection must carry more than the stream: see [`Fallback`](crate::Fallback).
 ///
 /// The server speaks HTTP/2 to clients that begin with HTTP/2 (RFC 9113, section 3.3), and over TLS
 /// to clients that negotiate HTTP/2. A browser opens at most six connections to a server of
-/// HTTP/1.1, one stream each, but any number of streams on one connection of HTTP/2.
+/// HTTP/1.1, one stream each, but many streams on one connection of HTTP/2.
 ///
 /// A peer of HTTP/2 that answers no ping for the shortest `connection_timeout` of the managers is
 /// closed. If a client takes nothing of a stream, the manager ends the stream and the server resets
@@ -200,9 +202,9 @@ impl<S> Serve<S> {
     /// the limit of the system.
     ///
     /// At the maximum, a newcomer is accepted and a connection without a stream is closed. The
-    /// closed connection is the longest idle connection of the address with the most connections,
-    /// so that no address can keep others out. Newcomers wait only while every connection carries a
-    /// stream. A lower `max_connections` of the manager prevents that.
+    /// closed connection is the longest idle connection of the address with the most connections
+    /// without a stream, so that no address can keep others out. Newcomers wait only while every
+    /// connection carries a stream. A lower `max_connections` of the manager prevents that.
     pub fn max_connections(mut self, most: usize) -> Self {
         self.max_connections = most;
         self

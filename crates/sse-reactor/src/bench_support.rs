@@ -88,7 +88,7 @@ impl std::fmt::Debug for Bookkeeping {
     }
 }
 
-/// A socket that accepts every write. It has the size of a real socket.
+/// A socket that accepts every write, with the size of a real socket.
 struct Sink(u32);
 
 impl Read for Sink {

@@ -28,8 +28,8 @@ impl Deadlines {
         self.0.is_empty()
     }
 
-    /// Removes and returns the key of a deadline that has passed. The connection may no longer
-    /// exist.
+    /// Removes a deadline that has passed, and returns its key. The connection possibly no longer
+    /// exists.
     pub(crate) fn pop(&mut self, now: Instant) -> Option<Key> {
         let due = *self.0.first().filter(|(at, _)| *at <= now)?;
         self.0.remove(&due);

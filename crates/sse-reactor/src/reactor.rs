@@ -34,9 +34,9 @@ const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 /// and the guards of its streams run on these threads, and must not block. If the reactor was
 /// started in a tokio runtime, they run in the context of that runtime.
 ///
-/// The threads end when the last clone is dropped and their last stream has ended. They end at once
-/// after [`Reactor::abort`]. They also end when that runtime shuts down. All connections are then
-/// closed, as connections in the runtime's tasks would be.
+/// The threads end when the last clone is dropped and their last stream has ended. After
+/// [`Reactor::abort`], the threads end at once. When that runtime shuts down, the threads end too,
+/// and all connections are closed, as connections in the runtime's tasks would be.
 #[derive(Clone)]
 pub struct Reactor(Arc<Threads>);
 
@@ -78,9 +78,9 @@ impl Builder {
     }
 
     /// Sets a function for counting connections. The function is called for each adopted stream
-    /// once nothing of the stream is left, including its guard. It runs on a thread of the reactor,
-    /// or in [`adopt`](Reactor::adopt) on the caller's thread after an [`abort`](Reactor::abort),
-    /// and must not block.
+    /// once nothing of the stream is left, including its guard. The function is called on a thread
+    /// of the reactor, and must not block. After an [`abort`](Reactor::abort), the function can
+    /// also be called by [`adopt`](Reactor::adopt), on the caller's thread.
     pub fn departed(mut self, departed: impl Fn() + Send + Sync + 'static) -> Self {
         self.departed = Some(Arc::new(departed));
         self
@@ -145,10 +145,10 @@ impl Reactor {
 
     /// Serves a stream, from its head until it ends, on the thread with the fewest streams.
     ///
-    /// This method does not wait, and cannot fail for the caller. If the connection cannot be
-    /// served, it is closed, and its session and guard are dropped. This happens after the reactor
-    /// was aborted, or if the system cannot watch the socket. The socket can be in blocking mode;
-    /// this method sets it to non-blocking mode.
+    /// This method does not wait, and cannot fail for the caller. A connection that cannot be
+    /// served is closed, and its session and guard are dropped. A connection cannot be served after
+    /// the reactor was aborted, or if the system cannot watch the socket. The socket can be in
+    /// blocking mode; this method sets it to non-blocking mode.
     pub fn adopt(&self, adoption: Adoption) {
         // If this call fails, the socket is already closed, and the thread detects that.
         let _ = adoption.socket.set_nonblocking(true);

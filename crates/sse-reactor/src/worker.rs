@@ -44,7 +44,7 @@ const IDLE_RUN_QUEUE: usize = 256;
 /// Size of the buffer for bytes that are read and discarded.
 const BUFFER: usize = 4096;
 
-/// One thread. It waits for its mailbox and its sockets, and polls its connections.
+/// One thread, which waits for its mailbox and its sockets, and polls its connections.
 pub(crate) struct Worker<S = TcpStream> {
     poll: Poll,
     pub(crate) mailbox: Arc<Mailbox>,
@@ -88,8 +88,8 @@ impl<S: Socket> Worker<S> {
 impl Worker {
     /// Serves until no connection is left and none can arrive, or until the thread is ended.
     pub(crate) fn run(mut self) {
-        // Expected panics are caught where they occur. This catches all others, so that the streams
-        // end and nothing hangs.
+        // Expected panics are caught where they occur. This call catches all others, so that the
+        // streams end and nothing hangs.
         let end = match catch_unwind(AssertUnwindSafe(|| self.serve())) {
             Ok(Ok(end)) => end,
             Ok(Err(error)) => {
@@ -252,7 +252,7 @@ impl<S: Socket> Worker<S> {
         }
     }
 
-    /// Queues every connection that may have been woken.
+    /// Queues every connection that was possibly woken.
     pub(crate) fn line_up_all(&mut self, woken: &mut Vec<u32>) {
         for group in woken.drain(..) {
             for place in self.wakers.heard(group) {

@@ -33,9 +33,9 @@ impl WriteBuffer {
         }
     }
 
-    /// Returns `true` if the stream waits for room that the system has not reported. Without this
-    /// check, a stream that was ended as stalled would be mistaken for a moving stream, because the
-    /// system may have made a little room since.
+    /// Returns `true` if the stream waits for room that the system has not reported. If the system
+    /// has made a little room since, a stream that was ended as stalled would otherwise be mistaken
+    /// for a moving stream.
     pub(crate) fn waits(&mut self) -> bool {
         self.is_watched && !std::mem::take(&mut self.has_room)
     }

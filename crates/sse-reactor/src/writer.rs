@@ -14,7 +14,7 @@ const PIECES: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Written {
     All,
-    /// This number of bytes; the client must take some before more can be written.
+    /// A part, with its number of bytes. The client must take some before more can be written.
     Part(usize),
 }
 

@@ -88,8 +88,8 @@ async fn times_that_are_too_short_are_as_short_as_they_can_be() {
     }
 }
 
-/// Size of a client's receive buffer. It is small, so that almost all bytes are taken by the
-/// server's system.
+/// Size of a client's receive buffer. The small size ensures that the server's system takes almost
+/// all bytes.
 const RECEIVED: u32 = 8 << 10;
 
 /// Writes to a client that reads nothing, until the system takes no more for a while. Returns the

@@ -18,7 +18,7 @@ pub enum Fallback {
     /// The request is more than a GET without a body: the request has a body, or offers to upgrade
     /// the connection.
     Request,
-    /// The client sent more bytes after its request. They are answered after the stream.
+    /// The client sent more bytes after its request. These bytes are answered after the stream.
     Pipelined,
     /// The response is marked with [`KeepBody`](crate::KeepBody).
     OptedOut,

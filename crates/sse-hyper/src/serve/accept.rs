@@ -52,8 +52,8 @@ pub(crate) struct Accepted {
 }
 
 impl Accepted {
-    /// Detects the protocol of the client and spawns a separate task for the rest, so that the
-    /// state needed here is not kept for the life of the connection.
+    /// Detects the protocol of the client and spawns a separate task for the rest. The state needed
+    /// here is then not kept for the life of the connection.
     pub(crate) async fn served<S, B>(self, service: S, config: ConnectionConfig)
     where
         S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,

@@ -36,7 +36,7 @@ pub(super) struct Acceptor<S> {
     pub(super) header_timeout: Duration,
     pub(super) max_connections: usize,
     pub(super) shutdown: Arc<Shutdown>,
-    /// The connections from before the drain. They count towards the maximum until they close.
+    /// The connections from before the drain, which count towards the maximum until they close.
     pub(super) earlier: Option<Arc<Shutdown>>,
     /// An accepted client that waits for room.
     pub(super) waiting: Option<(TcpStream, SocketAddr)>,

@@ -16,8 +16,8 @@ use tokio::{
 
 use crate::serve::conn_state::{ConnState, Read};
 
-/// A client's socket. If the socket is dropped after an abort, the socket sends RST, so that the
-/// kernel does not keep bytes that a stalled client never takes.
+/// A client's socket. When dropped after an abort, the socket sends RST, so that the kernel does
+/// not keep bytes that a stalled client never takes.
 ///
 /// hyper returns the socket of an upgradeable connection only to an upgrade. Other code requests
 /// the socket through the [`ConnState`] and then drops hyper.

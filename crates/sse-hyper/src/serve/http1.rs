@@ -43,8 +43,8 @@ const BUFFER: usize = MAX_HEAD;
 
 /// Serves one connection until it ends. The first request must arrive before the deadline.
 ///
-/// This function is not an `async fn`, because an `async fn` would keep its arguments in addition
-/// to the values made from them, for each connection.
+/// This function is not an `async fn`. An `async fn` would keep its arguments in addition to the
+/// values made from them, for each connection.
 pub(crate) fn connection<S, B, I>(
     io: Rewind<I>,
     service: StreamService<S>,

@@ -55,10 +55,10 @@ const CONNECTION_WINDOW: u32 = 256 << 10;
 
 /// Serves one connection until it ends.
 ///
-/// The connection is closed if the peer answers no ping, takes no bytes at all, or has no request
-/// for the keep-alive timeout, even if the peer answers pings. Nothing else ends a connection
-/// before its streams. A client that takes nothing of one stream can still take others, so only
-/// that stream is reset.
+/// The connection is closed if the peer answers no ping, or takes no bytes at all. The connection
+/// is also closed if the peer has no request for the keep-alive timeout, even if the peer answers
+/// pings. Nothing else ends a connection before its streams. A client that takes nothing of one
+/// stream can still take others, so only that stream is reset.
 pub(crate) async fn connection<S, B, I>(
     io: Rewind<I>,
     service: StreamService<S>,

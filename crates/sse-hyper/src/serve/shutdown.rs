@@ -46,8 +46,8 @@ pub(crate) struct Shared {
     /// Number of connections that no longer have a task.
     seats: AtomicUsize,
     all_closed: Notify,
-    /// Notified when a connection was closed or can be closed, so that there may be room for
-    /// another.
+    /// Notified when a connection was closed or can be closed, so that another connection can have
+    /// room.
     room: Notify,
 }
 

@@ -6,8 +6,8 @@ use std::{
     net::IpAddr,
 };
 
-/// Maximum number of connections that are checked to find an idle one. This bounds the cost of an
-/// eviction if all connections have a request in flight.
+/// Maximum number of connections that are checked to find an idle one. The maximum bounds the cost
+/// of an eviction if all connections have a request in flight.
 const CHECKS: usize = 32;
 
 /// The owner of a connection, as identified by its address.
@@ -39,14 +39,14 @@ pub(crate) enum Scope {
 
 /// The connections without a stream, by their keys.
 ///
-/// The group with the most connections gives one up. Among groups of equal size, the group with the
-/// longest idle connection gives one up. Within a group, the choice is by second chance (the clock
+/// The group with the most connections loses one. Among groups of equal size, the group with the
+/// longest idle connection loses one. Within a group, the choice is by second chance (the clock
 /// algorithm): the oldest connection is closed, unless it was used since its last check. So the
 /// cost of a request is one flag, and no client can crowd out the connections of other groups.
 #[derive(Debug, Default)]
 pub(crate) struct Streamless {
     groups: HashMap<Group, Queue>,
-    /// The groups in the order in which they give connections up.
+    /// The groups in the order in which they lose connections.
     order: BTreeSet<Rank>,
     places: HashMap<usize, (Group, u64)>,
     next_turn: u64,

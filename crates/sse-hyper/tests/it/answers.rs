@@ -1,4 +1,4 @@
-//! Responses to requests, apart from those that every adapter gives.
+//! Responses to requests, apart from the responses that every adapter returns.
 
 use sse_core::{DisconnectOptions, Event, Manager, Target};
 use sse_testkit::RawRequest;

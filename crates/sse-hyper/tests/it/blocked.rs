@@ -39,7 +39,7 @@ async fn fill(app: &App) {
     }
     let has_begun =
         |app: &App| app.transports().reactor.blocked + app.transports().bodies.total() == 1;
-    // The stream may already have been ended because it was blocked.
+    // The manager has possibly ended the stream because it was blocked.
     app.until(|app| has_begun(app) || app.manager.stats().total_connections == 0)
         .await;
 }

@@ -145,7 +145,7 @@ type Deed = fn(TcpStream) -> Pin<Box<dyn Future<Output = TcpStream> + Send>>;
 macro_rules! sends {
     ($($bytes:expr),*) => {
         |mut socket| Box::pin(async move {
-            // The connection may already have been closed for another.
+            // The server has possibly closed the connection for another.
             let parts: &[&[u8]] = &[$(&$bytes[..]),*];
             let _ = socket.write_all(&parts.concat()).await;
             socket

@@ -82,8 +82,8 @@ impl Site {
         self.pair_with(NARROW, NARROW)
     }
 
-    /// Returns the ends of a connection with buffers of these sizes, for the bytes that the client
-    /// receives and for the bytes that the server sends.
+    /// Returns the ends of a connection with these buffer sizes, for the bytes that the client
+    /// receives and that the server sends.
     pub(crate) fn pair_with(&self, receive: usize, send: usize) -> (TcpStream, TcpStream) {
         // The size is set before the connection is opened, because an offered window is not taken
         // back.
