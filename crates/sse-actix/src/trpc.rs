@@ -21,8 +21,8 @@ use sse_trpc::{Content, Headers, Management};
 
 use crate::{body::SessionBody, response};
 
-/// Creates a scope that serves the management API: `.service(sse_actix::trpc("/api/trpc",
-/// management))`.
+/// Creates a scope that serves the management API:
+/// `.service(sse_actix::trpc("/api/trpc", management))`.
 ///
 /// The caller is the [`Caller`] in the request's extensions, where the app's authentication puts
 /// it. Without a [`Caller`], the request is anonymous. A [`ConnectErrorKind`] in the extensions is

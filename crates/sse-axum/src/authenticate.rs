@@ -7,8 +7,8 @@ use axum::{
 };
 use sse_access::Authentication;
 
-/// Identifies the caller of each request, as a middleware: `.layer(from_fn_with_state(gate,
-/// sse_axum::authenticate))`.
+/// Identifies the caller of each request, as a middleware:
+/// `.layer(from_fn_with_state(gate, sse_axum::authenticate))`.
 ///
 /// The middleware itself refuses no request. [`SseHandshake`](crate::SseHandshake) and the
 /// management API read the caller, or the reason for a refusal, from the request's extensions, and

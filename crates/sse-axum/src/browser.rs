@@ -4,8 +4,8 @@ use axum::{Router, body::Body, extract::Request, response::Response, routing::an
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sse_browser::{CLIENT, StaticFiles, StaticResponse};
 
-/// Creates a router that serves the browser client. Nest the router under any path: `.nest("/sse",
-/// sse_axum::browser())`.
+/// Creates a router that serves the browser client. Nest the router under any path:
+/// `.nest("/sse", sse_axum::browser())`.
 ///
 /// Pages then import `/sse/client.js`. [`CLIENT`] lists the other files.
 pub fn browser<S: Clone + Send + Sync + 'static>() -> Router<S> {

@@ -20,8 +20,8 @@ pub struct Adoption {
     /// The connection. The socket options for streams are already set, and no other code reads or
     /// writes the socket any more.
     pub socket: TcpStream,
-    /// The head of the response, with the empty line at its end. The head must contain `Connection:
-    /// close`, because the reactor closes the connection after the stream.
+    /// The head of the response, with the empty line at its end. The head must contain
+    /// `Connection: close`, because the reactor closes the connection after the stream.
     pub head: Bytes,
     /// The framing that the head specifies.
     pub framing: Framing,

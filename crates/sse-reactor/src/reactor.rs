@@ -69,9 +69,9 @@ impl Builder {
         self
     }
 
-    /// Sets the timeout for a slow client to take the remaining bytes after its stream was ended; 5
-    /// s by default. After the timeout, the connection is broken off. A connection whose stream was
-    /// ended as stalled is broken off at once.
+    /// Sets the timeout for a slow client to take the remaining bytes after its stream was ended;
+    /// 5 s by default. After the timeout, the connection is broken off. A connection whose stream
+    /// was ended as stalled is broken off at once.
     pub fn linger(mut self, linger: Duration) -> Self {
         self.linger = linger.min(FOREVER);
         self
