@@ -11,15 +11,16 @@ use actix_web::{
 use sse_access::Authentication;
 use sse_auth::{OwnOrigin, RequestView};
 
-/// Finds out who makes each request, as a middleware: `.wrap(from_fn(sse_actix::authenticate))`,
-/// with the [`Authentication`] in the app's data.
+/// Identifies the caller of each request, as a middleware:
+/// `.wrap(from_fn(sse_actix::authenticate))`, with the [`Authentication`] in the app's data.
 ///
-/// It refuses nothing itself. [`SseHandshake`](crate::SseHandshake) and the management API find the
-/// caller, or why it is refused, among the request's extensions, and answer in their own terms.
-/// Routes of the app's own take `web::ReqData<Caller>`, which fails for whoever is refused.
+/// The middleware itself refuses no request. [`SseHandshake`](crate::SseHandshake) and the
+/// management API read the caller, or the reason for a refusal, from the request's extensions, and
+/// respond in their own formats. The app's own routes take `web::ReqData<Caller>`, which fails for
+/// refused requests.
 ///
 /// # Errors
-/// Those of what is behind it.
+/// The errors of the wrapped service.
 pub async fn authenticate(
     gate: web::Data<Authentication>,
     request: ServiceRequest,
@@ -33,9 +34,9 @@ pub async fn authenticate(
     next.call(request).await
 }
 
-/// A request, as far as authentication looks at it. An [`OwnOrigin`] among its extensions is the
-/// one under which the client reached the server; without it the request's authority is taken for
-/// that.
+/// Returns the part of a request that authentication reads. An [`OwnOrigin`] in the request's
+/// extensions is the origin under which the client reached the server. Without an [`OwnOrigin`],
+/// the authority of the request is used.
 #[must_use]
 pub fn view(request: &HttpRequest) -> RequestView<'_> {
     let headers = request

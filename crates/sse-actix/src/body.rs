@@ -13,21 +13,21 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 use sse_core::{EventItem, EventStream, Session};
 
-/// A live stream. Dropping it is the disconnect.
+/// A live stream. Dropping the body disconnects the client.
 ///
-/// Everything of a worker takes turns on its one thread, in the order in which it was woken. A
-/// stream that wakes to an event lets the others go first, once: what they publish is then in the
-/// same write, which costs a hundred times as much as a turn.
+/// All tasks of a worker take turns on its one thread, in the order in which they were woken. A
+/// stream that is woken by an event yields to the other tasks once. Events that they publish are
+/// then part of the same write, which costs a hundred times as much as a turn.
 #[derive(Debug)]
 pub(crate) struct SessionBody {
     session: Session,
-    /// Whether the others had their turn since the last write.
+    /// Set if the other tasks had their turn since the last write.
     waited: bool,
 }
 
 impl SessionBody {
     pub(crate) fn new(session: Session) -> Self {
-        // The first block is there before anybody could add to it.
+        // The first block is complete before other tasks can add to it.
         Self {
             session,
             waited: true,
@@ -57,7 +57,8 @@ impl MessageBody for SessionBody {
     }
 }
 
-/// What a HEAD request gets: of a stream's length nothing is said (RFC 9110, section 8.6).
+/// The body of the response to a HEAD request. The length of a stream is not specified (RFC 9110,
+/// section 8.6).
 #[derive(Debug)]
 pub(crate) struct HeadersOnly;
 
@@ -77,7 +78,7 @@ impl MessageBody for HeadersOnly {
 }
 
 pin_project! {
-    /// A one-off stream. An error of it breaks the body off.
+    /// A one-off stream. An error of the stream breaks the body off.
     pub(crate) struct EventBody<S> {
         #[pin]
         pub(crate) stream: EventStream<S>,

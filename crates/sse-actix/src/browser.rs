@@ -10,14 +10,15 @@ use actix_web::{
 };
 use sse_browser::{CLIENT, StaticFiles};
 
-/// The browser client as a scope: `.service(sse_actix::browser("/sse"))`.
+/// Creates a scope that serves the browser client: `.service(sse_actix::browser("/sse"))`.
 ///
-/// Pages then import `/sse/client.js`; [`CLIENT`] has the other files.
+/// Pages then import `/sse/client.js`. [`CLIENT`] lists the other files.
 pub fn browser(path: &str) -> Scope {
     files(path, CLIENT)
 }
 
-/// Files that stand in the program as a scope; `index.html` answers for the folder.
+/// Creates a scope that serves files embedded in the program. The folder itself responds with
+/// `index.html`.
 pub fn files(path: &str, files: StaticFiles) -> Scope {
     let serve = move |request: HttpRequest| async move { answer(files, &request) };
     web::scope(path)

@@ -1,4 +1,4 @@
-//! Answers that are one-off streams.
+//! Responses that are one-off streams.
 
 use actix_web::{HttpRequest, HttpResponse, Responder, body::BoxBody};
 use futures_core::Stream;
@@ -6,11 +6,11 @@ use sse_core::{EventItem, EventStream};
 
 use crate::{body::EventBody, response::stream};
 
-/// Answers with a one-off stream, such as the tokens of a model.
+/// Responds with a one-off stream, such as the tokens of a model.
 ///
-/// An error of the stream breaks the body off, so that the client does not take it for a whole one.
-/// No manager knows the stream, so a shutdown does not end it: it has until the deadline to come to
-/// its end by itself.
+/// An error of the stream breaks the body off, so that the client does not mistake the body for a
+/// complete one. No manager knows the stream, so a shutdown does not end it. The stream has until
+/// the shutdown deadline to end on its own.
 pub fn event_stream<S>(stream: EventStream<S>) -> SseEvents<S>
 where
     S: Stream<Item: EventItem> + 'static,
@@ -18,7 +18,7 @@ where
     SseEvents(stream)
 }
 
-/// The answer of [`event_stream`].
+/// The response of [`event_stream`].
 #[derive(Debug)]
 #[must_use = "return it from the handler"]
 pub struct SseEvents<S>(EventStream<S>);

@@ -1,4 +1,4 @@
-//! What a request asks for.
+//! The parts of a request that a stream needs.
 
 use std::{
     convert::Infallible,
@@ -9,13 +9,13 @@ use std::{
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::HeaderValue};
 use sse_core::{Caller, ConnectErrorKind, FieldError, Handshake, Overflow, Topic, UserId};
 
-/// Extracts the [`Handshake`] of a request.
+/// An extractor of the [`Handshake`] of a request.
 ///
-/// It never fails: what is wrong with the request is told, and counted, by
-/// [`Manager::connect`](sse_core::Manager::connect). The client's address is that of its
-/// connection, whatever its headers say. A [`Caller`] among the request's extensions, where
-/// authentication in front puts it, is whose stream it is to be; a [`ConnectErrorKind`] is why
-/// authentication refuses it.
+/// The extractor never fails. [`Manager::connect`](sse_core::Manager::connect) reports and counts
+/// an invalid request. The client's address is the address of its connection, regardless of the
+/// request's headers. Authentication in front of the handler puts a [`Caller`] or a
+/// [`ConnectErrorKind`] into the request's extensions. The stream then belongs to that [`Caller`],
+/// or is refused with that [`ConnectErrorKind`].
 #[derive(Debug, Clone)]
 #[must_use = "connect it"]
 pub struct SseHandshake(pub Handshake);
@@ -36,7 +36,7 @@ impl SseHandshake {
         Self(self.0.topic(topic))
     }
 
-    /// See [`Handshake::address`]; for apps behind a proxy.
+    /// See [`Handshake::address`]. For apps that run after a proxy.
     pub fn address(self, address: IpAddr) -> Self {
         Self(self.0.address(address))
     }

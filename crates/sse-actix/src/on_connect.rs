@@ -1,4 +1,4 @@
-//! Connections of which Actix tells.
+//! The connection callback of Actix.
 
 use std::{any::Any, fmt, sync::Once};
 
@@ -10,15 +10,15 @@ use actix_web::{
 use sse_socket::SocketOptions;
 use tracing::{debug, warn};
 
-/// In the data of a connection whose server was prepared.
+/// A mark in the data of a connection whose server was prepared.
 #[derive(Debug, Clone, Copy)]
 struct Prepared;
 
-/// Prepares a server for streams: clients that close are noticed at once, those that vanish in
-/// time.
+/// Prepares a server for streams. Clients that close are then detected at once, and clients that
+/// vanish are detected in time.
 ///
-/// [`serve`](crate::serve()) does it. For servers that bind by themselves, to TLS or to several
-/// addresses, it comes before `bind`:
+/// [`serve`](crate::serve()) calls this function. A server that binds manually, to TLS or to
+/// several addresses, must be prepared before `bind`:
 ///
 /// ```no_run
 /// # use actix_web::{App, HttpServer};
@@ -36,10 +36,10 @@ struct Prepared;
 /// # }
 /// ```
 ///
-/// It switches `h1_allow_half_closed` off (Actix keeps a connection whose client has closed its
-/// half, so a closed tab would go unnoticed until a write fails), and sets the options with
-/// `on_connect`, in place of a callback set before; over TLS there is no socket to be had there,
-/// and they are not set.
+/// This function switches `h1_allow_half_closed` off. Otherwise Actix keeps a connection whose
+/// client has closed its half, and a closed tab is not detected until a write fails. The function
+/// also sets the socket options with `on_connect`, which replaces an earlier callback. Over TLS,
+/// the callback has no access to the socket, and the options are not set.
 pub fn prepare<F, I, S, B>(
     server: HttpServer<F, I, S, B>,
     options: SocketOptions,
@@ -62,17 +62,17 @@ where
             if let Some(socket) = io.downcast_ref::<TcpStream>()
                 && let Err(error) = options.set(socket)
             {
-                // The client is gone already, or the system lacks an option; the stream's own
-                // timeouts hold.
+                // Either the client has already disconnected, or the system lacks an option and the
+                // timeouts of the stream apply.
                 debug!(%error, "socket options");
             }
         })
 }
 
-/// Says so once where a server keeps the connections of clients that are gone.
+/// Logs a warning, once, if a server keeps the connections of clients that have disconnected.
 pub(crate) fn warn_unless_prepared(request: &HttpRequest) {
     static ONCE: Once = Once::new();
-    // HTTP/2 streams of a connection have no data of it, and no halves.
+    // HTTP/2 streams do not have the data of their connection, and have no halves.
     let is_http_2 = request.version() == actix_web::http::Version::HTTP_2;
     if !is_http_2 && request.conn_data::<Prepared>().is_none() {
         ONCE.call_once(|| {

@@ -1,4 +1,4 @@
-//! Answers to requests for a stream.
+//! Responses to requests for a stream.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ use crate::{
     on_connect,
 };
 
-/// Answers with a stream.
+/// A response with a stream.
 #[derive(Debug)]
 #[must_use = "return it from the handler"]
 pub struct SseResponse(Session);
@@ -36,21 +36,21 @@ impl Responder for SseResponse {
     }
 }
 
-/// The answer that carries a stream.
+/// Creates the response that carries a stream.
 pub(crate) fn stream(request: &HttpRequest, body: impl MessageBody + 'static) -> HttpResponse {
     on_connect::warn_unless_prepared(request);
     let mut response = HttpResponse::Ok();
     for header in STREAM_HEADERS {
         response.insert_header(header);
     }
-    // Actix's `Compress` compresses whatever does not name a coding, and there is no other way to
-    // tell it not to. `identity` should not be named (RFC 9110, section 8.4), so it is named only
-    // where `Compress` could come to act.
+    // Actix's `Compress` compresses every response that names no coding, and cannot be switched off
+    // otherwise. `identity` should not be named (RFC 9110, section 8.4), so it is named only if
+    // `Compress` could act.
     if request.headers().contains_key(ACCEPT_ENCODING) {
         response.insert_header((CONTENT_ENCODING, "identity"));
     }
     let mut response = response.body(body);
-    // Actix would send chunks, which HTTP/1.0 does not know (RFC 9112, section 7.1).
+    // Actix would send chunks, which HTTP/1.0 does not support (RFC 9112, section 7.1).
     if request.version() < Version::HTTP_11 {
         let head = response.head_mut();
         head.no_chunking(true);
@@ -59,7 +59,7 @@ pub(crate) fn stream(request: &HttpRequest, body: impl MessageBody + 'static) ->
     response
 }
 
-/// Answers that a stream was refused; `?` makes it of a [`ConnectError`].
+/// A response that refuses a stream. `?` converts a [`ConnectError`] to a rejection.
 #[derive(Debug)]
 pub struct Rejection(pub ConnectError);
 

@@ -23,12 +23,13 @@ use tracing::{info, warn};
 
 use crate::{on_connect::prepare, shutdown_signal::Signals};
 
-/// Workers that were stopped at the deadline drop their connections within this time.
+/// Timeout for workers that were stopped at the deadline to drop their connections.
 const DROPPING: Duration = Duration::from_secs(1);
 
-/// Serves an `HttpServer` on a listener: in place of `bind` and `run`, for apps with streams.
+/// Serves an `HttpServer` on a listener. For apps with streams, this function replaces `bind` and
+/// `run`.
 ///
-/// See [`Serve`] for what it does for streams. What else is set on the server stays, except for
+/// See [`Serve`] for the features for streams. Other settings of the server are kept, except for
 /// `on_connect`, `h1_allow_half_closed`, `shutdown_timeout` and the handling of signals.
 pub fn serve<F, I, S, B>(listener: TcpListener, server: HttpServer<F, I, S, B>) -> Serve<F, I, S, B>
 where
@@ -52,12 +53,17 @@ where
 
 /// A server, started by awaiting it.
 ///
-/// For streams it notices clients that close their half of a connection; sets `TCP_NODELAY`,
-/// keep-alive and the user timeout, which is what ends a connection that takes nothing; and ends
-/// the streams of its managers when it shuts down, which would otherwise wait for them until its
-/// timeout. With the feature `http2` it also speaks HTTP/2 to clients that begin with it.
+/// For streams, the server:
 ///
-/// It may be awaited on any tokio runtime; the workers have their own.
+/// - detects clients that close their half of a connection;
+/// - sets `TCP_NODELAY`, keep-alive and the user timeout, which ends a connection that takes
+///   nothing;
+/// - ends the streams of its managers on shutdown. Without this, the streams would hold the
+///   shutdown up until its timeout.
+///
+/// With the feature `http2`, the server also speaks HTTP/2 to clients that begin with HTTP/2.
+///
+/// The server can be awaited on any tokio runtime. The workers have their own.
 ///
 /// *Cancel safety.* Dropping the future stops the server at once.
 #[must_use = "a server does nothing unless awaited"]
@@ -91,37 +97,38 @@ where
     S::Service: 'static,
     B: MessageBody + 'static,
 {
-    /// Shuts this manager's streams down with the server. May be called for several.
+    /// Shuts this manager's streams down with the server. Several managers can be added.
     ///
-    /// The server accepts clients once the manager has [started](Manager::started): whoever
-    /// connects earlier waits in the system's queue.
+    /// The server accepts clients once the manager has [started](Manager::started). Clients that
+    /// connect earlier wait in the system's queue.
     pub fn manager(mut self, manager: &Manager) -> Self {
         self.managers.push(manager.clone());
         self
     }
 
-    /// How to shut down; by default within 10 s.
+    /// Sets the options of the shutdown. The default deadline is 10 s.
     ///
-    /// Actix counts in whole seconds, so its workers may take up to one longer for what is left at
-    /// the deadline.
+    /// Actix counts in whole seconds, so its workers can take up to one second longer than the
+    /// deadline for the remaining connections.
     pub fn drain(mut self, drain: ShutdownOptions) -> Self {
         self.drain = drain;
         self
     }
 
-    /// Options of clients' sockets; by default the user timeout is the shortest
+    /// Sets the options of clients' sockets. By default, the user timeout is the shortest
     /// `connection_timeout` of the managers.
     pub fn socket_options(mut self, options: SocketOptions) -> Self {
         self.options = Some(options);
         self
     }
 
-    /// Shuts down when the future resolves: announces it ([`Manager::is_shutting_down`]), serves on
-    /// for the delay of the [`ShutdownOptions`], then accepts nobody, ends all streams, finishes
-    /// the answers in flight, and breaks off what is left at the deadline.
+    /// Shuts down when the future resolves. The server announces the shutdown
+    /// ([`Manager::is_shutting_down`]), and continues to serve for the delay of the
+    /// [`ShutdownOptions`]. Then it accepts no more clients, ends all streams, and finishes the
+    /// responses in flight. At the deadline, the server breaks off the remaining connections.
     ///
-    /// Without it that happens at SIGINT and SIGTERM, as Actix does, and a second one ends it at
-    /// once.
+    /// Without a future, SIGINT and SIGTERM start the shutdown, as in Actix. A second signal stops
+    /// the server at once.
     pub fn with_graceful_shutdown(
         mut self,
         signal: impl Future<Output = ()> + Send + 'static,
@@ -181,7 +188,7 @@ where
     }
 }
 
-/// A server that runs; dropped, it is stopped at once.
+/// A running server. Dropping it stops the server at once.
 struct Running {
     handle: ServerHandle,
     managers: Vec<Manager>,
@@ -211,8 +218,8 @@ impl Running {
         }
     }
 
-    /// The managers end their streams while Actix waits for its workers, which wait for their
-    /// connections.
+    /// Stops the server. The managers end their streams while Actix waits for its workers, which
+    /// wait for their connections.
     async fn stop(&self, mut server: Server) -> io::Result<()> {
         self.managers.iter().for_each(Manager::announce_shutdown);
         let delay = self.drain.delay_before().min(FOREVER);
@@ -230,7 +237,7 @@ impl Running {
             drains.spawn(async move { manager.shutdown(drain).await });
         }
         let (result, (), _) = tokio::join!(server, self.handle.stop(true), drains.join_all());
-        // At its deadline a worker says that it has ended before it drops its connections.
+        // At its deadline, a worker reports its end before it drops its connections.
         for manager in &self.managers {
             manager.shutdown(ShutdownOptions::within(DROPPING)).await;
         }
@@ -240,16 +247,16 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // The command is sent before the future is polled; nobody is there to wait for what it
-        // answers.
+        // The command is sent before the future is polled, and its result is not needed.
         drop(self.handle.stop(false));
     }
 }
 
-/// In place of times beyond what clocks can hold.
+/// Maximum timeout, in place of durations that clocks cannot hold.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// Actix counts in whole seconds; at least one, or it would not wait at all.
+/// Rounds a deadline up to whole seconds, in which Actix counts. The minimum is one second, because
+/// Actix would not wait at all with zero.
 fn seconds(deadline: Duration) -> u64 {
     (deadline.as_secs() + u64::from(deadline.subsec_nanos() > 0)).clamp(1, FOREVER.as_secs())
 }

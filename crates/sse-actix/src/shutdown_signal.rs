@@ -1,10 +1,11 @@
-//! When a server stops that was not told when.
+//! Signals that stop a server without a shutdown future.
 
 use std::{future::pending, io};
 
 use tracing::warn;
 
-/// Resolves at each of the signals that Actix stops at: SIGINT and SIGTERM, or Ctrl-C.
+/// The signals at which Actix stops: SIGINT and SIGTERM, or Ctrl-C. `next` resolves at each of
+/// them.
 #[derive(Debug)]
 pub(crate) struct Signals {
     #[cfg(unix)]

@@ -21,10 +21,12 @@ use sse_trpc::{Content, Headers, Management};
 
 use crate::{body::SessionBody, response};
 
-/// The management API as a scope: `.service(sse_actix::trpc("/api/trpc", management))`.
+/// Creates a scope that serves the management API:
+/// `.service(sse_actix::trpc("/api/trpc", management))`.
 ///
-/// Who calls is the [`Caller`] among the request's extensions, put there by the app's
-/// authentication; without one, nobody. A [`ConnectErrorKind`] there is why it is refused.
+/// The caller is the [`Caller`] in the request's extensions, where the app's authentication puts
+/// it. Without a [`Caller`], the request is anonymous. A [`ConnectErrorKind`] in the extensions is
+/// the reason for a refusal.
 pub fn trpc(path: &str, management: Management) -> Scope {
     web::scope(path)
         .app_data(Data::new(management))
@@ -48,7 +50,7 @@ async fn call(
     into_response(&request, answer, payload)
 }
 
-/// What authentication in front found out.
+/// Returns the result of authentication.
 fn caller(request: &HttpRequest) -> Result<Caller, ConnectErrorKind> {
     let known = request.extensions();
     match known.get::<ConnectErrorKind>() {
@@ -57,8 +59,8 @@ fn caller(request: &HttpRequest) -> Result<Caller, ConnectErrorKind> {
     }
 }
 
-/// What follows the mount point, as it was sent: as many segments as Actix left, which decodes some
-/// of what it matches.
+/// Returns the part of the path after the mount point, as it was sent. Actix decodes some of the
+/// segments that it matches, so this function counts the segments that Actix left.
 fn below(request: &HttpRequest) -> &str {
     let path = request.uri().path();
     let segments = request.match_info().unprocessed().matches('/').count();
@@ -69,10 +71,10 @@ fn below(request: &HttpRequest) -> &str {
     start.map_or("", |(slash, _)| &path[slash + 1..])
 }
 
-/// An answer that holds what is left of the request's body until it is sent.
+/// A response that holds the unread rest of the request's body until the response is sent.
 ///
-/// Actix then closes the connection. If the body were dropped before, Actix would read a chunked
-/// one to its end, however long that takes.
+/// Actix then closes the connection. If the body were dropped earlier, Actix would read a chunked
+/// body to its end, however long that takes.
 struct Closing {
     bytes: Bytes,
     _rest: Payload,

@@ -7,12 +7,13 @@ use axum::{
 };
 use sse_access::Authentication;
 
-/// Finds out who makes each request, as a middleware:
+/// Identifies the caller of each request, as a middleware:
 /// `.layer(from_fn_with_state(gate, sse_axum::authenticate))`.
 ///
-/// It refuses nothing itself. [`SseHandshake`](crate::SseHandshake) and the management API find the
-/// caller, or why it is refused, among the request's extensions, and answer in their own terms.
-/// Routes of the app's own take `Extension<Caller>`, which rejects whoever is refused.
+/// The middleware itself refuses no request. [`SseHandshake`](crate::SseHandshake) and the
+/// management API read the caller, or the reason for a refusal, from the request's extensions, and
+/// respond in their own formats. The app's own routes take `Extension<Caller>`, which rejects
+/// refused requests.
 pub async fn authenticate(
     State(gate): State<Authentication>,
     request: Request,

@@ -4,15 +4,16 @@ use axum::{Router, body::Body, extract::Request, response::Response, routing::an
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sse_browser::{CLIENT, StaticFiles, StaticResponse};
 
-/// The browser client as a router, to be nested where the app wants it:
+/// Creates a router that serves the browser client. Nest the router under any path:
 /// `.nest("/sse", sse_axum::browser())`.
 ///
-/// Pages then import `/sse/client.js`; [`CLIENT`] has the other files.
+/// Pages then import `/sse/client.js`. [`CLIENT`] lists the other files.
 pub fn browser<S: Clone + Send + Sync + 'static>() -> Router<S> {
     files(CLIENT)
 }
 
-/// Files that stand in the program as a router; `index.html` answers for the folder.
+/// Creates a router that serves files embedded in the program. The folder itself responds with
+/// `index.html`.
 pub fn files<S: Clone + Send + Sync + 'static>(files: StaticFiles) -> Router<S> {
     let serve = any(async move |request: Request| answer(files, &request));
     Router::new()

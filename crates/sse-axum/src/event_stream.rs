@@ -1,10 +1,10 @@
-//! Answers that are one-off streams.
+//! Responses that are one-off streams.
 
 use axum::{body::Body, response::Response};
 use futures_core::Stream;
 use sse_core::{EventItem, EventStream};
 
-/// Answers with a one-off stream, such as the tokens of a model.
+/// Responds with a one-off stream, such as the tokens of a model.
 ///
 /// See [`sse_hyper::event_stream`].
 #[must_use = "return it from the handler"]

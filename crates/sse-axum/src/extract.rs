@@ -1,4 +1,4 @@
-//! What a request asks for.
+//! The parts of a request that a stream needs.
 
 use std::{convert::Infallible, net::IpAddr, net::SocketAddr};
 
@@ -7,12 +7,12 @@ use http::request::Parts;
 use sse_core::{Caller, FieldError, Handshake, Overflow, Topic, UserId};
 use sse_hyper::PeerAddr;
 
-/// Extracts the [`Handshake`] of a request.
+/// An extractor of the [`Handshake`] of a request.
 ///
-/// It never rejects: what is wrong with the request is told, and counted, by
-/// [`Manager::connect`](sse_core::Manager::connect). The client's address is known under
-/// [`serve`](crate::serve()), and under `axum::serve` with `ConnectInfo`. Of authentication in
-/// front it takes what [`sse_hyper::handshake`] takes.
+/// The extractor never rejects. [`Manager::connect`](sse_core::Manager::connect) reports and counts
+/// an invalid request. The client's address is known under [`serve`](crate::serve()), and under
+/// `axum::serve` with `ConnectInfo`. The extractor takes the same results of authentication as
+/// [`sse_hyper::handshake`].
 #[derive(Debug, Clone)]
 #[must_use = "connect it"]
 pub struct SseHandshake(pub Handshake);
@@ -33,7 +33,7 @@ impl SseHandshake {
         Self(self.0.topic(topic))
     }
 
-    /// See [`Handshake::address`]; for apps behind a proxy.
+    /// See [`Handshake::address`]. For apps that run after a proxy.
     pub fn address(self, address: IpAddr) -> Self {
         Self(self.0.address(address))
     }
@@ -55,8 +55,8 @@ impl<S: Sync> FromRequestParts<S> for SseHandshake {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let handshake = sse_hyper::handshake(parts);
-        // `PeerAddr` is where a middleware says that the client is; of other servers there is
-        // `ConnectInfo` alone.
+        // A middleware can set `PeerAddr` to the address of the client. Other servers provide only
+        // `ConnectInfo`.
         let is_known = parts.extensions.get::<PeerAddr>().is_some();
         Ok(Self(
             match parts.extensions.get::<ConnectInfo<SocketAddr>>() {

@@ -1,4 +1,4 @@
-//! Answers to requests for a stream.
+//! Responses to requests for a stream.
 
 use axum::{
     body::Body,
@@ -7,7 +7,7 @@ use axum::{
 use sse_core::{ConnectError, Session};
 use sse_hyper::KeepBody;
 
-/// Answers with a stream.
+/// A response with a stream.
 #[derive(Debug)]
 #[must_use = "return it from the handler"]
 pub struct SseResponse {
@@ -16,8 +16,8 @@ pub struct SseResponse {
 }
 
 impl SseResponse {
-    /// Keeps the stream with hyper, as the body that it is, also where a reactor could serve it:
-    /// for routes with a layer that looks at the body's frames. See [`KeepBody`].
+    /// Keeps the stream with hyper, as a body, even if a reactor could serve the stream. For routes
+    /// with a layer that reads the body's frames. See [`KeepBody`].
     pub fn keep_body(self) -> Self {
         Self {
             keeps_body: true,
@@ -45,7 +45,7 @@ impl IntoResponse for SseResponse {
     }
 }
 
-/// Answers that a stream was refused; `?` makes it of a [`ConnectError`].
+/// A response that refuses a stream. `?` converts a [`ConnectError`] to a rejection.
 #[derive(Debug)]
 pub struct Rejection(pub ConnectError);
 

@@ -17,10 +17,10 @@ use sse_hyper::{PeerAddr, SocketOptions, TransportStatsHandle};
 use tokio::net::TcpListener;
 use tower_service::Service;
 
-/// Serves a router on a listener: in place of `axum::serve`, for apps with streams.
+/// Serves a router on a listener. For apps with streams, this function replaces `axum::serve`.
 ///
-/// See [`sse_hyper::Serve`] for what it does for streams. `ConnectInfo<SocketAddr>` can be
-/// extracted.
+/// See [`sse_hyper::Serve`] for the features for streams. Handlers can extract
+/// `ConnectInfo<SocketAddr>`.
 pub fn serve(listener: TcpListener, router: Router) -> Serve {
     Serve(sse_hyper::serve(listener, App(router)))
 }
@@ -112,7 +112,7 @@ impl IntoFuture for Serve {
     }
 }
 
-/// A router that knows where its requests come from.
+/// A router whose requests carry the address of their peer.
 #[derive(Debug, Clone)]
 struct App(Router);
 

@@ -14,13 +14,14 @@ use sse_core::{Caller, ConnectErrorKind};
 use sse_hyper::PeerAddr;
 use sse_trpc::{Content, Headers, Management};
 
-/// The management API as a router, to be nested where the app wants it:
+/// Creates a router that serves the management API. Nest the router under any path:
 /// `.nest("/api/trpc", sse_axum::trpc(management))`.
 ///
-/// Who calls is the [`Caller`] among the request's extensions, put there by the app's
-/// authentication; without one, nobody. A [`ConnectErrorKind`] there is why it is refused.
+/// The caller is the [`Caller`] in the request's extensions, where the app's authentication puts
+/// it. Without a [`Caller`], the request is anonymous. A [`ConnectErrorKind`] in the extensions is
+/// the reason for a refusal.
 ///
-/// It has a state of its own, so it goes into a router of any.
+/// The router has its own state, so it can be nested in a router of any state.
 pub fn trpc<S: Clone + Send + Sync + 'static>(management: Management) -> Router<S> {
     Router::new().fallback(call).with_state(management)
 }
@@ -46,7 +47,7 @@ async fn call(State(management): State<Management>, request: Request) -> Respons
     into_response(management.handle(request, body.into_data_stream()).await)
 }
 
-/// What authentication in front found out.
+/// Takes the result of authentication out of the extensions.
 fn caller(extensions: &mut Extensions) -> Result<Caller, ConnectErrorKind> {
     match extensions.remove::<ConnectErrorKind>() {
         Some(cause) => Err(cause),

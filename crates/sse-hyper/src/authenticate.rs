@@ -1,12 +1,12 @@
-//! Who makes a request.
+//! The caller of a request.
 
 use http::{request::Parts, uri::Authority};
 use sse_access::Authentication;
 use sse_auth::{OwnOrigin, RequestView};
 
-/// Finds out who makes a request, and leaves it among the request's extensions: a
-/// [`Caller`](sse_core::Caller), or the [`Cause`](sse_core::ConnectErrorKind) why it is refused.
-/// [`handshake`](crate::extract()) takes it from there.
+/// Identifies the caller of a request and stores the result in the request's extensions: a
+/// [`Caller`](sse_core::Caller), or the [`ConnectErrorKind`](sse_core::ConnectErrorKind) with which
+/// the request is refused. [`handshake`](crate::extract()) reads the result from there.
 ///
 /// *Cancel safety.* See [`Authentication::admit`].
 pub async fn authenticate(gate: &Authentication, request: &mut Parts) {
@@ -16,9 +16,9 @@ pub async fn authenticate(gate: &Authentication, request: &mut Parts) {
     }
 }
 
-/// A request, as far as authentication looks at it. An [`OwnOrigin`] among its extensions is the
-/// one under which the client reached the server; without it the request's authority is taken for
-/// that.
+/// Returns the part of a request that authentication reads. An [`OwnOrigin`] in the request's
+/// extensions is the origin under which the client reached the server. Without an [`OwnOrigin`],
+/// the authority of the request is used.
 #[must_use]
 pub fn request_view(request: &Parts) -> RequestView<'_> {
     let headers = request

@@ -14,24 +14,24 @@ use sse_core::Session;
 
 use crate::handoff::stream_marker::SessionSlot;
 
-/// The body of an answer: a live stream, or the few bytes of a refusal.
+/// The body of a response: a live stream, or the few bytes of a refusal.
 ///
-/// Dropping the body of a stream is the disconnect. It never fails: a stream ends, so that clients
-/// see a clean end.
+/// Dropping the body of a stream disconnects the client. The body never fails: a stream ends, so
+/// that clients see a clean end.
 ///
-/// Two words, since it is kept, in a middleware's body, while a reactor serves the stream; `None`
-/// is the end.
+/// The body takes two words, because a middleware's body keeps this one while a reactor serves the
+/// stream. `None` is the end.
 #[derive(Debug)]
 pub struct SseBody(Mutex<Option<Box<Content>>>);
 
 #[derive(Debug)]
 enum Content {
-    /// Nobody has polled it, so a server may take the stream out of it.
+    /// Not polled yet, so a server can take the stream out of the body.
     Waiting(SessionSlot),
     Stream(Session),
     Whole(Bytes),
-    /// In answer to a HEAD: what a stream would have been, so nothing is said of a length (RFC
-    /// 9110, section 8.6).
+    /// The response to a HEAD request. A stream would have followed, so the length is not specified
+    /// (RFC 9110, section 8.6).
     HeadersOnly,
 }
 
@@ -90,8 +90,9 @@ impl Body for SseBody {
         matches!(self.content().as_deref(), Some(Content::Whole(bytes)) if bytes.is_empty())
     }
 
-    /// Asked for after a server took the stream, it lets go of what it had in common with that:
-    /// whoever keeps the body cannot reach into it.
+    /// Returns the bounds of the length. After a server has taken the stream, this call also
+    /// releases the slot shared with that server. A holder of the body then cannot reach the
+    /// stream.
     fn size_hint(&self) -> SizeHint {
         let mut content = self.content();
         match content.as_deref() {
@@ -115,7 +116,7 @@ impl Body for SseBody {
 impl Drop for SseBody {
     fn drop(&mut self) {
         if let Some(Content::Waiting(slot)) = self.content_mut().as_deref() {
-            // Not under the slot's lock.
+            // The session is dropped after the slot's lock is released.
             drop(slot.take());
         }
     }

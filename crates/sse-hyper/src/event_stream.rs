@@ -16,7 +16,7 @@ use sse_core::{EventItem, EventStream};
 use crate::response::stream_headers;
 
 pin_project! {
-    /// The body of a one-off stream. An error of the stream breaks it off.
+    /// The body of a one-off stream. An error of the stream breaks off the body.
     #[derive(Debug)]
     pub struct EventBody<S> {
         #[pin]
@@ -24,10 +24,11 @@ pin_project! {
     }
 }
 
-/// The answer that carries a one-off stream: 200 with [`STREAM_HEADERS`](sse_core::STREAM_HEADERS).
+/// Creates the response that carries a one-off stream: 200 with
+/// [`STREAM_HEADERS`](sse_core::STREAM_HEADERS).
 ///
-/// No manager knows the stream, so a shutdown does not end it: it has until the deadline to come to
-/// its end by itself.
+/// No manager knows the stream, so a shutdown does not end it. The stream has until the shutdown
+/// deadline to end on its own.
 #[must_use]
 pub fn event_stream<S>(stream: EventStream<S>) -> Response<EventBody<S>>
 where

@@ -1,20 +1,21 @@
-//! What a request asks for.
+//! The parts of a request that a stream needs.
 
 use std::net::SocketAddr;
 
 use http::request::Parts;
 use sse_core::{Caller, ConnectErrorKind, Handshake};
 
-/// Where a connection comes from; [`serve`](crate::serve()) puts it into every request's
-/// extensions.
+/// The address of the peer of a connection. [`serve`](crate::serve()) puts the address into the
+/// extensions of every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeerAddr(pub SocketAddr);
 
-/// Reads the handshake from a request. What is wrong with it is told by
-/// [`Manager::connect`](sse_core::Manager::connect).
+/// Reads the handshake from a request. [`Manager::connect`](sse_core::Manager::connect) reports an
+/// invalid handshake.
 ///
-/// A [`Caller`] among the request's extensions, where authentication in front puts it, is whose
-/// stream it is to be; a [`ConnectErrorKind`] is why authentication refuses it.
+/// Authentication in front of the handler puts a [`Caller`] or a [`ConnectErrorKind`] into the
+/// request's extensions. The stream then belongs to that [`Caller`], or is refused with that
+/// [`ConnectErrorKind`].
 #[must_use]
 pub fn handshake(request: &Parts) -> Handshake {
     let last_event_id = request

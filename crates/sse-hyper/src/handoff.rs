@@ -1,4 +1,4 @@
-//! A stream's way from hyper to a reactor.
+//! The handover of a stream from hyper to a reactor.
 
 pub(crate) mod fallback;
 pub(crate) mod lazy_reactor;
@@ -24,19 +24,24 @@ use crate::{
     serve::phase_listener::PhaseListener,
 };
 
-/// In a response's extensions: its stream is served as the body that it is, by hyper, also where a
-/// reactor could serve it.
+/// Marks a response, in its extensions, whose stream hyper must serve as a body even if a reactor
+/// could serve the stream.
 ///
-/// The reactor writes the events, and not what layers make of them. A layer that sets
-/// `Content-Encoding`, or whose body does not pass on the [size hint](http_body::Body::size_hint)
-/// of the body in it, keeps the stream a body by itself ([`Fallback::Encoded`],
-/// [`Fallback::Wrapped`]): layers that rewrite, cut, add, or limit the length or the time. This is
-/// for those that cannot be told from a layer that only holds a guard: one that changes bytes but
-/// not their number, and one that looks at each frame, to count them say.
+/// The reactor writes the events themselves, and not the output of layers. Two kinds of layers keep
+/// the stream a body automatically:
+///
+/// - layers that set `Content-Encoding` ([`Fallback::Encoded`]);
+/// - layers whose body does not pass on the [size hint](http_body::Body::size_hint) of the inner
+///   body ([`Fallback::Wrapped`]): layers that rewrite, cut or add bytes, or limit the length or
+///   the time.
+///
+/// `KeepBody` is for layers that cannot be distinguished from a layer that only holds a guard.
+/// Examples are a layer that changes bytes but not their number, and a layer that reads each frame,
+/// for instance to count frames.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeepBody;
 
-/// An answer with a stream that a reactor is to give.
+/// A response whose stream a reactor is to send.
 pub(crate) struct ParkedResponse<B> {
     response: Response<B>,
     slot: SessionSlot,
@@ -44,7 +49,8 @@ pub(crate) struct ParkedResponse<B> {
     reactor: Reactor,
 }
 
-/// Whether a request can be answered by a reactor, and in which framing.
+/// Returns the framing in which a reactor can send the response, or the reason why the request
+/// needs hyper.
 pub(crate) fn framing_for(request: &Request<Incoming>) -> Result<Framing, Fallback> {
     let is_bare = request.method() == Method::GET
         && request.body().is_end_stream()
@@ -57,7 +63,8 @@ pub(crate) fn framing_for(request: &Request<Incoming>) -> Result<Framing, Fallba
     }
 }
 
-/// Why a response with a stream is hyper's; the reactor otherwise.
+/// Returns the reactor for a response with a stream, or the reason why hyper must send the
+/// response.
 pub(crate) fn reactor_for<B: Body>(
     response: &Response<B>,
     mark: &StreamMarker,
@@ -94,12 +101,12 @@ impl<B: Body + Send + 'static> ParkedResponse<B> {
         }
     }
 
-    /// For hyper after all.
+    /// Returns the response to hyper.
     pub(crate) fn into_response(self) -> Response<B> {
         self.response
     }
 
-    /// Gives everything to the reactor.
+    /// Hands the socket, the head and the stream over to the reactor.
     pub(crate) fn complete(self, socket: TcpStream, listener: &PhaseListener) {
         let Self {
             response,
@@ -128,13 +135,13 @@ impl<B: Body + Send + 'static> ParkedResponse<B> {
     }
 }
 
-/// What is kept of a body until the stream is over, unpolled: the guards of middlewares are in it.
-/// Of our own body, which has none, nothing.
+/// Returns the part of a body that must live until the stream is over: the unpolled body, which
+/// holds the guards of middlewares. An [`SseBody`] holds no guards, so nothing of it is kept.
 fn guard<B: Body + Send + 'static>(body: B) -> Box<dyn Any + Send> {
     if (&body as &dyn Any).is::<SseBody>() {
         return Box::new(());
     }
-    // Whatever is around it, the innermost body lets go of the slot when it is asked now.
+    // This call makes the innermost body release the slot, whatever bodies wrap it.
     body.size_hint();
     Box::new(body)
 }

@@ -1,4 +1,4 @@
-//! Answers to requests for a stream.
+//! Responses to requests for a stream.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
@@ -9,11 +9,12 @@ use crate::{
     handoff::stream_marker::{SessionSlot, StreamMarker},
 };
 
-/// The answer that carries a stream: 200 with [`STREAM_HEADERS`].
+/// Creates the response that carries a stream: 200 with [`STREAM_HEADERS`].
 ///
-/// Its extensions tell [`serve`](crate::serve()) of the stream: a middleware that makes a response
-/// anew must take them over, or a blocked connection is not broken off when its stream ends, and
-/// the stream stays with hyper. A middleware that drops the body ends the stream.
+/// The extensions of the response identify the stream to [`serve`](crate::serve()). A middleware
+/// that creates a new response must copy the extensions. Otherwise a blocked connection is not
+/// broken off when its stream ends, and the stream stays with hyper. A middleware that drops the
+/// body ends the stream.
 #[must_use]
 pub fn response(session: Session) -> Response<SseBody> {
     let slot = SessionSlot::new(session);
@@ -35,7 +36,7 @@ pub(crate) fn stream_headers() -> HeaderMap {
         .collect()
 }
 
-/// The answer to a refused stream, as [`ConnectError::answer`] has it.
+/// Creates the response to a refused stream from [`ConnectError::answer`].
 #[must_use]
 pub fn refusal(refused: &ConnectError) -> Response<SseBody> {
     let answer = refused.answer();

@@ -57,26 +57,26 @@ use crate::{
 /// Default timeout for a request head.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Default timeout for the next request: longer than proxies keep their connections, which most
-/// close after 60 s.
+/// Default timeout for the next request. Most proxies close their connections after 60 s, and this
+/// timeout is longer.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// Timeout for a client to take anything, of a server without managers.
+/// Timeout for a client to take any bytes, if the server has no managers.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Minimum of the default maximum number of connections without a stream.
 const STREAMLESS: usize = 4096;
 
-/// In place of times beyond what the clock can hold.
+/// Maximum timeout, in place of durations that the clock cannot hold.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// After a stream was ended its connection has so long to take what is left, unless
+/// Timeout for the client to take the remaining bytes after a stream was ended, unless
 /// `connection_timeout` is shorter.
 const LINGER: Duration = Duration::from_secs(5);
 
 /// Serves a service on a listener, HTTP/1.1 and HTTP/2.
 ///
-/// See [`Serve`] for what it does for streams that other servers do not.
+/// See [`Serve`] for the features that streams need and other servers lack.
 pub fn serve<S>(listener: TcpListener, service: S) -> Serve<S> {
     Serve {
         listener,
@@ -99,34 +99,41 @@ pub fn serve<S>(listener: TcpListener, service: S) -> Serve<S> {
 
 /// A server, started by awaiting it.
 ///
-/// For streams it sets `TCP_NODELAY`, keep-alive and the user timeout; breaks off a connection
-/// whose stream was ended while it is blocked in a write (at once when the client stalled, else
-/// after 5 s, or `connection_timeout` where that is shorter); and ends the streams of its managers
-/// when it shuts down, which would otherwise wait for them until the deadline.
+/// For streams, the server:
 ///
-/// A stream over HTTP/1 without TLS leaves hyper once its head is due, and a reactor serves it on
-/// the bare socket, with a twentieth of the memory: threads that are started for the first of them,
-/// in which the managers' hooks run in the context of this runtime. Nothing of it shows but
-/// `Connection: close`. The body is kept unpolled until the stream is over, and dropped then, so
-/// guards of layers do what they should, and what layers do with frames is not done: see
-/// [`KeepBody`](crate::KeepBody). Where a layer's body may change the bytes, or more than a stream
-/// is asked of the connection, the stream stays a body: see [`Fallback`](crate::Fallback).
+/// - sets `TCP_NODELAY`, keep-alive and the user timeout;
+/// - breaks off a connection that is blocked in a write when its stream was ended: at once if the
+///   client stalled, otherwise after 5 s, or after `connection_timeout` if that is shorter;
+/// - ends the streams of its managers on shutdown. Without this, the streams would hold the
+///   shutdown up until the deadline.
 ///
-/// HTTP/2 is spoken to clients that begin with it (RFC 9113, section 3.3), and over TLS to those
-/// that negotiate it: a browser has six connections to a server of HTTP/1.1, one stream each, and
-/// as many streams as it likes on one of HTTP/2. There a peer that answers no ping for the shortest
-/// `connection_timeout` of the managers is closed; a stream whose client takes nothing is ended by
-/// its manager and reset, and the connection, which may have others, stays.
+/// A stream over HTTP/1 without TLS leaves hyper once its head is due. A reactor then serves the
+/// stream on the bare socket, with a twentieth of the memory. The threads of the reactor are
+/// started for the first such stream, and run the managers' hooks in the context of this runtime.
+/// `Connection: close` is the only visible difference.
 ///
-/// Connections without a stream are bounded, in all and for each address, and at a bound the
-/// longest idle one is closed for a newcomer. Each phase of a connection has a timeout: see
+/// The body is kept unpolled until the stream is over and dropped then. So guards that layers hold
+/// work as intended, but changes that layers make to frames are not applied: see
+/// [`KeepBody`](crate::KeepBody). The stream stays a body if a layer's body can change the bytes,
+/// or if the connection must carry more than the stream: see [`Fallback`](crate::Fallback).
+///
+/// The server speaks HTTP/2 to clients that begin with HTTP/2 (RFC 9113, section 3.3), and over TLS
+/// to clients that negotiate HTTP/2. A browser opens at most six connections to a server of
+/// HTTP/1.1, one stream each, but many streams on one connection of HTTP/2.
+///
+/// A peer of HTTP/2 that answers no ping for the shortest `connection_timeout` of the managers is
+/// closed. If a client takes nothing of a stream, the manager ends the stream and the server resets
+/// it. The connection stays, because it can have other streams.
+///
+/// Connections without a stream are bounded, in total and for each address. At a bound, the longest
+/// idle connection is closed for a newcomer. Each phase of a connection has a timeout: see
 /// [`header_timeout`](Self::header_timeout) and [`keep_alive_timeout`](Self::keep_alive_timeout).
 ///
-/// A connection that was upgraded is the service's own: none of this concerns it, and a shutdown
-/// neither ends nor awaits it.
+/// An upgraded connection belongs to the service. None of the above applies to an upgraded
+/// connection, and a shutdown neither ends it nor waits for it.
 ///
-/// *Cancel safety.* Dropping the future closes the listener. Connections go on, and nothing shuts
-/// them down any more.
+/// *Cancel safety.* Dropping the future closes the listener. Open connections continue, and nothing
+/// shuts them down any more.
 #[must_use = "a server does nothing unless awaited"]
 pub struct Serve<S> {
     listener: TcpListener,
@@ -147,113 +154,117 @@ pub struct Serve<S> {
 }
 
 impl<S> Serve<S> {
-    /// Shuts this manager's streams down with the server. May be called for several.
+    /// Shuts this manager's streams down with the server. Several managers can be added.
     ///
-    /// The server accepts clients once the manager has [started](Manager::started): whoever
-    /// connects earlier waits in the system's queue.
+    /// The server accepts clients once the manager has [started](Manager::started). Clients that
+    /// connect earlier wait in the system's queue.
     pub fn manager(mut self, manager: &Manager) -> Self {
         self.managers.push(manager.clone());
         self
     }
 
-    /// How to shut down; by default within 10 s.
+    /// Sets the options of the shutdown. The default deadline is 10 s.
     pub fn drain(mut self, drain: ShutdownOptions) -> Self {
         self.drain = drain;
         self
     }
 
-    /// Options of clients' sockets; by default the user timeout is the shortest
+    /// Sets the options of clients' sockets. By default, the user timeout is the shortest
     /// `connection_timeout` of the managers.
     pub fn socket_options(mut self, options: SocketOptions) -> Self {
         self.options = Some(options);
         self
     }
 
-    /// Timeout for a request head; 30 s by default, a year at most.
+    /// Sets the timeout for a request head; 30 s by default, a year at most.
     ///
-    /// The first request, with the handshake of TLS before it, must be there within this time from
-    /// the connection on; a later one within this time from its first byte on.
+    /// The first request, including the TLS handshake, must arrive within this time after the
+    /// connection was accepted. The head of a later request must arrive within this time after its
+    /// first byte.
     pub fn header_timeout(mut self, timeout: Duration) -> Self {
         self.header_timeout = timeout.min(FOREVER);
         self
     }
 
-    /// Timeout for the next request on a connection that has none in flight; 75 s by default, a
-    /// year at most.
+    /// Sets the timeout for the next request on a connection without requests in flight; 75 s by
+    /// default, a year at most.
     ///
-    /// Over HTTP/2 this is a connection without open streams, whether it answers pings or not. A
-    /// proxy in front must close its idle connections sooner, or some of its requests meet a
-    /// connection that is being closed, which is a 502 for their clients.
+    /// Over HTTP/2, the timeout applies to a connection without open streams, even if the peer
+    /// answers pings. A proxy in front must close its idle connections sooner. Otherwise some of
+    /// its requests meet a connection that is being closed, and their clients receive a 502.
     pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
         self.keep_alive_timeout = timeout.min(FOREVER);
         self
     }
 
-    /// Maximum number of connections, upgraded ones not among them; none by default. It is the last
-    /// resort against running out of files, so it should be a little below what the system allows.
+    /// Sets the maximum number of connections, without upgraded connections; unlimited by default.
+    /// This maximum is the last resort against running out of files, and should be slightly below
+    /// the limit of the system.
     ///
-    /// At the maximum a newcomer is let in, and a connection without a stream is closed for it.
-    /// That is the longest idle one of the address that has the most of them, so nobody can keep
-    /// others out. Newcomers wait only while every connection carries a stream; a lower
-    /// `max_connections` of the manager prevents that.
+    /// At the maximum, a newcomer is accepted and a connection without a stream is closed. The
+    /// closed connection is the longest idle connection of the address with the most connections
+    /// without a stream, so that no address can keep others out. Newcomers wait only while every
+    /// connection carries a stream. A lower `max_connections` of the manager prevents that.
     pub fn max_connections(mut self, most: usize) -> Self {
         self.max_connections = most;
         self
     }
 
-    /// Maximum number of connections without a stream; by default twice as many as the managers
-    /// allow streams, and at least 4,096.
+    /// Sets the maximum number of connections without a stream. The default is twice the number of
+    /// streams that the managers allow, and at least 4,096.
     ///
-    /// They are idle, or have a request in flight that opens no stream. At the maximum one of them
-    /// is closed for a newcomer, as at [`max_connections`](Self::max_connections).
+    /// A connection without a stream is idle, or has a request in flight that opens no stream. At
+    /// the maximum, a connection without a stream is closed for a newcomer, as at
+    /// [`max_connections`](Self::max_connections).
     pub fn max_streamless_connections(mut self, most: usize) -> Self {
         self.max_streamless = Some(most);
         self
     }
 
-    /// Maximum number of connections without a stream from one address, or from one network of 64
-    /// bits of IPv6; by default half of
+    /// Sets the maximum number of connections without a stream from one address, or from one IPv6
+    /// network of 64 bits. The default is half of
     /// [`max_streamless_connections`](Self::max_streamless_connections).
     ///
-    /// At the maximum the longest idle one is closed for a newcomer; one with a request in flight
-    /// only if there is no other.
+    /// At the maximum, the longest idle connection is closed for a newcomer. A connection with a
+    /// request in flight is closed only if no other connection can be closed.
     pub fn max_streamless_connections_per_address(mut self, most: usize) -> Self {
         self.max_streamless_per_address = Some(most);
         self
     }
 
-    /// Tells the addresses of proxies, which stand for many clients. The maximum of an address does
-    /// not apply to them, and their connections are the last to be closed for others.
+    /// Sets a function that identifies the addresses of proxies, which stand for many clients. The
+    /// maximum per address does not apply to proxies, and their connections are the last to be
+    /// closed for others.
     pub fn proxies(mut self, is_proxy: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
         self.is_proxy = Some(Arc::new(is_proxy));
         self
     }
 
-    /// Streams stay with hyper, as the bodies that they are.
+    /// Keeps all streams with hyper, which serves them as bodies.
     pub fn without_reactor(self) -> Self {
         self.lazy_reactor.switch_off();
         self
     }
 
-    /// How many threads serve streams that left hyper; by default as many as there are processors
-    /// for this process.
+    /// Sets the number of threads that serve the streams of the reactor. The default is the number
+    /// of processors available to this process.
     pub fn reactor_threads(self, threads: NonZeroUsize) -> Self {
         self.lazy_reactor
             .configure(|reactor| reactor.threads(threads));
         self
     }
 
-    /// Lets it be read there how streams are served, for metrics.
+    /// Exposes this server's stream statistics through `transports`.
     pub fn transports(self, transports: &TransportStatsHandle) -> Self {
         transports.watch(&self.lazy_reactor);
         self
     }
 
-    /// Speaks TLS. A configuration that names no protocols for ALPN (RFC 7301) offers HTTP/2 and
-    /// HTTP/1.1.
+    /// Speaks TLS. A configuration without ALPN protocols (RFC 7301) offers HTTP/2 and HTTP/1.1.
     ///
-    /// The handshake has the time of [`header_timeout`](Self::header_timeout), and holds nobody
-    /// else up. Certificates that change are the affair of the configuration's resolver.
+    /// The timeout of the handshake is [`header_timeout`](Self::header_timeout), and a slow
+    /// handshake does not delay other clients. The resolver of the configuration is responsible for
+    /// certificates that change.
     ///
     /// ```no_run
     /// # async fn example<S>(
@@ -276,14 +287,15 @@ impl<S> Serve<S> {
         self
     }
 
-    /// Shuts down when the future resolves: announces it ([`Manager::is_shutting_down`]), serves on
-    /// for the delay of the [`ShutdownOptions`], ends all streams, finishes the answers in flight,
-    /// and breaks off what is left at the deadline.
+    /// Shuts down when the future resolves. The server announces the shutdown
+    /// ([`Manager::is_shutting_down`]), continues to serve for the delay of the
+    /// [`ShutdownOptions`], ends all streams, and finishes the responses in flight. At the
+    /// deadline, the server breaks off the remaining connections.
     ///
-    /// Until the last of the earlier connections has closed new ones are accepted, whose streams
-    /// the managers reject: a load balancer that still sends, or asks for readiness, receives an
-    /// answer. A refused connection would become its own 502, after which an `EventSource` never
-    /// returns.
+    /// New connections are accepted until the last of the earlier connections has closed, and the
+    /// managers reject their streams. So a load balancer that still sends requests, or asks for
+    /// readiness, receives a response. If the server refused the connection, the load balancer
+    /// would respond with a 502, after which an `EventSource` never reconnects.
     pub fn with_graceful_shutdown(
         mut self,
         signal: impl Future<Output = ()> + Send + 'static,
@@ -315,7 +327,7 @@ impl<S> Serve<S> {
         Timeouts {
             header: self.header_timeout,
             keep_alive: self.keep_alive_timeout,
-            // The managers are the first to give a stream up, with a reason.
+            // The managers are the first to end a stalled stream, with a reason.
             write: self
                 .connection_timeout()
                 .unwrap_or(CONNECTION_TIMEOUT)

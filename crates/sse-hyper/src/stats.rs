@@ -1,13 +1,14 @@
-//! Reading how the streams of servers are served.
+//! Statistics on the transport of streams.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{handoff::lazy_reactor::LazyReactor, transport_stats::TransportStats};
 
-/// Lets somebody read how streams are served: a route of the app for metrics, say. A cheap clone.
+/// A handle for reading the transport statistics of servers, for instance in a metrics route of the
+/// app. Cloning is cheap.
 ///
-/// Given to [`Serve::transports`](crate::Serve::transports), of one server or several, whose
-/// numbers are added up.
+/// Pass the handle to [`Serve::transports`](crate::Serve::transports) of one server or several.
+/// Their numbers are added up.
 #[derive(Debug, Clone, Default)]
 pub struct TransportStatsHandle(Arc<Mutex<Vec<LazyReactor>>>);
 
@@ -16,7 +17,7 @@ impl TransportStatsHandle {
         self.lazy_reactors(|lazy_reactors| lazy_reactors.push(lazy_reactor.clone()));
     }
 
-    /// The numbers of now; cheap to read, also when the servers are over.
+    /// Returns the current numbers. Reading is cheap, even after the servers have ended.
     #[must_use]
     pub fn stats(&self) -> TransportStats {
         let mut sum = TransportStats::default();

@@ -1,16 +1,16 @@
-//! Numbers about how streams are served.
+//! Statistics on the transport of streams.
 
 use sse_reactor::ReactorStats;
 
 use crate::handoff::fallback::Fallbacks;
 
-/// How streams are served.
+/// Statistics on the transport of streams.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TransportStats {
-    /// Streams on bare sockets. All zero before the first.
+    /// Streams on bare sockets. All zero before the first such stream.
     pub reactor: ReactorStats,
-    /// Counter: streams that were served as bodies, by the reason why. How many there are now is
-    /// what the managers count (`total_connections` and `ending`) without `reactor.streams`.
+    /// Counter: streams that were served as bodies, by reason. The current number of such streams
+    /// is the managers' count (`total_connections` and `ending`) minus `reactor.streams`.
     pub bodies: Fallbacks,
 }

@@ -1,4 +1,5 @@
-//! A server that runs out of files. A process of its own, since the limit is the process's.
+//! A server that runs out of files. This test runs in its own process, because the limit applies to
+//! the process.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -17,14 +18,14 @@ use tokio::{
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Takes all files that there may be.
+/// Opens files until none are left.
 fn take_all() -> Vec<File> {
     let taken: Vec<_> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
     assert!(!taken.is_empty());
     taken
 }
 
-/// With a socket that was there before.
+/// Sends a request with a socket that already exists.
 async fn ask(socket: TcpSocket, address: SocketAddr) -> TcpStream {
     let mut client = socket.connect(address).await.unwrap();
     client
@@ -77,7 +78,7 @@ async fn streams_go_on_and_newcomers_wait_while_there_are_no_files() {
     )
     .unwrap();
     let mut taken = take_all();
-    // Room for the connection, and not for the reactor.
+    // One free file is enough for the connection, but not for the reactor.
     taken.pop();
     let mut first = ask(sockets.pop().unwrap(), address).await;
     read_until(&mut first, "event: connection").await;
@@ -101,13 +102,13 @@ async fn streams_go_on_and_newcomers_wait_while_there_are_no_files() {
     read_until(&mut first, "nobody is harmed").await;
     read_until(&mut second, "nobody is harmed").await;
 
-    // Its other end is closed by the server then, which makes room for two.
+    // The server then closes its end, which makes room for two.
     drop(first);
     read_until(&mut third, "event: connection").await;
     assert_eq!(transports.stats().reactor.failed, 0);
     drop(taken);
 
-    // A connection without a stream makes room for a newcomer, and nobody else does.
+    // Only a connection without a stream is closed for a newcomer.
     let mut idle = sockets.pop().unwrap().connect(address).await.unwrap();
     idle.write_all(b"GET /events HTT").await.unwrap();
     let mut fourth = ask(sockets.pop().unwrap(), address).await;

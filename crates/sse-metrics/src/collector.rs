@@ -1,4 +1,4 @@
-//! What sources put.
+//! Samples that sources put.
 
 use std::fmt::Write as _;
 
@@ -9,15 +9,15 @@ use crate::{
     value::Number,
 };
 
-/// What sources put, family by family.
+/// The samples that sources put, family by family.
 ///
-/// Sources may put into the same family, if they differ in labels; of two samples with the same
-/// labels Prometheus would take neither.
+/// Several sources can put samples into the same family if their labels differ. Prometheus accepts
+/// neither of two samples with the same labels.
 #[derive(Debug)]
 pub struct Collector {
     format: Format,
     families: Vec<(Header, String)>,
-    /// What every sample of the present source has in front of its own labels.
+    /// Labels that precede the own labels of every sample of the current source.
     common: String,
 }
 
@@ -46,7 +46,7 @@ impl Collector {
         );
     }
 
-    /// Puts a sample for each of a fixed set of names, as a label.
+    /// Puts a sample for each of a fixed set of names, which become labels.
     pub fn put_each<'a, N: Into<Number>>(
         &mut self,
         family: &Family<1>,
@@ -57,7 +57,7 @@ impl Collector {
         }
     }
 
-    /// Puts what was recorded.
+    /// Puts the recorded durations.
     pub fn put_durations<const LABELS: usize>(
         &mut self,
         histogram: &Histogram<LABELS>,
@@ -74,13 +74,14 @@ impl Collector {
             let labels = format!("{labels}{comma}le=\"{}\"", Number::from(bound));
             self.line(histogram.header, "_bucket", &labels, &count.into());
         }
-        // As exact as a float is: nanoseconds for a hundred days, which is what it is about.
+        // A float is exact enough: it holds nanoseconds for a hundred days, which is the expected
+        // range.
         let sum = recorded.nanos as f64 / 1e9;
         self.line(histogram.header, "_sum", &labels, &sum.into());
         self.line(histogram.header, "_count", &labels, &count.into());
     }
 
-    /// What follows has a label in front of its own.
+    /// Sets the label that precedes the own labels of the following samples.
     pub(crate) fn set_common(&mut self, label: Option<(&str, &str)>) {
         self.common.clear();
         if let Some((name, value)) = label {
@@ -88,7 +89,7 @@ impl Collector {
         }
     }
 
-    /// Everything, family by family.
+    /// Returns the whole text, family by family.
     pub(crate) fn into_text(self) -> String {
         let mut text = String::new();
         for (header, samples) in &self.families {
@@ -122,7 +123,8 @@ impl Collector {
         let _ = writeln!(samples, " {number}");
     }
 
-    /// Mostly it is the family of the sample before.
+    /// Returns the samples of a family. The search is backward, because most samples belong to the
+    /// family of the previous sample.
     fn samples(&mut self, header: Header) -> &mut String {
         let known = self
             .families
@@ -164,7 +166,8 @@ fn push_label(labels: &mut String, name: &str, value: &str) {
     labels.push('"');
 }
 
-/// Prometheus' text format has quotes of a help as they are, OpenMetrics escapes them too.
+/// Escapes text. Prometheus' text format does not escape quotes in a help text, but OpenMetrics
+/// does.
 fn push_escaped(text: &mut String, part: &str, quotes: bool) {
     for character in part.chars() {
         match character {

@@ -1,11 +1,11 @@
-//! What a number is called, and what it means.
+//! Names and meanings of metrics.
 
 /// A counter, a gauge or an info: its name, its help, and the names of its labels.
 ///
-/// Made as a constant, so that the compiler refuses what Prometheus would: names are
-/// `[a-zA-Z_][a-zA-Z0-9_]*`, and each sample has as many values as there are labels. Name the unit
-/// last (`_seconds`, `_bytes`). Labels are for small fixed sets; one with user ids or topics in it
-/// would make a time series each.
+/// Define a family as a constant, so that the compiler refuses what Prometheus would refuse. Names
+/// are `[a-zA-Z_][a-zA-Z0-9_]*`, and each sample has as many values as there are labels. Put the
+/// unit last (`_seconds`, `_bytes`). Labels are for small fixed sets. A label with user ids or
+/// topics would create a time series for each of them.
 ///
 /// ```
 /// use sse_metrics::Family;
@@ -20,15 +20,15 @@ pub struct Family<const LABELS: usize = 0> {
     pub(crate) labels: [&'static str; LABELS],
 }
 
-/// A histogram of durations: its name, its help, and the names of its labels. What holds for
-/// [`Family`] holds here.
+/// A histogram of durations: its name, its help, and the names of its labels. The rules of
+/// [`Family`] apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Histogram<const LABELS: usize = 0> {
     pub(crate) header: Header,
     pub(crate) labels: [&'static str; LABELS],
 }
 
-/// What stands in front of samples.
+/// The lines that precede the samples of a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) name: &'static str,
@@ -45,11 +45,11 @@ pub(crate) enum Kind {
 }
 
 impl Family {
-    /// What only grows. Its samples are called `{name}_total`.
+    /// Creates a counter, a number that only grows. Its samples are named `{name}_total`.
     ///
     /// # Panics
-    /// For a name that Prometheus would refuse, or that ends in `_total` already; in a constant
-    /// that is an error of the compiler.
+    /// Panics if Prometheus would refuse the name, or if the name already ends in `_total`. In a
+    /// constant, the panic is a compile error.
     #[must_use]
     pub const fn counter(name: &'static str, help: &'static str) -> Self {
         Self {
@@ -58,10 +58,10 @@ impl Family {
         }
     }
 
-    /// What goes up and down.
+    /// Creates a gauge, a number that goes up and down.
     ///
     /// # Panics
-    /// As [`Family::counter`].
+    /// Panics as [`Family::counter`] does.
     #[must_use]
     pub const fn gauge(name: &'static str, help: &'static str) -> Self {
         Self {
@@ -70,10 +70,11 @@ impl Family {
         }
     }
 
-    /// What does not change, told in labels. Its sample is called `{name}_info`, and is 1.
+    /// Creates an info, constant facts in the form of labels. Its sample is named `{name}_info`,
+    /// with the value 1.
     ///
     /// # Panics
-    /// As [`Family::counter`], and for a name that ends in `_info`.
+    /// Panics as [`Family::counter`] does, and if the name ends in `_info`.
     #[must_use]
     pub const fn info(name: &'static str, help: &'static str) -> Self {
         Self {
@@ -82,10 +83,10 @@ impl Family {
         }
     }
 
-    /// Names the labels.
+    /// Sets the names of the labels.
     ///
     /// # Panics
-    /// For a name that Prometheus would refuse, or that stands there twice.
+    /// Panics if Prometheus would refuse a name, or if a name occurs twice.
     #[must_use]
     pub const fn labels<const LABELS: usize>(
         self,
@@ -100,10 +101,10 @@ impl Family {
 }
 
 impl Histogram {
-    /// A histogram of durations, in seconds.
+    /// Creates a histogram of durations, in seconds.
     ///
     /// # Panics
-    /// As [`Family::counter`], and for a name that does not end in `_seconds`.
+    /// Panics as [`Family::counter`] does, and if the name does not end in `_seconds`.
     #[must_use]
     pub const fn new(name: &'static str, help: &'static str) -> Self {
         assert!(
@@ -116,10 +117,10 @@ impl Histogram {
         }
     }
 
-    /// Names the labels.
+    /// Sets the names of the labels.
     ///
     /// # Panics
-    /// As [`Family::labels`].
+    /// Panics as [`Family::labels`] does.
     #[must_use]
     pub const fn labels<const LABELS: usize>(
         self,
@@ -151,7 +152,7 @@ impl Header {
         Self { name, help, kind }
     }
 
-    /// What samples have behind the name.
+    /// Returns the suffix that samples append to the name.
     pub(crate) const fn suffix(self) -> &'static str {
         match self.kind {
             Kind::Counter => "_total",
@@ -170,7 +171,7 @@ impl Header {
     }
 }
 
-/// Suffixes that samples get (OpenMetrics 1.0, section "Suffixes").
+/// Suffixes of samples (OpenMetrics 1.0, section "Suffixes").
 const RESERVED: [&str; 6] = ["_total", "_info", "_bucket", "_count", "_sum", "_created"];
 
 const fn check_labels(labels: &[&str]) {

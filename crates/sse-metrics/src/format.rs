@@ -1,17 +1,17 @@
-//! The two forms of text.
+//! The two text formats.
 
-/// A form of text.
+/// A text format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// Prometheus' own, version 0.0.4.
+    /// Prometheus' own format, version 0.0.4.
     Text,
     /// OpenMetrics 1.0.
     OpenMetrics,
 }
 
 impl Format {
-    /// The better one for an `Accept` header. OpenMetrics is for those who name it and do not like
-    /// text better; all others get text.
+    /// Chooses the format for an `Accept` header. OpenMetrics is for clients that name OpenMetrics
+    /// and do not prefer text. All others receive text.
     pub(crate) fn of(accept: Option<&[u8]>) -> Self {
         let mut quality = [0.0, 0.0];
         for range in accept.unwrap_or_default().split(|byte| *byte == b',') {
@@ -36,7 +36,7 @@ impl Format {
     }
 }
 
-/// The form that a media range names, and how much it is wanted (RFC 9110, section 12.5.1).
+/// Returns the format that a media range names, and its quality value (RFC 9110, section 12.5.1).
 fn read(range: &str) -> Option<(Format, f32)> {
     let mut parts = range.split(';').map(str::trim);
     let format = match parts
@@ -57,7 +57,8 @@ fn read(range: &str) -> Option<(Format, f32)> {
         let value = value.trim().trim_matches('"');
         match name.trim().to_ascii_lowercase().as_str() {
             "q" => quality = value.parse().unwrap_or(0.0),
-            // What came before 1.0 differs in what we do not write; what comes after, nobody knows.
+            // Versions before 1.0 differ only in features that are not used here. Later versions
+            // are unknown.
             "version" if format == Format::OpenMetrics && !["1.0.0", "0.0.1"].contains(&value) => {
                 return None;
             }

@@ -1,4 +1,4 @@
-//! How long things took.
+//! Histograms of durations.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -12,16 +12,16 @@ pub const UP_TO_SECONDS: [f64; 12] = [
 
 const BOUNDS: usize = UP_TO_SECONDS.len();
 
-/// How long things took: counts by duration, from 50 µs to 2.5 s and more, and the sum. Recording
-/// is two atomic additions.
+/// A histogram of durations: counts by duration, from 50 µs to 2.5 s and more, and the sum.
+/// Recording is two atomic additions.
 #[derive(Debug, Default)]
 pub struct DurationHistogram {
-    /// The last is for what took longer than all bounds.
+    /// Counts by bound. The last count is for durations above all bounds.
     counts: [AtomicU64; BOUNDS + 1],
     nanos: AtomicU64,
 }
 
-/// What was recorded by a moment.
+/// A snapshot of the recorded durations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Recorded {
     pub(crate) counts: [u64; BOUNDS + 1],
@@ -29,13 +29,13 @@ pub(crate) struct Recorded {
 }
 
 impl DurationHistogram {
-    /// Nothing yet.
+    /// Creates an empty histogram.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds one.
+    /// Records a duration.
     pub fn record(&self, duration: Duration) {
         let seconds = duration.as_secs_f64();
         let bound = UP_TO_SECONDS

@@ -1,4 +1,4 @@
-//! A manager's numbers.
+//! The metrics of a manager.
 
 use sse_core::{LogState, LogStats, Manager};
 

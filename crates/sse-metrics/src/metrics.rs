@@ -1,4 +1,4 @@
-//! All numbers of a process.
+//! All metrics of a process.
 
 use std::{fmt, sync::Arc};
 
@@ -6,9 +6,9 @@ use crate::{
     collector::Collector, family::is_name, format::Format, process::Process, source::Source,
 };
 
-/// All numbers of a process: what sources know, as text for Prometheus. A clone is cheap.
+/// All metrics of a process: the numbers of its sources, as text for Prometheus. Cloning is cheap.
 ///
-/// Nothing is kept here, and nothing happens between scrapes.
+/// Nothing is stored here, and nothing happens between scrapes.
 #[derive(Clone, Default)]
 pub struct Metrics {
     sources: Vec<Labelled>,
@@ -20,7 +20,7 @@ struct Labelled {
     source: Arc<dyn Source>,
 }
 
-/// The answer to a scrape.
+/// The response to a scrape.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Scrape {
@@ -31,13 +31,14 @@ pub struct Scrape {
 }
 
 impl Metrics {
-    /// Without any source.
+    /// Creates metrics without sources.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Of a source, a [`Manager`](sse_core::Manager) for one, and of the [`Process`].
+    /// Creates metrics of a source, such as a [`Manager`](sse_core::Manager), and of the
+    /// [`Process`].
     #[must_use]
     pub fn of(source: impl Source) -> Self {
         Self::new().source(source).source(Process::new())
@@ -49,11 +50,11 @@ impl Metrics {
         self.with(None, Arc::new(source))
     }
 
-    /// Adds a source whose samples get a label, so that there can be another like it: a second
-    /// manager.
+    /// Adds a source whose samples have an additional label. So another source of the same kind can
+    /// be added, such as a second manager.
     ///
     /// # Panics
-    /// For a label that is none: `[a-zA-Z_][a-zA-Z0-9_]*`.
+    /// Panics if the label does not match `[a-zA-Z_][a-zA-Z0-9_]*`.
     #[must_use]
     pub fn labelled(
         self,
@@ -73,10 +74,10 @@ impl Metrics {
         self
     }
 
-    /// Asks all sources; `accept` is the header of that name, if there is one.
+    /// Collects the samples of all sources. `accept` is the `Accept` header, if present.
     ///
-    /// Gives Prometheus' text, version 0.0.4, or OpenMetrics 1.0 to those who prefer it. It reads
-    /// counters, and does not wait.
+    /// Returns Prometheus' text, version 0.0.4, or OpenMetrics 1.0 if the client prefers
+    /// OpenMetrics. A scrape reads counters, and does not wait.
     #[must_use]
     pub fn scrape(&self, accept: Option<&[u8]>) -> Scrape {
         let format = Format::of(accept);

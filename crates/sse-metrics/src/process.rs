@@ -1,12 +1,12 @@
-//! What the process takes from the system.
+//! Metrics of the process.
 
 use crate::{collector::Collector, source::Source};
 
-/// What the process takes from the system: memory, files and processor time, by the names that all
-/// of Prometheus' clients use. Only on Linux; elsewhere it puts nothing.
+/// Metrics of the process: memory, files and processor time, under the names that all of
+/// Prometheus' clients use. Only on Linux; on other systems, this source puts nothing.
 ///
-/// Open files are told from Linux 6.2 on, which counts them; older ones would have to list them
-/// all.
+/// The number of open files is available from Linux 6.2 on, which counts them. On older versions,
+/// all files would have to be listed.
 #[derive(Debug, Clone)]
 pub struct Process {
     #[cfg(target_os = "linux")]
@@ -14,7 +14,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// This process.
+    /// Creates a source for this process.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -66,7 +66,7 @@ mod linux {
         "When the process started, in Unix seconds.",
     );
 
-    /// Puts what can be found out; what the system does not tell is left out.
+    /// Puts all available numbers. Numbers that the system does not report are left out.
     pub(super) fn collect(started: Option<f64>, families: &mut Collector) {
         let time = clock_gettime(ClockId::ProcessCPUTime);
         families.put(&CPU, [], time.tv_sec as f64 + time.tv_nsec as f64 / 1e9);
@@ -74,7 +74,7 @@ mod linux {
             families.put(&RESIDENT, [], resident);
             families.put(&VIRTUAL, [], mapped);
         }
-        // Its size is the number of open files; 0 before Linux 6.2.
+        // The size of the folder is the number of open files, or 0 before Linux 6.2.
         if let Some(open) = fs::metadata("/proc/self/fd")
             .ok()
             .map(|folder| folder.len())
@@ -107,10 +107,11 @@ mod linux {
         line.split_whitespace().next()?.parse().ok()
     }
 
-    /// Ticks after the system's own start (proc(5), `/proc/pid/stat`).
+    /// Returns the start time. The system reports ticks since its own start (proc(5),
+    /// `/proc/pid/stat`).
     pub(super) fn started() -> Option<f64> {
         let stat = fs::read_to_string("/proc/self/stat").ok()?;
-        // The second field is a name in parentheses, which may have anything in it.
+        // The second field is a name in parentheses, which can contain any characters.
         let (_, fields) = stat.rsplit_once(')')?;
         let ticks: u64 = fields.split_whitespace().nth(19)?.parse().ok()?;
         let system = fs::read_to_string("/proc/stat").ok()?;

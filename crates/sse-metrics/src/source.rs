@@ -1,14 +1,14 @@
-//! Where numbers come from.
+//! Sources of metrics.
 
 use crate::collector::Collector;
 
-/// Where numbers come from: asked at each scrape, for what it knows at that moment.
+/// A source of metrics. Each scrape asks the source for its current numbers.
 ///
 /// [`Manager`](sse_core::Manager) and [`Process`](crate::Process) are sources, and so is a closure.
-/// A scrape runs on the thread of whoever asked, which may be one of a runtime: so a source reads
-/// counters, and neither waits nor counts what is long.
+/// A scrape runs on the caller's thread, which can be a thread of a runtime. So a source reads
+/// counters, and neither waits nor counts long collections.
 pub trait Source: Send + Sync + 'static {
-    /// Puts the numbers of this moment.
+    /// Puts the current numbers.
     fn collect(&self, families: &mut Collector);
 }
 

@@ -26,7 +26,7 @@ impl From<u32> for Number {
 
 impl From<usize> for Number {
     fn from(number: usize) -> Self {
-        // No platform has a wider one.
+        // No platform has a wider `usize`.
         u64::try_from(number).unwrap_or(u64::MAX).into()
     }
 }

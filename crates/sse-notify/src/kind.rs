@@ -1,30 +1,30 @@
-//! What sort of notification it is.
+//! Kinds of notifications.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// What sort of notification it is: the payload's `type`.
+/// The kind of a notification: the payload's `type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// Something to know.
+    /// Information.
     #[default]
     Info,
-    /// Something went well.
+    /// A success.
     Success,
-    /// Something to look out for.
+    /// A warning.
     Warning,
-    /// Something went wrong.
+    /// An error.
     Error,
 }
 
-/// A word that is no kind of notification.
+/// The error of parsing a word that is not a kind of notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownKind;
 
 impl Kind {
-    /// The word for it on the wire.
+    /// Returns the word for the kind on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

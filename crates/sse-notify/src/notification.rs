@@ -1,4 +1,4 @@
-//! What a user is told.
+//! Notifications to users.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -6,14 +6,14 @@ use sse_core::{Event, EventError, EventType, IntoEvent, unix_ms};
 
 use crate::kind::Kind;
 
-/// What a user is told: the payload of a `notification` event.
+/// A notification to a user: the payload of a `notification` event.
 ///
 /// On the wire `{"type","title"?,"message","data"?,"timestamp"}`, the timestamp in Unix
 /// milliseconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Notification {
-    /// What sort it is.
+    /// The kind.
     #[serde(rename = "type", default)]
     pub kind: Kind,
     /// A heading.
@@ -21,16 +21,16 @@ pub struct Notification {
     pub title: Option<String>,
     /// The text.
     pub message: String,
-    /// Anything else, an object.
+    /// Additional data, an object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Map<String, Value>>,
-    /// When, in Unix milliseconds; filled in when it is sent.
+    /// The time of the notification in Unix milliseconds. Filled in on sending if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<u64>,
 }
 
 impl Notification {
-    /// A notification with a text.
+    /// Creates a notification with a text.
     #[must_use]
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
@@ -49,14 +49,14 @@ impl Notification {
         self
     }
 
-    /// Sets what else is known.
+    /// Sets the additional data.
     #[must_use]
     pub fn data(mut self, data: Map<String, Value>) -> Self {
         self.data = Some(data);
         self
     }
 
-    /// Sets when it happened, in Unix milliseconds.
+    /// Sets the time of the notification, in Unix milliseconds.
     #[must_use]
     pub fn timestamp(mut self, unix_ms: u64) -> Self {
         self.timestamp = Some(unix_ms);

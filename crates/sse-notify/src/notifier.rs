@@ -1,4 +1,4 @@
-//! Where notifications are sent from.
+//! The sender of notifications.
 
 use std::{fmt, sync::Arc};
 
@@ -6,23 +6,23 @@ use sse_core::{ClientId, FieldError, Publish, PublishError, Target, Topic, UserI
 
 use crate::recipient::Recipient;
 
-/// Sends notifications and system events. A clone is cheap.
+/// Sends notifications and system events. Cloning is cheap.
 ///
-/// It stands on [`Publish`], so an app's tests can give it a double in place of a manager.
+/// The notifier is based on [`Publish`], so an app's tests can replace the manager with a double.
 #[derive(Clone)]
 pub struct Notifier {
     publisher: Arc<dyn Publish>,
 }
 
 impl Notifier {
-    /// Sends through a manager, or anything else that publishes.
+    /// Creates a notifier that sends through a manager, or through any other publisher.
     pub fn new(publisher: impl Publish) -> Self {
         Self {
             publisher: Arc::new(publisher),
         }
     }
 
-    /// To all streams of a user. A name that cannot be one is told when something is sent.
+    /// Selects all streams of a user. Sending reports an invalid name.
     pub fn user<N: TryInto<UserId, Error: Into<FieldError>>>(&self, user: N) -> Recipient<'_> {
         self.named(
             "user",
@@ -30,8 +30,7 @@ impl Notifier {
         )
     }
 
-    /// To all streams that joined a topic. A name that cannot be one is told when something is
-    /// sent.
+    /// Selects all streams that joined a topic. Sending reports an invalid name.
     pub fn topic<N: TryInto<Topic, Error: Into<FieldError>>>(&self, topic: N) -> Recipient<'_> {
         self.named(
             "topic",
@@ -39,17 +38,17 @@ impl Notifier {
         )
     }
 
-    /// To one stream.
+    /// Selects one stream.
     pub fn client(&self, client: ClientId) -> Recipient<'_> {
         self.to(Target::Client(client))
     }
 
-    /// To every stream.
+    /// Selects every stream.
     pub fn everyone(&self) -> Recipient<'_> {
         self.to(Target::All)
     }
 
-    /// To a target.
+    /// Selects a target.
     pub fn to(&self, target: impl Into<Target>) -> Recipient<'_> {
         Recipient::new(&*self.publisher, Ok(target.into()))
     }

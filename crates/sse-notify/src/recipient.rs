@@ -1,10 +1,10 @@
-//! Whom something is for.
+//! Recipients of notifications.
 
 use std::fmt;
 
 use sse_core::{ClientId, IntoEvent, Publish, PublishError, Receipt, Target};
 
-/// Whom something is for; made by [`Notifier`](crate::Notifier).
+/// The recipient of a notification, created by [`Notifier`](crate::Notifier).
 #[must_use = "nothing is sent yet"]
 pub struct Recipient<'a> {
     publisher: &'a dyn Publish,
@@ -21,16 +21,16 @@ impl<'a> Recipient<'a> {
         }
     }
 
-    /// Leaves a stream out, for example the one that caused it.
+    /// Excludes a stream, for example the stream that caused the notification.
     pub fn except(mut self, client: ClientId) -> Self {
         self.except.push(client);
         self
     }
 
-    /// Sends an event of the app's own.
+    /// Sends an event of the app.
     ///
     /// # Errors
-    /// [`PublishError`]; nothing was sent then.
+    /// Returns a [`PublishError`]. Nothing was sent in that case.
     pub async fn event(self, event: impl IntoEvent) -> Result<Receipt, PublishError> {
         let event = event.into_event()?;
         self.publisher

@@ -1,4 +1,4 @@
-//! What is sent when it is awaited.
+//! Builders that send when they are awaited.
 
 use std::{
     future::{Future, IntoFuture},
@@ -11,29 +11,28 @@ use sse_core::{Event, EventError, PublishError, Receipt, SystemEvent, unix_ms};
 
 use crate::{kind::Kind, notification::Notification, recipient::Recipient};
 
-/// Something on its way.
+/// The future of a notification in flight.
 ///
-/// For its order, slow clients and cancel safety see
-/// [`Manager::publish`](sse_core::Manager::publish).
+/// For order, slow clients and cancel safety see [`Manager::publish`](sse_core::Manager::publish).
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Receipt, PublishError>> + Send + 'a>>;
 
 impl<'a> Recipient<'a> {
-    /// Tells of a success. Sent when awaited.
+    /// Notifies of a success. Sent when awaited.
     pub fn success(self, message: impl Into<String>) -> SendNotification<'a> {
         self.notification(Notification::new(Kind::Success, message))
     }
 
-    /// Tells something to know. Sent when awaited.
+    /// Notifies of information. Sent when awaited.
     pub fn info(self, message: impl Into<String>) -> SendNotification<'a> {
         self.notification(Notification::new(Kind::Info, message))
     }
 
-    /// Warns. Sent when awaited.
+    /// Notifies of a warning. Sent when awaited.
     pub fn warning(self, message: impl Into<String>) -> SendNotification<'a> {
         self.notification(Notification::new(Kind::Warning, message))
     }
 
-    /// Tells of an error. Sent when awaited.
+    /// Notifies of an error. Sent when awaited.
     pub fn error(self, message: impl Into<String>) -> SendNotification<'a> {
         self.notification(Notification::new(Kind::Error, message))
     }
@@ -43,7 +42,8 @@ impl<'a> Recipient<'a> {
         SendNotification::new(self, notification)
     }
 
-    /// Sends a system event, when awaited: something for programs, `user_profile_updated`.
+    /// Sends a system event, when awaited. System events are for programs, for instance
+    /// `user_profile_updated`.
     pub fn system(self, event: impl Into<String>) -> SendSystemEvent<'a> {
         SendSystemEvent::new(self, event.into())
     }
@@ -70,13 +70,12 @@ impl<'a> SendNotification<'a> {
         self.with(|notification| Ok(notification.title(title)))
     }
 
-    /// Sets what else is known: anything that serializes to an object. What does not is told when
-    /// it is sent.
+    /// Sets the additional data, which must serialize to an object. Sending reports other values.
     pub fn data(self, data: impl Serialize) -> Self {
         self.with(|notification| Ok(notification.data(object(&data)?)))
     }
 
-    /// Sets when it happened, in Unix milliseconds; otherwise the time it is sent.
+    /// Sets the time of the notification, in Unix milliseconds. The default is the time of sending.
     pub fn timestamp(self, unix_ms: u64) -> Self {
         self.with(|notification| Ok(notification.timestamp(unix_ms)))
     }
@@ -101,8 +100,8 @@ impl<'a> IntoFuture for SendNotification<'a> {
 
 /// A system event that is sent when it is awaited.
 ///
-/// The names in [`RESERVED_SYSTEM_EVENTS`](sse_core::RESERVED_SYSTEM_EVENTS) are the manager's own,
-/// and refused.
+/// The names in [`RESERVED_SYSTEM_EVENTS`](sse_core::RESERVED_SYSTEM_EVENTS) belong to the manager,
+/// and are refused.
 #[derive(Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct SendSystemEvent<'a> {
@@ -122,7 +121,7 @@ impl<'a> SendSystemEvent<'a> {
         }
     }
 
-    /// Sets the details: anything that serializes. What does not is told when it is sent.
+    /// Sets the details, which must serialize. Sending reports other values.
     pub fn data(mut self, data: impl Serialize) -> Self {
         self.data = self.data.and_then(|_| {
             serde_json::to_value(data)
@@ -132,7 +131,7 @@ impl<'a> SendSystemEvent<'a> {
         self
     }
 
-    /// Sets when it happened, in Unix milliseconds; otherwise the time it is sent.
+    /// Sets the time of the event, in Unix milliseconds. The default is the time of sending.
     pub fn timestamp(mut self, unix_ms: u64) -> Self {
         self.timestamp = Some(unix_ms);
         self
@@ -157,7 +156,7 @@ impl<'a> IntoFuture for SendSystemEvent<'a> {
     }
 }
 
-/// The payload's `data` is an object (the seed's `Record<string, any>`).
+/// Serializes the payload's `data`, which must be an object (`Record<string, any>` in TypeScript).
 fn object(data: &impl Serialize) -> Result<Map<String, Value>, EventError> {
     match serde_json::to_value(data).map_err(EventError::Json)? {
         Value::Object(object) => Ok(object),
@@ -171,7 +170,8 @@ fn object(data: &impl Serialize) -> Result<Map<String, Value>, EventError> {
     }
 }
 
-/// The value itself may be long, and nobody else's business.
+/// Returns the kind of a value for an error message. The value itself is left out, because it can
+/// be long and private.
 fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

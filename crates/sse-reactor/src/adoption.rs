@@ -5,29 +5,29 @@ use std::{any::Any, fmt, net::TcpStream};
 use bytes::Bytes;
 use sse_core::Session;
 
-/// How a client finds the end of the events.
+/// The way in which a client finds the end of the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
     /// Events are chunks, and a chunk without bytes ends them (RFC 9112, section 7.1).
     Chunked,
-    /// Events are bare, and the end of the connection ends them; what clients of HTTP/1.0
-    /// understand.
+    /// Events are bare, and the end of the connection ends them, as clients of HTTP/1.0 expect.
     UntilClose,
 }
 
-/// A stream on its way to a reactor: what it needs to be served to its end.
+/// A stream on its way to a reactor, with everything that the reactor needs to serve the stream
+/// until it ends.
 pub struct Adoption {
-    /// The connection. Options that streams want are set already; nothing else reads or writes it
-    /// any more.
+    /// The connection. The socket options for streams are already set, and no other code reads or
+    /// writes the socket any more.
     pub socket: TcpStream,
-    /// The head of the answer, with the empty line at its end. It says `Connection: close`, since
-    /// that is what happens.
+    /// The head of the response, with the empty line at its end. The head must contain
+    /// `Connection: close`, because the reactor closes the connection after the stream.
     pub head: Bytes,
-    /// As the head says.
+    /// The framing that the head specifies.
     pub framing: Framing,
     /// The stream.
     pub session: Session,
-    /// Dropped when the connection is, after the session.
+    /// A value that is dropped with the connection, after the session.
     pub guard: Box<dyn Any + Send>,
 }
 

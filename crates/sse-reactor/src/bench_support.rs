@@ -1,4 +1,4 @@
-//! A thread's bookkeeping without sockets and without the thread, for benches. No part of the API.
+//! A thread's bookkeeping without sockets and without the thread, for benches. Not part of the API.
 
 use std::{
     convert::Infallible,
@@ -19,18 +19,18 @@ use crate::{
     worker::{WAKE, Worker},
 };
 
-/// What a thread of the reactor keeps and does for its streams, but for the sockets: writing to
-/// them counts the bytes.
+/// The bookkeeping of one reactor thread for its streams, without sockets: writes only count the
+/// bytes.
 pub struct Bookkeeping {
     worker: Worker<Sink>,
     woken: Vec<u32>,
 }
 
 impl Bookkeeping {
-    /// Nobody yet.
+    /// Creates the bookkeeping of a thread without streams.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// The error of the operating system.
     pub fn new() -> io::Result<Self> {
         let poll = Poll::new()?;
         let mailbox = Arc::new(Mailbox::new(Waker::new(poll.registry(), WAKE)?, None));
@@ -58,7 +58,7 @@ impl Bookkeeping {
         });
     }
 
-    /// Gives every stream that was woken its turn. Gives how many turns that took.
+    /// Polls every woken stream. Returns the number of polls.
     pub fn turns(&mut self) -> usize {
         let mut turns = 0;
         loop {
@@ -75,7 +75,7 @@ impl Bookkeeping {
         }
     }
 
-    /// Bytes that were written.
+    /// Returns the number of bytes written.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.worker.mailbox.counters.bytes.get()
@@ -88,7 +88,7 @@ impl std::fmt::Debug for Bookkeeping {
     }
 }
 
-/// Takes everything; of the size of a socket.
+/// A socket that accepts every write, with the size of a real socket.
 struct Sink(u32);
 
 impl Read for Sink {

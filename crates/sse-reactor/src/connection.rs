@@ -22,45 +22,47 @@ use crate::{
     writer::{self, Written},
 };
 
-/// At most about so many bytes are taken of a stream at once.
+/// Approximate maximum number of bytes that are taken of a stream at once.
 const BATCH: usize = 64 << 10;
 
-/// After so many batches it is the others' turn.
+/// Maximum number of batches before the other connections are polled.
 const BATCHES: usize = 4;
 
-/// A client that sends more than this behind its request is closed.
+/// Maximum number of bytes that a client can send after its request. A client that sends more is
+/// closed.
 const MOST_DISCARDED: u16 = 4096;
 
 /// One stream on its socket.
 ///
-/// Small, since there are many and most are idle: what a full socket needs is elsewhere.
+/// The struct is small, because there are many connections and most are idle. The state of a full
+/// socket is kept elsewhere.
 pub(crate) struct Connection<S = TcpStream> {
     session: Option<Session>,
     write_buffer: Option<Box<WriteBuffer>>,
     #[expect(dead_code, reason = "its drop is what matters")]
     guard: Box<dyn Any + Send>,
     socket: S,
-    /// Bytes that the client sent behind its request.
+    /// Bytes that the client sent after its request.
     discarded: u16,
     framing: Framing,
     state: State,
 }
 
-/// Two answers in one byte, with which a connection and its place are 64 bytes.
+/// Two flags in one byte, so that a connection and its slot are 64 bytes.
 #[derive(Debug, Clone, Copy, Default)]
 struct State(u8);
 
 impl State {
-    /// It stands in its thread's line already.
+    /// The connection is in the run queue of its thread.
     const IN_LINE: u8 = 1;
-    /// It has a deadline.
+    /// The connection has a deadline.
     const LINGERS: u8 = 2;
 
     fn has(self, flag: u8) -> bool {
         self.0 & flag != 0
     }
 
-    /// Gives whether it was so before.
+    /// Sets the flag. Returns the previous value.
     fn set(&mut self, flag: u8, value: bool) -> bool {
         let before = self.has(flag);
         self.0 = if value { self.0 | flag } else { self.0 & !flag };
@@ -68,7 +70,7 @@ impl State {
     }
 }
 
-/// What a thread has for all its connections.
+/// State of a thread that all its connections use.
 pub(crate) struct Tools<'a> {
     pub(crate) registry: &'a Registry,
     pub(crate) counters: &'a Counters,
@@ -77,23 +79,23 @@ pub(crate) struct Tools<'a> {
     pub(crate) frames: &'a mut Vec<Frame>,
 }
 
-/// What a connection needs next.
+/// The next step of a connection.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// To be woken.
+    /// Wait until woken.
     Wait,
-    /// Another turn, after the others.
+    /// Poll again, after the other connections.
     Again,
-    /// A deadline: its stream was ended, and its client does not take what is left.
+    /// Set a deadline: the stream was ended, and the client does not take the remaining bytes.
     Linger,
-    /// To be closed, everything being written.
+    /// Close the connection. Everything is written.
     Done,
-    /// To be broken off.
+    /// Break the connection off.
     Reset,
 }
 
 impl Connection {
-    /// The connection, and the head that it begins with.
+    /// Creates the connection. Also returns the head of the response.
     pub(crate) fn adopted(adoption: Adoption) -> (Self, Bytes) {
         let Adoption {
             socket,
@@ -142,17 +144,19 @@ impl<S: Socket> Connection<S> {
         self.state.has(State::LINGERS)
     }
 
-    /// It is to stand in its thread's line; `false` if it does already.
+    /// Marks the connection as queued. Returns `false` if the connection is already in the run
+    /// queue.
     pub(crate) fn line_up(&mut self) -> bool {
         !self.state.set(State::IN_LINE, true)
     }
 
-    /// It stands in the line no more.
+    /// Marks the connection as no longer queued.
     pub(crate) fn leave_line(&mut self) {
         self.state.set(State::IN_LINE, false);
     }
 
-    /// The system says that a socket that was full has room; `false` if nobody asked.
+    /// Notes that the system reported room in a full socket. Returns `false` if the socket is not
+    /// watched for room.
     pub(crate) fn found_room(&mut self) -> bool {
         let write_buffer = self
             .write_buffer
@@ -163,7 +167,7 @@ impl<S: Socket> Connection<S> {
             .is_some()
     }
 
-    /// Writes the head and the first block of the stream together, and goes on.
+    /// Writes the head and the first block of the stream together, and continues with the stream.
     pub(crate) fn begin(
         &mut self,
         head: Bytes,
@@ -185,7 +189,7 @@ impl<S: Socket> Connection<S> {
         self.advance(place, tools)
     }
 
-    /// Writes what waits, as long as it is this connection's turn and its socket takes it.
+    /// Writes pending bytes, until the connection has used up its batches or its socket is full.
     pub(crate) fn advance(&mut self, place: u32, tools: &mut Tools<'_>) -> io::Result<Next> {
         let waits = self
             .write_buffer
@@ -210,7 +214,7 @@ impl<S: Socket> Connection<S> {
         Ok(Next::Again)
     }
 
-    /// Takes the next events of the stream. At its end it lets go of it.
+    /// Takes the next events of the stream. Drops the session at the end of the stream.
     fn poll_session(&mut self, place: u32, tools: &mut Tools<'_>) -> Poll<Option<usize>> {
         tools.frames.clear();
         let Some(session) = &mut self.session else {
@@ -224,7 +228,7 @@ impl<S: Socket> Connection<S> {
         polled
     }
 
-    /// Writes the frames; `false` if the client has to take some first.
+    /// Writes the frames. Returns `false` if the client must take bytes first.
     fn send(&mut self, place: u32, tools: &mut Tools<'_>) -> io::Result<bool> {
         let framing = self.framing;
         let written = match &tools.frames[..] {
@@ -264,7 +268,7 @@ impl<S: Socket> Connection<S> {
         self.flush(place, tools)
     }
 
-    /// Writes what the client has not taken; `false` if some is left.
+    /// Writes the bytes that the client has not taken. Returns `false` if some remain.
     fn flush(&mut self, place: u32, tools: &mut Tools<'_>) -> io::Result<bool> {
         let Some(write_buffer) = &mut self.write_buffer else {
             return Ok(true);
@@ -287,8 +291,8 @@ impl<S: Socket> Connection<S> {
         Ok(true)
     }
 
-    /// Asks the system to tell when there is room. It looks at once, so room that there is already
-    /// is told of.
+    /// Requests a notification from the system when the socket has room. The system checks at once,
+    /// so room that already exists is reported too.
     fn watch(&mut self, place: u32, tools: &mut Tools<'_>) -> io::Result<()> {
         let Some(write_buffer) = self
             .write_buffer
@@ -305,8 +309,8 @@ impl<S: Socket> Connection<S> {
         Ok(())
     }
 
-    /// What comes of it that the client does not take what there is: as long as the stream lives,
-    /// nothing.
+    /// Returns the next step while the client takes no bytes. While the stream lives, the next step
+    /// is to wait.
     fn look_for_the_end(&mut self, place: u32, tools: &Tools<'_>) -> Next {
         let reason = match (&self.session, &mut self.write_buffer) {
             (Some(session), Some(write_buffer)) => {
@@ -326,8 +330,8 @@ impl<S: Socket> Connection<S> {
         }
     }
 
-    /// Reads what the client sends, which concerns nobody; `false` when it is gone, or sends too
-    /// much.
+    /// Reads and discards the bytes that the client sends. Returns `false` if the client has
+    /// disconnected, or has sent too much.
     pub(crate) fn discard(&mut self, buffer: &mut [u8]) -> bool {
         loop {
             match self.socket.read(buffer) {
@@ -346,7 +350,7 @@ impl<S: Socket> Connection<S> {
         }
     }
 
-    /// Lets the client know that nothing follows.
+    /// Closes the writing half, so that the client learns that nothing follows.
     pub(crate) fn finish(self) {
         self.socket.finish();
     }

@@ -1,4 +1,4 @@
-//! When connections whose stream was ended are broken off.
+//! Deadlines after which connections whose stream was ended are broken off.
 
 use std::{
     collections::BTreeSet,
@@ -7,7 +7,8 @@ use std::{
 
 use crate::key::Key;
 
-/// Few: only connections whose stream was ended while they were blocked, each once.
+/// Deadlines of connections. The set is small: only connections whose stream was ended while they
+/// were blocked are in it, each once.
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines(BTreeSet<(Instant, Key)>);
 
@@ -16,7 +17,7 @@ impl Deadlines {
         self.0.insert((at, key));
     }
 
-    /// How long until the next one.
+    /// Returns the time until the next deadline.
     pub(crate) fn wait(&self, now: Instant) -> Option<Duration> {
         self.0
             .first()
@@ -27,7 +28,8 @@ impl Deadlines {
         self.0.is_empty()
     }
 
-    /// Takes one that has passed. Its connection may be gone.
+    /// Removes a deadline that has passed, and returns its key. The connection possibly no longer
+    /// exists.
     pub(crate) fn pop(&mut self, now: Instant) -> Option<Key> {
         let due = *self.0.first().filter(|(at, _)| *at <= now)?;
         self.0.remove(&due);

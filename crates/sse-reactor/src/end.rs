@@ -1,19 +1,19 @@
-//! How a thread ends before its streams do.
+//! The ways in which a thread ends before its streams do.
 
 use socket2::SockRef;
 
 use crate::{adoption::Adoption, socket};
 
-/// How a thread ends before its streams do.
+/// The way in which a thread ends before its streams do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     /// Connections are closed, without a clean end of their streams.
     Close,
-    /// Connections are broken off, so that the system keeps nothing of them.
+    /// Connections are broken off, so that the system keeps none of their data.
     Reset,
 }
 
-/// Ends what was not served yet.
+/// Ends a stream that the thread has not served yet.
 pub(crate) fn dismiss(adoption: Adoption, end: End) {
     if end == End::Reset {
         socket::reset_when_dropped(&SockRef::from(&adoption.socket));

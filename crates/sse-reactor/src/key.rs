@@ -1,9 +1,9 @@
-//! What a connection is called in its thread.
+//! The key of a connection in its thread.
 
-/// A place in a [`Slab`](crate::slab::Slab), and who is meant there.
+/// An index in a [`Slab`](crate::slab::Slab), and the serial number of the connection there.
 ///
-/// Places are used again, serial numbers are not until 2³² connections later: who comes late finds
-/// nobody.
+/// Indices are reused. Serial numbers are reused only after 2³² connections, so a late key finds no
+/// connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub(crate) place: u32,

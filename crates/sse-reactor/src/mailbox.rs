@@ -1,4 +1,4 @@
-//! What others tell a thread.
+//! Messages to a thread.
 
 use std::{
     fmt,
@@ -18,18 +18,18 @@ use crate::{
     stats::Counters,
 };
 
-/// Told of each stream that is gone.
+/// A function that is called for each stream that has departed.
 pub(crate) type Departed = Arc<dyn Fn() + Send + Sync>;
 
-/// What others tell a thread, and what it tells of itself.
+/// Messages to a thread from others, and the load and counters that the thread reports.
 ///
-/// Bounded: streams with a common waker are in it once, and an adoption is a connection that the
-/// system has let in. Nothing foreign runs while its lock is held, and a waker's wake takes no
-/// other lock.
+/// The mailbox is bounded: streams with a common waker are in the mailbox once, and each adoption
+/// is a connection that the system has accepted. No foreign code runs while the lock is held, and
+/// waking takes no other lock.
 pub(crate) struct Mailbox {
     inbox: Mutex<Inbox>,
     waker: Waker,
-    /// Streams that are here or on their way.
+    /// Streams that are on the thread or on their way to it.
     load: AtomicUsize,
     departed: Option<Departed>,
     pub(crate) counters: Counters,
@@ -37,23 +37,23 @@ pub(crate) struct Mailbox {
 
 #[derive(Debug, Default)]
 struct Inbox {
-    /// Of [`Wakers`](crate::waker::Wakers).
+    /// Numbers of woken groups of [`Wakers`](crate::waker::Wakers).
     woken: Vec<u32>,
     adoptions: Vec<Adoption>,
-    /// Whether the thread will look here without being told.
+    /// Set while the thread checks the inbox without being woken.
     awake: bool,
-    /// Whether nobody can send adoptions any more.
+    /// Set if no more adoptions can arrive.
     retired: bool,
     end: Option<End>,
 }
 
-/// What a thread found.
+/// Messages that a thread found in its mailbox.
 #[derive(Debug)]
 pub(crate) struct Drained {
     pub(crate) adoptions: Vec<Adoption>,
     pub(crate) end: Option<End>,
     pub(crate) retired: bool,
-    /// Whether it found nothing and may sleep: it will be told.
+    /// Set if the thread found nothing and can sleep until woken.
     pub(crate) nothing: bool,
 }
 
@@ -73,8 +73,8 @@ impl Mailbox {
         self.load.load(Ordering::Acquire)
     }
 
-    /// Notes that a stream is gone. Whoever sees it in the number sees what became of the stream,
-    /// too.
+    /// Notes that a stream has departed. A reader that observes the new load also observes the
+    /// effects of the departure.
     pub(crate) fn unload(&self) {
         self.load.fetch_sub(1, Ordering::AcqRel);
         self.departed.iter().for_each(|departed| departed());
@@ -95,7 +95,7 @@ impl Mailbox {
         }
     }
 
-    /// There is something to do where a waker is for.
+    /// Notes that a group of streams was woken.
     pub(crate) fn wake(&self, group: u32) {
         self.tell(|inbox| {
             if inbox.end.is_none() {
@@ -104,7 +104,7 @@ impl Mailbox {
         });
     }
 
-    /// Nobody will send adoptions any more.
+    /// Notes that no more adoptions will arrive.
     pub(crate) fn retire(&self) {
         self.tell(|inbox| inbox.retired = true);
     }
@@ -126,14 +126,14 @@ impl Mailbox {
         let sleeps = !std::mem::replace(&mut inbox.awake, true);
         drop(inbox);
         if sleeps && let Err(error) = self.waker.wake() {
-            // An eventfd that is open can always be written to.
+            // An open eventfd can always be written to.
             error!(%error, "a thread of the reactor cannot be woken");
         }
         told
     }
 
-    /// Takes what there is; `woken` is empty before. If there is nothing and the thread is not
-    /// `busy`, the next one who tells something wakes it.
+    /// Takes all messages; `woken` must be empty. If there are no messages and the thread is not
+    /// `busy`, the next message wakes the thread.
     pub(crate) fn collect(&self, woken: &mut Vec<u32>, busy: bool) -> Drained {
         let mut inbox = self.inbox.lock();
         std::mem::swap(&mut inbox.woken, woken);

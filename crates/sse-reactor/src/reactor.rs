@@ -21,22 +21,22 @@ use crate::{
     worker::{WAKE, Worker},
 };
 
-/// After its stream was ended a client has so long to take what is left.
+/// Default timeout for a client to take the remaining bytes after its stream was ended.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// Longer than any process lives, and short enough to be added to a point in time.
+/// Maximum timeout: longer than any process lives, and short enough to be added to an instant.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// Threads that serve streams on bare sockets; a cheap clone.
+/// Threads that serve streams on bare sockets. Cloning is cheap.
 ///
-/// Each thread sleeps until one of its streams has something to write or one of its clients goes.
-/// Streams are spread over the threads and stay where they are. The hooks of a manager and the
-/// guards of its streams run on these threads, in the context of the tokio runtime that the reactor
-/// was started in, if there was one; they must not block.
+/// Each thread sleeps until one of its streams has bytes to write or one of its clients
+/// disconnects. Streams are distributed over the threads, and never move. The hooks of a manager
+/// and the guards of its streams run on these threads, and must not block. If the reactor was
+/// started in a tokio runtime, they run in the context of that runtime.
 ///
-/// The threads end when the last clone is dropped and their last stream has ended; at once after
-/// [`Reactor::abort`], and when that runtime shuts down, which closes all connections, as it would
-/// close those in its tasks.
+/// The threads end when the last clone is dropped and their last stream has ended. After
+/// [`Reactor::abort`], the threads end at once. When that runtime shuts down, the threads end too,
+/// and all connections are closed, as connections in the runtime's tasks would be.
 #[derive(Clone)]
 pub struct Reactor(Arc<Threads>);
 
@@ -62,23 +62,25 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// How many threads; by default as many as there are processors for this process.
+    /// Sets the number of threads. The default is the number of processors available to this
+    /// process.
     pub fn threads(mut self, threads: NonZeroUsize) -> Self {
         self.threads = Some(threads);
         self
     }
 
-    /// After its stream was ended a client that is behind has so long to take what is left, then
-    /// its connection is broken off; 5 s by default. One that was ended as stalled had its time
-    /// already.
+    /// Sets the timeout for a slow client to take the remaining bytes after its stream was ended;
+    /// 5 s by default. After the timeout, the connection is broken off. A connection whose stream
+    /// was ended as stalled is broken off at once.
     pub fn linger(mut self, linger: Duration) -> Self {
         self.linger = linger.min(FOREVER);
         self
     }
 
-    /// Called for each stream that was adopted once nothing is left of it, its guard included: for
-    /// who counts connections. On a thread of the reactor, or on that of an
-    /// [`adopt`](Reactor::adopt) after an [`abort`](Reactor::abort); it must not block.
+    /// Sets a function for counting connections. The function is called for each adopted stream
+    /// once nothing of the stream is left, including its guard. The function is called on a thread
+    /// of the reactor, and must not block. After an [`abort`](Reactor::abort), the function can
+    /// also be called by [`adopt`](Reactor::adopt), on the caller's thread.
     pub fn departed(mut self, departed: impl Fn() + Send + Sync + 'static) -> Self {
         self.departed = Some(Arc::new(departed));
         self
@@ -87,8 +89,8 @@ impl Builder {
     /// Starts the threads.
     ///
     /// # Errors
-    /// What the operating system says: there are too many files open (each thread needs two), or
-    /// too many threads.
+    /// The error of the operating system, for instance if too many files are open (each thread
+    /// needs two) or too many threads are running.
     pub fn start(self) -> io::Result<Reactor> {
         let runtime = Handle::try_current().ok();
         let count = self
@@ -112,7 +114,8 @@ impl Builder {
                     worker.run();
                     drop(alive);
                 })?;
-            // If another thread cannot be started, this one ends when it is dropped here.
+            // If a later thread cannot be started, this thread ends when its mailbox is dropped
+            // here.
             threads.0.push(mailbox);
         }
         if let Some(runtime) = runtime {
@@ -135,18 +138,19 @@ impl fmt::Debug for Builder {
 }
 
 impl Reactor {
-    /// Settings for one.
+    /// Returns the default settings of a reactor.
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// Serves a stream to its end: on the thread with the fewest, from the head on.
+    /// Serves a stream, from its head until it ends, on the thread with the fewest streams.
     ///
-    /// Does not wait, and cannot fail for the caller: a connection that cannot be served, since the
-    /// reactor was aborted or the system does not watch its socket, is closed, and its session and
-    /// guard are dropped. The socket may block or not; it does not from here on.
+    /// This method does not wait, and cannot fail for the caller. A connection that cannot be
+    /// served is closed, and its session and guard are dropped. A connection cannot be served after
+    /// the reactor was aborted, or if the system cannot watch the socket. The socket can be in
+    /// blocking mode; this method sets it to non-blocking mode.
     pub fn adopt(&self, adoption: Adoption) {
-        // Where it fails the socket is gone, which the thread finds out.
+        // If this call fails, the socket is already closed, and the thread detects that.
         let _ = adoption.socket.set_nonblocking(true);
         let alive = self.0.0.iter().filter(|mailbox| !mailbox.has_ended());
         match alive
@@ -158,13 +162,13 @@ impl Reactor {
         }
     }
 
-    /// Breaks off (RST) what is left, and whatever is adopted from here on. The threads end; this
-    /// does not wait for them.
+    /// Breaks off (RST) all remaining streams, and all streams that are adopted later. The threads
+    /// end, and this method does not wait for them.
     pub fn abort(&self) {
         self.0.0.iter().for_each(|mailbox| mailbox.end(End::Reset));
     }
 
-    /// Numbers about it.
+    /// Returns the statistics of the reactor.
     #[must_use]
     pub fn stats(&self) -> ReactorStats {
         let mut stats = ReactorStats::default();

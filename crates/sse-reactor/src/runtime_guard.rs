@@ -1,4 +1,4 @@
-//! What notices the end of the runtime.
+//! Detection of the end of the runtime.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -6,8 +6,8 @@ use tokio::{runtime::Handle, sync::mpsc};
 
 use crate::{end::End, mailbox::Mailbox};
 
-/// In a task of the runtime that a reactor was started in: dropped with it, it ends the streams, as
-/// those in tasks end.
+/// A guard in a task of the runtime in which a reactor was started. When the runtime drops the
+/// task, the guard ends the streams, as streams in tasks end.
 struct RuntimeGuard(Vec<Arc<Mailbox>>);
 
 impl Drop for RuntimeGuard {
@@ -16,7 +16,7 @@ impl Drop for RuntimeGuard {
     }
 }
 
-/// Lives until the last thread that holds a sender has ended.
+/// Spawns the guard's task, which lives until the last thread that holds a sender has ended.
 pub(crate) fn spawn(
     runtime: &Handle,
     mailboxes: Vec<Arc<Mailbox>>,

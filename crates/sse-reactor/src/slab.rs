@@ -1,11 +1,12 @@
-//! Where a thread keeps its connections.
+//! Storage of a thread's connections.
 
 use crate::key::Key;
 
-/// So many places are made at once, so that no newcomer moves all the others.
+/// Number of slots in a chunk. Slots are allocated by the chunk, so that no insertion moves all
+/// other connections.
 const CHUNK: usize = 256;
 
-/// A slab that grows by chunks, gives its memory back when nobody is there, and knows late keys.
+/// A slab that grows by chunks, releases its memory when it is empty, and detects late keys.
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
     chunks: Vec<Vec<Slot<T>>>,
@@ -14,7 +15,7 @@ pub(crate) struct Slab<T> {
     next_serial: u32,
 }
 
-/// The serial number is the tenant's, so that a vacant place needs none.
+/// A slot. The serial number belongs to the content, so that a vacant slot needs no number.
 #[derive(Debug)]
 struct Slot<T> {
     serial: u32,
@@ -42,8 +43,8 @@ impl<T> Slab<T> {
         self.len == 0
     }
 
-    /// Puts in what is made for the key, unless it cannot be made, or there are as many as there
-    /// can be.
+    /// Inserts the value that `make` creates for the key. Returns the error if `make` fails, and
+    /// `None` if the slab is full.
     pub(crate) fn try_insert<E>(
         &mut self,
         make: impl FnOnce(Key) -> Result<T, E>,
@@ -77,7 +78,7 @@ impl<T> Slab<T> {
         Ok(Some(key))
     }
 
-    /// The next place that was never used.
+    /// Returns the next index that was never used.
     fn grow(&mut self) -> Option<u32> {
         if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
             self.chunks.push(Vec::with_capacity(CHUNK));
@@ -86,7 +87,7 @@ impl<T> Slab<T> {
         u32::try_from(used).ok()
     }
 
-    /// The content, unless the key is late.
+    /// Returns the content, unless the key is late.
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         self.slot_mut(key.place)
             .filter(|slot| slot.serial == key.serial)?
@@ -94,7 +95,7 @@ impl<T> Slab<T> {
             .as_mut()
     }
 
-    /// Whoever is at a place.
+    /// Returns the key of the content at an index.
     pub(crate) fn key_at(&self, place: u32) -> Option<Key> {
         let (chunk, within) = split(place);
         let slot = self.chunks.get(chunk)?.get(within)?;
@@ -118,7 +119,7 @@ impl<T> Slab<T> {
         Some(content)
     }
 
-    /// Everybody who is there.
+    /// Returns all keys in use.
     pub(crate) fn keys(&self) -> Vec<Key> {
         let places = 0..u32::try_from(self.chunks.len() * CHUNK).unwrap_or(u32::MAX);
         places.filter_map(|place| self.key_at(place)).collect()
@@ -212,7 +213,7 @@ mod tests {
     #[test]
     #[cfg(target_pointer_width = "64")]
     fn a_connection_and_its_serial_number_are_a_line_of_the_cache() {
-        // mio's socket is more than the number of a file only in debug builds.
+        // In debug builds, mio's socket is larger than a file descriptor.
         assert_eq!(size_of::<Slot<crate::connection::Connection<u32>>>(), 64);
     }
 

@@ -1,4 +1,4 @@
-//! What a connection needs of a socket.
+//! The socket operations that a connection needs.
 
 use std::{
     io::{self, Read, Write},
@@ -9,16 +9,17 @@ use std::{
 use mio::{Interest, Registry, Token, event::Source, net::TcpStream};
 use socket2::SockRef;
 
-/// What a connection needs of a socket; the benches of the bookkeeping have none.
+/// The socket operations that a connection needs. Benches of the bookkeeping implement them without
+/// a socket.
 pub(crate) trait Socket: Read + Write + Source + Sized {
-    /// Lets the client know that nothing follows.
+    /// Closes the writing half, so that the client learns that nothing follows.
     fn finish(self);
 
-    /// Lets the system keep nothing of what the client has not taken: it sends RST when this is
-    /// dropped.
+    /// Makes the socket send RST when it is dropped, so that the system keeps no bytes that the
+    /// client has not taken.
     fn break_off(&self);
 
-    /// What the system is to tell of it; it is watched already.
+    /// Changes the events that the system reports for the socket, which must already be registered.
     fn watch(&mut self, registry: &Registry, place: u32, interest: Interest) -> io::Result<()> {
         registry.reregister(self, Token(place as usize), interest)
     }
@@ -26,7 +27,7 @@ pub(crate) trait Socket: Read + Write + Source + Sized {
 
 impl Socket for TcpStream {
     fn finish(self) {
-        // Where it fails the client is gone.
+        // If this call fails, the client has disconnected.
         let _ = self.shutdown(Shutdown::Write);
     }
 
@@ -35,8 +36,8 @@ impl Socket for TcpStream {
     }
 }
 
-/// Dropped after this the socket sends RST.
+/// Makes the socket send RST when it is dropped.
 pub(crate) fn reset_when_dropped(socket: &SockRef<'_>) {
-    // Where it fails the socket is closed in the ordinary way, and the user timeout ends it.
+    // If this call fails, the socket is closed in the ordinary way, and the user timeout ends it.
     let _ = socket.set_linger(Some(Duration::ZERO));
 }

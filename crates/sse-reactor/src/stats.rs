@@ -1,39 +1,38 @@
-//! Numbers about a reactor.
+//! Statistics of a reactor.
 
 use std::{
     ops::AddAssign,
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// Numbers about a reactor. Gauges are of now, counters since it was started; cheap to read, and
-/// not of one moment.
+/// Statistics of a reactor. Gauges show the current state, and counters count since the start. The
+/// statistics are cheap to read, and are not a consistent snapshot.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReactorStats {
-    /// Threads that serve.
+    /// Running threads.
     pub threads: usize,
-    /// Streams on them, those on their way included.
+    /// Streams on the threads, including streams on their way.
     pub streams: usize,
-    /// Counter: streams that were adopted.
+    /// Counter: adopted streams.
     pub adopted: u64,
-    /// Counter: streams that could not be served, since the system would not watch their socket,
-    /// and were closed.
+    /// Counter: streams that were closed because the system could not watch their socket.
     pub failed: u64,
-    /// Counter: how often a client's socket was full, so that a stream had to wait.
+    /// Counter: times that a client's socket was full, so that a stream had to wait.
     pub write_stalls: u64,
-    /// Streams that wait now because a client's socket is full.
+    /// Streams that currently wait because a client's socket is full.
     pub blocked: u64,
     /// Counter: bytes written to sockets, heads and framing included.
     pub bytes: u64,
-    /// Counter: connections broken off (RST), since their client took nothing or the server
+    /// Counter: connections broken off (RST), because the client took nothing or the server
     /// stopped.
     pub resets: u64,
-    /// Counter: streams that ended because something foreign panicked (a dialect, a hook, a guard);
-    /// it is a bug there.
+    /// Counter: streams that ended because foreign code panicked (a dialect, a hook or a guard).
+    /// Each panic is a bug in that code.
     pub panics: u64,
 }
 
-/// What one thread counts. It alone writes, so that nothing is locked on the bus.
+/// Counters of one thread. Only this thread writes them, so that no write locks the bus.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) adopted: Counter,
@@ -65,7 +64,7 @@ impl Counter {
     }
 }
 
-/// The numbers of several reactors together.
+/// Adds the numbers of several reactors.
 impl AddAssign for ReactorStats {
     fn add_assign(&mut self, other: Self) {
         self.threads += other.threads;
@@ -81,7 +80,7 @@ impl AddAssign for ReactorStats {
 }
 
 impl ReactorStats {
-    /// Of a thread, with the streams that are on it or on their way to it.
+    /// Returns the statistics of a thread. `streams` includes streams on their way to the thread.
     pub(crate) fn of_thread(is_alive: bool, streams: usize, counters: &Counters) -> Self {
         Self {
             threads: usize::from(is_alive),

@@ -1,4 +1,4 @@
-//! What wakes streams.
+//! Wakers of streams.
 
 use std::{
     sync::{
@@ -10,13 +10,12 @@ use std::{
 
 use crate::mailbox::Mailbox;
 
-/// So many places have a waker in common. With one each, a stream that does nothing would need a
-/// tenth more memory; a wake that was meant for another costs a look at a queue, a hundredth of a
+/// Number of slots that share a waker. With one waker for each slot, an idle stream would need a
+/// tenth more memory. A wake for another slot costs a check of a queue, which is a hundredth of a
 /// `send`.
 pub(crate) const PLACES_PER_WAKER: u32 = 4;
 
-/// Tells a thread that there is something to do at some of its places, once until the thread has
-/// heard it.
+/// Notifies a thread that some of its slots were woken, once until the thread has handled the wake.
 #[derive(Debug)]
 struct WakerGroup {
     mailbox: Arc<Mailbox>,
@@ -36,7 +35,7 @@ impl Wake for WakerGroup {
     }
 }
 
-/// The wakers of a thread's places.
+/// The wakers of a thread's slots.
 #[derive(Debug)]
 pub(crate) struct Wakers {
     mailbox: Arc<Mailbox>,
@@ -51,7 +50,7 @@ impl Wakers {
         }
     }
 
-    /// Sees to it that a place has a waker.
+    /// Ensures that a slot has a waker.
     pub(crate) fn reach(&mut self, place: u32) {
         for number in (0..=place / PLACES_PER_WAKER).skip(self.groups.len()) {
             let mailbox = Arc::clone(&self.mailbox);
@@ -63,7 +62,7 @@ impl Wakers {
         }
     }
 
-    /// The waker of a place that was reached.
+    /// Returns the waker of a slot for which `reach` was called.
     pub(crate) fn of(&self, place: u32) -> Waker {
         let group = self.groups.get((place / PLACES_PER_WAKER) as usize);
         group.map_or_else(
@@ -72,20 +71,20 @@ impl Wakers {
         )
     }
 
-    /// The places that a wake was for. From here on the next one counts again, so whoever looks
-    /// there after this sees what came before it.
+    /// Returns the slots of a wake. Later wakes are sent again, so a check of these slots after
+    /// this call observes everything before the wake.
     pub(crate) fn heard(&self, number: u32) -> std::ops::Range<u32> {
         if let Some(group) = self.groups.get(number as usize) {
-            // Both are read-modify-writes, so this one sees what came before the wake that it takes
-            // back.
+            // Both operations are read-modify-writes, so this one observes everything before the
+            // wake that it clears.
             group.told.swap(false, Ordering::AcqRel);
         }
         let first = number.saturating_mul(PLACES_PER_WAKER);
         first..first.saturating_add(PLACES_PER_WAKER)
     }
 
-    /// Gives the memory back when nobody is there. A waker that somebody still has wakes places,
-    /// and finds whoever is there then.
+    /// Releases the memory when no connections are left. A waker that is still held elsewhere wakes
+    /// the slots, and thus whichever connections use them then.
     pub(crate) fn forget(&mut self) {
         self.groups = Vec::new();
     }

@@ -1,4 +1,4 @@
-//! One thread, and its loop.
+//! One thread and its loop.
 
 use std::{
     collections::VecDeque,
@@ -27,40 +27,40 @@ use crate::{
     waker::Wakers,
 };
 
-/// Limits how often a shortage is logged: every client that connects can meet it.
+/// Limits the log messages about a shortage, because every client that connects can cause one.
 static FAILURES: Throttle = Throttle::new(INTERVAL);
 
-/// Of the mailbox.
+/// The token of the mailbox.
 pub(crate) const WAKE: Token = Token(usize::MAX);
 
-/// So many connections have their turn until the thread looks at what the system has to tell.
+/// Maximum number of polls before the thread checks for events of the system.
 const TURNS: usize = 256;
 
 const EVENTS: usize = 1024;
 
-/// A run queue that is no longer than this is kept while it is empty.
+/// Maximum capacity of an empty run queue that is kept.
 const IDLE_RUN_QUEUE: usize = 256;
 
-/// So much is read at once of what concerns nobody.
+/// Size of the buffer for bytes that are read and discarded.
 const BUFFER: usize = 4096;
 
-/// One thread: waits for its mailbox and its sockets, and gives its connections their turns.
+/// One thread, which waits for its mailbox and its sockets, and polls its connections.
 pub(crate) struct Worker<S = TcpStream> {
     poll: Poll,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) connections: Slab<Connection<S>>,
     pub(crate) wakers: Wakers,
-    /// Whose turn it is next. Everybody stands in it once at most.
+    /// The run queue. Each connection is in it at most once.
     pub(crate) run_queue: VecDeque<Key>,
     deadlines: Deadlines,
     linger: Duration,
-    /// Turns since the thread looked at what the system has to tell.
+    /// Polls since the thread last checked for events of the system.
     pub(crate) turns: usize,
     frames: Vec<Frame>,
     buffer: Box<[u8]>,
 }
 
-/// How a connection leaves.
+/// The way in which a connection ends.
 #[derive(Debug, Clone, Copy)]
 enum Leave {
     Finished,
@@ -86,10 +86,10 @@ impl<S: Socket> Worker<S> {
 }
 
 impl Worker {
-    /// Serves until nobody is there and nobody can come, or until it is ended.
+    /// Serves until no connection is left and none can arrive, or until the thread is ended.
     pub(crate) fn run(mut self) {
-        // What may panic is caught where it happens, so this is for what nobody thought of: streams
-        // end, and nothing hangs.
+        // Expected panics are caught where they occur. This call catches all others, so that the
+        // streams end and nothing hangs.
         let end = match catch_unwind(AssertUnwindSafe(|| self.serve())) {
             Ok(Ok(end)) => end,
             Ok(Err(error)) => {
@@ -177,14 +177,14 @@ impl Worker {
                 }
                 self.fail(connection);
             }
-            // More than four thousand million are there.
+            // All 2³² keys are in use.
             (Ok(_), _) => self.mailbox.unload(),
         }
     }
 }
 
 impl<S: Socket> Worker<S> {
-    /// Looks at what the system has to tell, waiting for it if nothing else is to be done.
+    /// Handles the events of the system. Waits for them as long as `wait` allows.
     fn listen(&mut self, events: &mut Events, wait: Option<Duration>) -> io::Result<()> {
         self.turns = 0;
         match self.poll.poll(events, wait) {
@@ -192,8 +192,8 @@ impl<S: Socket> Worker<S> {
             other => other?,
         }
         for event in events.iter().filter(|event| event.token() != WAKE) {
-            // Whoever is at the place now: a socket that was closed tells nothing any more, and a
-            // look too many does no harm.
+            // The event is for the connection that uses the slot now. A closed socket reports no
+            // more events, and a superfluous check does no harm.
             let place = u32::try_from(event.token().0).ok();
             let Some(key) = place.and_then(|place| self.connections.key_at(place)) else {
                 continue;
@@ -252,7 +252,7 @@ impl<S: Socket> Worker<S> {
         }
     }
 
-    /// Lets everybody stand in line who may have been woken.
+    /// Queues every connection that was possibly woken.
     pub(crate) fn line_up_all(&mut self, woken: &mut Vec<u32>) {
         for group in woken.drain(..) {
             for place in self.wakers.heard(group) {
@@ -273,7 +273,8 @@ impl<S: Socket> Worker<S> {
         }
     }
 
-    /// Gives back what a burst needed, which would be a tenth of what the streams themselves do.
+    /// Releases the memory that a burst needed, which would be a tenth of the memory of the streams
+    /// themselves.
     fn give_back(&mut self, woken: &mut Vec<u32>) {
         if self.run_queue.capacity() > IDLE_RUN_QUEUE {
             self.run_queue = VecDeque::new();
@@ -301,7 +302,7 @@ impl<S: Socket> Worker<S> {
         self.mailbox.unload();
     }
 
-    /// Lets a connection do something, and sees to what follows.
+    /// Polls a connection, and handles the result.
     pub(crate) fn turn(
         &mut self,
         key: Key,
@@ -330,8 +331,8 @@ impl<S: Socket> Worker<S> {
             Ok(Ok(Next::Again)) => self.line_up(key),
             Ok(Ok(Next::Linger)) => self.deadlines.add(Instant::now() + self.linger, key),
             Ok(Ok(Next::Done)) => {
-                // A socket that is closed with unread bytes is reset, and with it goes what the
-                // client has not read.
+                // Closing a socket with unread bytes resets the connection, and the client loses
+                // the bytes that it has not read.
                 self.hear(key);
                 self.remove(key, Leave::Finished);
             }
@@ -366,7 +367,7 @@ impl<S: Socket> Worker<S> {
             Leave::Gone => connection.end(End::Close),
             Leave::Reset => connection.end(End::Reset),
         });
-        // When nobody is counted any more, nothing is left of anybody.
+        // The stream is uncounted last, so that nothing of it is left when it no longer counts.
         self.mailbox.unload();
     }
 
@@ -375,7 +376,7 @@ impl<S: Socket> Worker<S> {
         self.mailbox.unload();
     }
 
-    /// Does what may run foreign code: hooks of a manager, guards of a middleware.
+    /// Runs code that can call foreign code: hooks of a manager and guards of a middleware.
     fn guarded(&self, act: impl FnOnce()) {
         if catch_unwind(AssertUnwindSafe(act)).is_err() {
             self.panicked();

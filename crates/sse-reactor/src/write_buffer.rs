@@ -1,4 +1,4 @@
-//! What a client has not taken yet.
+//! Bytes that a client has not taken yet.
 
 use std::{
     collections::VecDeque,
@@ -10,19 +10,19 @@ use sse_core::Closed;
 
 use crate::writer::{self, Written};
 
-/// What a client has not taken yet. A stream has one only while it waits for its client, and takes
-/// no events meanwhile, so it holds no more than one batch of them.
+/// Bytes that a client has not taken yet. A stream has a write buffer only while it waits for its
+/// client. Meanwhile the stream takes no events, so the buffer holds at most one batch.
 #[derive(Debug, Default)]
 pub(crate) struct WriteBuffer {
     pieces: VecDeque<Bytes>,
-    /// Bytes of the first piece that were written.
+    /// Number of bytes of the first piece that were written.
     skip: usize,
-    /// Whether the system tells when there is room.
+    /// Set while the system reports when the socket has room.
     pub(crate) is_watched: bool,
-    /// Whether the system told so.
+    /// Set when the system reported room.
     pub(crate) has_room: bool,
-    /// Resolves when the stream is over, which it does not say itself while nobody takes its
-    /// events.
+    /// Resolves when the stream is over. The session itself does not report its end while its
+    /// events are not taken.
     pub(crate) ending: Option<Closed>,
 }
 
@@ -33,13 +33,14 @@ impl WriteBuffer {
         }
     }
 
-    /// Whether it waits for room that the system has not told of. A stream that was ended as
-    /// stalled is not to be taken for one that moves because the system made a little room since.
+    /// Returns `true` if the stream waits for room that the system has not reported. If the system
+    /// has made a little room since, a stream that was ended as stalled would otherwise be mistaken
+    /// for a moving stream.
     pub(crate) fn waits(&mut self) -> bool {
         self.is_watched && !std::mem::take(&mut self.has_room)
     }
 
-    /// Drops what was written.
+    /// Drops the written bytes.
     pub(crate) fn advance(&mut self, written: usize) {
         self.skip += written;
         while let Some(first) = self.pieces.front()
@@ -50,7 +51,7 @@ impl WriteBuffer {
         }
     }
 
-    /// Writes as much as fits. Gives the bytes, and whether that was all.
+    /// Writes as many bytes as fit. Returns their number, and `true` if everything was written.
     pub(crate) fn write(&mut self, socket: &mut impl Write) -> io::Result<(usize, bool)> {
         let length = self.pieces.iter().map(Bytes::len).sum::<usize>() - self.skip;
         match writer::write_all(

@@ -7,14 +7,14 @@ use sse_core::Frame;
 
 use crate::adoption::Framing;
 
-/// So many pieces go into one system call.
+/// Maximum number of pieces in one system call.
 const PIECES: usize = 64;
 
-/// How far a write got.
+/// The progress of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Written {
     All,
-    /// So many bytes; the client has to take some first.
+    /// A part, with its number of bytes. The client must take some before more can be written.
     Part(usize),
 }
 
@@ -45,7 +45,7 @@ pub(crate) fn write_all<'a>(
     Ok(Written::All)
 }
 
-/// Writes one piece, which is most of what is written.
+/// Writes one piece, which is the most common case.
 pub(crate) fn write_one(socket: &mut impl Write, piece: &[u8]) -> io::Result<Written> {
     let written = write_once(socket, &[IoSlice::new(piece)], piece.len())?;
     Ok(if written == piece.len() {
@@ -55,7 +55,7 @@ pub(crate) fn write_one(socket: &mut impl Write, piece: &[u8]) -> io::Result<Wri
     })
 }
 
-/// One system call; zero bytes if the socket is full.
+/// Makes one system call. Returns zero if the socket is full.
 fn write_once(socket: &mut impl Write, slices: &[IoSlice<'_>], length: usize) -> io::Result<usize> {
     if length == 0 {
         return Ok(0);
@@ -83,7 +83,7 @@ impl Framing {
         }
     }
 
-    /// The same, kept.
+    /// Returns the same bytes as a shared buffer.
     pub(crate) fn shared(self, frame: &Frame) -> Bytes {
         match self {
             Self::Chunked => frame.chunk().clone(),
@@ -91,7 +91,7 @@ impl Framing {
         }
     }
 
-    /// What stands behind the last event.
+    /// Returns the bytes that follow the last event.
     pub(crate) fn end(self) -> &'static [u8] {
         match self {
             Self::Chunked => b"0\r\n\r\n",
@@ -104,7 +104,8 @@ impl Framing {
 mod tests {
     use super::*;
 
-    /// Takes so many bytes at once as each script entry says, zero being a full socket.
+    /// A socket that takes at once as many bytes as the next script entry says. Zero is a full
+    /// socket.
     struct Socket {
         script: Vec<usize>,
         taken: Vec<u8>,

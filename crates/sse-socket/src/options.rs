@@ -4,10 +4,10 @@ use std::{io, time::Duration};
 
 use socket2::{SockRef, TcpKeepalive};
 
-/// Options that let a server notice clients which vanished without a word.
+/// Socket options that let a server detect clients that vanished without closing the connection.
 ///
-/// Anything that [`SockRef`] is made of can have them: sockets of the standard library, of tokio,
-/// of `socket2`.
+/// The options can be set on everything that converts to a [`SockRef`]: sockets of the standard
+/// library, of tokio and of `socket2`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub struct SocketOptions {
@@ -16,17 +16,17 @@ pub struct SocketOptions {
     send_buffer: usize,
 }
 
-/// Default size of the kernel's send buffer. An event stream needs little of it: a queue of its own
-/// stands before it.
+/// Default size of the kernel's send buffer. An event stream needs little of the buffer, because a
+/// queue precedes it.
 const SEND_BUFFER: usize = 256 << 10;
 
-/// A send buffer below this was chosen by the app: Linux starts with as much (`tcp_wmem`) and
-/// enlarges it from there.
+/// Minimum send buffer that is replaced. A smaller buffer was chosen by the app: Linux starts with
+/// this size (`tcp_wmem`) and enlarges the buffer from there.
 const CHOSEN: usize = 16 << 10;
 
 impl Default for SocketOptions {
-    /// Data may go unacknowledged for 60 s; a silent peer is probed after 30 s; the send buffer has
-    /// 256 KiB.
+    /// Returns the default options: a user timeout of 60 s, probes after 30 s of silence, and a
+    /// send buffer of 256 KiB.
     fn default() -> Self {
         Self {
             user_timeout: Duration::from_secs(60),
@@ -37,28 +37,28 @@ impl Default for SocketOptions {
 }
 
 impl SocketOptions {
-    /// How long sent data may go unacknowledged, and a closed window stay closed, until the
-    /// connection is broken off (`TCP_USER_TIMEOUT`, RFC 5482; on Linux alone). At least a
-    /// millisecond, at most 24 days.
+    /// Sets the timeout for acknowledgements of sent data and for a closed window
+    /// (`TCP_USER_TIMEOUT`, RFC 5482; only on Linux). After the timeout, the connection is broken
+    /// off. The minimum is one millisecond, the maximum 24 days.
     pub fn user_timeout(mut self, timeout: Duration) -> Self {
         self.user_timeout = timeout;
         self
     }
 
-    /// After how long without traffic the peer is probed: at least one second, at most nine hours.
-    /// Five probes, a fifth of this apart, at least one second.
+    /// Sets the time without traffic after which the peer is probed: at least one second, at most
+    /// nine hours. Five probes are sent, a fifth of this time apart, and at least one second apart.
     pub fn keepalive(mut self, idle: Duration) -> Self {
         self.keepalive = idle;
         self
     }
 
-    /// Size of the kernel's send buffer (`SO_SNDBUF`) in bytes, of which Linux takes twice as many
-    /// for its bookkeeping.
+    /// Sets the size of the kernel's send buffer (`SO_SNDBUF`) in bytes. Linux takes twice this
+    /// size for its bookkeeping.
     ///
-    /// The buffer bounds the memory that a client which does not read holds in the kernel; Linux
-    /// would let it grow to 4 MiB. It also bounds the throughput of a stream to about one buffer
-    /// per round trip. A socket with a buffer of less than 16 KiB keeps it, because only an app
-    /// makes it that small.
+    /// The buffer bounds the memory that a client that does not read holds in the kernel. Without
+    /// this option, Linux lets the buffer grow to 4 MiB. The buffer also bounds the throughput of a
+    /// stream to about one buffer per round trip. A socket with a buffer of less than 16 KiB keeps
+    /// its buffer, because only an app makes a buffer that small.
     pub fn send_buffer(mut self, bytes: usize) -> Self {
         self.send_buffer = bytes;
         self
@@ -67,7 +67,7 @@ impl SocketOptions {
     /// Sets `TCP_NODELAY`, keep-alive, the send buffer and the user timeout.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// The error of the operating system.
     pub fn set<'a, S>(&self, socket: &'a S) -> io::Result<()>
     where
         SockRef<'a>: From<&'a S>,
@@ -83,22 +83,23 @@ impl SocketOptions {
         if socket.send_buffer_size()? >= CHOSEN {
             socket.set_send_buffer_size(self.send_buffer.min(i32::MAX as usize / 2))?;
         }
-        // The last, see `ensure`.
+        // This option must be the last, see `ensure`.
         #[cfg(any(target_os = "linux", target_os = "android"))]
         socket.set_tcp_user_timeout(Some(self.user_timeout.clamp(SHORTEST, LONGEST)))?;
         Ok(())
     }
 
-    /// Sets the options unless the socket has them already, which costs one system call instead of
-    /// eight.
+    /// Sets the options unless the socket already has them. In that case, the cost is one system
+    /// call instead of eight.
     ///
-    /// On Linux a socket has what its listener had when the client connected
-    /// (`tcp_create_openreq_child` copies it), so a server [sets](Self::set) them on the listener
-    /// and ensures them on each client's socket. A socket that has the user timeout is taken for
-    /// one that has all. Elsewhere this is the same as [`set`](Self::set).
+    /// On Linux, a client's socket inherits the options that its listener had when the client
+    /// connected (`tcp_create_openreq_child` copies them). So a server [sets](Self::set) the
+    /// options on the listener and ensures them on each client's socket. A socket with the expected
+    /// user timeout is assumed to have all options. On other systems, this method is the same as
+    /// [`set`](Self::set).
     ///
     /// # Errors
-    /// What the operating system says.
+    /// The error of the operating system.
     pub fn ensure<'a, S>(&self, socket: &'a S) -> io::Result<()>
     where
         SockRef<'a>: From<&'a S>,
@@ -113,15 +114,15 @@ impl SocketOptions {
     }
 }
 
-/// Zero would mean that there is no timeout.
+/// Minimum user timeout. Zero would disable the timeout.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const SHORTEST: Duration = Duration::from_millis(1);
 
-/// The kernel holds milliseconds in a C `int`.
+/// Maximum user timeout. The kernel holds milliseconds in a C `int`.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
 
-/// Within what Linux allows (`tcp(7)`: 1 to 32,767 s).
+/// Clamps a duration to the range of Linux (`tcp(7)`: 1 to 32,767 s).
 fn seconds(duration: Duration) -> Duration {
     duration.clamp(Duration::from_secs(1), Duration::from_secs(32_767))
 }

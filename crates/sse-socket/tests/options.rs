@@ -1,4 +1,4 @@
-//! Options of clients' sockets, as the system has them.
+//! Options of clients' sockets, as the system reports them.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::time::Duration;
@@ -79,7 +79,7 @@ async fn times_that_are_too_short_are_as_short_as_they_can_be() {
             socket.tcp_keepalive_interval().unwrap(),
             Duration::from_secs(1)
         );
-        // Zero would be the system's default, which is many minutes.
+        // Zero would select the system's default, which is many minutes.
         #[cfg(target_os = "linux")]
         assert_eq!(
             socket.tcp_user_timeout().unwrap(),
@@ -88,11 +88,12 @@ async fn times_that_are_too_short_are_as_short_as_they_can_be() {
     }
 }
 
-/// Receive buffer of a client, small so that what the server's system takes is the server's.
+/// Size of a client's receive buffer. The small size ensures that the server's system takes almost
+/// all bytes.
 const RECEIVED: u32 = 8 << 10;
 
-/// Writes to a client that reads nothing, until the system takes no more for a while; returns how
-/// much it took.
+/// Writes to a client that reads nothing, until the system takes no more for a while. Returns the
+/// number of bytes taken.
 async fn taken_from(listener: &TcpListener, options: SocketOptions) -> usize {
     let client = TcpSocket::new_v4().unwrap();
     client.set_recv_buffer_size(RECEIVED).unwrap();
@@ -147,7 +148,7 @@ async fn send_buffer_is_inherited_and_smaller_one_stays() {
             .unwrap();
         let (socket, _) = listener.accept().await.unwrap();
         options.ensure(&socket).unwrap();
-        // Linux counts its bookkeeping as well.
+        // Linux includes its bookkeeping.
         assert!(
             (expected..=2 * expected).contains(&size(&socket)),
             "{chosen:?}: {}",

@@ -1,4 +1,4 @@
-//! Clients that close, on servers that are made ready for it and on one that is not.
+//! Clients that close, on prepared servers and on an unprepared server.
 
 use std::{
     fmt,
@@ -41,7 +41,7 @@ fn routes(manager: &Manager) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'st
     }
 }
 
-/// As an app runs that does without [`sse_actix::serve`].
+/// Runs a server as an app without [`sse_actix::serve`] does.
 fn run<F, I, S, B>(server: HttpServer<F, I, S, B>) -> (SocketAddr, ServerHandle)
 where
     F: Fn() -> I + Send + Clone + 'static,
@@ -78,7 +78,7 @@ fn serve(manager: &Manager) -> SocketAddr {
     address
 }
 
-/// A manager whose heartbeats and timeouts find nobody within the patience of a test.
+/// Returns a manager whose heartbeats and timeouts detect no client within the duration of a test.
 fn quiet() -> ManagerBuilder {
     Manager::builder()
         .heartbeat_interval(NEVER)
@@ -107,7 +107,7 @@ async fn until_left(manager: &Manager, clients: u64) {
     .await;
 }
 
-/// What was logged.
+/// The log output.
 static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 struct Log;
@@ -132,10 +132,11 @@ fn warnings() -> usize {
         .count()
 }
 
-/// The only one with such a server: the process warns once, whichever test comes first.
+/// The only test with an unprepared server, because the process warns once, whichever test runs
+/// first.
 #[actix_web::test]
 async fn a_server_that_is_not_prepared_says_so_once_and_heartbeats_find_its_dead_clients() {
-    // The workers are threads of their own.
+    // The workers run on their own threads.
     tracing_subscriber::fmt()
         .with_max_level(Level::WARN)
         .with_writer(|| Log)
@@ -156,7 +157,7 @@ async fn a_server_that_is_not_prepared_says_so_once_and_heartbeats_find_its_dead
     assert_eq!(warnings(), 1, "the second stream, on the second worker");
 
     half.half_close().await.unwrap();
-    // With this one taken, what finds the client gone is a later one.
+    // This heartbeat is taken, so only a later one can detect that the client has disconnected.
     assert_eq!(
         gone.next_event_within(PATIENCE).await.unwrap().event_type,
         "heartbeat"
@@ -168,7 +169,7 @@ async fn a_server_that_is_not_prepared_says_so_once_and_heartbeats_find_its_dead
         manager.stats().counters.heartbeats > before,
         "no heartbeat was needed"
     );
-    // Actix keeps whoever has closed but a half, and this one reads on.
+    // Actix keeps a client that has closed only its half, and this client continues to read.
     let receipt = manager.all().publish(Event::text("still")).await.unwrap();
     assert_eq!(receipt.matched, 1);
     while half.next_event_within(PATIENCE).await.unwrap().data != "still" {}
@@ -218,7 +219,7 @@ async fn a_prepared_server_notices_in_time_who_takes_nothing() {
         .publish(Event::text("x".repeat(256 << 10)))
         .await
         .unwrap();
-    // The manager waits for a day; the system does not.
+    // The manager waits for a day, but the system does not.
     until_left(&manager, 1).await;
     drop(stalled);
 }

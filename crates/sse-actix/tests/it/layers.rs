@@ -1,4 +1,4 @@
-//! Streams behind the middleware that apps have.
+//! Streams within the middleware that apps have.
 
 use std::{
     future::pending,
@@ -51,7 +51,7 @@ fn serve(manager: &Manager) -> SocketAddr {
     address
 }
 
-/// As a page of another origin asks that sends its cookies.
+/// Creates the request of a page of another origin that sends its cookies.
 fn browser(address: SocketAddr, method: &str, path: &str) -> RawRequest {
     RawRequest::new(address, method, path)
         .header("accept", "text/event-stream")
@@ -93,7 +93,7 @@ async fn events_pass_all_of_them_at_once() {
         "connection"
     );
     for text in ["a", "b", "c", "d"] {
-        // None is published before the one before has come.
+        // Each event is published after the previous one has arrived.
         manager.all().publish(Event::text(text)).await.unwrap();
         assert_eq!(client.next_event_within(PATIENCE).await.unwrap().data, text);
     }
@@ -115,7 +115,7 @@ async fn pages_of_other_origins_may_read_a_refusal() {
     let manager = Manager::builder().max_connections(1).build().unwrap();
     let address = serve(&manager);
     let _first = browser(address, "GET", "/events").open().await.unwrap();
-    // Of an `EventSource`, and of a client that understands statuses.
+    // The requests of an `EventSource`, and of a client that understands statuses.
     let event_source = browser(address, "GET", "/events");
     let other = browser(address, "GET", "/events").header("Accept", "*/*");
     for (request, status) in [(event_source, 200), (other, 503)] {
@@ -167,7 +167,7 @@ async fn a_preflight_is_answered_in_front_of_the_manager() {
 
     let counters = manager.stats().counters;
     assert_eq!((counters.connected, counters.refused.total()), (0, 0));
-    // Without these headers it is no preflight, and the manager's to answer.
+    // Without these headers, the request is no preflight, and the manager responds to it.
     let mut plain = browser(address, "OPTIONS", "/events").open().await.unwrap();
     assert_eq!(plain.head().await.unwrap().status, 405);
     assert_eq!(manager.stats().counters.refused.total(), 1);

@@ -35,7 +35,7 @@ impl Adapter for Actix {
                 .route("/events", web::to(events));
             let app = App::new()
                 .wrap_fn(|request, service| {
-                    // Stands for an app's authentication.
+                    // A stand-in for an app's authentication.
                     if let Some(app) = request.app_data::<Data<TestApp>>() {
                         let caller = app.caller(request.uri().query());
                         request.extensions_mut().insert(caller);

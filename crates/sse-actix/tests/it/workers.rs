@@ -22,7 +22,7 @@ const CLIENTS: usize = 16;
 const AUTHORS: usize = 8;
 const EACH: usize = 25;
 
-/// Which worker answers.
+/// Header that names the worker of a response.
 const WORKER: &str = "x-worker";
 
 fn worker() -> (&'static str, String) {
@@ -68,7 +68,7 @@ async fn connect(address: SocketAddr) -> RawClient {
     client
 }
 
-/// Posts its texts one after the other, and tells which workers took them.
+/// Posts its texts one after the other. Returns the workers that took them.
 async fn author(address: SocketAddr, name: usize) -> HashSet<String> {
     let mut workers = HashSet::new();
     for count in 0..EACH {

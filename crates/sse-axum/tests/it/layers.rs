@@ -1,4 +1,4 @@
-//! Streams behind the layers that apps have.
+//! Streams within the layers that apps have.
 
 use std::time::Duration;
 
@@ -97,7 +97,7 @@ async fn events_pass_all_of_them_at_once_and_no_timeout_ends_a_stream() {
         "connection"
     );
     for text in ["a", "b", "c", "d"] {
-        // Each waits for the one before, over several of the layer's timeouts in all.
+        // Each event waits for the previous one, for several of the layer's timeouts in total.
         sleep(TIMEOUT).await;
         manager.all().publish(Event::text(text)).await.unwrap();
         assert_eq!(client.next_event_within(PATIENCE).await.unwrap().data, text);

@@ -13,7 +13,7 @@ use sse_axum::{Rejection, Serve, SseHandshake, SseResponse};
 use sse_testkit::adapter::{Adapter, Stop, TestApp};
 use tower_http::compression::CompressionLayer;
 
-/// As it comes: a reactor serves the streams.
+/// The default: a reactor serves the streams.
 struct Axum;
 
 /// Streams stay with hyper.
@@ -31,7 +31,7 @@ async fn tokens(State(app): State<TestApp>) -> Response {
     sse_axum::event_stream(app.tokens())
 }
 
-/// Stands for an app's authentication.
+/// A stand-in for an app's authentication.
 async fn identify(State(app): State<TestApp>, mut request: Request, next: Next) -> Response {
     let caller = app.caller(request.uri().query());
     request.extensions_mut().insert(caller);

@@ -1,4 +1,4 @@
-//! Where the management API may be mounted.
+//! Mount points of the management API.
 
 use std::time::Duration;
 

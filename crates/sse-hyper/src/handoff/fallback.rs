@@ -1,11 +1,11 @@
-//! Why a stream is not served by the reactor.
+//! The reasons why the reactor does not serve a stream.
 
 use std::{
     ops::AddAssign,
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// Why a stream is served as an ordinary body by hyper, and not by the reactor.
+/// The reason why hyper serves a stream as an ordinary body, and not the reactor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fallback {
@@ -13,31 +13,31 @@ pub enum Fallback {
     Off,
     /// The connection is encrypted.
     Tls,
-    /// The connection is one of HTTP/2, and has other streams.
+    /// The connection uses HTTP/2, and has other streams.
     Http2,
-    /// The request is more than a GET without a body: it has one, or offers to upgrade the
-    /// connection.
+    /// The request is more than a GET without a body: the request has a body, or offers to upgrade
+    /// the connection.
     Request,
-    /// The client sent more behind its request, which is answered after the stream.
+    /// The client sent more bytes after its request. These bytes are answered after the stream.
     Pipelined,
-    /// The response says [`KeepBody`](crate::KeepBody).
+    /// The response is marked with [`KeepBody`](crate::KeepBody).
     OptedOut,
     /// A middleware encodes the body (`Content-Encoding`).
     Encoded,
-    /// The head is one that only hyper writes: another version, framing of its own, a status
-    /// without a body.
+    /// Only hyper can write the head: the head has another version, sets its own framing, or has a
+    /// status without a body.
     Head,
     /// A middleware has begun to read the body.
     Polled,
-    /// A middleware put a body of its own around the stream's, which does not say of its length
-    /// what the stream's says: it may change the bytes, or break off.
+    /// A middleware wrapped the stream's body in a body with another size hint. The wrapper can
+    /// change the bytes, or break off.
     Wrapped,
-    /// The reactor could not be started, or the server is over.
+    /// The reactor could not be started, or the server has ended.
     Unavailable,
 }
 
 impl Fallback {
-    /// All of them.
+    /// All reasons.
     pub const ALL: [Self; 11] = [
         Self::Off,
         Self::Tls,
@@ -52,7 +52,7 @@ impl Fallback {
         Self::Unavailable,
     ];
 
-    /// In metrics and logs.
+    /// Returns the name of the reason in metrics and logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -76,18 +76,18 @@ impl Fallback {
 pub struct Fallbacks([u64; Fallback::ALL.len()]);
 
 impl Fallbacks {
-    /// Reasons and counts, zeros included.
+    /// Returns the reasons and their counts, zeros included.
     pub fn iter(&self) -> impl Iterator<Item = (Fallback, u64)> {
         Fallback::ALL.into_iter().zip(self.0)
     }
 
-    /// How many there were for a reason.
+    /// Returns the number of streams that were not served by the reactor for this reason.
     #[must_use]
     pub fn get(&self, why: Fallback) -> u64 {
         self.0[why as usize]
     }
 
-    /// All together.
+    /// Returns the sum of all counts.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.0.iter().sum()

@@ -1,4 +1,4 @@
-//! Where streams go from a connection that is fit for it.
+//! A reactor that is started for the first stream.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -13,8 +13,8 @@ use crate::{
     transport_stats::TransportStats,
 };
 
-/// Where a server's streams go from connections that are fit for it: to a reactor, which is started
-/// for the first of them.
+/// The reactor for a server's streams, started for the first stream whose connection is fit for a
+/// reactor.
 #[derive(Debug, Clone)]
 pub(crate) struct LazyReactor(Arc<Shared>);
 
@@ -22,7 +22,7 @@ pub(crate) struct LazyReactor(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     bodies: Counts,
-    /// Whether it was told that bodies are wrapped.
+    /// Set once the warning about wrapped bodies was logged.
     warned: AtomicBool,
 }
 
@@ -31,11 +31,11 @@ enum State {
     Off,
     NotStarted {
         builder: Builder,
-        /// Whether it was tried, and told.
+        /// Set once a start of the reactor failed and the failure was logged.
         failed: bool,
     },
     Started(Reactor),
-    /// The server is over. What was started is kept for its numbers.
+    /// The server has ended. A started reactor is kept for its statistics.
     Closed(Option<Reactor>),
 }
 
@@ -54,7 +54,7 @@ impl Default for LazyReactor {
 }
 
 impl LazyReactor {
-    /// Streams stay bodies.
+    /// Keeps all streams with hyper.
     pub(crate) fn switch_off(&self) {
         *self.state() = State::Off;
     }
@@ -63,14 +63,15 @@ impl LazyReactor {
         matches!(*self.state(), State::Off)
     }
 
-    /// Changes how the reactor is started.
+    /// Changes the configuration of the reactor, if the reactor is not started yet.
     pub(crate) fn configure(&self, change: impl FnOnce(Builder) -> Builder) {
         if let State::NotStarted { builder, .. } = &mut *self.state() {
             *builder = change(std::mem::take(builder));
         }
     }
 
-    /// The reactor, unless it cannot be started now: a later stream tries again.
+    /// Returns the reactor, starting it if necessary. After a failed start, a later stream tries
+    /// again.
     pub(crate) fn reactor(&self) -> Result<Reactor, Fallback> {
         let mut state = self.state();
         match &mut *state {
@@ -92,7 +93,7 @@ impl LazyReactor {
         }
     }
 
-    /// Breaks off what is with the reactor, and lets nobody in any more.
+    /// Breaks off all streams of the reactor, and accepts no more streams.
     pub(crate) fn abort(&self) {
         let mut state = self.state();
         let reactor = if let State::Started(reactor) = &*state {
@@ -108,7 +109,7 @@ impl LazyReactor {
         }
     }
 
-    /// Says so once.
+    /// Logs, once per server, that a layer wraps the bodies of streams.
     pub(crate) fn warn_of_wrapped(&self) {
         if !self.0.warned.swap(true, Ordering::Relaxed) {
             warn!(
@@ -118,7 +119,7 @@ impl LazyReactor {
         }
     }
 
-    /// Notes that a stream stays a body.
+    /// Counts a stream that stays a body.
     pub(crate) fn stays(&self, why: Fallback) {
         self.0.bodies.add(why);
     }

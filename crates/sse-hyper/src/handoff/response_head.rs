@@ -1,4 +1,4 @@
-//! The head of an answer, as hyper writes it.
+//! The head of a response, as hyper writes it.
 
 use std::time::SystemTime;
 
@@ -9,7 +9,7 @@ use sse_reactor::Framing;
 
 use crate::handoff::fallback::Fallback;
 
-/// Headers whose meaning is the connection's, which is another one here.
+/// Headers that describe the framing of the connection. The reactor uses its own framing.
 const OF_THE_FRAMING: [http::HeaderName; 4] = [
     header::CONTENT_LENGTH,
     header::TRANSFER_ENCODING,
@@ -17,7 +17,7 @@ const OF_THE_FRAMING: [http::HeaderName; 4] = [
     header::UPGRADE,
 ];
 
-/// Why only hyper can write this head, if so.
+/// Returns the reason why only hyper can write this head, or `None`.
 pub(crate) fn needs_hyper<B>(response: &Response<B>) -> Option<Fallback> {
     let (status, headers) = (response.status(), response.headers());
     if headers.contains_key(header::CONTENT_ENCODING) {
@@ -48,7 +48,7 @@ fn concerns_keep_alive(value: &[u8]) -> bool {
         })
 }
 
-/// How the body is framed for a client that speaks this version.
+/// Returns the framing of the body for a client that speaks this version.
 pub(crate) fn framing(client: Version) -> Framing {
     if client == Version::HTTP_10 {
         Framing::UntilClose
@@ -57,8 +57,8 @@ pub(crate) fn framing(client: Version) -> Framing {
     }
 }
 
-/// The head, with the empty line at its end: the response's fields in their order, then those of
-/// the connection.
+/// Returns the head, with the empty line at its end: the response's fields in their order, then the
+/// fields of the connection.
 pub(crate) fn head(parts: &Parts, framing: Framing) -> Bytes {
     let mut out = Vec::with_capacity(128 + 64 * parts.headers.len());
     out.extend_from_slice(match framing {

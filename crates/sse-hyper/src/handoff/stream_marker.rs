@@ -1,27 +1,27 @@
-//! How a server learns that a response is a stream.
+//! The mark of a response that carries a stream.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sse_core::{Closed, Session};
 
-/// In a response's extensions: lets the server that carries the stream have it, unless its body was
-/// polled before.
+/// A mark in a response's extensions. The mark lets the server take over the stream, unless the
+/// body was polled before.
 #[derive(Debug, Clone)]
 pub(crate) struct StreamMarker(pub(crate) SessionSlot);
 
-/// Where the body of a response and its mark have the session in common: whoever comes first takes
-/// it.
+/// The slot that a response's body and its mark share. The first of the two to take the session
+/// owns the session.
 ///
-/// Extensions must be cloneable, and a middleware may drop the body and keep the extensions, so the
-/// session goes with the body. What is in it is boxed, since the empty slot stays for as long as
-/// the body is kept.
+/// Extensions must be cloneable, and a middleware can drop the body and keep the extensions, so
+/// dropping the body drops the session too. The content is boxed, because the empty slot lives as
+/// long as the body.
 #[derive(Debug, Clone)]
 pub(crate) struct SessionSlot(Arc<Mutex<Option<Box<Content>>>>);
 
 #[derive(Debug)]
 enum Content {
     Waiting(Session),
-    /// The body has it, and the server still wants to know of its end.
+    /// The body has the session. The server still waits for the end of the stream.
     Polled(Closed),
 }
 
@@ -32,28 +32,28 @@ impl SessionSlot {
         ))))))
     }
 
-    /// For the body, which polls it from here on.
+    /// Takes the session for the body, which polls the session from here on.
     pub(crate) fn poll(&self) -> Option<Session> {
         let has_mark = Arc::strong_count(&self.0) > 1;
         self.take_and_leave(|session| has_mark.then(|| Box::new(Content::Polled(session.ending()))))
     }
 
-    /// For the server, which polls it in the body's place.
+    /// Takes the session for the server, which polls the session in place of the body.
     pub(crate) fn take(&self) -> Option<Session> {
         self.take_and_leave(|_| None)
     }
 
-    /// What the body says of its length while nobody has polled it: a bound that no stream reaches,
-    /// and that no other body gives.
+    /// Returns the upper bound of the body's length while the body is unpolled. No stream reaches
+    /// this bound, and no other body returns the same bound.
     ///
-    /// A body around it that says the same passes the bytes on as they are. One that changes their
-    /// number does not know a bound, or another one; passing this one on, it would make
-    /// `Content-Length` wrong for every ordinary answer.
+    /// A wrapping body with the same bound passes the bytes on unchanged. A body that changes the
+    /// number of bytes has no bound, or another bound: if it passed this bound on, `Content-Length`
+    /// would be wrong for every ordinary response.
     pub(crate) fn bound(&self) -> u64 {
         1 << 63 | Arc::as_ptr(&self.0).addr() as u64
     }
 
-    /// Whether a server took the stream.
+    /// Returns `true` if a server has taken the stream.
     pub(crate) fn is_empty(&self) -> bool {
         self.content().is_none()
     }
@@ -62,7 +62,7 @@ impl SessionSlot {
         matches!(self.content().as_deref(), Some(Content::Waiting(_)))
     }
 
-    /// What tells of the end of the stream, for the server that carries it.
+    /// Returns the future of the end of the stream, for the server that carries the stream.
     pub(crate) fn ending(&self) -> Option<Closed> {
         let mut content = self.content();
         if let Some(Content::Waiting(session)) = content.as_deref() {

@@ -1,4 +1,4 @@
-//! From an accepted socket to a connection that speaks a protocol.
+//! The way from an accepted socket to a connection that speaks a protocol.
 
 #[cfg(feature = "http2")]
 use std::time::Duration;
@@ -29,10 +29,11 @@ use crate::{
     },
 };
 
-/// What holds for every connection of a server.
+/// The configuration of every connection of a server.
 #[derive(Clone)]
 pub(crate) struct ConnectionConfig {
-    /// After so long a peer of HTTP/2 is pinged, and after as long again it is given up.
+    /// Time without traffic after which a peer of HTTP/2 is pinged. The peer has the same time
+    /// again to answer before the connection is closed.
     #[cfg(feature = "http2")]
     pub(crate) ping_timeout: Duration,
     #[cfg(feature = "tls")]
@@ -40,19 +41,19 @@ pub(crate) struct ConnectionConfig {
     pub(crate) lazy_reactor: LazyReactor,
 }
 
-/// A socket that was accepted.
+/// An accepted socket.
 #[derive(Debug)]
 pub(crate) struct Accepted {
     pub(crate) socket: TcpStream,
     pub(crate) peer: SocketAddr,
     pub(crate) listener: PhaseListener,
-    /// Until then the first request has to be there.
+    /// Deadline for the first request.
     pub(crate) deadline: Instant,
 }
 
 impl Accepted {
-    /// Finds out what the client speaks, and leaves the rest to a task of its own: what is needed
-    /// here is not kept for the life of the connection.
+    /// Detects the protocol of the client and spawns a separate task for the rest. The state needed
+    /// here is then not kept for the life of the connection.
     pub(crate) async fn served<S, B>(self, service: S, config: ConnectionConfig)
     where
         S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
@@ -99,13 +100,13 @@ impl Accepted {
     }
 }
 
-/// A connection that speaks some HTTP.
+/// A connection that speaks a version of HTTP.
 struct Connection<I> {
     io: I,
     peer: SocketAddr,
     listener: PhaseListener,
     deadline: Instant,
-    /// Why no stream of it is the reactor's, if so.
+    /// The reason why the reactor serves no stream of this connection, or `None`.
     unfit: Option<Fallback>,
 }
 
@@ -165,7 +166,8 @@ impl<I: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<I> {
     }
 }
 
-/// Returns what comes of it, unless it fails, takes too long, or the connection is to end.
+/// Returns the output of the future, unless the future fails, the deadline passes, or the
+/// connection is to end.
 async fn in_time<T>(
     doing: impl Future<Output = io::Result<T>>,
     deadline: Instant,

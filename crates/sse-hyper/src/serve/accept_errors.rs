@@ -6,12 +6,12 @@ use tracing::warn;
 
 use crate::serve::log_limit::LogLimit;
 
-/// Errors of accepting connections. A shortage (`EMFILE`) fails ten times a second for as long as
-/// it lasts.
+/// Errors of accepting connections. During a shortage (`EMFILE`), accepting fails ten times a
+/// second.
 #[derive(Debug, Default)]
 pub(crate) struct AcceptErrors {
     limit: LogLimit,
-    /// Set while the latest accept failed for a shortage.
+    /// Set while the latest accept failed because of a shortage.
     is_short: bool,
 }
 
@@ -20,10 +20,10 @@ pub(crate) struct AcceptErrors {
 pub(crate) enum Cause {
     /// The client. The connection failed before it was accepted.
     Client,
-    /// The system, which is short of something. Without a file to be had Linux fails before it
-    /// looks for a client.
+    /// The system, which is short of a resource. If no file descriptor is free, Linux fails before
+    /// it checks for a client.
     Shortage,
-    /// The system, once more.
+    /// The system, in consecutive failures.
     LastingShortage,
 }
 

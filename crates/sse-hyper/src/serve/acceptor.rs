@@ -1,4 +1,4 @@
-//! Accepting clients, as long as there is room.
+//! Accepting clients while there is room.
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -24,10 +24,10 @@ use crate::{
     },
 };
 
-/// Pause after an accept that failed for a shortage.
+/// Pause after an accept that failed because of a shortage.
 const SHORTAGE: Duration = Duration::from_millis(100);
 
-/// Where clients come in.
+/// Accepts clients.
 pub(super) struct Acceptor<S> {
     pub(super) listener: TcpListener,
     pub(super) service: S,
@@ -36,9 +36,9 @@ pub(super) struct Acceptor<S> {
     pub(super) header_timeout: Duration,
     pub(super) max_connections: usize,
     pub(super) shutdown: Arc<Shutdown>,
-    /// The connections of before the drain, which count towards the maximum as long as they last.
+    /// The connections from before the drain, which count towards the maximum until they close.
     pub(super) earlier: Option<Arc<Shutdown>>,
-    /// A client that was accepted and waits for room.
+    /// An accepted client that waits for room.
     pub(super) waiting: Option<(TcpStream, SocketAddr)>,
 }
 
@@ -51,8 +51,8 @@ where
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    /// Returns an acceptor for clients that connect during the drain. They have what is left of the
-    /// limit.
+    /// Returns an acceptor for clients that connect during the drain. The earlier connections count
+    /// towards its limit.
     pub(super) fn for_late(mut self, shutdown: &Arc<Shutdown>) -> Self {
         // The reactor reports departures to the `Shutdown` of the earlier connections.
         self.config.lazy_reactor = LazyReactor::default();
@@ -61,7 +61,7 @@ where
         self
     }
 
-    /// Lets clients in until the sender is dropped; returns the acceptor.
+    /// Accepts clients until the sender is dropped. Returns the acceptor.
     pub(super) async fn open_until(mut self, closed: oneshot::Receiver<()>) -> Self {
         tokio::select! {
             never = self.open() => match never {},
@@ -69,7 +69,7 @@ where
         }
     }
 
-    /// Lets clients in, as long as it is polled.
+    /// Accepts clients while polled.
     pub(super) async fn open(&mut self) -> Infallible {
         let mut errors = AcceptErrors::default();
         loop {
@@ -80,8 +80,8 @@ where
             match accepted {
                 Ok((socket, peer)) => {
                     errors.end();
-                    // Kept here: whoever waits when the drain begins is served by the acceptor for
-                    // late clients.
+                    // The socket is kept here, so that a client that waits when the drain begins is
+                    // served by the acceptor for late clients.
                     self.waiting = Some((socket, peer));
                     let earlier = self
                         .earlier
@@ -91,16 +91,16 @@ where
                         .make_room(self.max_connections.saturating_sub(earlier).max(1))
                         .await;
                     if self.shutdown.is_full_for(peer.ip()) {
-                        // Connections that were let in read their requests before another one is
-                        // closed for a newcomer.
+                        // The yield lets accepted connections read their requests before another
+                        // connection is closed for a newcomer.
                         yield_now().await;
                     }
                     let Some((socket, peer)) = self.waiting.take() else {
                         continue;
                     };
                     if let Err(error) = self.options.ensure(&socket) {
-                        // The client is gone already, or the system lacks an option; the stream's
-                        // own timeouts hold.
+                        // Either the client has already disconnected, or the system lacks an option
+                        // and the timeouts of the stream apply.
                         tracing::debug!(%peer, %error, "socket options");
                     }
                     let listener = self.shutdown.listener(peer.ip());
@@ -119,8 +119,8 @@ where
     }
 }
 
-/// After a shortage there may be room again soon. If it lasts, a connection without a stream is
-/// closed for a newcomer.
+/// Waits after a failed accept. A shortage can end soon. If the shortage lasts, a connection
+/// without a stream is closed for a newcomer.
 async fn after(shutdown: &Shutdown, cause: Cause) {
     match cause {
         Cause::Client => {}

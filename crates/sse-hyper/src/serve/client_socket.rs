@@ -16,14 +16,14 @@ use tokio::{
 
 use crate::serve::conn_state::{ConnState, Read};
 
-/// A client's socket. Dropped after an abort it sends RST, so that the kernel does not keep what a
-/// stalled client never takes.
+/// A client's socket. When dropped after an abort, the socket sends RST, so that the kernel does
+/// not keep bytes that a stalled client never takes.
 ///
-/// hyper gives a connection that may be upgraded to nobody but the upgrade, so whoever else wants
-/// the socket asks for it at the [`ConnState`] and drops hyper.
+/// hyper returns the socket of an upgradeable connection only to an upgrade. Other code requests
+/// the socket through the [`ConnState`] and then drops hyper.
 #[derive(Debug)]
 pub(crate) struct ClientSocket {
-    /// There until it is dropped.
+    /// `Some` until the drop.
     stream: Option<TcpStream>,
     conn_state: Arc<ConnState>,
 }
@@ -50,8 +50,8 @@ impl Drop for ClientSocket {
             return;
         };
         if self.conn_state.is_aborted() {
-            // Where it fails the socket is closed in the ordinary way, and the user timeout ends
-            // it.
+            // If this call fails, the socket is closed in the ordinary way, and the user timeout
+            // ends it.
             let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
         } else if self.conn_state.keeps_socket() {
             self.conn_state.leave_socket(stream);

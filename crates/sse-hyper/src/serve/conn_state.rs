@@ -1,4 +1,4 @@
-//! What a connection, its socket and its service tell each other.
+//! State shared by a connection, its socket and its service.
 
 use std::{
     any::Any,
@@ -21,11 +21,11 @@ use crate::serve::{
     watchdog::Timeouts,
 };
 
-/// What a connection, its socket and its service tell each other, in one allocation. All three are
-/// polled by one task; of HTTP/2 the requests are polled by others.
+/// State shared by a connection, its socket and its service, in one allocation. One task polls all
+/// three, except for HTTP/2, where other tasks poll the requests.
 pub(crate) struct ConnState {
     shared: Arc<Shared>,
-    /// The place among the server's connections.
+    /// The index among the server's connections.
     key: usize,
     /// Set when the connection is to be closed to make room for another.
     evicted: AtomicBool,
@@ -36,60 +36,60 @@ pub(crate) struct ConnState {
     requests: AtomicU32,
     in_flight: AtomicU32,
     streams: AtomicU32,
-    /// The number of times that a write began to wait for the client.
+    /// Number of times that a write began to wait for the client.
     stalls: AtomicU32,
     left: Mutex<Left>,
-    /// Whether the socket is to be reset when it is dropped.
+    /// Set if the socket is to be reset when it is dropped.
     aborted: AtomicBool,
-    /// Whether the latest write waits for the client.
+    /// Set while the latest write waits for the client.
     blocked: AtomicBool,
-    /// What hyper has read since it had the latest request.
+    /// The result of hyper's reads since the latest request began.
     read: AtomicU8,
-    /// Whether hyper has written everything since an answer was parked.
+    /// Set if hyper has written everything since a response was parked.
     flushed: AtomicBool,
-    /// Whether the socket is to be left here when it is dropped.
+    /// Set if the socket is to be left in this state when it is dropped.
     leaves_socket: AtomicBool,
 }
 
-/// What one has left for another.
+/// Values that one of the three leaves for another.
 #[derive(Debug, Default)]
 struct Left {
-    /// The requests that its client has cancelled, if it has.
+    /// Count of the requests that the client has cancelled, if any.
     #[cfg(feature = "http2")]
     flood: Option<Box<Flood>>,
-    /// The stream in the latest answer, on its way from the service to the connection.
+    /// The end of the stream in the latest response, on its way from the service to the connection.
     ending: Option<Closed>,
-    /// An answer that a reactor is to give, if the connection turns out to be fit for that.
+    /// A response that a reactor is to send, if the connection turns out to be fit for a reactor.
     parked: Option<Box<dyn Any + Send>>,
     socket: Option<TcpStream>,
 }
 
-/// What hyper has read since it had the latest request, which has no body.
+/// The result of hyper's reads since the latest request, which has no body, began.
 ///
-/// While a request is being answered hyper looks for the end of the connection, but only if it has
-/// no unread bytes (`Conn::mid_message_detect_eof`). So a read that finds nothing shows that there
-/// are none.
+/// While a request is being answered, hyper checks for the end of the connection, but only if it
+/// has no unread bytes (`Conn::mid_message_detect_eof`). So a read that finds nothing shows that no
+/// unread bytes exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Read {
-    /// It has not looked: there may be bytes behind the request.
+    /// hyper has not checked, so bytes after the request are possible.
     Unknown = 0,
-    /// There is nothing behind the request.
+    /// No bytes follow the request.
     Nothing = 1,
-    /// There is something.
+    /// Bytes follow the request.
     Something = 2,
 }
 
-/// What is to become of a parked answer.
+/// The next step of a parked response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Parked {
-    /// There is none.
+    /// No response is parked.
     None,
-    /// The answer before it is still being written.
+    /// The previous response is still being written.
     Waits,
-    /// Its client has sent more, so hyper has to give it.
+    /// The client has sent more bytes, so hyper must send the response.
     GoesBack,
-    /// A reactor can give it.
+    /// A reactor can send the response.
     Goes,
 }
 
@@ -126,7 +126,8 @@ impl ConnState {
         self.evicted.load(Ordering::Relaxed)
     }
 
-    /// A request of HTTP/2 was cancelled. Returns whether the connection is to be ended for it.
+    /// Counts a cancelled request of HTTP/2. Returns `true` if the connection is to be ended
+    /// because of cancellations.
     pub(crate) fn cancelled(&self) -> bool {
         #[cfg(feature = "http2")]
         if self.left().flood.get_or_insert_default().count() {
@@ -139,7 +140,7 @@ impl ConnState {
         self.flooded.load(Ordering::Relaxed)
     }
 
-    /// hyper has a request, of which it has read the whole head.
+    /// Notes that hyper has read the whole head of a request.
     pub(crate) fn request_began(&self) {
         self.read.store(Read::Unknown as u8, Ordering::Relaxed);
         self.used.store(true, Ordering::Relaxed);
@@ -147,14 +148,16 @@ impl ConnState {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// hyper has the whole response to a request. Returns how many are in flight then.
+    /// Notes that hyper has the whole response to a request. Returns the number of requests still
+    /// in flight.
     pub(crate) fn request_ended(&self) -> u32 {
-        // What was read meanwhile was the body of the request; the next bytes are the next head.
+        // The bytes read in the meantime were the body of the request. The next bytes are the next
+        // head.
         self.read.store(Read::Unknown as u8, Ordering::Relaxed);
         self.in_flight.fetch_sub(1, Ordering::Relaxed) - 1
     }
 
-    /// The number of requests so far.
+    /// Returns the number of requests so far.
     pub(crate) fn requests(&self) -> u32 {
         self.requests.load(Ordering::Relaxed)
     }
@@ -163,7 +166,7 @@ impl ConnState {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// The number of streams that the connection carries.
+    /// Returns the number of streams that the connection carries.
     pub(crate) fn streams(&self) -> u32 {
         self.streams.load(Ordering::Relaxed)
     }
@@ -188,13 +191,13 @@ impl ConnState {
         self.shared.may_have_room();
     }
 
-    /// Has the task of the connection polled.
+    /// Wakes the task of the connection.
     pub(crate) fn wake(&self) {
         let waker = self.shared.connections().waker(self);
         waker.into_iter().for_each(Waker::wake);
     }
 
-    /// The number of times that a write began to wait for the client.
+    /// Returns the number of times that a write began to wait for the client.
     pub(crate) fn stalls(&self) -> u32 {
         self.stalls.load(Ordering::Relaxed)
     }
@@ -227,7 +230,7 @@ impl ConnState {
     }
 
     pub(crate) fn found(&self, read: Read) {
-        // What comes behind the request stays there until it has been answered.
+        // Bytes that follow the request stay unread until the request has been answered.
         if self.read() != Read::Something {
             self.read.store(read as u8, Ordering::Relaxed);
         }
@@ -241,12 +244,12 @@ impl ConnState {
         }
     }
 
-    /// hyper flushes the socket: it does so when it has written everything.
+    /// Notes that hyper flushes the socket, which hyper does when it has written everything.
     pub(crate) fn flushes(&self) {
         self.flushed.store(true, Ordering::Relaxed);
     }
 
-    /// Keeps an answer back.
+    /// Holds a response back.
     pub(crate) fn park(&self, answer: Box<dyn Any + Send>) {
         self.flushed.store(false, Ordering::Relaxed);
         self.left().parked = Some(answer);
@@ -267,7 +270,7 @@ impl ConnState {
         }
     }
 
-    /// From here on the socket is left here when it is dropped.
+    /// Requests that the socket is left in this state when it is dropped.
     pub(crate) fn keep_socket(&self) {
         self.leaves_socket.store(true, Ordering::Relaxed);
     }

@@ -15,7 +15,7 @@ use crate::serve::{
 pub(crate) struct Bounds {
     pub(crate) streamless: usize,
     pub(crate) streamless_per_address: usize,
-    /// Returns whether an address is that of a proxy, to which the bound per address does not
+    /// Returns `true` if an address belongs to a proxy, to which the bound per address does not
     /// apply.
     pub(crate) is_proxy: Option<Arc<dyn Fn(IpAddr) -> bool + Send + Sync>>,
 }
@@ -33,7 +33,8 @@ impl Bounds {
         }
     }
 
-    /// The scope in which another connection of a group needs one to be closed.
+    /// Returns the scope in which a connection must be closed before another connection of a group
+    /// is added.
     fn exceeded(&self, streamless: &Streamless, group: Group) -> Option<Scope> {
         if group != Group::Proxies && streamless.len_of(group) >= self.streamless_per_address {
             Some(Scope::Of(group))
@@ -59,15 +60,15 @@ impl fmt::Debug for Bounds {
     }
 }
 
-/// A connection, as far as it may be closed to make room for another.
+/// A connection that can be closed to make room for another.
 pub(crate) trait Evict: fmt::Debug + Send + Sync {
-    /// The place among the server's connections.
+    /// Returns the index among the server's connections.
     fn key(&self) -> usize;
 
-    /// Returns whether a request is in flight, or was since this was last asked.
+    /// Returns `true` if a request is in flight, or was in flight since the last call.
     fn take_used(&self) -> bool;
 
-    /// Has it closed.
+    /// Closes the connection.
     fn evict(&self);
 }
 
@@ -83,7 +84,7 @@ pub(crate) struct Connections {
 struct Place {
     connection: Arc<dyn Evict>,
     group: Group,
-    /// `None` until the task was polled first.
+    /// `None` until the first poll of the task.
     waker: Option<Waker>,
 }
 
@@ -92,12 +93,13 @@ impl Connections {
         self.places.len()
     }
 
-    /// Returns whether another connection of a group would be at the cost of one that there is.
+    /// Returns `true` if another connection of a group would cause an eviction.
     pub(crate) fn is_full_for(&self, group: Group, bounds: &Bounds) -> bool {
         bounds.exceeded(&self.streamless, group).is_some()
     }
 
-    /// Adds a connection without a stream. Returns it, and the one that is closed for it.
+    /// Adds a connection without a stream. Returns the connection, and the connection evicted for
+    /// it.
     pub(crate) fn insert<C: Evict + 'static>(
         &mut self,
         group: Group,
@@ -115,7 +117,7 @@ impl Connections {
         (connection, self.insert_streamless(key, group, bounds))
     }
 
-    /// Removes a connection. Returns what is to be dropped once nothing is locked.
+    /// Removes a connection. Returns the values that must be dropped after all locks are released.
     pub(crate) fn remove(
         &mut self,
         connection: &dyn Evict,
@@ -146,14 +148,14 @@ impl Connections {
             .collect()
     }
 
-    /// The connection carries a stream, and is no longer bounded here.
+    /// Notes that the connection carries a stream, and is no longer bounded here.
     pub(crate) fn stream_began(&mut self, connection: &dyn Evict) {
         if self.place(connection).is_some() {
             self.streamless.remove(connection.key());
         }
     }
 
-    /// The connection carries a stream no more. Returns the one that is closed for it.
+    /// Notes that the connection no longer carries a stream. Returns the connection evicted for it.
     pub(crate) fn streams_ended(
         &mut self,
         connection: &dyn Evict,
@@ -163,7 +165,7 @@ impl Connections {
         self.insert_streamless(connection.key(), group, bounds)
     }
 
-    /// Chooses a connection without a stream to be closed; `None` if there is no such connection.
+    /// Evicts a connection without a stream. Returns `None` if every connection carries a stream.
     pub(crate) fn evict(&mut self, scope: Scope) -> Option<Evicted> {
         let places = &self.places;
         let key = self.streamless.victim(scope, |key| {
@@ -188,8 +190,8 @@ impl Connections {
         evicted
     }
 
-    /// A key is given to another connection once the first is gone, so the connection itself is
-    /// compared as well.
+    /// After a connection is removed, its key is reused. So the connection itself is compared as
+    /// well.
     fn place(&mut self, connection: &dyn Evict) -> Option<&mut Place> {
         self.places
             .get_mut(connection.key())
@@ -197,14 +199,14 @@ impl Connections {
     }
 }
 
-/// A connection that was chosen to be closed, which it is once it is announced and nothing is
-/// locked.
+/// A connection that was chosen to be closed. The connection is notified by `announce`, after all
+/// locks are released.
 #[derive(Debug)]
 #[must_use = "the connection does not learn of it otherwise"]
 pub(crate) struct Evicted {
-    /// `None` if its task was never polled, which looks then.
+    /// `None` if the task was never polled. The first poll then checks for the eviction.
     waker: Option<Waker>,
-    /// Number of connections closed since the last message, if one is due.
+    /// Number of connections closed since the last message, if a message is due.
     due: Option<u64>,
 }
 

@@ -16,15 +16,15 @@ use sse_core::{Closed, DisconnectReason};
 
 use crate::serve::conn_state::ConnState;
 
-/// Maximum size of what hyper takes of a response at once over HTTP/2: the size of a frame.
+/// Maximum number of bytes of a response that hyper takes at once over HTTP/2: the size of a frame.
 const PART: usize = 16 << 10;
 
 /// A request and its response, from the head of the request until hyper has the whole response.
-/// Dropping it is the end.
+/// Dropping the exchange ends it.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     conn_state: Arc<ConnState>,
-    /// The task of the connection is not the one that drops this.
+    /// Set if another task than the connection's drops the exchange.
     is_multiplexed: bool,
     is_stream: AtomicBool,
     /// Set when hyper has the whole response.
@@ -33,7 +33,7 @@ pub(crate) struct Exchange {
     ending: Mutex<Option<Closed>>,
 }
 
-/// The latest request of an HTTP/2 connection, on its way to the task that serves it.
+/// The latest request of an HTTP/2 connection, on its way to the task that serves the request.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LatestExchange(Arc<Mutex<Option<Arc<Exchange>>>>);
 
@@ -47,7 +47,7 @@ impl LatestExchange {
     }
 }
 
-/// The side that has to act for a response to go on.
+/// The side that must act before a response can continue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Progress {
@@ -55,7 +55,7 @@ pub(crate) enum Progress {
     Service = 0,
     /// The client, since the latest part of the body.
     Client = 1,
-    /// The client, and that was noted before.
+    /// The client, as noted by an earlier poll.
     ClientStill = 2,
 }
 
@@ -64,7 +64,7 @@ impl Exchange {
         Self::new(conn_state, false)
     }
 
-    /// Begins a request of HTTP/2, which another task takes from where it is left.
+    /// Begins a request of HTTP/2. Another task takes the exchange from `latest`.
     pub(crate) fn begin_multiplexed(
         conn_state: &Arc<ConnState>,
         latest: &LatestExchange,
@@ -90,7 +90,8 @@ impl Exchange {
         &self.conn_state
     }
 
-    /// The response is a stream, of whose end the connection is to know.
+    /// Notes that the response is a stream. `ending` notifies the connection of the end of the
+    /// stream.
     pub(crate) fn becomes_stream(&self, ending: Option<Closed>) {
         if !self.is_stream.swap(true, Ordering::Relaxed) {
             self.conn_state.stream_began();
@@ -106,7 +107,7 @@ impl Exchange {
         self.is_stream.load(Ordering::Relaxed)
     }
 
-    /// The end of the stream of a multiplexed response.
+    /// Polls for the end of the stream of a multiplexed response.
     pub(crate) fn poll_ending(&self, cx: &mut Context<'_>) -> Poll<DisconnectReason> {
         match &mut *self.ending() {
             Some(ending) => Pin::new(ending).poll(cx),
@@ -134,7 +135,7 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let left = self.conn_state.request_ended();
-        // A stream that is handed over takes its connection with it.
+        // A stream that is handed over takes its connection along.
         if self.is_stream() && !self.conn_state.keeps_socket() {
             self.conn_state.stream_ended();
         }
@@ -142,7 +143,7 @@ impl Drop for Exchange {
             return;
         }
         let is_flood = !*self.is_complete.get_mut() && self.conn_state.cancelled();
-        // The time without requests begins, or the flood is to be ended.
+        // The time without requests begins, or the flood must be ended.
         if left == 0 || is_flood {
             self.conn_state.wake();
         }
@@ -150,17 +151,17 @@ impl Drop for Exchange {
 }
 
 pin_project! {
-    /// A response's body that keeps its [`Exchange`] until hyper has the whole of it.
+    /// A response's body that keeps its [`Exchange`] until hyper has the whole body.
     ///
-    /// Over HTTP/2 it gives no more at once than hyper holds for a client: hyper takes a part of
-    /// any size before it looks for room, and what it took it keeps until the client or the
-    /// connection is gone.
+    /// Over HTTP/2, the body returns at most as many bytes at once as hyper holds for a client.
+    /// hyper takes a part of any size before it checks for room, and keeps the part until the
+    /// client takes it or disconnects.
     #[derive(Debug)]
     pub(crate) struct Tracked<B: Body> {
         #[pin]
         body: B,
         exchange: Arc<Exchange>,
-        // What is left of the latest part.
+        // The remaining bytes of the latest part.
         rest: Option<Box<Bytes>>,
         has_ended: bool,
     }
@@ -239,7 +240,7 @@ impl<B: Body> Body for Tracked<B> {
     }
 }
 
-/// Takes the first part of what a body gave, and leaves the rest.
+/// Returns the first part of a frame's data, and stores the remaining bytes in `rest`.
 fn first_part(mut data: Bytes, rest: &mut Option<Box<Bytes>>) -> Frame<Bytes> {
     let part = data.split_to(data.len().min(PART));
     if !data.is_empty() {

@@ -1,21 +1,22 @@
-//! Requests that are cancelled without an end.
+//! Detection of endless cancelled requests.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Number of requests that may be cancelled at once.
+/// Maximum number of requests that a client can cancel at once.
 const BURST: u32 = 1000;
 
-/// Time after which one more request may be cancelled.
+/// Interval after which a client can cancel one more request.
 const INTERVAL: Duration = Duration::from_millis(5);
 
-/// Counts the cancelled requests of a connection. A client may cancel whatever it has opened, and
-/// open as much again; one that does nothing else (CVE-2023-44487) is told from it by the rate.
+/// Counts the cancelled requests of a connection. A client is allowed to cancel every request that
+/// it has opened, and to open as many again. The rate distinguishes such a client from an attacker
+/// that does nothing else (CVE-2023-44487).
 #[derive(Debug)]
 pub(crate) struct Flood {
     count: u32,
-    /// Up to when cancelled requests were forgotten.
+    /// Time up to which cancelled requests were forgotten.
     forgotten: Instant,
 }
 
@@ -29,7 +30,7 @@ impl Default for Flood {
 }
 
 impl Flood {
-    /// Counts one more. Returns whether there are too many.
+    /// Counts one more cancelled request. Returns `true` if there are too many.
     pub(crate) fn count(&mut self) -> bool {
         let intervals = self.forgotten.elapsed().as_nanos() / INTERVAL.as_nanos();
         let intervals = u32::try_from(intervals).unwrap_or(u32::MAX);

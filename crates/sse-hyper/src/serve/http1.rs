@@ -33,17 +33,18 @@ use crate::{
     },
 };
 
-/// Maximum size of a request head, address and fields together. It is the same over HTTP/2.
+/// Maximum size of a request head, including the address and the fields. The same maximum applies
+/// to HTTP/2.
 pub(crate) const MAX_HEAD: usize = 64 << 10;
 
-/// Maximum size of what is read ahead of a body, and of what waits to be written. hyper's default
-/// of 400 KiB is what a client could hold on each of its connections.
+/// Maximum number of bytes that are read ahead of a body, or wait to be written. With hyper's
+/// default, a client could hold 400 KiB on each of its connections.
 const BUFFER: usize = MAX_HEAD;
 
-/// Serves one connection to its end. The first request has to be there at the deadline.
+/// Serves one connection until it ends. The first request must arrive before the deadline.
 ///
-/// Not an `async fn`: that would keep its arguments beside what is made of them, for each
-/// connection.
+/// This function is not an `async fn`. An `async fn` would keep its arguments in addition to the
+/// values made from them, for each connection.
 pub(crate) fn connection<S, B, I>(
     io: Rewind<I>,
     service: StreamService<S>,
@@ -79,9 +80,8 @@ where
 type Http<S, I> = http1::UpgradeableConnection<TokioIo<Rewind<I>>, StreamService<S>>;
 
 pin_project! {
-    /// A connection that ends when its stream or its server does, also while it is blocked in a
-    /// write: hyper polls no body then, so it would never learn that there is nothing more to wait
-    /// for.
+    /// A connection that ends when its stream or its server ends, even while a write is blocked.
+    /// hyper polls no body while a write is blocked, so hyper alone would never learn of the end.
     struct Supervised<S, B, I>
     where
         S: Service<Request<Incoming>, Response = Response<B>>,
@@ -132,7 +132,7 @@ where
                 return Poll::Ready(());
             }
         }
-        // A stream that was opened meanwhile is worth more than the room.
+        // A stream that was opened in the meantime is worth more than the room.
         let is_evicted = this.conn_state.is_evicted() && this.conn_state.streams() == 0;
         if is_evicted && let Some(http) = this.http.as_mut().as_pin_mut() {
             http.graceful_shutdown();
@@ -149,7 +149,7 @@ where
             }
             match this.conn_state.parked() {
                 Parked::None | Parked::Waits => break,
-                // hyper asks the service again, which has the answer for it now.
+                // hyper polls the service again, which now returns the response.
                 Parked::GoesBack => {}
                 Parked::Goes => {
                     this.conn_state.keep_socket();
@@ -179,8 +179,8 @@ where
         debug!(?wait, "closed a connection that waited too long");
         match wait {
             Wait::Request(_) => {
-                // Nothing is in flight, so one poll closes the connection, over TLS with the alert
-                // that says so.
+                // No request is in flight, so one poll closes the connection. Over TLS, the poll
+                // also sends the closing alert.
                 if let Some(mut http) = this.http.as_mut().as_pin_mut() {
                     http.as_mut().graceful_shutdown();
                     let _ = http.poll(cx);
@@ -193,10 +193,10 @@ where
     }
 }
 
-/// Returns what a connection waits for now.
+/// Returns the event that a connection waits for.
 fn wait(conn_state: &ConnState) -> Wait {
     let requests = conn_state.requests();
-    // The manager has a timeout of its own for the clients of its streams.
+    // The manager has its own timeout for the clients of its streams.
     if conn_state.is_blocked() && conn_state.streams() == 0 {
         Wait::Reader(conn_state.stalls())
     } else if conn_state.in_flight() > 0 {
@@ -210,7 +210,7 @@ fn wait(conn_state: &ConnState) -> Wait {
     }
 }
 
-/// Gives a parked answer to the reactor, hyper having left the socket.
+/// Hands a parked response over to the reactor, after hyper has left the socket.
 fn hand_over<B: Body + Send + 'static>(conn_state: &ConnState, listener: &PhaseListener) {
     let answer = conn_state
         .unpark()
@@ -220,19 +220,19 @@ fn hand_over<B: Body + Send + 'static>(conn_state: &ConnState, listener: &PhaseL
     }
 }
 
-/// The stream that a connection carries, if it carries one.
+/// The stream that a connection carries, if any.
 #[derive(Debug, Default)]
 struct Carried {
     ending: Option<Closed>,
-    /// Runs once the stream was ended, while the connection has not let go of it.
+    /// Runs after the stream was ended, until the connection releases the stream.
     grace: Option<Pin<Box<Sleep>>>,
 }
 
 impl Carried {
-    /// Gives the time that the connection has left, once its stream was ended.
+    /// Returns the time that the connection has left, once its stream was ended.
     ///
-    /// While nothing blocks, hyper polls the body and learns of its end, so there is nothing to
-    /// look for.
+    /// While no write is blocked, hyper polls the body and learns of its end, so no check is
+    /// needed.
     fn watch(
         &mut self,
         conn_state: &ConnState,
@@ -248,8 +248,8 @@ impl Carried {
                 grace: None,
             };
         }
-        // Released, the rest of the stream may still be in hyper's buffer before a client that
-        // takes nothing.
+        // After the session is released, the rest of the stream can still be in hyper's buffer if
+        // the client takes nothing.
         let is_over =
             self.ending.as_ref().is_some_and(Closed::is_released) && !conn_state.is_blocked();
         if is_over {

@@ -32,31 +32,33 @@ use crate::serve::{
     watchdog::{Wait, Watchdog},
 };
 
-/// Maximum number of streams that a client may have open on a connection.
+/// Maximum number of streams that a client can have open on a connection.
 const MAX_STREAMS: u32 = 200;
 
-/// Maximum number of streams that a client cancels before they were looked at; more end the
-/// connection. A client may open as many streams as there may be, cancel them and open as many
-/// again in one flight, and h2's default of 20 would end its other streams then. It bounds the
-/// memory of a flood, and [`Flood`](crate::serve::flood::Flood) its rate.
+/// Maximum number of streams that a client can cancel before hyper accepts them. More cancelled
+/// streams end the connection. A client is allowed to open the maximum number of streams, cancel
+/// them, and open as many again in one flight. With h2's default of 20, this would end the other
+/// streams of the client. This maximum bounds the memory of a flood, and
+/// [`Flood`](crate::serve::flood::Flood) bounds the rate.
 const MAX_CANCELLED: usize = 2 * MAX_STREAMS as usize;
 
-/// How much of a stream hyper holds for a client that does not take it. Its default of 400 KiB
-/// would let a client with a hundred streams keep 40 MiB, beside the queues that are there for it.
+/// Maximum number of bytes of a stream that hyper holds for a client that does not take them. With
+/// hyper's default of 400 KiB, a client with a hundred streams could keep 40 MiB, in addition to
+/// its queues.
 const SEND_BUFFER: usize = 64 << 10;
 
-/// Bytes of one request body that may arrive before they are read.
+/// Maximum number of bytes of one request body that can arrive before they are read.
 const STREAM_WINDOW: u32 = 64 << 10;
 
-/// The same of all request bodies of a connection, of which hyper allows 1 MiB by default.
+/// The same maximum for all request bodies of a connection together. hyper's default is 1 MiB.
 const CONNECTION_WINDOW: u32 = 256 << 10;
 
-/// Serves one connection to its end.
+/// Serves one connection until it ends.
 ///
-/// A peer that answers no ping is given up, and so is one that takes nothing at all, or has no
-/// request for the keep-alive timeout, whether it answers pings or not. Nothing else ends a
-/// connection before its streams: a client that takes nothing of one stream may take others, so
-/// that stream alone is reset.
+/// The connection is closed if the peer answers no ping, or takes no bytes at all. The connection
+/// is also closed if the peer has no request for the keep-alive timeout, even if the peer answers
+/// pings. Nothing else ends a connection before its streams. A client that takes nothing of one
+/// stream can still take others, so only that stream is reset.
 pub(crate) async fn connection<S, B, I>(
     io: Rewind<I>,
     service: StreamService<S>,
@@ -100,7 +102,7 @@ pub(crate) async fn connection<S, B, I>(
                 return Poll::Ready(());
             }
         }
-        // A stream that was opened meanwhile is worth more than the room.
+        // A stream that was opened in the meantime is worth more than the room.
         let is_evicted = conn_state.is_evicted() && conn_state.streams() == 0;
         let is_over = is_evicted || conn_state.is_flooded();
         if is_over {
@@ -125,7 +127,7 @@ pub(crate) async fn connection<S, B, I>(
             let wait = ready!(watchdog.poll(wait(&conn_state, closing), conn_state.timeouts(), cx));
             debug!(?wait, "closed a connection that waited too long");
             match wait {
-                // Requests on their way are served.
+                // Requests in flight are served.
                 Wait::Request(_) => {
                     closing = true;
                     http.as_mut().graceful_shutdown();
@@ -141,7 +143,7 @@ pub(crate) async fn connection<S, B, I>(
     .await;
 }
 
-/// Returns what a connection waits for now.
+/// Returns the event that a connection waits for.
 fn wait(conn_state: &ConnState, closing: bool) -> Wait {
     if conn_state.is_blocked() {
         Wait::Reader(conn_state.stalls())
@@ -176,15 +178,15 @@ where
 }
 
 pin_project! {
-    /// The task of one request, which is dropped, and its stream reset, if the client takes nothing
-    /// of the response.
+    /// The task of one request. If the client takes nothing of the response, the task is dropped
+    /// and its stream is reset.
     ///
-    /// While a stream lives that is its manager's affair.
+    /// While a stream lives, its manager applies the timeout.
     struct Supervised<F> {
         #[pin]
         serving: F,
         exchange: Arc<Exchange>,
-        // Runs while the client has to act.
+        // Runs while the client must act.
         timer: Option<Pin<Box<Sleep>>>,
     }
 }
@@ -220,8 +222,8 @@ impl<F: Future> Future for Supervised<F> {
     }
 }
 
-/// Returns the timeout for the client of a response to take anything. A stream has one only once it
-/// was ended.
+/// Returns the timeout for the client of a response to take any bytes. A stream has a timeout only
+/// after it was ended.
 fn time_for_client(exchange: &Exchange, cx: &mut Context<'_>) -> Poll<Duration> {
     let timeouts = exchange.conn_state().timeouts();
     if !exchange.is_stream() {

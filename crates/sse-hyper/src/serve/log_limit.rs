@@ -16,7 +16,8 @@ pub(crate) struct LogLimit {
 }
 
 impl LogLimit {
-    /// Counts an occurrence. Returns how many there were, if a message is due.
+    /// Counts an occurrence. Returns the number of occurrences since the last message, if a message
+    /// is due.
     pub(crate) fn count(&mut self) -> Option<u64> {
         self.count += 1;
         if self

@@ -1,4 +1,4 @@
-//! How a connection learns that its server stops.
+//! Notification of a connection that its server stops.
 
 use std::{
     future::poll_fn,
@@ -14,8 +14,8 @@ use crate::serve::{
 };
 
 impl Shutdown {
-    /// Adds a connection from an address. At the bounds of connections without a stream another one
-    /// is closed.
+    /// Adds a connection from an address. At the bounds of connections without a stream, another
+    /// connection is closed.
     pub(crate) fn listener(&self, address: IpAddr) -> PhaseListener {
         let group = self.0.bounds.group_of(address);
         let conn_state = |key| ConnState::new(Arc::clone(&self.0), key);
@@ -31,8 +31,8 @@ impl Shutdown {
     }
 }
 
-/// A connection's side. Small, since every connection has one; lets the server know when it is
-/// dropped.
+/// The connection's side of a [`Shutdown`]. The listener is small, because every connection has
+/// one. Dropping the listener notifies the server.
 #[derive(Debug)]
 pub(crate) struct PhaseListener {
     conn_state: Arc<ConnState>,
@@ -44,18 +44,19 @@ impl PhaseListener {
         &self.conn_state
     }
 
-    /// The connection has no task any more, and counts until [`Shutdown::departed`] is told.
+    /// Notes that the connection no longer has a task. The connection still counts until the
+    /// function that [`Shutdown::departed`] returns is called.
     pub(crate) fn outlive(&self) {
         self.conn_state.shared().take_seat();
     }
 
-    /// For another task from here on.
+    /// Prepares the listener for another task.
     pub(crate) fn moved(mut self) -> Self {
         self.registered = false;
         self
     }
 
-    /// Resolves when the connection is to end: with its server, or to make room for another.
+    /// Resolves when the connection is to end, either with its server or to make room for another.
     pub(crate) async fn stopping(&mut self) {
         poll_fn(|cx| match self.poll_phase(cx) {
             Phase::Serving if !self.conn_state.is_evicted() => Poll::Pending,
@@ -64,9 +65,10 @@ impl PhaseListener {
         .await;
     }
 
-    /// The phase; the task is woken when it changes.
+    /// Returns the phase. The task is woken when the phase changes.
     pub(crate) fn poll_phase(&mut self, cx: &Context<'_>) -> Phase {
-        // The connection is a task of its own, so its waker stays the same until it is moved.
+        // Each connection is its own task, so its waker stays the same until the connection is
+        // moved.
         if !self.registered {
             self.registered = true;
             self.conn_state

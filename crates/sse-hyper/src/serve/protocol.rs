@@ -1,4 +1,4 @@
-//! What a client speaks.
+//! The protocol that a client speaks.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use tokio::io::AsyncRead;
 #[cfg(feature = "http2")]
 use tokio::io::AsyncReadExt as _;
 
-/// What clients of HTTP/2 begin with (RFC 9113, section 3.4).
+/// The first bytes that a client of HTTP/2 sends (RFC 9113, section 3.4).
 #[cfg(feature = "http2")]
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -17,8 +17,8 @@ pub(crate) enum Protocol {
     Http2,
 }
 
-/// Finds out the protocol of a connection, unless it was agreed on. Over HTTP/2 the whole preface
-/// has been read then, because hyper would wait for it without a limit.
+/// Detects the protocol of a connection, unless one was negotiated. For HTTP/2, this function reads
+/// the whole preface, because hyper would wait for the preface without a timeout.
 pub(crate) async fn begin<I: AsyncRead + Unpin>(
     io: &mut I,
     agreed: Option<Protocol>,
@@ -38,7 +38,7 @@ pub(crate) async fn begin<I: AsyncRead + Unpin>(
     }
 }
 
-/// Reads no more than it needs to know: one byte of most requests.
+/// Detects the protocol, reading no more bytes than necessary: one byte of most requests.
 #[cfg(feature = "http2")]
 pub(crate) async fn detect<I: AsyncRead + Unpin>(
     io: &mut I,
@@ -58,7 +58,7 @@ pub(crate) async fn detect<I: AsyncRead + Unpin>(
     }
 }
 
-/// There is nothing to choose from.
+/// Returns HTTP/1, the only protocol.
 #[cfg(not(feature = "http2"))]
 #[expect(clippy::unused_async, reason = "as the one that reads")]
 pub(crate) async fn detect<I: AsyncRead + Unpin>(

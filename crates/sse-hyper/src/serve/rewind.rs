@@ -1,4 +1,4 @@
-//! A connection of which the first bytes were read already.
+//! A connection whose first bytes were read already.
 
 use std::{
     io,
@@ -8,8 +8,8 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Gives the bytes that were read once more before it goes on. Small, since every connection has
-/// one.
+/// A connection that first returns the bytes that were already read. The type is small, because
+/// every connection has one.
 #[derive(Debug)]
 pub(crate) struct Rewind<I> {
     #[expect(
@@ -45,8 +45,8 @@ impl<I: AsyncRead + Unpin> AsyncRead for Rewind<I> {
             self.read = Some(read);
             return Poll::Ready(Ok(()));
         }
-        // In one read with what follows: hyper doubles its buffer for a second one, and keeps it
-        // for the life of the connection.
+        // The buffered bytes and the following bytes are returned in one read. For a second read,
+        // hyper doubles its buffer, and keeps the buffer for the life of the connection.
         match Pin::new(&mut self.io).poll_read(cx, buffer) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(())),

@@ -62,7 +62,7 @@ where
             ..
         } = self;
         if let Err(error) = options.set(&listener) {
-            // Then they are set on each client's socket.
+            // The options are then set on each client's socket.
             tracing::debug!(%error, "socket options of the listener");
         }
         let shutdown = Arc::new(shutdown);
@@ -77,7 +77,7 @@ where
             earlier: None,
             waiting: None,
         };
-        // Before anybody is accepted: whoever connects meanwhile waits.
+        // Clients that connect before the managers have started wait in the system's queue.
         tokio::select! {
             biased;
             () = &mut signal => {
@@ -87,8 +87,9 @@ where
             }
             () = started(&managers) => {}
         }
-        // A task of its own, which is where the connections are: on the thread that waits for this
-        // server each would have to be brought to another.
+        // The acceptor runs on its own task, so that it is on a worker thread, where the
+        // connections are. On the thread that awaits this server, each connection would have to be
+        // moved to another thread.
         let mut accepting = JoinSet::new();
         let (close, closed) = oneshot::channel::<()>();
         accepting.spawn(acceptor.open_until(closed));
@@ -105,7 +106,7 @@ where
                 }
             }
         }
-        // The drain waits for the connections that there are now, and not for those that come.
+        // The drain waits for the current connections, and not for late ones.
         drop(close);
         let mut late_comers = JoinSet::new();
         let deadline = Instant::now() + drain.deadline().min(FOREVER);
@@ -130,7 +131,7 @@ where
     }
 }
 
-/// Waits until the managers can accept streams, for as long as they ask for.
+/// Waits until the managers can accept streams, for as long as each manager requires.
 async fn started(managers: &[Manager]) {
     let starting: JoinSet<bool> = managers
         .iter()
@@ -140,7 +141,7 @@ async fn started(managers: &[Manager]) {
     starting.join_all().await;
 }
 
-/// Announces the shutdown to readiness checks, and gives load balancers the time to react.
+/// Announces the shutdown to readiness checks, and waits for load balancers to react.
 async fn announce(managers: &[Manager], drain: &ShutdownOptions) {
     managers.iter().for_each(Manager::announce_shutdown);
     let delay = drain.delay_before().min(FOREVER);

@@ -30,16 +30,17 @@ use crate::{
 /// An error of an app.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The service of one connection: looks for streams among the answers.
+/// The service of one connection. It finds the streams among the responses.
 #[derive(Debug, Clone)]
 pub(crate) struct StreamService<S> {
     service: S,
     peer: SocketAddr,
     conn_state: Arc<ConnState>,
-    /// Where requests are left for the tasks that serve them, if the connection is one of HTTP/2.
+    /// The slot in which requests of HTTP/2 are left for the tasks that serve them. `None` for
+    /// HTTP/1.
     latest: Option<LatestExchange>,
     lazy_reactor: LazyReactor,
-    /// Why no stream of the connection is the reactor's, if so.
+    /// The reason why the reactor serves no stream of this connection, or `None`.
     unfit: Option<Fallback>,
 }
 
@@ -83,7 +84,7 @@ where
             .unfit
             .map_or_else(|| handoff::framing_for(&request), Err);
         let mut service = self.service.clone();
-        // Most services are always ready; only for the others is the request kept until they are.
+        // Most services are always ready. For the others, the request is kept until they are ready.
         let state = match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(())) => Answer::Called {
                 future: Box::pin(service.call(request)),
@@ -104,8 +105,8 @@ where
     }
 }
 
-/// Boxed, since hyper keeps room for the future of a service as long as a connection lives, and
-/// streams live long.
+/// The future of a response. Its parts are boxed, because hyper keeps room for the future of a
+/// service while a connection lives, and streams live long.
 pub(crate) struct ResponseFuture<S, F> {
     state: Answer<S, F>,
     handoff: Handoff,
@@ -124,7 +125,7 @@ enum Answer<S, F> {
     },
 }
 
-/// What is pinned is in boxes.
+/// Every pinned value is in a box.
 impl<S, F> Unpin for ResponseFuture<S, F> {}
 
 impl<S, B> Future for ResponseFuture<S, S::Future>
@@ -156,8 +157,8 @@ where
                     }
                     return Poll::Pending;
                 }
-                // The connection sees to it that this is polled when it should not have been
-                // parked.
+                // The connection ensures that this future is polled if hyper must send the parked
+                // response.
                 Answer::Parked => {
                     return this
                         .handoff
@@ -174,7 +175,7 @@ where
     }
 }
 
-/// Brings a stream to the connection, which may give it to a reactor.
+/// Brings a stream to the connection, which can hand the stream over to a reactor.
 #[derive(Debug)]
 struct Handoff {
     exchange: Arc<Exchange>,
@@ -183,7 +184,7 @@ struct Handoff {
 }
 
 impl Handoff {
-    /// Keeps a response back that a reactor can give; any other is hyper's.
+    /// Parks a response that a reactor can send. Returns any other response for hyper.
     fn park<B: Body + Send + 'static>(
         &self,
         response: Response<B>,
@@ -226,7 +227,7 @@ impl Handoff {
         ))
     }
 
-    /// The response that was parked, if it is hyper's after all.
+    /// Returns the parked response, if hyper must send it.
     fn unpark<B: Body + Send + 'static>(&self) -> Option<Response<Tracked<B>>> {
         if self.conn_state().read() == Read::Nothing {
             return None;

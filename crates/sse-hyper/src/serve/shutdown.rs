@@ -1,4 +1,4 @@
-//! How all connections of a server learn that it stops.
+//! Notification of all connections of a server that it stops.
 
 use std::{
     net::IpAddr,
@@ -18,21 +18,22 @@ use crate::serve::{
     watchdog::Timeouts,
 };
 
-/// Timeout for the task of an evicted connection to close it. Then another one is evicted.
+/// Timeout for the task of an evicted connection to close the connection. After the timeout,
+/// another connection is evicted.
 const CLOSING: Duration = Duration::from_millis(100);
 
-/// What a server's connections should do.
+/// The phase of a server, which its connections follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Go on.
+    /// Connections continue.
     Serving = 0,
-    /// End after the answer under way.
+    /// Connections end after the response in flight.
     Draining = 1,
-    /// End now.
+    /// Connections end immediately.
     Aborting = 2,
 }
 
-/// The server's side.
+/// The server's side of a shutdown.
 #[derive(Debug)]
 pub(crate) struct Shutdown(pub(super) Arc<Shared>);
 
@@ -42,10 +43,11 @@ pub(crate) struct Shared {
     connections: Mutex<Connections>,
     pub(super) bounds: Bounds,
     pub(crate) timeouts: Timeouts,
-    /// Connections that no task has any more.
+    /// Number of connections that no longer have a task.
     seats: AtomicUsize,
     all_closed: Notify,
-    /// A connection closed, or can be closed, so there may be room for another.
+    /// Notified when a connection was closed or can be closed, so that another connection can have
+    /// room.
     room: Notify,
 }
 
@@ -68,14 +70,14 @@ impl Shutdown {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Returns whether another connection from an address would be at the cost of one that there
-    /// is.
+    /// Returns `true` if another connection from an address would cause an eviction.
     pub(crate) fn is_full_for(&self, address: IpAddr) -> bool {
         let group = self.0.bounds.group_of(address);
         self.0.connections().is_full_for(group, &self.0.bounds)
     }
 
-    /// For whoever has connections without a task: to be called when one is gone.
+    /// Returns a function for the owner of connections without a task. The owner must call the
+    /// function when such a connection ends.
     pub(crate) fn departed(&self) -> impl Fn() + Send + Sync + 'static {
         let shared = Arc::clone(&self.0);
         move || {
@@ -84,13 +86,13 @@ impl Shutdown {
         }
     }
 
-    /// How many connections there are.
+    /// Returns the number of connections.
     pub(crate) fn connections(&self) -> usize {
         self.0.connections().len() + self.0.seats.load(Ordering::SeqCst)
     }
 
-    /// Resolves when there are fewer connections than a maximum. Closes connections without a
-    /// stream until there are.
+    /// Resolves when the number of connections is below a maximum. Closes connections without a
+    /// stream until then.
     pub(crate) async fn make_room(&self, most: usize) {
         loop {
             let room = self.0.room.notified();
@@ -98,7 +100,7 @@ impl Shutdown {
                 return;
             }
             if self.evict() {
-                // If the connection is not closed in time, another one is.
+                // If the connection is not closed in time, another connection is evicted.
                 let _ = timeout(CLOSING, room).await;
             } else {
                 room.await;
@@ -106,7 +108,7 @@ impl Shutdown {
         }
     }
 
-    /// Closes a connection without a stream; `false` if there is none.
+    /// Evicts a connection without a stream. Returns `false` if every connection carries a stream.
     pub(crate) fn evict(&self) -> bool {
         let evicted = self.0.connections().evict(Scope::All);
         evicted.map(Evicted::announce).is_some()
@@ -117,7 +119,7 @@ impl Shutdown {
         self.0.room.notified().await;
     }
 
-    /// Resolves when there are none.
+    /// Resolves when all connections are closed.
     pub(crate) async fn all_closed(&self) {
         loop {
             let closed = self.0.all_closed.notified();
@@ -132,8 +134,8 @@ impl Shutdown {
 }
 
 impl Shared {
-    /// Lets the server know that a connection closed. Under the lock, so that of two that close
-    /// together the later one sees that they were the last.
+    /// Notifies the server that a connection closed. The caller holds the lock, so that when two
+    /// connections close at the same time, the later one detects that no connection remains.
     pub(super) fn left(&self, connections: &Connections) {
         if connections.len() == 0 && self.seats.load(Ordering::SeqCst) == 0 {
             self.all_closed.notify_waiters();
@@ -141,12 +143,12 @@ impl Shared {
         self.room.notify_one();
     }
 
-    /// Notes that a connection can be closed, or is closed soon.
+    /// Notes that a connection can be closed, or will be closed soon.
     pub(super) fn may_have_room(&self) {
         self.room.notify_one();
     }
 
-    /// Notes that a connection has no task any more.
+    /// Notes that a connection no longer has a task.
     pub(super) fn take_seat(&self) {
         self.seats.fetch_add(1, Ordering::SeqCst);
     }

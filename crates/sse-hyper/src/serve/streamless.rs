@@ -1,4 +1,4 @@
-//! The connections without a stream, and which of them is closed to make room for another.
+//! The connections without a stream, and the choice of the connection to close for a newcomer.
 
 use std::{
     cmp::Reverse,
@@ -6,11 +6,11 @@ use std::{
     net::IpAddr,
 };
 
-/// Maximum number of connections that are checked to find one that is idle. It bounds the cost of
-/// an eviction where all of them have a request in flight.
+/// Maximum number of connections that are checked to find an idle one. The maximum bounds the cost
+/// of an eviction if all connections have a request in flight.
 const CHECKS: usize = 32;
 
-/// The owner of a connection, as far as the address tells.
+/// The owner of a connection, as identified by its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Group {
     /// Proxies, which stand for many clients.
@@ -30,7 +30,7 @@ impl Group {
     }
 }
 
-/// The connections among which one is chosen for eviction.
+/// The connections from which one is chosen for eviction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
     All,
@@ -39,14 +39,14 @@ pub(crate) enum Scope {
 
 /// The connections without a stream, by their keys.
 ///
-/// The group with the most of them gives one up; of groups with equally many the one with the
-/// longest idle connection. Within a group the connection is chosen by second chance (the clock
-/// algorithm): the oldest goes, unless it was used since it was last checked. So a request costs no
-/// more than setting a flag, and nobody can crowd out the connections of other groups.
+/// The group with the most connections loses one. Among groups of equal size, the group with the
+/// longest idle connection loses one. Within a group, the choice is by second chance (the clock
+/// algorithm): the oldest connection is closed, unless it was used since its last check. So the
+/// cost of a request is one flag, and no client can crowd out the connections of other groups.
 #[derive(Debug, Default)]
 pub(crate) struct Streamless {
     groups: HashMap<Group, Queue>,
-    /// The groups in the order in which they give connections up.
+    /// The groups in the order in which they lose connections.
     order: BTreeSet<Rank>,
     places: HashMap<usize, (Group, u64)>,
     next_turn: u64,
@@ -79,8 +79,8 @@ impl Streamless {
         }
     }
 
-    /// Chooses the connection to be closed. `is_used` returns whether a connection has a request in
-    /// flight, or had one since it was last asked.
+    /// Chooses the connection to be closed. `is_used` returns `true` if a connection has a request
+    /// in flight, or had one since the last call.
     pub(crate) fn victim(
         &mut self,
         scope: Scope,
@@ -127,7 +127,8 @@ impl Streamless {
     }
 }
 
-/// The place of a group among the others; proxies come last, however many connections they have.
+/// Returns the rank of a group among the others. Proxies come last, regardless of the number of
+/// their connections.
 fn rank(group: Group, queue: &Queue) -> Option<Rank> {
     let (&turn, _) = queue.first_key_value()?;
     let weight = if group == Group::Proxies {
@@ -146,7 +147,7 @@ mod tests {
         Group::V4(number)
     }
 
-    /// With connections of these groups, whose keys are their places in the list.
+    /// Returns connections of these groups, whose keys are their indices in the list.
     fn of(groups: &[Group]) -> Streamless {
         let mut streamless = Streamless::default();
         groups
@@ -156,7 +157,7 @@ mod tests {
         streamless
     }
 
-    /// The keys in the order in which they are evicted.
+    /// Returns the keys in the order in which they are evicted.
     fn evicted(mut streamless: Streamless) -> Vec<usize> {
         let mut keys = Vec::new();
         while let Some(key) = streamless.victim(Scope::All, |_| false) {
@@ -199,7 +200,7 @@ mod tests {
         let chosen = streamless.victim(Scope::All, |key| std::mem::take(&mut used[key]));
         assert_eq!(chosen, Some(2));
         streamless.remove(2);
-        // The flag of 3 is still set; 0 and 1 were moved behind it.
+        // The flag of 3 is still set; 0 and 1 were moved after it.
         let chosen = streamless.victim(Scope::All, |key| std::mem::take(&mut used[key]));
         assert_eq!(chosen, Some(0));
     }
@@ -227,8 +228,8 @@ mod tests {
         assert!(streamless.groups.is_empty() && streamless.order.is_empty());
     }
 
-    /// Against a list, with arrivals, departures and evictions in an order that a small generator
-    /// chooses.
+    /// Compares with a list, with arrivals, departures and evictions in the order of a small random
+    /// generator.
     #[test]
     fn no_group_loses_a_connection_while_another_has_more() {
         let mut seed = 1_u64;

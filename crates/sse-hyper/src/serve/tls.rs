@@ -6,7 +6,8 @@ use tokio_rustls::{TlsAcceptor, rustls::ServerConfig, server::TlsStream};
 
 use crate::serve::{client_socket::ClientSocket, protocol::Protocol};
 
-/// Offers what the server speaks, unless the configuration says otherwise.
+/// Creates an acceptor that offers the protocols of the server, unless the configuration names
+/// protocols.
 pub(crate) fn acceptor(config: Arc<ServerConfig>) -> TlsAcceptor {
     if !config.alpn_protocols.is_empty() {
         return config.into();
@@ -18,7 +19,7 @@ pub(crate) fn acceptor(config: Arc<ServerConfig>) -> TlsAcceptor {
     Arc::new(config).into()
 }
 
-/// The connection, and the protocol if one was agreed on.
+/// Performs the handshake. Returns the connection, and the protocol if one was negotiated.
 pub(crate) async fn shake_hands(
     acceptor: &TlsAcceptor,
     socket: ClientSocket,

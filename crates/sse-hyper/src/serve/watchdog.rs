@@ -12,45 +12,46 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 /// The time limits of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timeouts {
-    /// For the first request from the connection on, and for the rest of a later head from its
-    /// first byte on.
+    /// Timeout for the first request, from the connection on, and for the rest of a later head,
+    /// from its first byte on.
     pub(crate) header: Duration,
-    /// For the next request.
+    /// Timeout for the next request.
     pub(crate) keep_alive: Duration,
-    /// For the client to take anything of a response.
+    /// Timeout for the client to take any bytes of a response.
     pub(crate) write: Duration,
-    /// For the client to take what is left of a stream that was ended, and for a connection to
-    /// close.
+    /// Timeout for the client to take the remaining bytes of an ended stream, and for a connection
+    /// to close.
     pub(crate) linger: Duration,
 }
 
-/// The thing that a connection waits for. The numbers tell one wait from the next of its kind.
+/// The event that a connection waits for. The numbers distinguish one wait from the next of its
+/// kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wait {
-    /// Its service, or the clients of its streams.
+    /// The service, or the clients of its streams.
     Service,
     /// The first request.
     FirstRequest,
-    /// A request after so many.
+    /// The next request, with the number of requests before it.
     Request(u32),
-    /// The rest of a head after so many requests.
+    /// The rest of a head, with the number of requests so far.
     Head(u32),
-    /// The client, which takes nothing of what was written, after so many times.
+    /// The client, which takes none of the written bytes, with the number of stalls so far.
     Reader(u32),
     /// The end of a connection that was asked to close.
     Close,
 }
 
-/// Tells when a connection has waited too long.
+/// Detects that a connection has waited too long.
 #[derive(Debug)]
 pub(crate) struct Watchdog {
     wait: Wait,
-    /// `None` while there is no limit, which is for the whole life of a stream.
+    /// `None` while no limit applies, as for the whole life of a stream.
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl Watchdog {
-    /// For a connection that has to send its first request until a deadline.
+    /// Creates the watchdog of a connection that must send its first request before a deadline.
     pub(crate) fn until(deadline: Instant) -> Self {
         Self {
             wait: Wait::FirstRequest,
@@ -58,7 +59,7 @@ impl Watchdog {
         }
     }
 
-    /// For a connection that waits for nothing yet.
+    /// Creates the watchdog of a connection that waits for nothing yet.
     pub(crate) fn new() -> Self {
         Self {
             wait: Wait::Service,
@@ -66,7 +67,7 @@ impl Watchdog {
         }
     }
 
-    /// Resolves when the connection has waited too long for what it waits for now.
+    /// Resolves when the connection has waited too long for the current event.
     pub(crate) fn poll(
         &mut self,
         wait: Wait,

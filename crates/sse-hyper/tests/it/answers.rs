@@ -1,4 +1,4 @@
-//! What a request gets, apart from what every adapter does.
+//! Responses to requests, apart from the responses that every adapter returns.
 
 use sse_core::{DisconnectOptions, Event, Manager, Target};
 use sse_testkit::RawRequest;

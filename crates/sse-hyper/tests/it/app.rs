@@ -1,4 +1,4 @@
-//! A service as a user of plain Hyper would write it, on a port of its own.
+//! A service for plain Hyper, as a user would write it, on its own port.
 
 use std::{
     convert::Infallible,
@@ -33,25 +33,25 @@ use tower_service::Service;
 
 use crate::upgrade::echo;
 
-/// Of the answer on `/large`: more than sockets take.
+/// Size of the response on `/large`: more than sockets take.
 pub(crate) const LARGE: usize = 32 << 20;
 
-/// Long enough for a busy machine; tests that wait for it have failed.
+/// Timeout that is long enough for a busy machine. A test that exceeds it has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) type Reply = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
-/// What the service answers with.
+/// The service and its shared state.
 #[derive(Clone)]
 pub(crate) struct Site {
     pub(crate) managers: Vec<Manager>,
-    /// Lets requests for `/slow` and `/late` go on.
+    /// Permits for requests for `/slow` and `/late` to continue.
     pub(crate) gate: Arc<Semaphore>,
-    /// One for every request that waits at the gate.
+    /// One permit for every request that waits at the gate.
     pub(crate) waiting: Arc<Semaphore>,
-    /// How many answers with a guard there are.
+    /// Number of responses with a guard.
     pub(crate) guards: Arc<AtomicUsize>,
-    /// As many as there are servers, connections and answers under way.
+    /// One reference for each server, connection and response in flight.
     alive: Arc<()>,
 }
 
@@ -173,7 +173,7 @@ fn cookies(response: &mut Reply) {
         .insert("connection", HeaderValue::from_static("keep-alive"));
 }
 
-/// More than a narrow socket takes at once.
+/// More bytes than a narrow socket takes at once.
 fn large_head(response: &mut Reply) {
     let value = HeaderValue::from_str(&"v".repeat(8 << 10)).unwrap();
     for number in 0..32 {
@@ -184,7 +184,7 @@ fn large_head(response: &mut Reply) {
     }
 }
 
-/// A middleware that looks at the first bytes.
+/// A middleware that reads the first bytes.
 async fn begun(response: Reply) -> Reply {
     let (parts, mut body) = response.into_parts();
     let first = body.frame().await.unwrap().unwrap();
@@ -193,7 +193,7 @@ async fn begun(response: Reply) -> Reply {
     Response::from_parts(parts, body.boxed_unsync())
 }
 
-/// Counts while it lives.
+/// A guard that counts while it lives.
 struct Guard(Arc<AtomicUsize>);
 
 impl Guard {
@@ -209,7 +209,7 @@ impl Drop for Guard {
     }
 }
 
-/// A middleware that counts the answers under way.
+/// A middleware that counts the responses in flight.
 fn guarded(response: Reply, guard: Guard) -> Reply {
     response.map(|inner| {
         Guarded {
@@ -246,7 +246,7 @@ impl Body for Guarded {
     }
 }
 
-/// A middleware that changes the bytes, and not their number.
+/// A middleware that changes the bytes, but not their number.
 fn shouted(response: Reply) -> Reply {
     response.map(|body| {
         body.map_frame(|frame| frame.map_data(|data| data.to_ascii_uppercase().into()))
@@ -254,7 +254,7 @@ fn shouted(response: Reply) -> Reply {
     })
 }
 
-/// A middleware that reads no more than so many bytes.
+/// A middleware that limits the number of bytes.
 fn limited(response: Reply) -> Reply {
     response.map(|body| {
         let limited = Limited::new(body, 1 << 40);
@@ -285,8 +285,7 @@ fn switching() -> Reply {
     response
 }
 
-/// What a middleware does: fields of its own, something in the extensions, another body around the
-/// body.
+/// A middleware that adds fields and extensions, and wraps the body.
 fn layered(mut response: Reply) -> Reply {
     response
         .headers_mut()
@@ -311,13 +310,13 @@ impl App {
         Self::start_on(listener, builder, settings)
     }
 
-    /// With streams that stay with hyper.
+    /// Starts the app with streams that stay with hyper.
     pub(crate) async fn start_with_bodies(builder: ManagerBuilder) -> Self {
         Self::start_with(builder, Serve::without_reactor).await
     }
 
-    /// With sockets that take little, so that a client that does not read is noticed after few
-    /// bytes.
+    /// Starts the app with sockets that take little, so that a client that does not read is
+    /// detected after a few bytes.
     pub(crate) async fn start_narrow<F>(builder: ManagerBuilder, settings: F) -> Self
     where
         F: FnOnce(Serve<Site>) -> Serve<Site>,
@@ -374,7 +373,7 @@ impl App {
         client
     }
 
-    /// Connections that have a socket, or an answer under way.
+    /// Returns the number of connections that have a socket or a response in flight.
     pub(crate) fn connections(&self) -> usize {
         let server = usize::from(!self.server.is_finished());
         Arc::strong_count(&self.site.alive) - 1 - server + self.transports().reactor.streams
@@ -406,7 +405,7 @@ impl App {
             .unwrap_or_else(|_| panic!("{}", state()));
     }
 
-    /// Until a request stands at the gate.
+    /// Waits until a request is at the gate.
     pub(crate) async fn at_the_gate(&self) {
         tokio::time::timeout(PATIENCE, self.site.waiting.acquire())
             .await
@@ -426,7 +425,7 @@ impl App {
         self.stop.take().unwrap().send(()).unwrap();
     }
 
-    /// Waits for the end of the server, which leaves no connection.
+    /// Waits for the end of the server, which leaves no connection open.
     pub(crate) async fn stopped(self) {
         tokio::time::timeout(PATIENCE, self.server)
             .await

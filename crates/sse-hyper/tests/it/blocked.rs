@@ -1,4 +1,4 @@
-//! Clients that take nothing, of hyper and of the reactor.
+//! Clients that take nothing, with hyper and with the reactor.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ fn waiting(app: &App) -> usize {
         .sum()
 }
 
-/// Publishes more than all buffers on the way of a client that reads nothing ever hold.
+/// Publishes more bytes than all buffers on the way to a client that reads nothing can hold.
 async fn fill(app: &App) {
     let large = Event::text("x".repeat(512 << 10));
     for _ in 0..64 {
@@ -39,12 +39,12 @@ async fn fill(app: &App) {
     }
     let has_begun =
         |app: &App| app.transports().reactor.blocked + app.transports().bodies.total() == 1;
-    // Or was ended for it already.
+    // The manager has possibly ended the stream because it was blocked.
     app.until(|app| has_begun(app) || app.manager.stats().total_connections == 0)
         .await;
 }
 
-/// After the bytes that its system took for it, a client sees what became of its connection.
+/// Reads the bytes that the client's system took. Returns the way in which the connection ended.
 async fn end(client: &mut RawClient) -> End {
     tokio::time::timeout(PATIENCE, client.end())
         .await
@@ -101,8 +101,8 @@ async fn kicked(settings: impl FnOnce(Serve<Site>) -> Serve<Site>) {
     assert_eq!(end(&mut client).await, End::Reset);
 }
 
-/// hyper lets go of the stream then, since it has its end in a buffer, but the client takes nothing
-/// of that.
+/// hyper releases the stream, because the end of the stream is in a buffer. The client takes
+/// nothing of the buffer.
 #[tokio::test]
 async fn a_client_that_is_kicked_while_hyper_holds_all_that_is_left_is_reset_after_the_linger() {
     let app = App::start_narrow(Manager::builder(), |serve| {
@@ -142,7 +142,7 @@ async fn a_client_that_is_kicked_and_takes_what_is_left_keeps_its_connection() {
         .await;
     app.departures(1).await;
     assert_eq!(end(&mut client).await, End::Complete);
-    // Longer than it had to take it.
+    // This pause is longer than the time that the client had to take the rest.
     tokio::time::sleep(Duration::from_secs(6)).await;
     assert_eq!(app.connections(), 1);
     client

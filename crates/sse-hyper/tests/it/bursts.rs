@@ -1,4 +1,4 @@
-//! Bursts of one client of HTTP/2, which end nothing but themselves.
+//! Bursts of cancelled streams by one client of HTTP/2, which do not end other streams.
 
 use http::Request;
 use sse_core::{Event, Manager};
@@ -21,12 +21,12 @@ fn cancel(stream: u32) -> Vec<u8> {
     frame
 }
 
-/// Streams after the first of a connection.
+/// Returns the numbers of the streams after the first of a connection.
 fn streams(count: u32) -> impl Iterator<Item = u32> {
     (1..=count).map(|number| 2 * number + 1)
 }
 
-/// A connection with a stream of events.
+/// Opens a connection with a stream of events.
 async fn living(app: &App) -> TcpStream {
     let mut socket = TcpStream::connect(app.address).await.unwrap();
     socket
@@ -38,7 +38,7 @@ async fn living(app: &App) -> TcpStream {
     socket
 }
 
-/// Reads until an event comes; `false` at the end of the connection.
+/// Reads until an event arrives. Returns `false` at the end of the connection.
 async fn receives(app: &App, socket: &mut TcpStream, text: &str) -> bool {
     app.manager.all().publish(Event::text(text)).await.unwrap();
     let mut read = Vec::new();
@@ -59,7 +59,8 @@ async fn receives(app: &App, socket: &mut TcpStream, text: &str) -> bool {
 
 #[tokio::test]
 async fn cancelled_streams_end_nothing_else() {
-    // As many as may be open beside the living one, and as many again in the same flight.
+    // The largest burst is the maximum of open streams without the living one, and the same number
+    // again in the same flight.
     for count in [1, 20, 21, 64, 100, 199, 398] {
         for path in ["/ping", "/slow", "/nothing"] {
             let app = App::start(Manager::builder()).await;
@@ -105,7 +106,7 @@ async fn flood_of_cancelled_streams_is_ended() {
         let app = App::start(Manager::builder().max_connections(100_000)).await;
         let mut socket = living(&app).await;
         let flood = streams(20_000).flat_map(|stream| [get(stream, path), cancel(stream)]);
-        // The end may come while it is still being sent.
+        // The connection can end while the flood is still being sent.
         let _ = socket.write_all(&flood.flatten().collect::<Vec<_>>()).await;
         let mut read = Vec::new();
         while timeout(PATIENCE, socket.read_buf(&mut read))

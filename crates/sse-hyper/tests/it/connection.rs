@@ -39,7 +39,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
         self.stream.write_all(text.as_bytes()).await.unwrap();
     }
 
-    /// The head of the next answer, with the empty line at its end.
+    /// Reads the head of the next response, with the empty line at its end.
     pub(crate) async fn head(&mut self) -> String {
         loop {
             if let Some(at) = self
@@ -68,7 +68,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
         self.unparsed.drain(..bytes).collect()
     }
 
-    /// The events of a chunked body that has an end.
+    /// Reads the events of a chunked body to the end of the body.
     pub(crate) async fn events(&mut self) -> Vec<Decoded> {
         let (mut chunks, mut decoder) = (Dechunker::new(), Decoder::new());
         let mut events = Vec::new();
@@ -85,7 +85,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
         events
     }
 
-    /// What else comes before the end, which a reset is not.
+    /// Reads the remaining bytes until the connection ends without a reset.
     pub(crate) async fn rest(mut self) -> Vec<u8> {
         while self.read().await {}
         self.unparsed

@@ -1,4 +1,4 @@
-//! Connections with more than one request, and with less.
+//! Connections with several requests, and with less than one.
 
 use std::time::Duration;
 
@@ -53,7 +53,8 @@ async fn a_connection_has_one_stream_after_the_other() {
         connection.head().await;
         app.until(|app| app.manager.stats().total_connections == 1)
             .await;
-        // Longer than the last stream's connection would have had to take what was left.
+        // This pause is longer than the time that the connection of the last stream had to take the
+        // rest.
         tokio::time::sleep(linger * 5 / 4).await;
         app.manager
             .all()

@@ -1,4 +1,4 @@
-//! Clients that come and go.
+//! Clients that connect and disconnect.
 
 use sse_core::Manager;
 use sse_testkit::RawRequest;
@@ -8,7 +8,7 @@ use crate::app::{App, PATIENCE};
 const CLIENTS: usize = 8;
 const CYCLES: usize = 250;
 
-/// Comes, and goes in one of the ways that clients have.
+/// Connects, and disconnects in one of the ways of real clients.
 async fn cycle(app: &App, round: usize) {
     let request = RawRequest::get(app.address, "/events?topics=a,b");
     match round % 4 {
@@ -38,7 +38,8 @@ async fn nothing_is_left_of_2_000_clients_that_broke_off() {
         (stats.total_connections, stats.unique_users, stats.ending),
         (0, 0, 0)
     );
-    // Those who read something were there; of the others some were gone before they were seen.
+    // Clients that read an event were connected. Some of the others disconnected before the server
+    // accepted them.
     let least = (CLIENTS * CYCLES / 2) as u64;
     assert!(
         (least..=2 * least).contains(&stats.counters.connected),

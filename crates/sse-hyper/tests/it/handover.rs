@@ -1,4 +1,4 @@
-//! Which streams leave hyper for the reactor, and that nothing of it shows.
+//! Streams that leave hyper for the reactor, without a visible difference.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ async fn open(request: RawRequest) -> RawClient {
     client
 }
 
-/// A stream that works from its first event to its clean end.
+/// Checks that a stream works from its first event to its clean end.
 async fn works(app: &App, client: &mut RawClient) {
     app.until(|app| app.manager.stats().total_connections == 1)
         .await;
@@ -49,7 +49,7 @@ fn adopted(app: &App) -> u64 {
     app.transports().reactor.adopted
 }
 
-/// Why the only stream so far stayed a body.
+/// Returns the reason why the only stream so far stayed a body.
 fn fallback(app: &App) -> Fallback {
     let transports = app.transports();
     assert_eq!(
@@ -153,7 +153,7 @@ async fn fields_of_middlewares_are_kept() {
     assert_eq!(adopted(&app), 2);
 }
 
-/// The two heads differ in what is said of the connection, and in nothing else.
+/// The two heads differ only in the fields of the connection.
 #[tokio::test]
 async fn the_head_is_the_one_that_hyper_writes() {
     let (with, without) = (
@@ -288,7 +288,7 @@ async fn a_request_without_content_is_no_request_with_a_body() {
     assert_eq!(adopted(&app), 1);
 }
 
-/// Whether the bytes come with the request, or while its answer is being made.
+/// The bytes are sent with the request, or while its response is being created.
 #[tokio::test]
 async fn a_request_that_was_sent_in_advance_is_answered_after_the_stream() {
     let ping = "GET /ping HTTP/1.1\r\nhost: x\r\n\r\n";
@@ -299,7 +299,7 @@ async fn a_request_that_was_sent_in_advance_is_answered_after_the_stream() {
             connection.get(path).await;
             app.at_the_gate().await;
             connection.send(ping).await;
-            // hyper reads it before the answer is there.
+            // hyper reads the bytes before the response exists.
             tokio::time::sleep(Duration::from_millis(100)).await;
             app.site.gate.add_permits(1);
         } else {
@@ -347,8 +347,8 @@ async fn a_connection_that_asked_something_else_before_is_handed_over() {
     assert_eq!(connection.rest().await, b"");
 }
 
-/// The first answer is larger than what the sockets take, and the second request is sent when it is
-/// half read.
+/// The first response is larger than what the sockets take. The second request is sent when the
+/// first response is half read.
 #[tokio::test]
 async fn an_earlier_answer_is_written_to_its_end_before_the_stream_leaves() {
     let app = app().await;
@@ -406,7 +406,8 @@ async fn adopted_connections_have_their_place_under_the_limit() {
         .unwrap();
 }
 
-/// What is left at the deadline of a server whose app has managers that it was not told of.
+/// The app has a manager that the server does not know. The manager's stream remains at the
+/// deadline.
 #[tokio::test]
 async fn a_stream_of_another_manager_does_not_outlive_the_deadline() {
     let other = Manager::builder().build().unwrap();
@@ -458,7 +459,7 @@ async fn a_stream_of_another_manager_does_not_outlive_the_deadline() {
     );
 }
 
-/// As a task of its runtime would be.
+/// The stream ends as a task of its runtime would.
 #[test]
 fn a_stream_ends_with_its_runtime() {
     let manager = Manager::builder().build().unwrap();
@@ -493,7 +494,7 @@ fn a_stream_ends_with_its_runtime() {
     assert_eq!(manager.stats().total_connections, 0);
 }
 
-/// Hooks may do what they may do in a task.
+/// Hooks can do everything that they can do in a task.
 #[tokio::test]
 async fn hooks_run_in_the_context_of_the_servers_runtime() {
     struct Spawning(tokio::sync::mpsc::UnboundedSender<DisconnectReason>);

@@ -1,4 +1,4 @@
-//! Connections of HTTP/2, apart from what the suite asks of everybody.
+//! Connections of HTTP/2, apart from the rules that the suite checks for every adapter.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn app() -> impl Future<Output = App> {
     App::start(Manager::builder().connection_timeout(Duration::from_secs(1)))
 }
 
-/// Sends so much and reads to the end; what comes is not answered.
+/// Sends bytes and reads until the connection ends. Nothing that arrives is answered.
 async fn to_the_end(app: &App, sent: &[&[u8]]) -> Vec<u8> {
     let mut socket = TcpStream::connect(app.address).await.unwrap();
     socket.write_all(&sent.concat()).await.unwrap();

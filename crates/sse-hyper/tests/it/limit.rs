@@ -1,4 +1,4 @@
-//! A server that takes so many connections and no more: who is closed for whom.
+//! A server with a maximum number of connections, and the choice of the connections that it closes.
 
 use std::{future::Future, net::Ipv4Addr, pin::Pin, time::Duration};
 
@@ -22,7 +22,7 @@ async fn app_for_two() -> App {
     App::start_with(Manager::builder(), |serve| serve.max_connections(2)).await
 }
 
-/// With timeouts that close nothing while a test runs.
+/// Starts an app with timeouts that close nothing during a test.
 async fn bounded(settings: impl FnOnce(Serve<Site>) -> Serve<Site>) -> App {
     App::start_with(Manager::builder(), |serve| {
         settings(serve.header_timeout(FOREVER).keep_alive_timeout(FOREVER))
@@ -30,14 +30,14 @@ async fn bounded(settings: impl FnOnce(Serve<Site>) -> Serve<Site>) -> App {
     .await
 }
 
-/// A connection from an address of this machine, of which there are many.
+/// Connects from one of the many addresses of this machine.
 async fn from(app: &App, address: [u8; 4]) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind((Ipv4Addr::from(address), 0).into()).unwrap();
     socket.connect(app.address).await.unwrap()
 }
 
-/// A connection that was served once, and is kept.
+/// Returns a connection that was served once, and is kept.
 async fn kept(app: &App, address: [u8; 4]) -> Connection {
     let mut connection = Connection::over(from(app, address).await);
     served(&mut connection).await;
@@ -50,7 +50,7 @@ async fn served(connection: &mut Connection) {
     assert_eq!(connection.exactly(4).await, b"pong");
 }
 
-/// Returns whether the server has closed a connection, whatever else it has sent.
+/// Returns `true` if the server has closed a connection, whatever else it has sent.
 async fn is_closed(socket: &TcpStream) -> bool {
     let mut buffer = [0; 4096];
     loop {
@@ -145,7 +145,7 @@ type Deed = fn(TcpStream) -> Pin<Box<dyn Future<Output = TcpStream> + Send>>;
 macro_rules! sends {
     ($($bytes:expr),*) => {
         |mut socket| Box::pin(async move {
-            // It may have been closed for another.
+            // The server has possibly closed the connection for another.
             let parts: &[&[u8]] = &[$(&$bytes[..]),*];
             let _ = socket.write_all(&parts.concat()).await;
             socket
@@ -175,7 +175,7 @@ const STRANGERS: [(&str, Deed); 7] = [
 #[tokio::test]
 async fn strangers_keep_nobody_out() {
     for (name, deed) in STRANGERS {
-        // Of one address, and of forty.
+        // The strangers use one address, or forty.
         for addresses in [1, 40] {
             let app =
                 bounded(|serve| serve.max_connections(12).max_streamless_connections(8)).await;
@@ -330,7 +330,7 @@ async fn an_upgraded_connection_takes_no_place() {
 async fn a_full_server_shuts_down() {
     let mut app = app_for_two().await;
     let mut clients = [app.open("/events").await, app.open("/events").await];
-    // Was never let in, so the end of the server is its end.
+    // This connection was never accepted, so it ends with the server.
     let waits = Connection::open(app.address).await;
     app.stop();
     for client in &mut clients {

@@ -1,4 +1,4 @@
-//! A service of plain Hyper behind `serve`, judged from bare sockets.
+//! A service for plain Hyper, run by `serve`, judged from bare sockets.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod answers;

@@ -1,4 +1,5 @@
-//! Every phase in which a client can leave a connection, and that each comes to its end.
+//! Every phase in which a client can abandon a connection. In each of them the server ends the
+//! connection.
 
 use std::{future::Future, net::SocketAddr, pin::Pin, time::Duration};
 
@@ -12,7 +13,7 @@ use tokio::{
 
 use crate::app::{App, PATIENCE};
 
-/// Short beside what a test waits for at most.
+/// Timeout that is short compared with the timeout of a test.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(1);
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
 
@@ -29,12 +30,13 @@ const NO_WINDOW: &[u8] = b"\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0";
 const ALL_WINDOWS: &[u8] =
     b"\0\0\x06\x04\0\0\0\0\0\0\x04\x7f\xff\xff\xff\0\0\x04\x08\0\0\0\0\0\x7f\xff\0\0";
 
-/// The head of a HEADERS frame whose block is longer than what follows, and is not its last.
+/// The head of a HEADERS frame whose block is longer than the following bytes, and is not the last
+/// one.
 const HALF_HEADERS: &[u8] = b"\0\0\x04\x01\0\0\0\0\x01\x82\x86\x04\x40";
 
 const GET: &str = "GET /ping HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
-/// A HEADERS frame that is a whole request.
+/// Returns a HEADERS frame that is a whole request.
 pub(crate) fn get(stream: u32, path: &str) -> Vec<u8> {
     // `:method: GET`, `:scheme: http`, `:path` and `:authority` (RFC 7541, appendix A).
     let mut block = b"\x82\x86\x04".to_vec();
@@ -54,7 +56,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin + Send> Io for I {}
 /// A client's connection.
 type Client = Box<dyn Io>;
 
-/// A client's use of a connection before it leaves it to itself.
+/// The actions of a client on a connection before the client abandons it.
 type Deed = fn(Client) -> Pin<Box<dyn Future<Output = Client> + Send>>;
 
 /// Sends bytes, and answers nothing from then on.
@@ -68,7 +70,7 @@ macro_rules! sends {
     };
 }
 
-/// Phases of a connection without TLS, and over it once hands were shaken.
+/// Phases of a connection without TLS, or of a TLS connection after the handshake.
 const PHASES: [(&str, Deed); 16] = [
     ("no byte", sends!()),
     ("one byte that begins either protocol", sends!(b"P")),
@@ -121,7 +123,7 @@ const PHASES: [(&str, Deed); 16] = [
     ),
 ];
 
-/// Phases in which a client goes on sending.
+/// Phases in which a client continues to send.
 const ENDLESS: [(&str, Deed); 3] = [
     ("a head that trickles in", |client| {
         Box::pin(trickle(
@@ -142,7 +144,7 @@ const ENDLESS: [(&str, Deed); 3] = [
     }),
 ];
 
-/// Sends the first bytes, and the next ones until the other side has enough of it.
+/// Sends the first bytes, and then the next ones until the other side closes the connection.
 async fn trickle(mut client: Client, first: Vec<u8>, next: &'static [u8]) -> Client {
     client.write_all(&first).await.unwrap();
     while client.write_all(next).await.is_ok() && client.flush().await.is_ok() {
@@ -155,7 +157,7 @@ async fn app(
     settings: impl FnOnce(sse_hyper::Serve<crate::app::Site>) -> sse_hyper::Serve<crate::app::Site>,
 ) -> App {
     let builder = Manager::builder().connection_timeout(Duration::from_secs(1));
-    // The system would close what takes nothing, on Linux.
+    // On Linux, the user timeout would close a connection that takes nothing.
     let options = sse_hyper::SocketOptions::default();
     App::start_with(builder, |serve| {
         settings(
@@ -168,7 +170,7 @@ async fn app(
     .await
 }
 
-/// Waits for the end of a connection, which may be a reset.
+/// Waits for the end of a connection, which can be a reset.
 async fn expect_end(name: &'static str, mut client: Client) {
     let mut buffer = vec![0; 64 << 10];
     let end = async { while client.read(&mut buffer).await.is_ok_and(|count| count > 0) {} };
@@ -177,7 +179,7 @@ async fn expect_end(name: &'static str, mut client: Client) {
         .unwrap_or_else(|_| panic!("{name}: the connection is still there"));
 }
 
-/// Leaves a connection in each phase, and waits until the server has closed all.
+/// Abandons a connection in each phase, and waits until the server has closed all of them.
 async fn all_end<C, F>(app: &App, connect: C, phases: &[(&'static str, Deed)])
 where
     C: Fn(SocketAddr) -> F,
@@ -186,7 +188,7 @@ where
     let mut clients = JoinSet::new();
     for (name, deed) in phases.iter().copied() {
         let client = connect(app.address).await;
-        // A client that reads nothing closes nothing, so the server alone tells of its end.
+        // A client that reads nothing closes nothing, so only the server reports the end.
         let reads = !name.contains("not read");
         clients.spawn(async move {
             let client = deed(client).await;
@@ -242,7 +244,7 @@ async fn answered_pings_keep_no_idle_connection() {
         );
         sleep(KEEP_ALIVE / 4).await;
     }
-    // Two handles would keep the client's side open as well.
+    // A second handle would keep the client's side open as well.
     let closed = timeout(PATIENCE, connection).await.unwrap().unwrap();
     closed.unwrap();
     app.until(|app| app.connections() == 0).await;
@@ -253,7 +255,7 @@ async fn answered_pings_keep_no_idle_connection() {
 async fn unread_response_over_http_2_is_reset_alone() {
     let app = app(|serve| serve).await;
     let socket = TcpStream::connect(app.address).await.unwrap();
-    // What one stream does not take leaves room for others.
+    // The window of the connection has room for other streams, even if one stream is not read.
     let mut client = h2::client::Builder::new();
     client.initial_connection_window_size(1 << 20);
     let (mut requests, connection) = client.handshake::<_, bytes::Bytes>(socket).await.unwrap();
@@ -269,7 +271,7 @@ async fn unread_response_over_http_2_is_reset_alone() {
         .unwrap()
         .unwrap()
         .into_body();
-    // The client gives nothing of the stream's window back.
+    // The client does not release any of the stream's window.
     let mut large = timeout(PATIENCE, send("/large"))
         .await
         .unwrap()

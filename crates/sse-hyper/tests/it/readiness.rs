@@ -14,7 +14,7 @@ use tower_service::Service;
 
 use crate::app::{PATIENCE, Reply, whole};
 
-/// What the service says of itself when it is asked.
+/// The readiness that the service reports when it is polled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mood {
     Busy,

@@ -132,7 +132,7 @@ async fn newcomers_are_answered_until_the_drain_is_over() {
             .status,
         200
     );
-    // Those who ask nothing hold up nothing.
+    // Clients without a request do not delay the shutdown.
     let address = app.address;
     app.stopped().await;
     for connection in [kept, silent] {
@@ -203,8 +203,8 @@ async fn a_deadline_may_be_as_good_as_none() {
     app.stopped().await;
 }
 
-/// Whoever comes in the moment of the shutdown is served, ended or turned away, and never waited
-/// for.
+/// A client that connects at the moment of the shutdown is served, ended or refused, and never
+/// delays the shutdown.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn newcomers_do_not_hold_up_a_shutdown() {
     for round in 0..20 {
@@ -214,7 +214,8 @@ async fn newcomers_do_not_hold_up_a_shutdown() {
         for client in 0..32 {
             let path = if client % 4 == 0 { "/ping" } else { "/events" };
             clients.spawn(async move {
-                // Those that the listener takes down with it are reset, which is no matter here.
+                // Clients in the listener's queue are reset when the listener closes. This test
+                // ignores them.
                 let Ok(mut client) = RawRequest::get(address, path).open().await else {
                     return;
                 };

@@ -2,7 +2,7 @@
 
 use sse_core::Manager;
 
-/// The kernel's own list of sockets tells of the timer that probes a silent peer.
+/// Reads the timer that probes a silent peer from the kernel's own list of sockets.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn serve_sets_them() {
@@ -16,7 +16,8 @@ async fn serve_sets_them() {
     );
     let probed = || {
         let sockets = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
-        // The list is no snapshot: while others come and go a line may be missing.
+        // The list is no snapshot: while other sockets are opened and closed, a line can be
+        // missing.
         let line = sockets
             .lines()
             .find(|line| line.contains(&ends))?
@@ -25,7 +26,7 @@ async fn serve_sets_them() {
         let (kind, jiffies) = timer.split_once(':').unwrap();
         (kind == "02").then(|| u64::from_str_radix(jiffies, 16).unwrap())
     };
-    // While something is unacknowledged its own timer is shown.
+    // While data is unacknowledged, the list shows the timer of that data.
     let mut due = None;
     app.until(|_| {
         due = probed();

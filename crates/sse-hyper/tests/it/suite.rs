@@ -13,7 +13,7 @@ use tower::service_fn;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Reply = Response<UnsyncBoxBody<Bytes, BoxError>>;
 
-/// As it comes: a reactor serves the streams.
+/// The default: a reactor serves the streams.
 struct Hyper;
 
 /// Streams stay with hyper.
@@ -43,7 +43,7 @@ where
     response.map(|body| body.map_err(Into::into).boxed_unsync())
 }
 
-/// What the rules do not ask: that it was the reactor, or that it was not.
+/// The expected transport, which the rules do not check.
 enum Transport {
     Reactor,
     Bodies,
@@ -74,7 +74,8 @@ fn serve(
             .transports(&transports)
             .with_graceful_shutdown(stop)
             .await?;
-        // The server waits for its connections, and a thread of the reactor counts them afterwards.
+        // The server waits for its connections, but a thread of the reactor uncounts them
+        // afterwards.
         while transports.stats().reactor.streams > 0 {
             tokio::task::yield_now().await;
         }

@@ -20,7 +20,7 @@ use crate::{
     connection::Connection,
 };
 
-/// A certificate for `localhost`, and those who trust it.
+/// A certificate for `localhost`, and configurations that trust it.
 pub(crate) struct Identity(CertifiedKey<rcgen::KeyPair>);
 
 impl Identity {
@@ -178,7 +178,7 @@ async fn a_client_that_does_not_shake_hands_holds_nobody_up_and_is_closed() {
     let mut served = Connection::over(identity.connect(app.address, &[]).await);
     served.get("/events").await;
     assert!(served.head().await.starts_with("HTTP/1.1 200 "));
-    // An alert, and no answer in the clear.
+    // The client receives an alert, and no response in plain text.
     let alert = plain.rest().await;
     assert!(
         !alert.starts_with(b"HTTP"),
@@ -196,7 +196,8 @@ async fn a_blocked_client_is_broken_off() {
     let builder = Manager::builder()
         .queue(1 << 16, 1 << 30)
         .connection_timeout(Duration::from_secs(1));
-    // With a user timeout as long as the manager's the system might be the first to notice.
+    // With a user timeout as long as the manager's timeout, the system could be the first to detect
+    // the client.
     let options = sse_hyper::SocketOptions::default();
     let app = App::start_narrow(builder, |serve| serve.tls(config).socket_options(options)).await;
     let mut socket = identity.connect(app.address, &[]).await;

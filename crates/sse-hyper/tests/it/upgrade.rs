@@ -1,4 +1,4 @@
-//! Connections that become something else.
+//! Connections that are upgraded to another protocol.
 
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -8,7 +8,7 @@ use tokio::io::{copy, split};
 
 use crate::{app::App, connection::Connection};
 
-/// Sends back what comes.
+/// Echoes all bytes.
 pub(crate) async fn echo(upgrade: OnUpgrade) {
     let (mut reader, mut writer) = split(TokioIo::new(upgrade.await.unwrap()));
     copy(&mut reader, &mut writer).await.unwrap();
@@ -18,7 +18,7 @@ async fn upgraded(app: &App) -> Connection {
     let mut connection = Connection::open(app.address).await;
     let head =
         "GET /upgrade HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
-    // Bytes that come with the request are the new protocol's first.
+    // Bytes that arrive with the request are the first bytes of the new protocol.
     connection.send(&format!("{head}early ")).await;
     assert!(connection.head().await.starts_with("HTTP/1.1 101 "));
     assert_eq!(connection.exactly(6).await, b"early ");

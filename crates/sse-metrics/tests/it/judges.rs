@@ -1,4 +1,4 @@
-//! Parsers that are not ours.
+//! Third-party parsers.
 
 use std::{
     io::Write,
@@ -7,7 +7,7 @@ use std::{
 
 use prometheus_parse::Value;
 
-/// What stands in a text, read by somebody else's parser.
+/// The samples of a text, read by a third-party parser.
 pub(crate) struct Samples(prometheus_parse::Scrape);
 
 impl Samples {
@@ -15,7 +15,7 @@ impl Samples {
         Self(prometheus_parse::Scrape::parse(text.lines().map(|line| Ok(line.to_owned()))).unwrap())
     }
 
-    /// The number of a counter or gauge.
+    /// Returns the number of a counter or gauge.
     #[track_caller]
     pub(crate) fn number(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let is_it = |sample: &&prometheus_parse::Sample| {
@@ -57,7 +57,8 @@ impl Samples {
     }
 }
 
-/// Prometheus' own, which parses strictly and has opinions on names; where it is installed.
+/// Checks a text with Prometheus' own parser, which is strict and also checks names. Does nothing
+/// if `promtool` is not installed.
 pub(crate) fn check_with_promtool(text: &str) {
     let Some(promtool) = sse_testkit::executable("promtool").unwrap() else {
         return;

@@ -1,4 +1,4 @@
-//! What a scrape gives, through the public API, judged by others' parsers.
+//! The text of a scrape, through the public API, checked by third-party parsers.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod judges;

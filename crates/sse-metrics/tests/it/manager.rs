@@ -1,4 +1,4 @@
-//! A manager's numbers.
+//! The metrics of a manager.
 
 use std::pin::pin;
 
@@ -125,7 +125,7 @@ async fn an_event_log_has_numbers_and_only_where_there_is_one() {
     );
 }
 
-/// Rates of what has not happened yet are 0, and not missing.
+/// Counters of events that have not happened yet are 0, and not missing.
 #[test]
 fn every_reason_and_cause_is_there_from_the_start() {
     let manager = Manager::builder().build().unwrap();

@@ -137,7 +137,7 @@ fn a_label_that_is_none_is_refused() {
 }
 
 proptest! {
-    /// Whatever stands in a label, the line stays one, and the next one is read.
+    /// Whatever a label contains, its line stays one line, and the next line can be read.
     #[test]
     fn no_value_breaks_out(value in any::<String>()) {
         let text = Metrics::new()
@@ -153,7 +153,7 @@ proptest! {
     }
 }
 
-/// Prometheus' own parser gets the worst of them back.
+/// Prometheus' own parser reads the most difficult characters back.
 #[test]
 fn promtool_takes_every_character() {
     let everything: String = (0..0x300)

@@ -1,4 +1,4 @@
-//! An app's tests need no manager.
+//! A test double in place of a manager.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use sse_core::{ClientId, Event, Publish, PublishError, Receipt, Target, UserId};
 use sse_notify::Notifier;
 
-/// What was published, to whom, except whom.
+/// A published event: its target, its exceptions and its data.
 type Published = (Target, Vec<ClientId>, String);
 
-/// Remembers what was published.
+/// A publisher that records the published events.
 #[derive(Clone, Default)]
 struct Recorder(Arc<Mutex<Vec<Published>>>);
 

@@ -1,4 +1,4 @@
-//! What notifications and system events are on the wire, and whom they reach.
+//! Notifications and system events on the wire, and their recipients.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod double;

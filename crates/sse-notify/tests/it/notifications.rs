@@ -1,4 +1,4 @@
-//! What a notification may hold.
+//! The contents of notifications.
 
 use serde_json::json;
 use sse_core::{IntoEvent, Manager};

@@ -1,10 +1,10 @@
-//! What is not sent.
+//! Notifications and events that are refused.
 
 use serde_json::json;
 use sse_core::{Event, EventError, EventType, Manager, PublishError, RESERVED_SYSTEM_EVENTS};
 use sse_notify::Notifier;
 
-/// Does not serialize.
+/// A value that does not serialize.
 struct Unspeakable;
 
 impl serde::Serialize for Unspeakable {
@@ -13,7 +13,7 @@ impl serde::Serialize for Unspeakable {
     }
 }
 
-/// The whole story of an error.
+/// Returns the message of an error and of all its sources.
 fn told(error: &dyn std::error::Error) -> String {
     std::iter::successors(Some(error), |error| error.source())
         .map(ToString::to_string)

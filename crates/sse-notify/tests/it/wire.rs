@@ -1,4 +1,4 @@
-//! The seed's backend integration, call by call.
+//! A backend integration, call by call.
 
 use futures_util::StreamExt;
 use serde_json::json;
@@ -19,7 +19,7 @@ impl Screen {
         }
     }
 
-    /// What is on it, without the first event; the stream must be over.
+    /// Ends the stream and returns its events, without the first one.
     async fn rest(mut self, manager: &Manager) -> Vec<Decoded> {
         manager
             .disconnect(self.session.client_id(), sse_core::DisconnectOptions::new())

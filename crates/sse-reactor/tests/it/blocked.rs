@@ -15,7 +15,7 @@ use crate::site::{Client, HEAD, MORE_THAN_FITS, Site};
 
 const SOON: Duration = Duration::from_millis(300);
 
-/// Time for a thread that has to do something, on a busy machine.
+/// Timeout for a thread that must act, on a busy machine.
 const ENOUGH: Duration = Duration::from_secs(3);
 
 const NEVER: Duration = Duration::from_secs(3600);
@@ -24,7 +24,7 @@ fn queued() -> ManagerBuilder {
     Manager::builder().queue(64, 64 << 20)
 }
 
-/// Makes the client's stream wait for it, with more than the system will ever take meanwhile.
+/// Blocks the client's stream with more bytes than the system ever takes.
 fn block(site: &Site) {
     site.publish("x".repeat(MORE_THAN_FITS));
     site.until("blocked", |site| site.stats().blocked == 1);
@@ -158,7 +158,7 @@ fn a_drain_gives_its_time_and_what_is_left_is_broken_off() {
     assert_eq!(site.stats().threads, 0);
 }
 
-/// Says good-bye at a length that no client takes unread.
+/// A dialect whose last block is too long for any client to take unread.
 #[derive(Debug)]
 struct Verbose;
 
@@ -184,7 +184,7 @@ impl Dialect for Verbose {
     }
 }
 
-/// The stream is over and its end is written, but the client takes only some of that.
+/// The stream is over and its end is written, but the client takes only a part of it.
 #[test]
 fn the_rest_of_a_stream_that_is_over_has_a_deadline_too() {
     let site = Site::lingering(queued(), 1, SOON);

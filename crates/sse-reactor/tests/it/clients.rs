@@ -1,4 +1,4 @@
-//! Clients that go, or say what nobody asked for.
+//! Clients that disconnect, or send unexpected bytes.
 
 use sse_core::Manager;
 
@@ -73,7 +73,7 @@ fn a_client_that_is_gone_before_it_is_adopted_leaves_nothing() {
     site.until("gone", |site| left(site) == 2 && site.is_empty());
 }
 
-/// The write fails, or the read says so first.
+/// Either the write fails, or the read reports the end first.
 #[test]
 fn a_client_that_goes_while_it_is_written_to_harms_nobody() {
     let site = Site::with(Manager::builder(), 1);

@@ -54,7 +54,7 @@ fn streams_go_on_without_a_handle_and_the_threads_end_with_the_last() {
     site.until("gone", |_| alive.strong_count() == 0);
 }
 
-/// Adoptions race with the abort: each is served or broken off, and none is forgotten.
+/// Adoptions race with the abort. Each stream is served or broken off, and none is forgotten.
 #[test]
 fn what_is_adopted_in_the_moment_of_an_abort_is_not_forgotten() {
     for _ in 0..20 {

@@ -1,4 +1,4 @@
-//! Very many streams, and as many as come and go.
+//! Very many streams, with many arrivals and departures.
 
 use std::{
     io::Read,
@@ -12,7 +12,8 @@ use sse_core::{DisconnectOptions, Manager, Target};
 
 use crate::site::{PATIENCE, Site};
 
-/// As many streams as the limit of open files lets, up to so many, with both ends in this process.
+/// Returns the number of streams that the limit of open files allows, at most `streams`, with both
+/// ends in this process.
 fn room_for(streams: usize) -> usize {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     setrlimit(
@@ -24,7 +25,7 @@ fn room_for(streams: usize) -> usize {
     )
     .unwrap();
     let files = maximum.map_or(usize::MAX, |files| usize::try_from(files).unwrap());
-    // Other tests run beside this one.
+    // Other tests run at the same time.
     streams.min(files.saturating_sub(2000) / 2)
 }
 
@@ -59,7 +60,7 @@ fn serve_many(count: usize) {
     clients
         .iter_mut()
         .for_each(|client| read_until(client, b"round 2."));
-    // Half of them go, and as many come.
+    // Half of the clients disconnect, and as many new ones connect.
     clients.truncate(count / 2);
     site.until("half", |site| site.stats().streams == count / 2);
     clients.extend((count / 2..count).map(|_| open(&site)));
@@ -90,8 +91,9 @@ fn two_thousand_streams_get_everything() {
     serve_many(room_for(2000));
 }
 
-/// `cargo test -p sse-reactor -- --ignored`: half of the limit of open files, since both ends are
-/// in this process; `load run` has 19,000 from another.
+/// Run with `cargo test -p sse-reactor -- --ignored`. The number of streams is half of the limit of
+/// open files, because both ends are in this process. `load run` has 19,000 streams from another
+/// process.
 #[test]
 #[ignore = "takes its time, and all files"]
 fn as_many_streams_as_there_are_files_get_everything() {
@@ -149,7 +151,7 @@ fn streams_are_spread_over_the_threads() {
     site.until("nobody", Site::is_empty);
 }
 
-/// One busy client has its turn, and then the others have theirs.
+/// One busy client is served, and then the others are served.
 #[test]
 fn a_flood_to_one_does_not_hold_up_another() {
     let site = Site::with(Manager::builder().queue(1 << 14, 1 << 30), 1);

@@ -1,4 +1,4 @@
-//! What is foreign and panics.
+//! Foreign code that panics.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use sse_core::{
 
 use crate::site::{Client, HEAD, Site};
 
-/// Panics when it goes.
+/// A value that panics when it is dropped.
 struct Bomb;
 
 impl Drop for Bomb {

@@ -1,4 +1,4 @@
-//! A manager and a reactor, with sockets between it and the test.
+//! A manager and a reactor, connected to the test by sockets.
 
 use std::{
     any::Any,
@@ -14,18 +14,19 @@ use sse_reactor::{Adoption, Framing, Reactor, ReactorStats};
 use sse_testkit::{Dechunker, Decoded, Decoder};
 use tokio::runtime::Runtime;
 
-/// Long enough for a busy machine; tests that wait for it have failed.
+/// Timeout that is long enough for a busy machine. A test that exceeds it has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// More than the system ever takes for a connection that [takes little](Site::narrow_pair), however
-/// it counts and whenever it looks again.
+/// More bytes than the system ever takes for a [narrow connection](Site::narrow_pair), however it
+/// counts and whenever it checks again.
 pub(crate) const MORE_THAN_FITS: usize = 512 << 10;
 
 const NARROW: usize = 16 << 10;
 
 pub(crate) const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
 
-/// The test's own thread is outside of the runtime, which is there for the timer of the manager.
+/// A manager and a reactor. The test's own thread is outside of the runtime, which only drives the
+/// timer of the manager.
 pub(crate) struct Site {
     pub(crate) manager: Manager,
     pub(crate) reactor: Reactor,
@@ -71,20 +72,21 @@ impl Site {
         self.manager.connect(Handshake::new()).unwrap()
     }
 
-    /// The ends of a connection: the client's, then the server's.
+    /// Returns the ends of a connection: the client's, then the server's.
     pub(crate) fn pair(&self) -> (TcpStream, TcpStream) {
         self.accepted(TcpStream::connect(self.listener.local_addr().unwrap()).unwrap())
     }
 
-    /// The ends of a connection that takes little.
+    /// Returns the ends of a connection that takes little.
     pub(crate) fn narrow_pair(&self) -> (TcpStream, TcpStream) {
         self.pair_with(NARROW, NARROW)
     }
 
-    /// The ends of a connection with buffers of such sizes, for what the client receives and for
-    /// what the server sends.
+    /// Returns the ends of a connection with these buffer sizes, for the bytes that the client
+    /// receives and that the server sends.
     pub(crate) fn pair_with(&self, receive: usize, send: usize) -> (TcpStream, TcpStream) {
-        // Set before it connects: a window that was offered is not taken back.
+        // The size is set before the connection is opened, because an offered window is not taken
+        // back.
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.set_recv_buffer_size(receive).unwrap();
         socket
@@ -124,14 +126,14 @@ impl Site {
         });
     }
 
-    /// A stream that has had its first event.
+    /// Opens a stream and reads its first event.
     pub(crate) fn open(&self) -> Client {
         let (client, server) = self.pair();
         self.adopt(server, ());
         Client::greeted(client)
     }
 
-    /// A stream on a connection that takes little.
+    /// Opens a stream on a connection that takes little.
     pub(crate) fn open_narrow(&self) -> Client {
         let (client, server) = self.narrow_pair();
         self.adopt(server, ());
@@ -166,7 +168,7 @@ impl Site {
         }
     }
 
-    /// Nothing is left of anybody.
+    /// Returns `true` if no stream is left.
     pub(crate) fn is_empty(&self) -> bool {
         let stats = self.manager.stats();
         (self.stats().streams, stats.total_connections, stats.ending) == (0, 0, 0)
@@ -203,7 +205,7 @@ impl Client {
         self.next_by(16 << 10)
     }
 
-    /// The next event, reading so many bytes at once.
+    /// Returns the next event, reading this number of bytes at once.
     pub(crate) fn next_by(&mut self, bytes: usize) -> Decoded {
         while self.events.is_empty() {
             assert!(self.read(bytes) > 0, "the end, where an event was expected");
@@ -215,7 +217,7 @@ impl Client {
         self.next().data
     }
 
-    /// What else comes; the body is complete, and so is the connection.
+    /// Returns the remaining events. The body must be complete, and the connection closed.
     pub(crate) fn rest(&mut self) -> Vec<Decoded> {
         while self.read(16 << 10) > 0 {}
         assert!(
@@ -226,7 +228,7 @@ impl Client {
         std::mem::take(&mut self.events)
     }
 
-    /// Reads until there is no more, and says how it ended: with a reset or not.
+    /// Reads until the end of the connection. Returns `true` if the end is a reset.
     pub(crate) fn is_reset(&mut self) -> bool {
         let mut buffer = vec![0; 64 << 10];
         loop {
@@ -259,7 +261,7 @@ impl Client {
         let mut buffer = vec![0; bytes];
         let count = self.socket.read(&mut buffer).unwrap();
         let mut rest = &buffer[..count];
-        // The head that all have here.
+        // All streams here have the same head.
         if self.head.len() < HEAD.len() {
             let missing = (HEAD.len() - self.head.len()).min(rest.len());
             self.head.extend_from_slice(&rest[..missing]);

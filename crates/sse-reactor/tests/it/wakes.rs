@@ -1,4 +1,4 @@
-//! Wakes that come late, in vain, or from everywhere.
+//! Wakes that arrive late, in vain, or from many threads.
 
 use sse_core::{Event, Handshake, Manager};
 
@@ -40,10 +40,11 @@ fn wakes_from_many_threads_lose_nothing() {
     }
 }
 
-/// A stream is written to while it leaves, and its place is taken by the next: its wakes come late.
+/// A stream is written to while it departs, and the next stream takes its slot, so that its wakes
+/// arrive late.
 #[test]
 fn a_late_wake_reaches_nobody_else() {
-    // However far the publisher is ahead, nobody loses anything.
+    // Regardless of the publisher's lead, no stream loses an event.
     let site = Site::with(Manager::builder().queue(1 << 20, 1 << 30), 1);
     let done = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {

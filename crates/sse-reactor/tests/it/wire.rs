@@ -1,4 +1,4 @@
-//! What a client reads.
+//! The bytes that a client reads.
 
 use std::io::Read;
 
@@ -131,8 +131,8 @@ fn what_is_longer_than_everything_arrives_whole() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
-    /// Events of any lengths, bursts of any numbers, sockets and reads of any sizes: what is read
-    /// is what was published.
+    /// Events of any lengths, bursts of any sizes, sockets and reads of any sizes: the client reads
+    /// exactly the published events.
     #[test]
     fn every_stream_is_read_as_it_was_published(
         bursts in prop::collection::vec(prop::collection::vec(1_usize..4000, 1..40), 1..4),
