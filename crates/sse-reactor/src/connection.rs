@@ -315,7 +315,7 @@ impl<S: Socket> Connection<S> {
         let reason = match (&self.session, &mut self.write_buffer) {
             (Some(session), Some(write_buffer)) => {
                 let waker = tools.wakers.of(place);
-                let ending = write_buffer.ending.get_or_insert_with(|| session.ending());
+                let ending = write_buffer.ending.get_or_insert_with(|| session.closed());
                 Pin::new(ending)
                     .poll(&mut Context::from_waker(&waker))
                     .map(Some)

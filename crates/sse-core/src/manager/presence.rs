@@ -138,6 +138,6 @@ impl Drop for PresenceWatch {
 
 impl fmt::Debug for PresenceWatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UserWatch").finish_non_exhaustive()
+        f.debug_struct("PresenceWatch").finish_non_exhaustive()
     }
 }

@@ -128,7 +128,7 @@ impl Session {
     ///
     /// For servers: a blocked transport does not poll the session, so it does not notice that it
     /// should close.
-    pub fn ending(&self) -> Closed {
+    pub fn closed(&self) -> Closed {
         Closed {
             shared: Arc::clone(&self.shared),
             key: None,
@@ -378,7 +378,7 @@ impl fmt::Debug for Session {
     }
 }
 
-/// A future that resolves with the reason once a stream is over; see [`Session::ending`]. Any
+/// A future that resolves with the reason once a stream is over; see [`Session::closed`]. Any
 /// number of them can wait.
 #[must_use = "futures do nothing unless polled"]
 pub struct Closed {
@@ -414,7 +414,7 @@ impl Drop for Closed {
 
 impl fmt::Debug for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ending")
+        f.debug_struct("Closed")
             .field("client_id", &self.shared.id)
             .finish()
     }

@@ -25,7 +25,7 @@ async fn streams_end_between_80_and_100_percent_of_it_and_not_together() {
             .map(|_| {
                 let mut client = Client::greeted(&manager, Handshake::new());
                 tokio::spawn(async move {
-                    let ending = client.session.ending();
+                    let ending = client.session.closed();
                     tokio::pin!(ending);
                     let reason = loop {
                         tokio::select! {

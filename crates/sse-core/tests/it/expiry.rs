@@ -23,7 +23,7 @@ fn greeted(manager: &Manager, caller: Caller) -> Client {
 
 /// Takes events until the stream ends. Returns the reason and the time of the end.
 async fn end(mut client: Client) -> (DisconnectReason, Instant, Client) {
-    let mut ending = client.session.ending();
+    let mut ending = client.session.closed();
     loop {
         tokio::select! {
             reason = &mut ending => return (reason, Instant::now(), client),

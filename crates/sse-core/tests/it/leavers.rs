@@ -32,7 +32,7 @@ async fn a_stalled_stream_is_gone_though_its_transport_holds_it() {
         (0, 0, 0)
     );
     assert_eq!(stats.counters.disconnected.get("stalled"), 1);
-    assert!(blocked.session.ending().is_released());
+    assert!(blocked.session.closed().is_released());
 
     // The transport was blocked, not dead: it receives a gap and the end.
     let told: Vec<_> = blocked.take().iter().map(name).collect();

@@ -67,7 +67,7 @@ async fn the_first_reason_stands() {
         .build()
         .unwrap();
     let client = Client::greeted(&manager, Handshake::new());
-    let ending = client.session.ending();
+    let ending = client.session.closed();
     assert_eq!(
         manager
             .disconnect(client.id(), DisconnectOptions::new())
@@ -100,7 +100,7 @@ async fn whoever_waits_for_the_end_is_woken() {
     let client = Client::greeted(&manager, Handshake::new());
     let woken = Arc::new(Counter::default());
     let waker = Waker::from(Arc::clone(&woken));
-    let mut ending = client.session.ending();
+    let mut ending = client.session.closed();
     assert!(
         ending
             .poll_unpin(&mut Context::from_waker(&waker))
@@ -325,8 +325,8 @@ async fn listings() {
 async fn everybody_who_waits_for_the_end_learns_of_it() {
     let manager = Manager::builder().build().unwrap();
     let session = manager.connect(Handshake::new().user("42")).unwrap();
-    let waiting: Vec<_> = (0..3).map(|_| tokio::spawn(session.ending())).collect();
-    drop(session.ending());
+    let waiting: Vec<_> = (0..3).map(|_| tokio::spawn(session.closed())).collect();
+    drop(session.closed());
     tokio::task::yield_now().await;
     manager
         .disconnect(UserId::new("42").unwrap(), DisconnectOptions::new())
@@ -354,7 +354,7 @@ async fn a_heartbeat_that_panics_does_not_end_stall_detection() {
         .publish(Event::text("never taken"))
         .await
         .unwrap();
-    assert_eq!(session.ending().await, DisconnectReason::Stalled);
+    assert_eq!(session.closed().await, DisconnectReason::Stalled);
 }
 
 #[tokio::test(start_paused = true)]

@@ -569,7 +569,7 @@ async fn a_client_that_takes_nothing_while_it_catches_up_is_ended() {
     drop(client);
     publish_all(&manager, ["1"]).await;
     let slow = manager.connect(from(&had)).unwrap();
-    let ended = slow.ending();
+    let ended = slow.closed();
     tokio::time::sleep(Duration::from_secs(61)).await;
     assert_eq!(ended.await, sse_core::DisconnectReason::Stalled);
 }

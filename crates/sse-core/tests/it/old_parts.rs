@@ -165,7 +165,7 @@ async fn a_client_that_takes_nothing_of_an_old_part_is_ended() {
     let std::task::Poll::Ready(Some(_)) = slow.buffer() else {
         panic!("a part of it is there")
     };
-    let ended = slow.session.ending();
+    let ended = slow.session.closed();
     sleep(Duration::from_secs(90)).await;
     assert_eq!(ended.await, sse_core::DisconnectReason::Stalled);
 }

@@ -99,7 +99,7 @@ async fn an_announced_shutdown_changes_nothing_but_readiness() {
 async fn the_deadline_holds_and_newcomers_are_refused() {
     let manager = Manager::builder().build().unwrap();
     let mut blocked = Client::greeted(&manager, Handshake::new());
-    let ending = blocked.session.ending();
+    let ending = blocked.session.closed();
     assert!(!manager.is_draining());
     let start = Instant::now();
     let drain = ShutdownOptions::within(Duration::from_secs(7))

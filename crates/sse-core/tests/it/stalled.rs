@@ -18,7 +18,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 async fn ending_after(client: &Client) -> (DisconnectReason, Duration) {
     let start = Instant::now();
-    let reason = client.session.ending().await;
+    let reason = client.session.closed().await;
     (reason, start.elapsed())
 }
 
@@ -130,7 +130,7 @@ async fn a_slow_transport_is_not_a_stalled_one() {
                 .poll_frames(&mut Context::from_waker(Waker::noop()), 1, &mut frames);
         assert_eq!(taken, std::task::Poll::Ready(Some(1)));
     }
-    assert_eq!(client.session.ending().now_or_never(), None);
+    assert_eq!(client.session.closed().now_or_never(), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -141,6 +141,6 @@ async fn a_stream_for_which_nothing_waits_is_not_stalled() {
         .unwrap();
     let client = Client::connect(&manager, Handshake::new());
     sleep(MINUTE * 60).await;
-    assert_eq!(client.session.ending().now_or_never(), None);
+    assert_eq!(client.session.closed().now_or_never(), None);
     assert_eq!(manager.stats().total_connections, 1);
 }

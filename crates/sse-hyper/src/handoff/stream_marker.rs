@@ -35,7 +35,7 @@ impl SessionSlot {
     /// Takes the session for the body, which polls the session from here on.
     pub(crate) fn poll(&self) -> Option<Session> {
         let has_mark = Arc::strong_count(&self.0) > 1;
-        self.take_and_leave(|session| has_mark.then(|| Box::new(Content::Polled(session.ending()))))
+        self.take_and_leave(|session| has_mark.then(|| Box::new(Content::Polled(session.closed()))))
     }
 
     /// Takes the session for the server, which polls the session in place of the body.
@@ -66,7 +66,7 @@ impl SessionSlot {
     pub(crate) fn ending(&self) -> Option<Closed> {
         let mut content = self.content();
         if let Some(Content::Waiting(session)) = content.as_deref() {
-            return Some(session.ending());
+            return Some(session.closed());
         }
         match *content.take()? {
             Content::Polled(ending) => Some(ending),
