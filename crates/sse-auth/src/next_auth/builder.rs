@@ -71,8 +71,8 @@ impl NextAuthBuilder {
         self
     }
 
-    /// Accepts only cookies of this version, and cookies of the other version with the same name;
-    /// default: cookies of both versions.
+    /// Accepts only cookies of this version (several calls: of several versions); default: cookies
+    /// of both versions.
     #[must_use]
     pub fn version(mut self, version: Version) -> Self {
         self.versions.push(version);
