@@ -37,7 +37,7 @@ pub(crate) async fn disconnect(context: Context, input: Input) -> Result<Done, E
     Ok(Done::matched(ended.streams).unless(ended.complete, ended.unanswered))
 }
 
-/// Refuses a ban that no credential would match, before any stream is ended.
+/// Checks, before any stream is ended, that a ban can recognise the client when it returns.
 async fn check_absentee(context: &Context, target: &Target) -> Result<(), Error> {
     let client = match target {
         Target::User(_) => return Ok(()),
