@@ -270,7 +270,7 @@ impl Management {
         self.check_kinds(&calls)?;
         let context = match self.context(request, &mut calls).await {
             Ok(context) => context,
-            // An `EventSource` gives up after every error status.
+            // An `EventSource` does not reconnect after an error status.
             Err(error) if error.is_temporary() && self.is_subscription(&calls) => {
                 self.refused.add(error.code());
                 return Ok(self.rejected(&error, &calls.paths[0]));

@@ -90,15 +90,12 @@ impl Procedure {
         Self::call(Kind::Mutation, handler)
     }
 
+    /// Creates a procedure whose response is a stream of events, for `httpSubscriptionLink`.
+    ///
     /// The handler returns the handshake of the stream: [`Context::handshake`] with topics, or any
     /// other [`Handshake`]. The stream is an ordinary stream of the manager, with the same rules as
     /// all others. tRPC's client puts `lastEventId` into the input when it returns; `lastEventId`
     /// is moved from the input to the handshake.
-    ///
-    /// The handler returns the handshake of the stream: [`Context::handshake`] with topics, or with
-    /// every other setting of [`Handshake`]. The stream is an ordinary stream of the manager, with
-    /// the same rules as all others. tRPC's client puts `lastEventId` into the input when it
-    /// returns; `lastEventId` is moved from the input to the handshake.
     #[must_use]
     pub fn subscription<I, F>(handler: impl Fn(Context, I) -> F + Send + Sync + 'static) -> Self
     where

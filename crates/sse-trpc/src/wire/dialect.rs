@@ -110,9 +110,8 @@ fn connected(heartbeat: Option<Duration>) -> Event {
 
 /// Writes a stream that reports an error.
 ///
-/// tRPC's client reconnects after errors with the number of an internal error, and gives up after
-/// all others. So a temporary error has that number here, instead of its own; its name and status
-/// are unchanged.
+/// tRPC's client reconnects only after errors with the number of an internal error. So a temporary
+/// error has that number here, instead of its own; its name and status are unchanged.
 pub(crate) fn failure(
     error: &Error,
     path: &str,
