@@ -26,7 +26,7 @@ pub(crate) struct ParsedCalls<'a> {
     /// Names of the procedures.
     pub(crate) paths: Vec<String>,
     pub(crate) connection_params: Option<ConnectionParams>,
-    /// The id outside the input.
+    /// Last event id from outside the inputs.
     pub(crate) last_event_id: Option<Cow<'a, str>>,
     input: Input<'a>,
 }
@@ -106,7 +106,7 @@ impl<'a> ParsedCalls<'a> {
         matches!(self.input, Input::Body)
     }
 
-    /// Returns the inputs of the single calls; each call reports an error.
+    /// Returns the inputs of the single calls. If they are invalid, each call reports the error.
     pub(crate) fn inputs<'b>(
         &'b self,
         body: &'b Result<Bytes, Error>,
