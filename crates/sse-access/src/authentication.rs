@@ -1,4 +1,4 @@
-//! Who comes in.
+//! Authentication of requests.
 
 use std::{fmt, sync::Arc};
 
@@ -7,7 +7,8 @@ use sse_core::{Caller, ConnectErrorKind, FieldError, LoginId, UserId};
 
 use crate::denial::Denial;
 
-/// Who comes in: finds out who is asking, and whether that page may ask. A clone is cheap.
+/// Authenticates requests: identifies the caller, and checks that the page that made the request
+/// may use its cookies. A clone is cheap.
 ///
 /// ```
 /// use sse_access::Authentication;
@@ -36,7 +37,8 @@ pub struct Authentication {
 type Observer = Arc<dyn Fn(&Denial) + Send + Sync>;
 
 impl Authentication {
-    /// Lets in whom the authenticator recognises, by cookie only from the server's own pages.
+    /// Creates an authentication that accepts callers whom `authenticator` recognises. Cookies are
+    /// accepted only from the server's own pages.
     pub fn new(authenticator: impl Authenticator) -> Self {
         Self {
             authenticator: Arc::new(authenticator),
@@ -47,47 +49,48 @@ impl Authentication {
         }
     }
 
-    /// Takes cookies also from requests of pages of these origins.
+    /// Also accepts cookies in requests from pages of these origins.
     #[must_use]
     pub fn origins(mut self, origins: Origins) -> Self {
         self.origins = Arc::new(origins);
         self
     }
 
-    /// Tells a function why callers are refused, in place of the log of this crate: at `info` for
-    /// the first of each kind in ten seconds, at `debug` for the others.
+    /// Calls a function with the reason of each denial, instead of logging the denial. Without an
+    /// observer, this crate logs the first denial of each kind in ten seconds at `info`, the others
+    /// at `debug`.
     #[must_use]
     pub fn observe(mut self, observer: impl Fn(&Denial) + Send + Sync + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
         self
     }
 
-    /// Takes tickets too, beside other credentials. For streams alone: what a ticket opens must not
-    /// give tickets out.
+    /// Also accepts tickets, in addition to other credentials. Use this for streams alone: a caller
+    /// that came with a ticket must not be able to get further tickets.
     #[must_use]
     pub fn tickets(mut self, tickets: &Tickets) -> Self {
         self.tickets = Some(tickets.clone());
         self
     }
 
-    /// Lets in whoever presents no credentials, as nobody in particular; what that may do is
-    /// decided by `Access`.
+    /// Admits requests without credentials, as an anonymous caller. `Access` decides what an
+    /// anonymous caller may do.
     #[must_use]
     pub fn allow_anonymous(mut self) -> Self {
         self.anonymous = true;
         self
     }
 
-    /// Who makes a request. All of its credentials are checked, and those that verify must be of
-    /// one user ([`Verdict`]).
+    /// Returns the caller that makes a request. All credentials of the request are checked, and
+    /// those that verify must be of one user ([`Verdict`]).
     ///
     /// # Errors
-    /// The cause that a stream is refused with, and nothing that would help a forger:
-    /// [`ConnectErrorKind::Unauthenticated`] (401), [`ConnectErrorKind::CrossSite`] (403),
-    /// [`ConnectErrorKind::Unavailable`] (503). The log has the reason, see
+    /// Returns the cause that the stream is refused with, which contains nothing that would help a
+    /// forger: [`ConnectErrorKind::Unauthenticated`] (401), [`ConnectErrorKind::CrossSite`] (403),
+    /// [`ConnectErrorKind::Unavailable`] (503). The reason is logged, see
     /// [`observe`](Self::observe).
     ///
-    /// *Cancel safety.* Dropped, it may have used a ticket up.
+    /// *Cancel safety.* A future that is dropped before it completes may have used up a ticket.
     pub async fn admit(&self, request: &RequestView<'_>) -> Result<Caller, ConnectErrorKind> {
         self.examine(request)
             .await
@@ -119,19 +122,20 @@ impl Authentication {
         verdict.finish()
     }
 
-    /// Who is meant by a token that arrived in another way than a header, such as in the body of a
+    /// Returns the caller of a token that arrived outside the headers, such as in the body of a
     /// call.
     ///
     /// # Errors
-    /// As [`admit`](Self::admit).
+    /// The same as those of [`admit`](Self::admit).
     pub async fn admit_token(&self, token: &str) -> Result<Caller, ConnectErrorKind> {
         self.admit(&RequestView::with_bearer(token)).await
     }
 
-    /// Who is meant by a ticket that arrived in another way than a query, and uses it up.
+    /// Uses up a ticket that arrived outside the query, and returns its caller.
     ///
     /// # Errors
-    /// As [`admit`](Self::admit); nobody is meant by any where the gate takes none.
+    /// The same as those of [`admit`](Self::admit). Every ticket is refused if the gate accepts no
+    /// tickets.
     pub fn admit_ticket(&self, ticket: &str) -> Result<Caller, ConnectErrorKind> {
         let tickets = self.tickets.as_ref().ok_or(AuthError::Unrecognized);
         let identity = tickets
@@ -141,11 +145,12 @@ impl Authentication {
         admitted.map_err(|denial| self.deny(&denial))
     }
 
-    /// The one caller of a request of which several parts were admitted or refused, such as its
-    /// headers and a token in its body: by the rule of [`Verdict`], no part is chosen by its place.
+    /// Returns the one caller of a request with several parts that were admitted or refused, such
+    /// as its headers and a token in its body. As in a [`Verdict`], the position of a part does not
+    /// matter.
     ///
     /// # Errors
-    /// The cause of a part that is refused, if no part names a caller;
+    /// Returns the cause of a refused part if no part names a caller, and
     /// [`ConnectErrorKind::Unauthenticated`] if parts name different users.
     pub fn agree(
         &self,
@@ -174,7 +179,7 @@ impl Authentication {
                 }
                 (Err(cause), known) => {
                     found = known;
-                    // A part that could not be checked may be good.
+                    // A part whose check failed for a temporary cause may be valid.
                     let says_more = refused.as_ref().is_none_or(|known: &ConnectErrorKind| {
                         !known.is_temporary() && cause.is_temporary()
                     });
@@ -197,17 +202,17 @@ impl Authentication {
         denial.cause()
     }
 
-    /// The sites whose pages may come with cookies; the same are those of CORS.
+    /// Returns the origins whose pages may send cookies. The same list serves for CORS.
     #[must_use]
     pub fn allowed_origins(&self) -> &Origins {
         &self.origins
     }
 }
 
-/// An identity in the terms of streams.
+/// Converts an identity into the caller of a stream.
 ///
 /// # Errors
-/// [`FieldError`] when the user's id cannot be the id of a stream's user.
+/// Returns [`FieldError`] if the user's id is not valid as the id of a stream's user.
 pub fn caller(identity: &Identity) -> Result<Caller, FieldError> {
     let mut caller = Caller::anonymous();
     caller.user = identity.user.as_deref().map(UserId::new).transpose()?;
@@ -219,7 +224,8 @@ pub fn caller(identity: &Identity) -> Result<Caller, FieldError> {
     Ok(caller)
 }
 
-/// Whether a caller was let in without credentials. A backend is no user either, and has claims.
+/// Returns `true` if a caller was admitted without credentials. A backend has no user either, but
+/// has claims.
 fn is_nobody(caller: &Caller) -> bool {
     caller.user.is_none() && caller.claims.is_empty()
 }

@@ -1,15 +1,16 @@
-//! What a caller may do, by its claims.
+//! Rights of a caller, derived from its claims.
 
 use serde_json::Value;
 use sse_core::{Access, Caller, Target, Topic};
 
 use crate::topic_pattern::{PatternError, TopicPattern, claim};
 
-/// What a caller may do, by its claims: the same for live streams, for replay and for management.
+/// Rights of a caller, derived from its claims. The same rules apply to live streams, to replay and
+/// to management.
 ///
-/// To begin with, everybody who is a user listens to what is sent to that user, and may send to it;
-/// topics, everybody else and management are closed. The rest is said in patterns (see
-/// [`TopicPattern`]) and claims:
+/// By default, every user can listen to the events sent to that user, and can send to itself.
+/// Topics, every other target and management are closed. Patterns (see [`TopicPattern`]) and claims
+/// open them:
 ///
 /// ```
 /// use sse_access::ClaimsAccess;
@@ -35,48 +36,49 @@ pub struct ClaimsAccess {
 }
 
 impl ClaimsAccess {
-    /// Nothing but one's own events.
+    /// Creates rules that give users access to their own events alone.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Users may listen to these topics.
+    /// Allows users to listen to these topics.
     ///
     /// # Errors
-    /// [`PatternError`] when it is no pattern.
+    /// Returns [`PatternError`] if the pattern is invalid.
     pub fn join(mut self, pattern: &str) -> Result<Self, PatternError> {
         self.join.push(TopicPattern::new(pattern)?);
         Ok(self)
     }
 
-    /// Everybody may listen to these topics, also callers that are no user.
+    /// Allows every caller to listen to these topics, including callers without a user.
     ///
     /// # Errors
-    /// [`PatternError`] when it is no pattern.
+    /// Returns [`PatternError`] if the pattern is invalid.
     pub fn join_anonymously(mut self, pattern: &str) -> Result<Self, PatternError> {
         self.join_anonymously.push(TopicPattern::new(pattern)?);
         Ok(self)
     }
 
-    /// Users may publish to these topics.
+    /// Allows users to publish to these topics.
     ///
     /// # Errors
-    /// [`PatternError`] when it is no pattern.
+    /// Returns [`PatternError`] if the pattern is invalid.
     pub fn publish(mut self, pattern: &str) -> Result<Self, PatternError> {
         self.publish.push(TopicPattern::new(pattern)?);
         Ok(self)
     }
 
-    /// Whoever has this claim with this value, or with a list that has it, may do everything.
+    /// Allows everything to callers that have this claim with this value, or with a list that
+    /// contains this value.
     #[must_use]
     pub fn admin(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.admins.push((name.into(), value.into()));
         self
     }
 
-    /// A caller that is *no user* and has this claim may do everything: a backend, recognised by a
-    /// key. No user's token can say so.
+    /// Allows everything to a caller that is *no user* and has this claim: a backend, recognised by
+    /// a key. The token of a user cannot grant this right.
     #[must_use]
     pub fn backend(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.backends.push((name.into(), value.into()));

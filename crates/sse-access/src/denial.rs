@@ -1,4 +1,4 @@
-//! Why a caller is refused.
+//! Reasons for which callers are refused.
 
 use std::fmt;
 
@@ -9,25 +9,25 @@ use sse_core::{
 };
 use tracing::{debug, info, warn};
 
-/// Why a caller is refused: for the operator. The client gets the [`cause`](Self::cause) alone,
-/// which helps no forger.
+/// The reason for which a caller is refused, for the operator. The client receives the
+/// [`cause`](Self::cause) alone, which does not help a forger.
 ///
-/// Nothing of it holds a secret.
+/// A denial contains no secrets.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Denial {
     /// The request presents no credentials.
     Missing,
-    /// None of the credentials is accepted, or they are of different users.
+    /// No credential is accepted, or the credentials are of different users.
     Credentials(AuthError),
-    /// A page of another site makes a request with its visitor's cookie.
+    /// A page of another site made the request with its visitor's cookie.
     Page(CrossSite),
-    /// The user's id cannot be the id of a stream's user.
+    /// The user's id is not valid as the id of a stream's user.
     User(FieldError),
 }
 
 impl Denial {
-    /// The cause that a stream or a call is refused with.
+    /// Returns the cause that a stream or a call is refused with.
     #[must_use]
     pub fn cause(&self) -> ConnectErrorKind {
         match self {
@@ -41,7 +41,7 @@ impl Denial {
         }
     }
 
-    /// A word for the reason, for limits on how often it is logged.
+    /// Returns a word for the reason, used to limit how often the reason is logged.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -52,8 +52,8 @@ impl Denial {
         }
     }
 
-    /// Logs it: the first of each kind in ten seconds at `info`, or at `warn` where the server is
-    /// to blame, the others at `debug`.
+    /// Logs the denial. The first denial of each kind in ten seconds is logged at `info`, or at
+    /// `warn` if the server is to blame; the others are logged at `debug`.
     pub(crate) fn log(&self) {
         static THROTTLE: Throttle = Throttle::new(INTERVAL);
         let error = self as &dyn std::error::Error;

@@ -1,14 +1,13 @@
-//! Topics with the caller's claims in them.
+//! Topic patterns that contain the caller's claims.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-/// Which topics are meant, with the caller's claims in them: `orders/{sub}/*`.
+/// A pattern for topics, which may contain the caller's claims: `orders/{sub}/*`.
 ///
-/// A pattern and a topic are compared segment by segment, where segments are what stands between
-/// slashes:
+/// A pattern and a topic are compared segment by segment. Segments are separated by slashes:
 ///
 /// | segment | stands for |
 /// |---|---|
@@ -17,15 +16,16 @@ use thiserror::Error;
 /// | `**`, at the end | any number of segments, but at least one |
 /// | `{sub}`, `team-{teams}` | the value of a claim, with text around it if there is some |
 ///
-/// A claim may be a text or a whole number; of a list of them, any. `{org.id}` is the member `id`
-/// of the claim `org`, unless there is a claim with the whole name. A claim that is missing, empty,
-/// or of another type stands for nothing. A value is compared as it is: a star in it is a star, and
-/// one with a slash stands for nothing, so that nobody's name reaches further than the pattern.
+/// A claim can be a text or a whole number; of a list of them, every element matches. `{org.id}` is
+/// the member `id` of the claim `org`, unless a claim has the whole name `org.id`. A claim that is
+/// missing, empty or of another type matches nothing. A value is compared literally: a star in a
+/// value is a star. A value with a slash matches nothing, so no user's name reaches further than
+/// the pattern.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TopicPattern {
     text: Box<str>,
     segments: Box<[Segment]>,
-    /// Whether it ends with `**`.
+    /// Set if the pattern ends with `**`.
     open: bool,
 }
 
@@ -40,27 +40,26 @@ enum Segment {
     },
 }
 
-/// Why a text is no pattern.
+/// The reason for which a text is not a valid pattern.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PatternError {
-    /// It is empty, or one of its segments is.
+    /// The pattern is empty, or one of its segments is.
     #[error("pattern {0:?} has an empty segment")]
     Empty(String),
-    /// A star that is not a whole segment, or `**` that is not at the end.
+    /// A star is only part of a segment, or `**` is not at the end.
     #[error("pattern {0:?}: `*` stands for a whole segment, and `**` for the whole end")]
     Star(String),
-    /// A brace without its other half, one without a name between them, or two claims in one
-    /// segment.
+    /// A brace has no counterpart, a pair of braces contains no name, or a segment has two claims.
     #[error("pattern {0:?}: a segment may have one claim, as `{{sub}}`")]
     Claim(String),
 }
 
 impl TopicPattern {
-    /// Reads a pattern.
+    /// Parses a pattern.
     ///
     /// # Errors
-    /// [`PatternError`], with the text.
+    /// Returns [`PatternError`], with the text, if the text is not a valid pattern.
     pub fn new(text: &str) -> Result<Self, PatternError> {
         let (inner, open) = match text.strip_suffix("/**") {
             Some(inner) => (Some(inner), true),
@@ -78,7 +77,7 @@ impl TopicPattern {
         })
     }
 
-    /// Whether a topic is meant for a caller with these claims.
+    /// Returns `true` if the pattern matches a topic for a caller with these claims.
     #[must_use]
     pub fn matches(&self, topic: &str, claims: &Map<String, Value>) -> bool {
         let mut parts = topic.split('/');
@@ -147,7 +146,7 @@ impl Segment {
     }
 }
 
-/// The claim with a name, else the member that the name's dots lead to.
+/// Returns the claim with a name, or else the member that the dots in the name lead to.
 pub(crate) fn claim<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     if let Some(value) = claims.get(name) {
         return Some(value);
@@ -157,7 +156,7 @@ pub(crate) fn claim<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'
         .try_fold(claims.get(first)?, |value, name| value.get(name))
 }
 
-/// Whether a claim, or one of a list, is this text.
+/// Returns `true` if a claim, or an element of a list, equals this text.
 fn has_value(claim: Option<&Value>, text: &str) -> bool {
     let is = |value: &Value| as_text(value).is_some_and(|value| value == text);
     match claim {

@@ -1,4 +1,4 @@
-//! Where a client is, behind proxies.
+//! Addresses of clients that connect through proxies.
 
 use std::{net::IpAddr, str::FromStr};
 
@@ -7,15 +7,16 @@ use rfc7239::{NodeIdentifier, NodeName};
 use sse_auth::{OwnOrigin, RequestView};
 use thiserror::Error;
 
-/// How many addresses of a header are looked at, from its end.
+/// Maximum number of addresses of a header that are checked, from its end.
 const MOST_HOPS: usize = 32;
 
-/// The proxies in front, which alone are believed when they say where a client is.
+/// The proxies in front of the server, which alone are trusted to report the address of a client.
 ///
-/// They say it in one header, `X-Forwarded-For` unless [`header`](Self::header) says otherwise. It
-/// is read from its end, which the nearest proxy wrote: the client is the first address that is no
-/// proxy's. What stands before that may be anybody's invention, and so may the other header, which
-/// proxies that do not write it pass on as it came; neither is looked at.
+/// Proxies report the address in one header: `X-Forwarded-For`, unless [`header`](Self::header)
+/// sets another. The header is read from its end, which the nearest proxy wrote. The client is the
+/// first address that is not a proxy's. Addresses further from the end are ignored, because the
+/// client can forge them. The other header is ignored too: proxies that do not write it forward it
+/// unchanged.
 ///
 /// ```
 /// use sse_access::TrustedProxies;
@@ -34,33 +35,33 @@ pub struct TrustedProxies {
     header: ProxyHeader,
 }
 
-/// The header in which proxies say where a client is.
+/// The header in which proxies report the address of a client.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProxyHeader {
-    /// `X-Forwarded-For`, which most write.
+    /// `X-Forwarded-For`, which most proxies write.
     #[default]
     XForwardedFor,
     /// `Forwarded` (RFC 7239).
     Forwarded,
 }
 
-/// Text that is neither an address nor a network.
+/// A text that is neither an address nor a network.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0:?} is neither an address nor a network such as 10.0.0.0/8")]
 pub struct ProxyError(String);
 
 impl TrustedProxies {
-    /// Nobody is believed.
+    /// Trusts no proxy.
     #[must_use]
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// Addresses and networks of proxies.
+    /// Creates a list of trusted proxies from addresses and networks.
     ///
     /// # Errors
-    /// [`ProxyError`] for the first that is neither.
+    /// Returns [`ProxyError`] for the first text that is neither an address nor a network.
     pub fn new<T: AsRef<str>>(networks: impl IntoIterator<Item = T>) -> Result<Self, ProxyError> {
         let networks = networks
             .into_iter()
@@ -72,14 +73,14 @@ impl TrustedProxies {
         })
     }
 
-    /// In which header they say it.
+    /// Sets the header in which the proxies report the address.
     #[must_use]
     pub fn header(mut self, header: ProxyHeader) -> Self {
         self.header = header;
         self
     }
 
-    /// Where the client is that made a request over a connection from `peer`.
+    /// Returns the address of the client that made a request over a connection from `peer`.
     #[must_use]
     pub fn client(&self, peer: IpAddr, request: &RequestView<'_>) -> IpAddr {
         let peer = peer.to_canonical();
@@ -88,8 +89,8 @@ impl TrustedProxies {
         }
         let mut client = peer;
         for hop in self.hops(request) {
-            // What cannot be read hides all before it; the proxy that wrote it is as far as is
-            // known.
+            // An unreadable entry hides all entries before it. The proxy that wrote the entry is
+            // the last known address.
             let Some(address) = hop else { return client };
             client = address;
             if !self.contain(address) {
@@ -99,12 +100,12 @@ impl TrustedProxies {
         client
     }
 
-    /// The origin under which the client of a request over a connection from `peer` reached the
-    /// first proxy that tells, or this server, which speaks `scheme` itself; `None` where the
-    /// request does not say it.
+    /// Returns the origin under which the client reached the first proxy that reports an origin, or
+    /// else this server, which itself speaks `scheme`. `peer` is the address at the other end of
+    /// the connection. Returns `None` if the request does not contain the origin.
     ///
-    /// Proxies tell it in `X-Forwarded-Host` and `X-Forwarded-Proto`, or in `host=` and `proto=` of
-    /// `Forwarded`. Of several values the last counts, which the nearest proxy wrote.
+    /// Proxies report the origin in `X-Forwarded-Host` and `X-Forwarded-Proto`, or in `host=` and
+    /// `proto=` of `Forwarded`. The last of several values counts, which the nearest proxy wrote.
     #[must_use]
     pub fn own_origin(
         &self,
@@ -124,13 +125,14 @@ impl TrustedProxies {
         OwnOrigin::new(Some(proto.as_deref().unwrap_or(scheme)), authority)
     }
 
-    /// Returns whether an address is that of a proxy.
+    /// Returns `true` if an address is that of a proxy.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         self.contain(address.to_canonical())
     }
 
-    /// The addresses that the proxies tell, the nearest first; `None` for what is no address.
+    /// Returns the addresses that the proxies report, the nearest first; `None` for an entry that
+    /// is not an address.
     fn hops(&self, request: &RequestView<'_>) -> Vec<Option<IpAddr>> {
         match self.header {
             ProxyHeader::Forwarded => {
@@ -188,7 +190,7 @@ fn last_value(request: &RequestView<'_>, name: &str) -> Option<String> {
     (!last.is_empty()).then(|| last.to_owned())
 }
 
-/// Host and protocol of the last element of `Forwarded`.
+/// Returns host and protocol of the last element of `Forwarded`.
 fn last_element(request: &RequestView<'_>) -> (Option<String>, Option<String>) {
     let values = joined(request, "forwarded");
     let last = values.last().and_then(|value| rfc7239::parse(value).last());
@@ -207,7 +209,7 @@ fn address_of(node: &NodeIdentifier<'_>) -> Option<IpAddr> {
     }
 }
 
-/// An address as proxies write it in `X-Forwarded-For`: some with a port.
+/// Parses an address as proxies write it in `X-Forwarded-For`. Some proxies append a port.
 fn address_in(text: &str) -> Option<IpAddr> {
     let bare = text
         .strip_prefix('[')

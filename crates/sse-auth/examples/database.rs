@@ -23,7 +23,7 @@ use sse_auth::{
 const SESSION: &str = r#"SELECT u."id", u."name", u."email", s."expires"
     FROM "Session" s JOIN "User" u ON u."id" = s."userId" WHERE s."sessionToken" = ?1"#;
 
-/// As the Prisma adapter has them, as far as they matter.
+/// The tables of the Prisma adapter, with the columns that matter here.
 const TABLES: &str = r#"
     CREATE TABLE "User" ("id" TEXT PRIMARY KEY, "name" TEXT, "email" TEXT);
     CREATE TABLE "Session" ("sessionToken" TEXT UNIQUE, "userId" TEXT, "expires" DATETIME);
@@ -37,7 +37,7 @@ struct Sqlite(Arc<Mutex<Connection>>);
 impl SessionStore for Sqlite {
     async fn find(&self, id: &str) -> Result<Option<StoredSession>, BoxError> {
         let (connection, id) = (Arc::clone(&self.0), id.to_owned());
-        // A query waits for the disk, which a runtime's own threads must not.
+        // A query waits for the disk, and must not block the threads of the runtime.
         Ok(tokio::task::spawn_blocking(move || find(&connection, &id)).await??)
     }
 }

@@ -1,5 +1,5 @@
-//! Says who is asking: one request as JSON on each line of the input, one answer on each line of
-//! the output.
+//! Identifies callers: reads one request as JSON from each line of the input, and writes one answer
+//! to each line of the output.
 //!
 //! ```sh
 //! echo '{"nextauth": {"secrets": ["…"]}, "headers": [["cookie", "authjs.session-token=…"]]}' | cargo run -p sse-auth --example verify

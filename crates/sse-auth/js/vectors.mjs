@@ -1,5 +1,5 @@
-// Makes ../tests/jose-vectors.json: a token of every algorithm, with its public key, that lives for
-// a hundred years. Run by hand: node vectors.mjs
+// Writes ../tests/jose-vectors.json: a token of every algorithm, with its public key, that is valid
+// for a hundred years. Run by hand: node vectors.mjs
 
 import { writeFileSync } from "node:fs";
 import * as jose from "jose";

@@ -1,4 +1,4 @@
-//! A long-lived key of a backend.
+//! Long-lived keys of backends.
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
@@ -13,13 +13,13 @@ use crate::{
     request::{RequestView, bearer},
 };
 
-/// 128 bits in hexadecimal digits.
+/// Minimum length of a key, in bytes: 128 bits in hexadecimal digits.
 const LEAST: usize = 32;
 
-/// Recognises a backend by a key in `Authorization: Bearer`. It is no user; its claims say what it
-/// may do.
+/// An authenticator that recognises a backend by a key in `Authorization: Bearer`. A backend is not
+/// a user; its claims define its rights.
 ///
-/// Any other bearer token is left to the next authenticator.
+/// Every other bearer token is left to the next authenticator.
 #[derive(Clone)]
 pub struct ApiKey {
     digest: [u8; 32],
@@ -27,13 +27,13 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
-    /// A key without claims.
+    /// Creates an authenticator for a key, without claims.
     ///
     /// # Errors
     ///
-    /// [`KeyError::TooShort`] under 32 bytes, [`KeyError::NoSecretText`] for a PEM or JSON text,
-    /// and [`KeyError::NotSendable`] for what a header cannot carry, such as a line break at the
-    /// end.
+    /// Returns [`KeyError::TooShort`] for a key of less than 32 bytes, [`KeyError::NoSecretText`]
+    /// for a PEM or JSON text, and [`KeyError::NotSendable`] for a key that a header cannot carry,
+    /// such as one with a line break at the end.
     pub fn new(key: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         let key = key.as_ref();
         if is_key_text(key) {
@@ -52,7 +52,7 @@ impl ApiKey {
         }
     }
 
-    /// What whoever has the key is known to be.
+    /// Adds a claim of the callers that present the key.
     #[must_use]
     pub fn claim(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.claims.insert(name.into(), value.into());
@@ -66,7 +66,7 @@ impl Authenticator for ApiKey {
         let mut malformed = None;
         for token in request.bearer_tokens() {
             match token {
-                // Digests have one length, so not even that of the key can be timed.
+                // Digests have one length, so the comparison does not reveal the length of the key.
                 Ok(token) if Sha256::digest(token).as_slice().ct_eq(&self.digest).into() => {
                     return Ok(Some(
                         Identity::without_user(Credential::Bearer).claims(self.claims.clone()),

@@ -1,28 +1,28 @@
-//! Who finds out who is asking.
+//! The trait that identifies callers.
 
 use async_trait::async_trait;
 
 use crate::{error::AuthError, identity::Identity, request::RequestView};
 
-/// Finds out who is asking.
+/// Identifies the caller of a request.
 ///
-/// What a caller may rely on, and an implementation has to keep:
+/// Callers can rely on these results, and every implementation must keep to them:
 ///
-/// - `Ok(Some(identity))`: credentials were presented and are good.
-/// - `Ok(None)`: nothing was presented that this authenticator is responsible for. The next one may
-///   try, and where nobody is responsible the caller is anonymous.
+/// - `Ok(Some(identity))`: credentials were presented and are valid.
+/// - `Ok(None)`: the request presents nothing that this authenticator is responsible for. The next
+///   authenticator can try. If no authenticator is responsible, the caller is anonymous.
 /// - `Err(error)`: credentials were presented and are refused, or could not be checked. The caller
-///   is not anonymous then; whether other credentials of the request can make up for it is said by
-///   [`Verdict`](crate::Verdict), which also judges requests with several credentials.
+///   is not anonymous in this case. [`Verdict`](crate::Verdict) decides whether other credentials
+///   of the request make up for the error, and also judges requests with several credentials.
 ///
-/// The future may be dropped at any time, except that a one-time ticket may be used up by then.
+/// The future can be dropped at any time. A one-time ticket can be used up by then.
 #[async_trait]
 pub trait Authenticator: Send + Sync + 'static {
-    /// Looks for credentials in a request, and checks them.
+    /// Searches a request for credentials and checks them.
     ///
     /// # Errors
     ///
-    /// When credentials were presented and are refused, or could not be checked.
+    /// Returns an error if credentials were presented and are refused, or could not be checked.
     async fn authenticate(&self, request: &RequestView<'_>) -> Result<Option<Identity>, AuthError>;
 }
 

@@ -1,4 +1,4 @@
-//! What claims say about time and user, the same for every kind of token.
+//! Checks of the claims about time and user, the same for every kind of token.
 
 use serde_json::{Map, Value};
 
@@ -7,15 +7,15 @@ use crate::error::{AuthError, ClaimProblem};
 /// The first second after the year 9999.
 const END_OF_TIME: f64 = 253_402_300_800.0;
 
-/// What a token's times are held against.
+/// The settings by which a token's times are checked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Times {
-    /// In seconds.
+    /// Leeway, in seconds.
     pub(crate) leeway: u64,
     pub(crate) expiry: Expiry,
 }
 
-/// Whether a token must say when it ends.
+/// The rule for tokens without an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expiry {
     Required,
@@ -27,8 +27,9 @@ pub(crate) fn decode(json: &[u8]) -> Result<Map<String, Value>, AuthError> {
 }
 
 impl Times {
-    /// Checks `exp`, `nbf` and `iat`; gives the time at which the token ends. Ends and begins where
-    /// `jose` has it, so that a session is good here exactly as long as on its own site.
+    /// Checks `exp`, `nbf` and `iat`, and returns the time at which the token ends. The exact
+    /// seconds of begin and end are those of `jose`, so a session is valid here exactly as long as
+    /// on its own site.
     pub(crate) fn check(
         self,
         claims: &Map<String, Value>,
@@ -53,7 +54,7 @@ impl Times {
     }
 }
 
-/// A `NumericDate` (RFC 7519, section 2): seconds, which may have a fraction.
+/// Reads a `NumericDate` (RFC 7519, section 2): seconds, possibly with a fraction.
 fn time(claims: &Map<String, Value>, claim: &'static str) -> Result<Option<f64>, AuthError> {
     let Some(value) = claims.get(claim) else {
         return Ok(None);
@@ -84,8 +85,9 @@ fn whole(time: f64) -> u64 {
     time as u64
 }
 
-/// The user: `sub`, else `id`, else `email`. One that is there and cannot be a user is refused, not
-/// passed over: two parties that read a token differently are how one user becomes another.
+/// Returns the user: `sub`, else `id`, else `email`. A claim that is present and cannot be a user
+/// is refused, not skipped: two parties that read a token differently can turn one user into
+/// another.
 pub(crate) fn user(claims: &Map<String, Value>) -> Result<String, AuthError> {
     let given = ["sub", "id", "email"]
         .into_iter()
@@ -95,15 +97,15 @@ pub(crate) fn user(claims: &Map<String, Value>) -> Result<String, AuthError> {
         });
     match given {
         Some((_, Value::String(user))) if !user.is_empty() => Ok(user.clone()),
-        // Numeric ids of databases.
+        // Databases use numeric ids.
         Some((_, Value::Number(user))) if user.is_u64() || user.is_i64() => Ok(user.to_string()),
         Some((claim, _)) => Err(AuthError::claim(claim, ClaimProblem::WrongType)),
         None => Err(AuthError::NoUser),
     }
 }
 
-/// What tells a signing in of a user from others: the `sid` (OpenID Connect Front-Channel Logout
-/// 1.0, section 3), which outlives its tokens, else the token's own name.
+/// Returns the claim that identifies one sign-in of a user: the `sid` (OpenID Connect Front-Channel
+/// Logout 1.0, section 3), which outlives its tokens, else the token's own name.
 pub(crate) fn login(claims: &Map<String, Value>) -> Option<&str> {
     let text = |claim| claims.get(claim)?.as_str().filter(|text| !text.is_empty());
     text("sid").or_else(|| text("jti"))

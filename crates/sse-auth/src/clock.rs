@@ -1,4 +1,4 @@
-//! What time it is.
+//! Clocks.
 
 use std::{
     fmt,
@@ -8,17 +8,17 @@ use std::{
 
 use parking_lot::Mutex;
 
-/// What time it is; tests bring a [`ManualClock`].
+/// A source of time; tests use a [`ManualClock`].
 pub trait Clock: Send + Sync + fmt::Debug + 'static {
-    /// Seconds since the Unix epoch, against which the times in tokens are held.
+    /// Returns the seconds since the Unix epoch, with which the times in tokens are compared.
     fn unix(&self) -> u64;
 
-    /// Time since some fixed moment; never goes back. Ages of tickets and of what is cached are
-    /// measured with it.
+    /// Returns the time since a fixed moment, which never decreases. Ages of tickets and of cached
+    /// results are measured with this time.
     fn elapsed(&self) -> Duration;
 }
 
-/// The clock of the system.
+/// The system's clock.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock {
     start: Instant,
@@ -58,7 +58,7 @@ impl Clock for SystemClock {
 }
 
 impl ManualClock {
-    /// A clock that stands at a time, in Unix seconds.
+    /// Creates a clock that stands at a time, in Unix seconds.
     #[must_use]
     pub fn at(unix: u64) -> Self {
         Self {
@@ -66,7 +66,7 @@ impl ManualClock {
         }
     }
 
-    /// Lets time pass.
+    /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
         let mut now = self.now.lock();
         now.0 += by;

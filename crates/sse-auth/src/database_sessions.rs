@@ -1,4 +1,4 @@
-//! Sessions that live in a database (NextAuth's and Auth.js's strategy `database`).
+//! Sessions in a database (the strategy `database` of NextAuth and Auth.js).
 
 pub(crate) mod store;
 
@@ -19,20 +19,21 @@ use crate::{
     verdict::Verdict,
 };
 
-/// An UUID has 36 bytes; no session id needs more than this.
+/// Maximum length of a session id, in bytes. A UUID has 36 bytes.
 const MAX_ID: usize = 512;
 
-/// Maximum number of ids in one request: each may be a query of the database.
+/// Maximum number of ids in one request: each id can cost a database query.
 const MAX_PRESENTED: usize = 4;
 
-/// Recognises users by an opaque session id in a cookie, which a [`SessionStore`] looks up.
+/// An authenticator that recognises users by an opaque session id in a cookie, which a
+/// [`SessionStore`] resolves.
 ///
-/// What it found, and that it found nothing, is remembered for a short while; one look-up at a time
-/// for one id. Ids are remembered as SHA-256, so memory holds no credentials. A clone is cheap and
-/// shares what is remembered.
+/// Results are remembered for a short while, including the result that no session exists. At most
+/// one query per id is in flight at a time. Ids are remembered as SHA-256, so memory holds no
+/// credentials. A clone is cheap and shares the remembered results.
 ///
-/// A cookie that looks like an encrypted token of [`NextAuth`](crate::NextAuth) is left to the next
-/// authenticator.
+/// A cookie with the form of an encrypted token of [`NextAuth`](crate::NextAuth) is left to the
+/// next authenticator.
 #[derive(Clone)]
 pub struct DatabaseSessions {
     store: Arc<dyn SessionStore>,
@@ -42,7 +43,8 @@ pub struct DatabaseSessions {
     clock: Arc<dyn Clock>,
 }
 
-/// Which cookies hold ids, and what is remembered: made by [`DatabaseSessions::builder`].
+/// A builder for [`DatabaseSessions`], created by [`DatabaseSessions::builder`]: cookie names, and
+/// how long results are remembered.
 pub struct DatabaseSessionsBuilder {
     store: Arc<dyn SessionStore>,
     cookies: Vec<String>,
@@ -57,7 +59,7 @@ struct Lifetimes {
     absent: Duration,
 }
 
-/// What the store answered, and until when that holds, on the monotonic clock.
+/// A result of the store, and the end of its validity on the monotonic clock.
 #[derive(Clone)]
 struct Answer {
     session: Result<Option<Arc<StoredSession>>, SharedError>,
@@ -65,13 +67,13 @@ struct Answer {
 }
 
 impl DatabaseSessions {
-    /// Sessions of NextAuth or Auth.js, by their default cookie names, with defaults for what is
-    /// remembered.
+    /// Creates an authenticator for sessions of NextAuth or Auth.js, with their default cookie
+    /// names and default times.
     pub fn new(store: impl SessionStore) -> Self {
         Self::builder(store).build()
     }
 
-    /// The same, with other names and times.
+    /// Returns a builder for other cookie names and times.
     pub fn builder(store: impl SessionStore) -> DatabaseSessionsBuilder {
         DatabaseSessionsBuilder {
             store: Arc::new(store),
@@ -85,8 +87,8 @@ impl DatabaseSessions {
         }
     }
 
-    /// Forgets what is remembered of a session, which a sign-out on this node should do. Other
-    /// nodes forget by time.
+    /// Removes a session from the remembered results. A sign-out on this node should call this
+    /// method. Other nodes forget the session once its remembered result expires.
     pub async fn forget(&self, id: &str) {
         self.cache.invalidate(&key(id)).await;
     }
@@ -96,7 +98,7 @@ impl DatabaseSessions {
         let lifetime = match &session {
             Ok(Some(_)) => self.lifetimes.found,
             Ok(None) => self.lifetimes.absent,
-            // Shared by those who waited for it, and by nobody later.
+            // Shared by the callers that waited for the result, and by no later callers.
             Err(_) => Duration::ZERO,
         };
         let until = self.clock.elapsed().saturating_add(lifetime);
@@ -165,8 +167,8 @@ impl Authenticator for DatabaseSessions {
 }
 
 impl DatabaseSessionsBuilder {
-    /// The exact name of the session cookie, in place of the default names (several calls: several
-    /// names, in their order). The default names are those of
+    /// Sets the exact name of the session cookie, instead of the default names. Several calls set
+    /// several names, in their order. The default names are those of
     /// [`NextAuthBuilder::cookie_name`](crate::NextAuthBuilder::cookie_name).
     #[must_use]
     pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
@@ -174,37 +176,37 @@ impl DatabaseSessionsBuilder {
         self
     }
 
-    /// How long a session is remembered; default 10 s. For so long a session that was ended in the
-    /// database is still good here.
+    /// Sets how long a session is remembered; default 10 s. During this time, a session that was
+    /// ended in the database is still valid here.
     #[must_use]
     pub fn remember_found(mut self, time: Duration) -> Self {
         self.lifetimes.found = time;
         self
     }
 
-    /// How long it is remembered that there is no such session; default 2 s.
+    /// Sets how long the absence of a session is remembered; default 2 s.
     #[must_use]
     pub fn remember_absent(mut self, time: Duration) -> Self {
         self.lifetimes.absent = time;
         self
     }
 
-    /// How many answers are remembered; default 10,000. Ids that are asked for once, as those of a
-    /// guesser, do not drive out others.
+    /// Sets the maximum number of remembered results; default 10,000. Ids that are requested once,
+    /// such as those of a guesser, do not evict others.
     #[must_use]
     pub fn capacity(mut self, answers: u64) -> Self {
         self.capacity = answers;
         self
     }
 
-    /// What time it is; default: the system's clock.
+    /// Sets the clock; default: the system's clock.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Asks the store nothing yet.
+    /// Creates the authenticator. The store is not queried yet.
     #[must_use]
     pub fn build(self) -> DatabaseSessions {
         let defaults = || crate::next_auth::builder::default_cookie_names().collect();

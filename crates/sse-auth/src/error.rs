@@ -1,4 +1,4 @@
-//! Why credentials are refused, for logs.
+//! Reasons for which credentials are refused, for logs.
 
 use std::sync::Arc;
 
@@ -10,56 +10,57 @@ use crate::{
     rejection::Rejection,
 };
 
-/// Why credentials are refused: for logs, not for clients, who get its [`refusal`](Self::refusal).
+/// The reason for which credentials are refused: for logs, not for clients, which receive its
+/// [`refusal`](Self::refusal).
 ///
-/// It never repeats a token, a secret or a claim's value; what it repeats of a request is short and
-/// escaped.
+/// An error never repeats a token, a secret or a claim's value. The parts of a request that it
+/// repeats are short and escaped.
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum AuthError {
-    /// Credentials were presented that no authenticator is responsible for.
+    /// No authenticator is responsible for the presented credentials.
     #[error("credentials that no authenticator is responsible for")]
     Unrecognized,
-    /// Something that may be given once is given several times.
+    /// A header, parameter or cookie that must occur at most once occurs several times.
     #[error("{0} is given more than once")]
     Repeated(&'static str),
     /// Several credentials verify, and name different users.
     #[error("credentials of different users are presented together")]
     Ambiguous,
-    /// More credentials are presented than are tried.
+    /// The request presents more credentials than are tried.
     #[error("more than {limit} credentials are presented, or too large ones")]
     TooMany {
         /// Maximum number of credentials.
         limit: usize,
     },
-    /// A session cookie holds an opaque id, as sites with sessions in a database have it, and no
-    /// encrypted token.
+    /// A session cookie holds an opaque id, as used by sites with sessions in a database, instead
+    /// of an encrypted token.
     #[error(
         "the session cookie holds an opaque id, as of a session in a database, and no encrypted token"
     )]
     OpaqueSession,
-    /// The token is longer than allowed.
+    /// The token is longer than the limit.
     #[error("the token is longer than {limit} bytes")]
     TooLong {
-        /// How many bytes are allowed.
+        /// Maximum length, in bytes.
         limit: usize,
     },
-    /// A session is spread over more cookies than allowed.
+    /// A session is spread over more cookies than the limit.
     #[error("the session is spread over more than {limit} cookies")]
     TooManyChunks {
-        /// How many are allowed.
+        /// Maximum number of cookies.
         limit: usize,
     },
-    /// A session is spread over several cookies, and one of them is not there.
+    /// A session is spread over several cookies, and one of them is missing.
     #[error("chunk {chunk} of the session cookie is missing")]
     MissingChunk {
-        /// The number of the first that is missing, from 0.
+        /// Number of the first missing cookie, from 0.
         chunk: usize,
     },
-    /// It is no token.
+    /// The credential is not a token.
     #[error("the token is malformed: {0}")]
     Malformed(&'static str),
-    /// The token's `alg` is not one that its key is for, or none that is accepted at all.
+    /// The token's `alg` is not one of its key, or is not accepted at all.
     #[error("the token's algorithm {0:?} is refused")]
     Algorithm(String),
     /// The token's `enc` is not accepted.
@@ -69,48 +70,48 @@ pub enum AuthError {
     /// `typ`.
     #[error("the header parameter `{0}` is refused")]
     HeaderParameter(&'static str),
-    /// There is no key for this token.
+    /// No key is known for this token.
     #[error("there is no key for this token")]
     UnknownKey,
-    /// More keys could be meant than are tried.
+    /// More keys are eligible than are tried.
     #[error("more than {limit} keys could be meant")]
     AmbiguousKey {
-        /// How many are tried.
+        /// Maximum number of keys that are tried.
         limit: usize,
     },
     /// The signature is not that of the key.
     #[error("the signature does not match")]
     Signature,
-    /// The encrypted token is not authentic: another key, or altered.
+    /// The encrypted token is not authentic: it belongs to another key, or was altered.
     #[error("the token cannot be decrypted: another key, or altered")]
     Integrity,
-    /// The credentials were good until then.
+    /// The credentials have expired.
     #[error("expired at {at} (Unix seconds)")]
     Expired {
-        /// Unix seconds.
+        /// End of the credentials, in Unix seconds.
         at: u64,
     },
-    /// The credentials will be good from then on.
+    /// The credentials are not valid yet.
     #[error("not valid before {at} (Unix seconds)")]
     NotYetValid {
-        /// Unix seconds.
+        /// Begin of the credentials, in Unix seconds.
         at: u64,
     },
-    /// Something is wrong with a claim.
+    /// A claim is invalid.
     #[error("the claim `{claim}` {problem}")]
     Claim {
-        /// Its name.
+        /// Name of the claim.
         claim: &'static str,
-        /// What is wrong with it.
+        /// Problem of the claim.
         problem: ClaimProblem,
     },
     /// The claims name no user: none of `sub`, `id`, `email`.
     #[error("the claims name no user")]
     NoUser,
-    /// There is no such session.
+    /// No such session exists.
     #[error("there is no such session")]
     UnknownSession,
-    /// There is no such ticket, or it was used.
+    /// No such ticket exists, or the ticket was used.
     #[error("there is no such ticket, or it was used")]
     UnknownTicket,
     /// The keys cannot be loaded.
@@ -127,37 +128,37 @@ pub enum AuthError {
     Unavailable(#[source] SharedError),
 }
 
-/// What is wrong with a claim.
+/// The problem of a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum ClaimProblem {
-    /// It is required, and not there.
+    /// The claim is required, and missing.
     #[error("is missing")]
     Missing,
-    /// It is not of the right type.
+    /// The claim has the wrong type.
     #[error("has the wrong type")]
     WrongType,
-    /// It is a time after the year 9999: milliseconds, most likely, with which a token would never
-    /// end.
+    /// The claim is a time after the year 9999. Most likely the time is in milliseconds; such a
+    /// token would never end.
     #[error("is no time in seconds")]
     OutOfRange,
-    /// It has a value that is not accepted.
+    /// The claim has a value that is not accepted.
     #[error("has a value that is not accepted")]
     NotAccepted,
 }
 
 impl AuthError {
-    /// An authenticator of the app's own refuses the credentials.
+    /// Creates an error for credentials that an authenticator of the app's own refuses.
     pub fn refused(reason: impl Into<BoxError>) -> Self {
         Self::Refused(reason.into().into())
     }
 
-    /// An authenticator of the app's own cannot check credentials now.
+    /// Creates an error for credentials that an authenticator of the app's own cannot check now.
     pub fn unavailable(reason: impl Into<BoxError>) -> Self {
         Self::Unavailable(reason.into().into())
     }
 
-    /// What a client may learn of it.
+    /// Returns the part of the error that a client may learn.
     #[must_use]
     pub fn refusal(&self) -> Rejection {
         match self {
@@ -167,7 +168,7 @@ impl AuthError {
         }
     }
 
-    /// A word for the variant, for metrics and for limits on how often it is logged.
+    /// Returns a word for the variant, for metrics and for limits on how often the error is logged.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -200,7 +201,7 @@ impl AuthError {
         }
     }
 
-    /// A word of a request that may be repeated in a log: short.
+    /// Shortens a word of a request so that a log can repeat it.
     pub(crate) fn excerpt(text: &str) -> String {
         text.chars().take(32).collect()
     }

@@ -1,4 +1,4 @@
-//! Several authenticators, one after the other.
+//! Several authenticators in a row.
 
 use std::{fmt, sync::Arc};
 
@@ -9,27 +9,28 @@ use crate::{
     verdict::Verdict,
 };
 
-/// Asks several authenticators, and lets in whom their answers agree on: see [`Verdict`], which is
-/// the rule for requests with several credentials. The first that finds credentials does not decide
-/// alone.
+/// An authenticator that asks several others, and accepts the caller on whom their results agree.
+/// [`Verdict`] is the rule for requests with several credentials. The first authenticator that
+/// finds credentials does not decide alone.
 ///
-/// A request with a bearer token or a `ticket` that nobody is responsible for is refused
-/// ([`AuthError::Unrecognized`]): who presents credentials does not mean to be anonymous. Cookies
-/// that nobody knows are passed over, since every request is full of them, and so are other schemes
-/// of `Authorization`, which a proxy in front may have added for itself.
+/// A request with a bearer token or a `ticket` that no authenticator is responsible for is refused
+/// ([`AuthError::Unrecognized`]): a caller that presents credentials does not intend to be
+/// anonymous. Unknown cookies are ignored, because every request contains many of them. Other
+/// schemes of `Authorization` are ignored too, because a proxy in front may have added them for its
+/// own use.
 #[derive(Clone, Default)]
 pub struct FirstOf {
     authenticators: Vec<Arc<dyn Authenticator>>,
 }
 
 impl FirstOf {
-    /// Nobody yet: everybody without credentials is anonymous.
+    /// Creates a list without authenticators: callers without credentials are anonymous.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One more, to be asked after the others.
+    /// Adds an authenticator, which is asked after the others.
     #[must_use]
     pub fn or(mut self, authenticator: impl Authenticator) -> Self {
         self.authenticators.push(Arc::new(authenticator));

@@ -1,51 +1,53 @@
-//! Who is asking, as it was found out.
+//! The identity of a caller.
 
 use std::fmt;
 
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-/// Who is asking, and how long that holds.
+/// The identity of a caller, and the time until which the identity is valid.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Identity {
-    /// The user: the claim `sub`, else `id`, else `email`. `None` for a caller that is no user,
-    /// such as a backend with an [`ApiKey`]; tokens, sessions and tickets always have one.
+    /// Id of the user: the claim `sub`, else `id`, else `email`. `None` for a caller that is not a
+    /// user, such as a backend with an [`ApiKey`]; tokens, sessions and tickets always have a user.
     ///
     /// [`ApiKey`]: crate::ApiKey
     pub user: Option<String>,
-    /// What else is known, as the claims of a token.
+    /// Further claims, such as those of a token.
     pub claims: Map<String, Value>,
-    /// Until when it holds, in Unix seconds; `None` when the credentials have no end of their own.
+    /// End of the identity, in Unix seconds; `None` if the credentials have no end of their own.
     /// Leeway is not added.
     pub expires_at: Option<u64>,
-    /// By what the caller was recognised.
+    /// Kind of the credential that identified the caller.
     pub credential: Credential,
-    /// By which signing in the caller comes: the same for all tabs of a browser, and another one in
-    /// each browser of a user's. `None` where nothing tells, as of a backend's key.
+    /// Identifies the sign-in of the caller: the same for all tabs of a browser, and different in
+    /// each browser of a user. `None` if the credentials do not identify a sign-in, as with a
+    /// backend's key.
     ///
-    /// A digest of the user and the token's `sid`, else its `jti`, else of the whole token; or of
-    /// the id of a session in a database. Nothing secret can be read out of it.
+    /// The value is a digest of the user and the token's `sid`, else of the user and the `jti`,
+    /// else of the user and the whole token; or of the user and the id of a session in a database.
+    /// Nothing secret can be derived from it.
     pub login: Option<[u8; 16]>,
 }
 
-/// The kind of credential by which a caller was recognised.
+/// The kind of credential that identified a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Credential {
-    /// A cookie: the browser sends it whoever makes it send the request, so
-    /// [`Origins`](crate::Origins) must be asked.
+    /// A cookie. Browsers also send cookies with requests that another site's page causes, so
+    /// [`Origins`](crate::Origins) must check the request.
     Cookie,
     /// A token in `Authorization: Bearer`.
     Bearer,
     /// A one-time ticket in the query.
     Ticket,
-    /// Something of the app's own that a foreign page cannot make a browser send.
+    /// A credential of the app's own that a foreign page cannot make a browser send.
     Other,
 }
 
 impl Identity {
-    /// A user without claims or end.
+    /// Creates the identity of a user, without claims or end.
     #[must_use]
     pub fn new(user: impl Into<String>, credential: Credential) -> Self {
         Self {
@@ -57,7 +59,7 @@ impl Identity {
         }
     }
 
-    /// A caller that is no user.
+    /// Creates the identity of a caller that is not a user.
     #[must_use]
     pub fn without_user(credential: Credential) -> Self {
         Self {
@@ -69,15 +71,15 @@ impl Identity {
         }
     }
 
-    /// What else is known.
+    /// Sets further claims.
     #[must_use]
     pub fn claims(mut self, claims: Map<String, Value>) -> Self {
         self.claims = claims;
         self
     }
 
-    /// Says what stays the same as long as the user is signed in there, such as the id of a
-    /// session. It is kept as a digest, together with the user.
+    /// Sets a value that stays the same as long as the user is signed in there, such as the id of a
+    /// session. The value is kept as a digest, together with the user.
     #[must_use]
     pub fn login(mut self, session: impl AsRef<[u8]>) -> Self {
         let user = self.user.as_deref().unwrap_or_default();
@@ -90,7 +92,7 @@ impl Identity {
         self
     }
 
-    /// Until when it holds, in Unix seconds.
+    /// Sets the end of the identity, in Unix seconds.
     #[must_use]
     pub fn expires_at(mut self, expires_at: impl Into<Option<u64>>) -> Self {
         self.expires_at = expires_at.into();
@@ -99,14 +101,15 @@ impl Identity {
 }
 
 impl Credential {
-    /// Whether browsers send it by themselves, also when a foreign page makes the request.
+    /// Returns `true` if browsers send the credential automatically, even when a foreign page makes
+    /// the request.
     #[must_use]
     pub fn is_ambient(self) -> bool {
         self == Self::Cookie
     }
 }
 
-/// Without the values of claims: sites keep access tokens of others in there.
+/// Omits the values of claims, because sites store access tokens for other services in claims.
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {

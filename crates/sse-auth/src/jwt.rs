@@ -31,14 +31,15 @@ use crate::{
     verdict::Verdict,
 };
 
-/// Maximum number of tokens in headers, and in cookies, of one request: each costs a signature.
+/// Maximum number of tokens in headers, and in cookies, of one request: each token costs the check
+/// of a signature.
 const MAX_PRESENTED: usize = 8;
 
-/// Recognises callers by a signed token.
+/// An authenticator that recognises callers by a signed token.
 ///
-/// Tokens in `Authorization: Bearer` and in the cookies that were named are all checked, and those
-/// that verify must be of one user ([`Verdict`]). A bearer token that does not have the three parts
-/// of a JWT is left to other authenticators; a cookie that does not is refused.
+/// Tokens in `Authorization: Bearer` and in the configured cookies are all checked, and those that
+/// verify must be of one user ([`Verdict`]). A bearer token without the three parts of a JWT is
+/// left to other authenticators; a cookie without them is refused.
 #[derive(Debug)]
 pub struct Jwt {
     pub(crate) keys: Jwks,
@@ -51,11 +52,11 @@ pub struct Jwt {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// A token that is not verified yet.
+/// A token before its verification.
 struct Jws<'a> {
     kid: Option<String>,
     algorithm: Algorithm,
-    /// What is signed: header and payload as they came.
+    /// The signed part: header and payload, unchanged.
     message: &'a str,
     payload: &'a str,
     signature: Vec<u8>,
@@ -78,7 +79,8 @@ impl Jwt {
         Ok(identity.claims(claims))
     }
 
-    /// The given keys first, then each issuer's. The error is that of the one that came closest.
+    /// Verifies a token with the configured keys first, then with each issuer's keys. Returns the
+    /// error of the attempt that came closest.
     async fn verify(&self, token: &Jws<'_>) -> Result<(), AuthError> {
         let mut errors = Vec::new();
         if !self.keys.is_empty() {
@@ -87,7 +89,7 @@ impl Jwt {
                 Err(error) => errors.push(error),
             }
         }
-        // Published keys are never for these, so nobody needs to be asked.
+        // Published keys are never symmetric, so no issuer is asked.
         let remotes = if token.algorithm.is_symmetric() {
             &[][..]
         } else {
@@ -155,8 +157,8 @@ impl<'a> Jws<'a> {
     }
 }
 
-/// Tokens that say they are something else (a logout token, a proof of possession, an event) are no
-/// credentials (RFC 8725, section 3.11).
+/// Refuses tokens that declare another purpose (a logout token, a proof of possession, an event),
+/// because they are not credentials (RFC 8725, section 3.11).
 fn check_type(header: &Header) -> Result<(), AuthError> {
     let Some(kind) = header.text("typ")? else {
         return Ok(());
@@ -168,7 +170,7 @@ fn check_type(header: &Header) -> Result<(), AuthError> {
     }
 }
 
-/// Whether one of the given ones is accepted; all are, where nothing is configured.
+/// Checks that one of the given values is accepted. Every value is accepted if none are configured.
 fn party(
     claim: &'static str,
     given: Option<&[Value]>,
@@ -194,11 +196,11 @@ fn looks_like(token: &str) -> bool {
     token.bytes().filter(|byte| *byte == b'.').count() == 2
 }
 
-/// How much an error says about the token.
+/// Rates how much an error says about the token.
 fn closeness(error: &AuthError) -> u8 {
     match error {
         AuthError::Signature => 4,
-        // The right key may be among those that are not there.
+        // The right key may be among those that could not be loaded.
         AuthError::Keys(_) => 3,
         AuthError::Algorithm(_) => 2,
         _ => 1,

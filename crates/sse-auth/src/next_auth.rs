@@ -1,5 +1,4 @@
-//! Sessions of NextAuth v4 and Auth.js v5 that live in an encrypted cookie (strategy `jwt`, their
-//! default).
+//! Sessions of NextAuth v4 and Auth.js v5 in an encrypted cookie (strategy `jwt`, their default).
 
 pub(crate) mod builder;
 pub(crate) mod jwe;
@@ -20,30 +19,31 @@ use crate::{
     verdict::Verdict,
 };
 
-/// 16 cookies of about 4 KB each.
+/// Maximum length of a session, in bytes: 16 cookies of about 4 KB each.
 const MAX_SESSION: usize = 64 * 1024;
 
-/// Maximum number of session cookies, and of ways to put chunks together, that are tried for one
+/// Maximum number of session cookies, and of combinations of chunks, that are tried for one
 /// request.
 const MAX_PRESENTED: usize = 32;
 
 /// Maximum number of bearer tokens that are tried for one request.
 const MAX_BEARERS: usize = 8;
 
-/// A session's id in a database is a UUID, or some 32 to 64 random characters.
+/// Maximum length of an opaque id, in bytes. A session's id in a database is a UUID, or 32 to 64
+/// random characters.
 const MAX_OPAQUE: usize = 512;
 
-/// Recognises the users of a site that signs them in with NextAuth v4 or Auth.js v5, by the site's
-/// own secret and session cookie.
+/// An authenticator for users whom a site signs in with NextAuth v4 or Auth.js v5. It recognises
+/// them by the site's own secret and session cookie.
 ///
 /// Session cookies of all names
 /// ([`NextAuthBuilder::cookie_name`](crate::NextAuthBuilder::cookie_name)), whole and in chunks,
 /// and tokens in `Authorization: Bearer` are all checked. Those that verify must be of one user
-/// ([`Verdict`]). The libraries themselves choose by place: v4 takes the first cookie of a name in
-/// the Pages Router and the last one in the App Router, v5 the first, and both take the header only
-/// where there is no cookie.
+/// ([`Verdict`]). The libraries themselves choose by position. v4 takes the first cookie of a name
+/// in the Pages Router and the last cookie in the App Router. v5 takes the first. Both use the
+/// header only if the request has no cookie.
 ///
-/// A session cookie that is no encrypted token is refused; see
+/// A session cookie that is not an encrypted token is refused; see
 /// [`NextAuthBuilder::pass_opaque_ids`](crate::NextAuthBuilder::pass_opaque_ids).
 #[derive(Debug)]
 pub struct NextAuth {
@@ -53,14 +53,14 @@ pub struct NextAuth {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// A cookie that may hold a session, and the keys with which it may be encrypted.
+/// A cookie that can hold a session, and the keys with which the session can be encrypted.
 #[derive(Debug)]
 pub(crate) struct SessionCookie {
     pub(crate) name: String,
     pub(crate) keys: Vec<SessionKey>,
 }
 
-/// What to do with a session cookie that is no encrypted token.
+/// The treatment of a session cookie that is not an encrypted token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OpaqueIds {
     Refused,
@@ -68,7 +68,7 @@ pub(crate) enum OpaqueIds {
 }
 
 impl NextAuth {
-    /// Judges all session cookies: of every name, whole and in chunks, in whatever order they came.
+    /// Judges all session cookies: of every name, whole and in chunks, in any order.
     fn judge_cookies(
         &self,
         request: &RequestView<'_>,
@@ -109,8 +109,8 @@ impl NextAuth {
         }
     }
 
-    /// The site's name for its cookie is not known here, so every key may be meant.
-    /// Percent-decoded, as `getToken` does it.
+    /// Judges bearer tokens. The name of the site's cookie is unknown here, so every key is tried.
+    /// Tokens are percent-decoded, as in `getToken`.
     fn judge_bearers(
         &self,
         request: &RequestView<'_>,
@@ -141,7 +141,8 @@ impl NextAuth {
         let claims = claims::decode(content)?;
         let expires_at = self.times.check(&claims, self.clock.unix())?;
         let identity = Identity::new(claims::user(&claims)?, credential).expires_at(expires_at);
-        // Sessions of both libraries have a `jti`; of one without, its content is what there is.
+        // Sessions of both libraries have a `jti`. A session without one is identified by its
+        // content.
         let identity = match claims::login(&claims) {
             Some(login) => identity.login(login),
             None => identity.login(content),

@@ -1,4 +1,4 @@
-//! Who may make a browser send its cookies here.
+//! Protection against requests that a foreign page makes with a browser's cookies.
 
 use thiserror::Error;
 
@@ -10,9 +10,10 @@ use crate::{
 
 /// The sites from which a browser's cookies are taken as credentials.
 ///
-/// A browser sends cookies whoever makes it send a request. `SameSite=Lax`, as session cookies have
-/// it, keeps foreign sites out, but not a sibling subdomain. What a browser says about where a
-/// request comes from cannot be forged by a page: `Origin` and `Sec-Fetch-Site`.
+/// A browser sends cookies with every request, whichever page causes the request. `SameSite=Lax`,
+/// which session cookies have, excludes foreign sites, but not a sibling subdomain. A page cannot
+/// forge the headers in which a browser reports the origin of a request: `Origin` and
+/// `Sec-Fetch-Site`.
 ///
 /// | request | |
 /// |---|---|
@@ -23,70 +24,72 @@ use crate::{
 /// | any other `Origin`, also `null`; `same-site` or `cross-site` without `Origin` | is refused |
 /// | neither header | `GET` and `HEAD` pass: browsers before 2023 send no more, and a foreign page cannot read the answer without CORS. Everything else is refused. [`OriginsBuilder::strict`] refuses both |
 ///
-/// The same list is the one for CORS ([`contains`](Self::contains)).
+/// The same list serves for CORS ([`contains`](Self::contains)).
 #[derive(Debug, Clone, Default)]
 pub struct Origins {
     allowed: Vec<String>,
     strict: bool,
 }
 
-/// Which sites are allowed: made by [`Origins::builder`].
+/// A builder for [`Origins`], created by [`Origins::builder`].
 #[derive(Debug, Clone, Default)]
 pub struct OriginsBuilder {
     origins: Origins,
 }
 
-/// What is known about the page that made a request which is not refused.
+/// The page that made a request, for requests that are not refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Page {
     /// The server's own page, or one of an origin in the list.
     Known,
-    /// Nothing says where the request comes from: a program, or an old browser that reads.
+    /// An unknown page. The request does not name its origin: a program made it, or an old browser
+    /// that reads.
     Unknown,
 }
 
 /// Maximum number of characters of a refused origin that are repeated.
 const LONGEST_SHOWN: usize = 128;
 
-/// Text that is no origin: `https://app.example.com`, with a port if it is not the usual one; no
-/// path, no wildcard, and not `null`.
+/// A text that is not an origin. An origin is `https://app.example.com`, with a port unless it is
+/// the default port, without a path or wildcard, and not `null`.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0:?} is no origin (scheme://host, with a port if it is not the usual one)")]
 pub struct OriginError(String);
 
-/// Why a request with a cookie is refused: for logs. To the client it is 403.
+/// The reason for which a request with a cookie is refused, for logs. The client receives the
+/// status 403.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CrossSite {
-    /// It comes from a site that is not in the list.
+    /// The request comes from a site that is not in the list.
     #[error("a page of {0:?} made this request, and it is not in the list of origins")]
     Origin(String),
-    /// It comes from a page that has no origin: a sandboxed frame, a file, a redirect.
+    /// The request comes from a page without an origin: a sandboxed frame, a file, a redirect.
     #[error("a page without an origin made this request")]
     NullOrigin,
-    /// The browser says that another site made the request, and not which.
+    /// The browser reports that another site made the request, without naming the site.
     #[error("another site made this request")]
     OtherSite,
-    /// Nothing says where the request comes from.
+    /// The request does not name its origin.
     #[error("nothing says which site made this request")]
     Unknown,
-    /// A header that browsers send once is there several times, or is no text.
+    /// A header that browsers send once occurs several times, or is not text.
     #[error("`{0}` is not what a browser sends")]
     Malformed(&'static str),
 }
 
 impl Origins {
-    /// Nobody but the server's own pages.
+    /// Allows the server's own pages alone.
     #[must_use]
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// These sites, and the server's own pages.
+    /// Allows these sites, and the server's own pages.
     ///
     /// # Errors
     ///
-    /// [`OriginError`] for the first that is no origin.
+    /// Returns [`OriginError`] for the first text that is not an origin.
     pub fn new<T: AsRef<str>>(origins: impl IntoIterator<Item = T>) -> Result<Self, OriginError> {
         origins
             .into_iter()
@@ -96,28 +99,29 @@ impl Origins {
             .map(OriginsBuilder::build)
     }
 
-    /// With choices.
+    /// Returns a builder for further options.
     #[must_use]
     pub fn builder() -> OriginsBuilder {
         OriginsBuilder::default()
     }
 
-    /// Whether a site is in the list, by the value of its header `Origin`.
+    /// Returns `true` if a site, given by the value of its header `Origin`, is in the list.
     #[must_use]
     pub fn contains(&self, origin: &str) -> bool {
         self.allowed.iter().any(|allowed| allowed == origin)
     }
 
-    /// The list.
+    /// Returns the origins in the list.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.allowed.iter().map(String::as_str)
     }
 
-    /// Whether a caller that was recognised by this credential may make this request.
+    /// Checks that a caller that was recognised by this credential may make this request.
     ///
     /// # Errors
     ///
-    /// When it came with a cookie and may have been made by a page of another site.
+    /// Returns an error if the request came with a cookie and may have been made by a page of
+    /// another site.
     pub fn check(
         &self,
         request: &RequestView<'_>,
@@ -133,12 +137,13 @@ impl Origins {
         }
     }
 
-    /// Whether this request was made by a page that may make it, whatever credentials it has: for
-    /// servers that need none, which every page of every site could use otherwise.
+    /// Checks that the page that made this request may make it, whatever credentials the request
+    /// has. This check is for servers without credentials, which every page of every site could use
+    /// otherwise.
     ///
     /// # Errors
     ///
-    /// When a page of another site made it.
+    /// Returns an error if a page of another site made the request.
     pub fn check_page(&self, request: &RequestView<'_>) -> Result<Page, CrossSite> {
         let (origin, site) = (text(request, "origin")?, text(request, "sec-fetch-site")?);
         match (site, origin) {
@@ -158,7 +163,8 @@ impl Origins {
 }
 
 impl CrossSite {
-    /// A word for the variant, for metrics and for limits on how often it is logged.
+    /// Returns a word for the variant, for metrics and for limits on how often the reason is
+    /// logged.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -170,7 +176,7 @@ impl CrossSite {
         }
     }
 
-    /// The page, as its maker may be told.
+    /// Returns a description of the page that its developer may read.
     #[must_use]
     pub fn page(&self) -> String {
         match self {
@@ -184,11 +190,11 @@ impl CrossSite {
 }
 
 impl OriginsBuilder {
-    /// One more site, as browsers write it in `Origin`.
+    /// Adds a site, as browsers write it in `Origin`.
     ///
     /// # Errors
     ///
-    /// When it is no origin.
+    /// Returns an error if the text is not an origin.
     pub fn allow(mut self, origin: &str) -> Result<Self, OriginError> {
         self.origins
             .allowed
@@ -196,14 +202,14 @@ impl OriginsBuilder {
         Ok(self)
     }
 
-    /// Refuses requests that say nothing about where they come from, also `GET` and `HEAD`.
+    /// Refuses requests that do not name their origin, including `GET` and `HEAD`.
     #[must_use]
     pub fn strict(mut self) -> Self {
         self.origins.strict = true;
         self
     }
 
-    /// The list.
+    /// Creates the list.
     #[must_use]
     pub fn build(self) -> Origins {
         self.origins
@@ -223,7 +229,8 @@ fn text<'r>(
         .map_err(|_| CrossSite::Malformed(name))
 }
 
-/// As browsers write it: lower case, without the usual port (HTML, "serialization of an origin").
+/// Normalises an origin to the form of browsers: lower case, without the default port (HTML,
+/// "serialization of an origin").
 fn normal(origin: &str) -> Option<String> {
     let (scheme, Authority { host, port }) = parse(origin)?;
     match port.filter(|port| Some(*port) != usual_port(&scheme)) {

@@ -23,18 +23,18 @@ pub struct OwnOrigin {
 /// A host and its port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Authority {
-    /// In lower case; an IPv6 address in brackets and in its one canonical spelling.
+    /// The host, in lower case; an IPv6 address in brackets and in its one canonical spelling.
     pub(crate) host: String,
     pub(crate) port: Option<u16>,
 }
 
 impl OwnOrigin {
-    /// Reads the value of `Host` or `:authority`; without a scheme, every scheme is taken for the
-    /// server's own. `None` for what is no host with an optional port, such as one with a user in
-    /// front.
+    /// Parses the value of `Host` or `:authority`. Without a scheme, every scheme counts as the
+    /// server's own. Returns `None` unless the value is a host with an optional port; a value with
+    /// user information is also refused.
     #[must_use]
     pub fn new(scheme: Option<&str>, authority: &str) -> Option<Self> {
-        // "Port" may be empty in an authority (RFC 3986, section 3.2.3), and is not in an origin.
+        // "Port" can be empty in an authority (RFC 3986, section 3.2.3), but not in an origin.
         let authority = authority.strip_suffix(':').unwrap_or(authority);
         Some(Self {
             scheme: scheme.map(str::to_ascii_lowercase),
@@ -42,7 +42,7 @@ impl OwnOrigin {
         })
     }
 
-    /// Whether the value of a header `Origin` is this origin.
+    /// Returns `true` if the value of a header `Origin` is this origin.
     #[must_use]
     pub fn is(&self, origin: &str) -> bool {
         let Some((scheme, authority)) = parse(origin) else {
@@ -55,15 +55,15 @@ impl OwnOrigin {
                 == authority.port.or(usual_port(&scheme))
     }
 
-    /// The host: a name or an IPv4 address, or an IPv6 address in brackets.
+    /// Returns the host: a name or an IPv4 address, or an IPv6 address in brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.authority.host
     }
 
-    /// Whether the host is this machine for whoever asks: `localhost`, a name below it, or a
-    /// loopback address. The DNS can give none of them to another machine (RFC 6761, section 6.3),
-    /// so no page of another site has such an origin.
+    /// Returns `true` if the host is this machine for every client: `localhost`, a name below
+    /// `localhost`, or a loopback address. The DNS cannot assign these hosts to another machine
+    /// (RFC 6761, section 6.3), so no page of another site has such an origin.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         let host = self.host().strip_suffix('.').unwrap_or(self.host());
@@ -112,7 +112,7 @@ impl Authority {
     }
 }
 
-/// An origin as browsers write it, in parts; `None` for anything else.
+/// Splits an origin in the form of browsers into its parts; `None` for every other text.
 pub(crate) fn parse(origin: &str) -> Option<(String, Authority)> {
     let (scheme, authority) = origin.split_once("://")?;
     let scheme = scheme.to_ascii_lowercase();
@@ -122,7 +122,7 @@ pub(crate) fn parse(origin: &str) -> Option<(String, Authority)> {
     Some((scheme, Authority::parse(authority)?)).filter(|_| good)
 }
 
-/// The port that an origin does not write.
+/// Returns the default port of a scheme, which an origin omits.
 pub(crate) fn usual_port(scheme: &str) -> Option<u16> {
     match scheme {
         "http" | "ws" => Some(80),

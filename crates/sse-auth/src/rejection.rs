@@ -1,12 +1,13 @@
-//! What a client is told.
+//! The part of a refusal that a client receives.
 
 use std::fmt;
 
-/// Why a caller is refused, as much of it as a client may learn.
+/// The reason for which a caller is refused, as far as a client may learn it.
 ///
-/// What was wrong with a token (its signature, its key, a claim) stays in
-/// [`AuthError`](crate::AuthError), for the log: told to a client it would be an oracle for whoever
-/// forges tokens. That a token has ended is told only of one that was authentic.
+/// The problem of a token (its signature, its key, a claim) stays in
+/// [`AuthError`](crate::AuthError), for the log: a client that received the problem could use the
+/// server as an oracle for forging tokens. The client learns that a token has expired only if the
+/// token was authentic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rejection {
@@ -14,15 +15,15 @@ pub enum Rejection {
     Missing,
     /// The credentials are not accepted.
     Invalid,
-    /// The credentials were good, and have ended.
+    /// The credentials were valid, and have expired.
     Expired,
-    /// Credentials cannot be checked now: keys or sessions cannot be loaded. Says nothing about the
-    /// credentials.
+    /// Credentials cannot be checked now, because keys or sessions cannot be loaded. This variant
+    /// says nothing about the credentials.
     Unavailable,
 }
 
 impl Rejection {
-    /// The HTTP status: 401, or 503 for [`Unavailable`](Self::Unavailable).
+    /// Returns the HTTP status: 401, or 503 for [`Unavailable`](Self::Unavailable).
     #[must_use]
     pub fn status(self) -> u16 {
         match self {
@@ -31,7 +32,7 @@ impl Rejection {
         }
     }
 
-    /// A word for programs: `missing`, `invalid`, `expired`, `unavailable`.
+    /// Returns a word for programs: `missing`, `invalid`, `expired`, `unavailable`.
     #[must_use]
     pub fn code(self) -> &'static str {
         match self {
@@ -42,8 +43,8 @@ impl Rejection {
         }
     }
 
-    /// The value of the header `WWW-Authenticate` (RFC 6750, section 3); `None` where the status is
-    /// not 401.
+    /// Returns the value of the header `WWW-Authenticate` (RFC 6750, section 3); `None` if the
+    /// status is not 401.
     #[must_use]
     pub fn www_authenticate(self) -> Option<&'static str> {
         match self {

@@ -1,4 +1,4 @@
-//! A request, as far as authentication looks at it.
+//! The parts of a request that authentication reads.
 
 pub(crate) mod bearer;
 pub(crate) mod candidates;
@@ -10,9 +10,10 @@ use std::{borrow::Cow, fmt};
 
 use crate::{error::AuthError, own_origin::OwnOrigin, request::cookies::Cookies};
 
-/// What authentication sees of a request, in no framework's terms: method, query and headers.
+/// The parts of a request that authentication reads, independent of a framework: method, query and
+/// headers.
 ///
-/// From `http` (Axum, Hyper, Tonic) and from Actix alike:
+/// `http` (Axum, Hyper, Tonic) and Actix both convert in a few lines:
 ///
 /// ```
 /// use sse_auth::RequestView;
@@ -42,7 +43,7 @@ pub struct RequestView<'a> {
 }
 
 impl<'a> RequestView<'a> {
-    /// A request with a method, and nothing else yet.
+    /// Creates a view of a request with a method, without query and headers.
     #[must_use]
     pub fn new(method: &'a str) -> Self {
         Self {
@@ -54,8 +55,8 @@ impl<'a> RequestView<'a> {
         }
     }
 
-    /// A request with nothing but a token in `Authorization: Bearer`: for a token that arrives in
-    /// another way, as in the body of a call.
+    /// Creates a view of a request with only a token in `Authorization: Bearer`, for a token that
+    /// arrives elsewhere, such as in the body of a call.
     #[must_use]
     pub fn with_bearer(token: &str) -> RequestView<'static> {
         let value = Cow::Owned(format!("Bearer {token}").into_bytes());
@@ -65,38 +66,38 @@ impl<'a> RequestView<'a> {
         }
     }
 
-    /// The authority in the request's target: HTTP/2's `:authority`. It goes before the header
-    /// `Host` (RFC 9112, section 3.2.2).
+    /// Sets the authority in the request's target: HTTP/2's `:authority`. The authority takes
+    /// precedence over the header `Host` (RFC 9112, section 3.2.2).
     #[must_use]
     pub fn authority(mut self, authority: impl Into<Option<&'a str>>) -> Self {
         self.authority = authority.into();
         self
     }
 
-    /// Says under which origin the client reached the server, where that is known better than by
-    /// [`authority`](Self::authority) and `Host`: with the scheme, or from the headers of a proxy
-    /// that is trusted.
+    /// Sets the origin under which the client reached the server, if a better source than
+    /// [`authority`](Self::authority) and `Host` is available: one with the scheme, or the headers
+    /// of a trusted proxy.
     #[must_use]
     pub fn served_as(mut self, origin: impl Into<Option<OwnOrigin>>) -> Self {
         self.own_origin = origin.into();
         self
     }
 
-    /// The query string as it came, without `?`.
+    /// Sets the query string, unchanged and without `?`.
     #[must_use]
     pub fn query(mut self, query: impl Into<Option<&'a str>>) -> Self {
         self.query = query.into();
         self
     }
 
-    /// One more header.
+    /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &'a str, value: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
         self.headers.push((name, Cow::Borrowed(value.as_ref())));
         self
     }
 
-    /// More headers, in the order of the request; names in any case.
+    /// Adds headers, in the order of the request; names in any case.
     #[must_use]
     pub fn headers(mut self, headers: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
         self.headers.extend(
@@ -107,13 +108,13 @@ impl<'a> RequestView<'a> {
         self
     }
 
-    /// The method.
+    /// Returns the method.
     #[must_use]
     pub fn method(&self) -> &str {
         self.method
     }
 
-    /// The values of a header, in the order of the request.
+    /// Returns the values of a header, in the order of the request.
     pub fn header_values<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s [u8]> {
         self.headers
             .iter()
@@ -121,18 +122,19 @@ impl<'a> RequestView<'a> {
             .map(|(_, value)| &**value)
     }
 
-    /// The value of a header that may be given once.
+    /// Returns the value of a header that must occur at most once.
     ///
     /// # Errors
     ///
-    /// [`AuthError::Repeated`] when it is given several times: whoever stands in front might have
-    /// looked at the other one.
+    /// Returns [`AuthError::Repeated`] if the header occurs several times: a server in front may
+    /// have checked another of its values.
     pub fn header_value<'s>(&'s self, name: &'static str) -> Result<Option<&'s [u8]>, AuthError> {
         only(self.header_values(name), name)
     }
 
-    /// The authority that the client asked for, of the request's target or the header `Host`;
-    /// `None` where it is missing, or given several times with different values.
+    /// Returns the authority that the client requested, from the request's target or the header
+    /// `Host`. Returns `None` if the authority is missing, or occurs several times with different
+    /// values.
     #[must_use]
     pub fn requested_authority(&self) -> Option<&str> {
         if self.authority.is_some() {
@@ -144,8 +146,8 @@ impl<'a> RequestView<'a> {
         std::str::from_utf8(host).ok().filter(|_| is_one)
     }
 
-    /// The origin under which the client reached the server; without a scheme where
-    /// [`served_as`](Self::served_as) did not say it.
+    /// Returns the origin under which the client reached the server, without a scheme unless
+    /// [`served_as`](Self::served_as) set one.
     #[must_use]
     pub fn own_origin(&self) -> Option<Cow<'_, OwnOrigin>> {
         match &self.own_origin {
@@ -154,7 +156,7 @@ impl<'a> RequestView<'a> {
         }
     }
 
-    /// The values of a query parameter, decoded, in the order of the request.
+    /// Returns the values of a query parameter, decoded, in the order of the request.
     pub fn query_values<'s>(&'s self, name: &'s str) -> impl Iterator<Item = Cow<'s, str>> {
         let pairs = form_urlencoded::parse(self.query.unwrap_or_default().as_bytes());
         pairs
@@ -162,23 +164,24 @@ impl<'a> RequestView<'a> {
             .map(|(_, value)| value)
     }
 
-    /// The value of a query parameter that may be given once, decoded.
+    /// Returns the value of a query parameter that must occur at most once, decoded.
     ///
     /// # Errors
     ///
-    /// [`AuthError::Repeated`] when it is given several times.
+    /// Returns [`AuthError::Repeated`] if the parameter occurs several times.
     pub fn query_value(&self, name: &'static str) -> Result<Option<Cow<'_, str>>, AuthError> {
         only(self.query_values(name), name)
     }
 
-    /// The value of a cookie, without quotes around it and percent-decoded, as npm's `cookie` reads
-    /// it.
+    /// Returns the value of a cookie, without surrounding quotes and percent-decoded, as npm's
+    /// `cookie` reads it.
     ///
     /// # Errors
     ///
-    /// [`AuthError::Repeated`] when there are several of this name with different values, as of
-    /// different paths or domains. A credential must not be chosen by its place among them: check
-    /// all [`cookie_values`](Self::cookie_values), with a [`Verdict`](crate::Verdict).
+    /// Returns [`AuthError::Repeated`] if several cookies of this name have different values, such
+    /// as those of different paths or domains. A credential must not be chosen by its position
+    /// among them: check all [`cookie_values`](Self::cookie_values), with a
+    /// [`Verdict`](crate::Verdict).
     pub fn cookie(&self, name: &str) -> Result<Option<Cow<'_, str>>, AuthError> {
         let mut values = self.cookies().all(name);
         let first = values.next();
@@ -188,17 +191,18 @@ impl<'a> RequestView<'a> {
         }
     }
 
-    /// The values of all cookies of a name, in the order of the request.
+    /// Returns the values of all cookies of a name, in the order of the request.
     pub fn cookie_values<'s>(&'s self, name: &'s str) -> impl Iterator<Item = Cow<'s, str>> {
         self.cookies().all(name)
     }
 
-    /// The token in `Authorization: Bearer`; `None` without the header, and with other schemes.
+    /// Returns the token in `Authorization: Bearer`; `None` without the header, and with other
+    /// schemes.
     ///
     /// # Errors
     ///
-    /// [`AuthError::Repeated`] when there are several different ones, [`AuthError::Malformed`] when
-    /// there is none behind `Bearer`.
+    /// Returns [`AuthError::Repeated`] if the request has several different tokens, and
+    /// [`AuthError::Malformed`] if no token follows `Bearer`.
     pub fn bearer_token(&self) -> Result<Option<&str>, AuthError> {
         let mut tokens = self.bearer_tokens();
         let first = tokens.next().transpose()?;
@@ -208,7 +212,7 @@ impl<'a> RequestView<'a> {
         }
     }
 
-    /// The tokens of all headers `Authorization: Bearer`. Other schemes are as if they were absent.
+    /// Returns the tokens of all headers `Authorization: Bearer`. Other schemes are ignored.
     pub fn bearer_tokens(&self) -> impl Iterator<Item = Result<&str, AuthError>> {
         bearer::tokens(self.header_values("authorization"))
     }
@@ -228,7 +232,7 @@ fn only<T>(
     }
 }
 
-/// Without values: they hold secrets.
+/// Omits values, which hold secrets.
 impl fmt::Debug for RequestView<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let headers: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();

@@ -1,4 +1,4 @@
-//! Bytes that nobody gets to see.
+//! Bytes that are never shown.
 
 use std::fmt;
 

@@ -26,54 +26,54 @@ use crate::{
     verdict::Verdict,
 };
 
-/// 256 random bits: no ticket is ever guessed.
+/// Length of a ticket, in bytes: 256 random bits cannot be guessed.
 const BYTES: usize = 32;
 
 /// Maximum number of tickets in one request.
 const MAX_PRESENTED: usize = 4;
 
-/// Gives out one-time tickets, and recognises callers by them in the query parameter `ticket`. A
+/// Issues one-time tickets, and recognises callers by a ticket in the query parameter `ticket`. A
 /// clone is cheap and shares the tickets.
 ///
 /// An `EventSource` cannot send headers, and a token in a URL ends up in logs, histories and
-/// `Referer`. So a client that has a token makes a call (with the token in its header) and gets a
-/// ticket: short-lived (30 s), for one use, worthless afterwards. What comes of it ends when the
-/// credentials end with which it was asked for.
+/// `Referer`. So a client that has a token makes a call, with the token in its header, and receives
+/// a ticket: short-lived (30 s), for one use, worthless afterwards. A stream that was opened with a
+/// ticket ends when the credentials end with which the ticket was requested.
 ///
-/// Tickets are in the memory of this process, as SHA-256. Where several nodes serve, the stream
-/// must come to the node that gave the ticket out (by a load balancer that sticks to the client's
-/// cookie or address), or be opened with `fetch` and the token in a header; a ticket at another
-/// node is unknown, and the client asks for another. They do not survive a restart, which is what
-/// 30 s are worth.
+/// Tickets are in the memory of this process, as SHA-256. A ticket is unknown to other nodes. With
+/// several nodes, the stream must reach the node that issued the ticket (by a load balancer that is
+/// sticky by the client's cookie or address), or be opened with `fetch` and the token in a header.
+/// A client whose ticket is unknown requests another. Tickets do not survive a restart, which is
+/// acceptable for a lifetime of 30 s.
 #[derive(Clone)]
 pub struct Tickets {
     inner: Arc<Inner>,
 }
 
-/// A ticket. It is shown to its client and to nobody else: debug output hides it.
+/// A ticket, for its client alone: debug output hides the ticket.
 #[derive(Clone)]
 pub struct Ticket {
     text: Zeroizing<String>,
     lifetime: Duration,
 }
 
-/// Why no ticket is given out.
+/// The reason for which no ticket is issued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TicketError {
-    /// A caller that is no user needs none.
+    /// The caller is not a user, and needs no ticket.
     #[error("the caller is no user")]
     NoUser,
-    /// One ticket does not lead to the next: it would never end.
+    /// The caller was recognised by a ticket. A ticket that led to the next ticket would never end.
     #[error("the caller was recognised by a ticket itself")]
     ByTicket,
     /// The credentials of the caller have ended.
     #[error("the credentials have expired")]
     Expired,
-    /// As many tickets as allowed are unused.
+    /// The number of unused tickets has reached the limit.
     #[error("{limit} tickets are unused, which is the limit")]
     Full {
-        /// How many are allowed.
+        /// Maximum number of unused tickets.
         limit: usize,
     },
 }
@@ -88,15 +88,15 @@ pub(crate) struct Inner {
 
 type Digest = [u8; 32];
 
-/// When a ticket ends, and its number, since several end at the same time.
+/// The end of a ticket and its number, because several tickets can end at the same time.
 type End = (Duration, u64);
 
-/// Tickets that were given out. Each is in all three, or in none.
+/// The issued tickets. Each ticket is in all three maps, or in none.
 #[derive(Default)]
 pub(crate) struct Unused {
     tickets: HashMap<Digest, Entry>,
     ends: BTreeMap<End, Digest>,
-    /// Those of each user, the oldest first.
+    /// The tickets of each user, the oldest first.
     users: HashMap<String, VecDeque<Digest>>,
     issued: u64,
 }
@@ -114,13 +114,13 @@ impl Tickets {
         }
     }
 
-    /// Gives out a ticket for a caller. A user's oldest unused ticket makes room for the newest.
-    /// Where the caller has no login, a `sid` or `jti` among its claims is taken for one.
+    /// Issues a ticket for a caller. If a user has too many unused tickets, the newest replaces the
+    /// oldest. If the caller has no login, a `sid` or `jti` among its claims is used instead.
     ///
     /// # Errors
     ///
-    /// When the caller is no user, came by a ticket, or has expired; and when as many tickets as
-    /// allowed are unused.
+    /// Returns an error if the caller is not a user, was recognised by a ticket, or has expired,
+    /// and if the maximum number of tickets is unused.
     pub fn issue(&self, identity: &Identity) -> Result<Ticket, TicketError> {
         let user = identity.user.clone().ok_or(TicketError::NoUser)?;
         if identity.credential == Credential::Ticket {
@@ -159,12 +159,12 @@ impl Tickets {
         })
     }
 
-    /// Uses a ticket up. Of several who present it at the same time, one succeeds.
+    /// Uses up a ticket. If several callers present it at the same time, one succeeds.
     ///
     /// # Errors
     ///
-    /// [`AuthError::UnknownTicket`], and [`AuthError::Expired`] when the ticket or the credentials
-    /// behind it have ended.
+    /// Returns [`AuthError::UnknownTicket`], or [`AuthError::Expired`] if the ticket or the
+    /// credentials with which it was requested have ended.
     pub fn take(&self, ticket: &str) -> Result<Identity, AuthError> {
         let taken = self.inner.unused.lock().take(&digest(ticket));
         let Entry {
@@ -185,14 +185,14 @@ impl Tickets {
     }
 }
 
-/// The look-up is by digest, so its timing tells nothing about the ticket.
+/// Returns the digest by which tickets are found, so that timing reveals nothing about a ticket.
 fn digest(ticket: &str) -> Digest {
     Sha256::digest(ticket).into()
 }
 
 impl Unused {
-    /// Removes what has ended, and a user's oldest where it has too many. So nobody takes the room
-    /// of others.
+    /// Removes expired tickets, and a user's oldest ticket if the user has too many. So no user
+    /// takes the room of others.
     fn make_room(&mut self, user: &str, now: Duration, limits: &Inner) -> Result<(), TicketError> {
         while let Some(digest) = self
             .ends
@@ -267,13 +267,13 @@ impl Authenticator for Tickets {
 }
 
 impl Ticket {
-    /// The text that goes to the client: 43 characters that need no escaping in a URL.
+    /// Returns the text for the client: 43 characters that need no escaping in a URL.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// For how long it can be used.
+    /// Returns how long the ticket can be used.
     #[must_use]
     pub fn lifetime(&self) -> Duration {
         self.lifetime

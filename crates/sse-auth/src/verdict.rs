@@ -1,4 +1,4 @@
-//! The one rule for requests with several credentials.
+//! The rule for requests with several credentials.
 
 use crate::{
     error::AuthError,
@@ -7,19 +7,19 @@ use crate::{
 
 /// Judges a request by all of its credentials.
 ///
-/// No credential is chosen by its place. Each one that the request presents is checked, and those
-/// that verify must name one user:
+/// No credential is chosen by its position. Each credential that the request presents is checked,
+/// and those that verify must name one user:
 ///
 /// - If at least one verifies, the caller is its user; credentials that do not verify are ignored.
 /// - If two verify for different users, the request is refused ([`AuthError::Ambiguous`]).
 /// - If none verifies, the request is refused with the error that says most about it.
 ///
-/// A caller that is no user, such as a backend with a key, stays what it is beside a user's cookie.
-/// Of several credentials of one user the verdict keeps one that a foreign page cannot make a
-/// browser send, and of these the one that ends last.
+/// A caller that is not a user, such as a backend with a key, keeps its identity even if the
+/// request also has a user's cookie. Among several credentials of one user, the verdict prefers
+/// those that a foreign page cannot make a browser send, and among these the one that ends last.
 ///
 /// [`AuthError::Refused`] and [`AuthError::Unavailable`] are vetoes of the app's own code: they end
-/// the judgement, whatever else verifies.
+/// the judgement, even if other credentials verify.
 #[derive(Debug, Default)]
 pub struct Verdict {
     accepted: Option<Identity>,
@@ -27,17 +27,17 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// A verdict on a request without credentials.
+    /// Creates a verdict on a request without credentials.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds the answer for one credential.
+    /// Adds the result for one credential.
     ///
     /// # Errors
     ///
-    /// When the request is refused whatever its other credentials are.
+    /// Returns an error if the request is refused whatever its other credentials are.
     pub fn add(&mut self, answer: Result<Option<Identity>, AuthError>) -> Result<(), AuthError> {
         match answer {
             Ok(None) => {}
@@ -65,7 +65,7 @@ impl Verdict {
     ///
     /// # Errors
     ///
-    /// When something was presented and nothing verified.
+    /// Returns an error if credentials were presented and none verified.
     pub fn finish(self) -> Result<Option<Identity>, AuthError> {
         match (self.accepted, self.error) {
             (None, Some(error)) => Err(error),
@@ -101,8 +101,8 @@ fn is_final(error: &AuthError) -> bool {
     )
 }
 
-/// How much an error says: credentials that could not be checked may be good, and expired ones
-/// were.
+/// Rates how much an error says. Credentials that could not be checked may be valid, and expired
+/// credentials once were.
 fn weight(error: &AuthError) -> u8 {
     match error {
         AuthError::Keys(_) | AuthError::Store(_) => 2,

@@ -1,4 +1,4 @@
-// What the types allow, and what they refuse.
+// The calls that the types allow, and those that they reject.
 
 import {
   createTRPCClient,
@@ -75,7 +75,7 @@ createTRPCClient<AppRouter<true>>({ links: [httpLink({ url })] });
 // @ts-expect-error a transformer is too much
 createTRPCClient<AppRouter>({ links: [httpLink({ url, transformer: superjson })] });
 
-// An app's own procedures beside ours.
+// An app's own procedures, in addition to those of the hub.
 type Rooms = { rooms: { ring: TRPCMutationProcedure<{ input: { name: string }; output: number; meta: object }> } };
 const own = createTRPCClient<TRPCBuiltRouter<AppRoot, SseProcedures & Rooms>>({ links: [httpLink({ url })] });
 export const ring = (): Promise<number> => own.rooms.ring.mutate({ name: "lobby" });

@@ -13,12 +13,12 @@ use crate::{
 };
 
 impl Management {
-    /// Takes credentials that stand elsewhere than in headers, by this gate and these tickets: the
-    /// `token` of `renew`, and `ticket` or `token` in the `connectionParams` of a subscription,
-    /// which must be of the user whom the headers name, if they name one
-    /// ([`Authentication::agree`]). Gives out tickets by `createTicket`.
+    /// Uses this gate and these tickets for credentials outside the headers: the `token` of
+    /// `renew`, and `ticket` or `token` in the `connectionParams` of a subscription. The
+    /// `connectionParams` must be of the user whom the headers name, if they name one
+    /// ([`Authentication::agree`]). `createTicket` issues tickets.
     ///
-    /// Who makes a request is found out by the adapter's `admit` in front.
+    /// The adapter's middleware in front authenticates the request itself.
     #[must_use]
     pub fn gate(self, gate: &Authentication, tickets: &Tickets) -> Self {
         let streams = gate.clone().tickets(tickets);
@@ -57,7 +57,7 @@ impl Credentials for ByGate {
     }
 
     fn ticket_for(&self, caller: &Caller) -> Result<Ticket, Error> {
-        // A caller that came by a ticket does not get here: the gate of calls takes none, and
+        // A caller that came with a ticket does not reach this code: calls accept no tickets, and
         // `identify` is for streams alone.
         let mut identity = Identity::without_user(Credential::Other).claims(caller.claims.clone());
         identity.user = caller.user.as_ref().map(|user| user.as_str().to_owned());

@@ -1,4 +1,4 @@
-//! Bytes of request bodies in flight, counted.
+//! A count of the bytes of request bodies in flight.
 
 use std::{
     collections::HashMap,
@@ -25,11 +25,11 @@ pub(crate) struct Bodies {
     held: Mutex<Held>,
 }
 
-/// An entry exists only while a request of its caller is in flight.
+/// The bytes held. An entry exists only while a request of its caller is in flight.
 #[derive(Debug, Default)]
 struct Held {
     total: usize,
-    /// Of callers that are no managers.
+    /// Bytes held by callers that are not managers.
     unprivileged: usize,
     by_caller: HashMap<Holder, usize>,
 }
@@ -40,7 +40,8 @@ pub(crate) enum Holder {
     /// A backend or an admin; only the total bounds it.
     Manager,
     User(UserId),
-    /// A caller without a user, by its network. Callers without an address share one entry.
+    /// A caller without a user, identified by its network. Callers without an address share one
+    /// entry.
     Address(Option<IpAddr>),
 }
 
@@ -53,10 +54,10 @@ pub(crate) struct Share {
 }
 
 impl Bodies {
-    /// Raises bounds that a single body of the maximum size would exceed.
+    /// Creates the count. Bounds that a single body of the maximum size would exceed are raised.
     pub(crate) fn new(limits: &Limits) -> Self {
         let per_caller = limits.bodies_per_caller.max(limits.body);
-        // Three quarters of it are at least one caller's share.
+        // Three quarters of the total are at least one caller's share.
         let total = limits
             .bodies
             .max(per_caller.saturating_add(per_caller.div_ceil(3)));
@@ -67,7 +68,7 @@ impl Bodies {
         }
     }
 
-    /// An empty share, which [`Share::grow`] extends.
+    /// Returns an empty share, which [`Share::grow`] extends.
     pub(crate) fn share(self: &Arc<Self>, holder: Holder) -> Share {
         Share {
             bodies: Arc::clone(self),
@@ -76,7 +77,7 @@ impl Bodies {
         }
     }
 
-    /// All that callers other than managers may hold together.
+    /// Returns the maximum number of bytes that callers other than managers can hold together.
     fn unprivileged(&self) -> usize {
         self.total - self.total / 4
     }
@@ -88,7 +89,7 @@ impl Bodies {
 }
 
 impl Share {
-    /// Extends the share to a number of bytes; does nothing if it has them already.
+    /// Extends the share to a number of bytes; does nothing if the share already has that size.
     pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Error> {
         let more = bytes.saturating_sub(self.bytes);
         if more == 0 {
@@ -165,8 +166,8 @@ mod tests {
     }
 
     proptest! {
-        /// Shares grow and are dropped in any order; bounds hold throughout, and nothing is left at
-        /// the end.
+        /// Shares grow and are dropped in any order. The bounds hold throughout, and no bytes are
+        /// held at the end.
         #[test]
         fn no_caller_exceeds_its_share_nor_all_the_total(
             steps in prop::collection::vec((0..16_usize, 1..30_usize, any::<bool>()), 0..200),

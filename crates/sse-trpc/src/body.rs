@@ -14,10 +14,10 @@ use tokio::time::timeout;
 
 use crate::{bodies::Share, error::Error, error_code::Code, wire::input};
 
-/// First allocation for a body; later ones double.
+/// Size of the first allocation for a body; later allocations double.
 const FIRST: usize = 4096;
 
-/// A body that is in memory already: a [`Stream`] of at most one chunk.
+/// A body in memory: a [`Stream`] of at most one chunk.
 ///
 /// Adapters pass the stream of their framework instead, so that a body is read only for a caller
 /// that may make the call.
@@ -38,12 +38,12 @@ impl Stream for Body {
     }
 }
 
-/// Why a body was not read to its end.
+/// The reason for which a body was not read to its end.
 #[derive(Debug)]
 pub(crate) enum Problem {
-    /// To be reported by each call.
+    /// An error that each call reports.
     Refused(Error),
-    /// The connection was lost; the request as a whole fails.
+    /// A lost connection; the request as a whole fails.
     BrokenOff,
 }
 
@@ -53,7 +53,7 @@ impl From<Error> for Problem {
     }
 }
 
-/// Reads a body of at most `limit` bytes within a time. Its memory is taken from the share before
+/// Reads a body of at most `limit` bytes within a time. The memory is taken from the share before
 /// it is allocated.
 pub(crate) async fn read<E>(
     body: impl Stream<Item = Result<Bytes, E>>,
@@ -97,7 +97,7 @@ async fn collect<E>(
     Ok(collected.into())
 }
 
-/// As the answer to a request without a readable body.
+/// Returns the error for a request whose body could not be read.
 pub(crate) fn broken_off() -> Error {
     Error::new(Code::BadRequest, "the body broke off")
 }
@@ -129,7 +129,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the chunks, and whether or not the length was declared.
+        /// Holds for all chunks, with and without a declared length.
         #[test]
         fn a_body_is_read_up_to_the_limit(
             chunks in prop::collection::vec(0..5000_usize, 0..20),

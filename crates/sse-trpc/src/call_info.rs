@@ -1,4 +1,4 @@
-//! What a request asks for, before any of it is done.
+//! The description of a request for rate limits.
 
 use std::net::IpAddr;
 
@@ -6,16 +6,17 @@ use sse_core::{Caller, ConnectErrorKind};
 
 use crate::procedure::Kind;
 
-/// What a request asks for, before any of it is done: for limits on how often somebody may ask.
+/// A description of a request that has not been executed yet, for limits on how often a caller may
+/// make calls.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct CallInfo<'a> {
-    /// Who asks, `connectionParams` included, or why it is refused.
+    /// The caller, `connectionParams` included, or the reason for which authentication refused it.
     pub caller: Result<&'a Caller, &'a ConnectErrorKind>,
-    /// Where the client is.
+    /// Address of the client.
     pub address: Option<IpAddr>,
-    /// How many calls it makes: those of a batch are many.
+    /// Number of calls in the request, which is greater than 1 for a batch.
     pub calls: usize,
-    /// What kind they are; `None` where no procedure of that name is there.
+    /// Kind of the first procedure; `None` if no procedure has its name.
     pub kind: Option<Kind>,
 }

@@ -1,4 +1,4 @@
-//! What became of calls, counted.
+//! Counts of the results of calls.
 
 use std::{
     sync::{
@@ -12,7 +12,7 @@ use sse_metrics::DurationHistogram;
 
 use crate::{error::Error, error_code::Code};
 
-/// How calls of our own procedures fail.
+/// The codes with which this crate's own procedures fail.
 const USUAL: [Code; 9] = [
     Code::BadRequest,
     Code::Unauthorized,
@@ -25,7 +25,7 @@ const USUAL: [Code; 9] = [
     Code::ServiceUnavailable,
 ];
 
-/// What became of the calls of a procedure.
+/// Counts and durations of the calls of a procedure.
 #[derive(Debug, Default)]
 pub(crate) struct CallStats {
     succeeded: AtomicU64,
@@ -33,11 +33,12 @@ pub(crate) struct CallStats {
     pub(crate) durations: DurationHistogram,
 }
 
-/// Counts by code.
+/// Counts of failures by code.
 #[derive(Debug, Default)]
 pub(crate) struct Failures([AtomicU64; Code::ALL.len()]);
 
-/// A call that is under way. Dropped before its end, its client went away, and it counts as that.
+/// A call in flight. If it is dropped before its end, the client has disconnected, and the call is
+/// counted accordingly.
 #[derive(Debug)]
 pub(crate) struct CallTimer {
     tally: Arc<CallStats>,
@@ -46,7 +47,7 @@ pub(crate) struct CallTimer {
 }
 
 impl CallStats {
-    /// Codes and counts, the success first.
+    /// Returns codes and counts, the success first.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         std::iter::once(("OK", self.succeeded.load(Ordering::Relaxed)))
             .chain(self.failed.counts(&USUAL))
@@ -58,8 +59,8 @@ impl Failures {
         self.0[code as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Codes and counts of what has happened, and of what usually does: a rate sees a first time
-    /// only where there was a 0 before.
+    /// Returns codes and counts of all failures that have occurred, and of the usual ones. The
+    /// usual ones start at 0, because a rate registers a first failure only after a 0.
     pub(crate) fn counts(
         &self,
         usual: &'static [Code],
@@ -81,7 +82,7 @@ impl CallTimer {
         }
     }
 
-    /// Counts what became of it; gives how long it took.
+    /// Counts the result of the call, and returns its duration.
     pub(crate) fn end(mut self, error: Option<&Error>) -> Duration {
         self.count(error.map(Error::code))
     }

@@ -1,4 +1,4 @@
-//! What a procedure works with.
+//! The context of a call.
 
 use std::{fmt, net::IpAddr, sync::Arc};
 
@@ -10,14 +10,15 @@ use crate::{
     wire::connection_params::ConnectionParams,
 };
 
-/// What a procedure works with: the manager, and who calls.
+/// The context of a call: the manager and the caller.
 #[derive(Clone)]
 pub struct Context {
     pub(crate) manager: Manager,
     pub(crate) cluster: Cluster,
     pub(crate) limits: Limits,
     pub(crate) caller: Caller,
-    /// Why the caller was refused before; it is nobody then.
+    /// The reason for which authentication refused the caller. The caller is anonymous in this
+    /// case.
     pub(crate) refused: Option<ConnectErrorKind>,
     pub(crate) credentials: Option<Arc<dyn Credentials>>,
     pub(crate) address: Option<IpAddr>,
@@ -26,32 +27,32 @@ pub struct Context {
 }
 
 impl Context {
-    /// The manager.
+    /// Returns the manager.
     #[must_use]
     pub fn manager(&self) -> &Manager {
         &self.manager
     }
 
-    /// The cluster that the manager is a node of; the manager alone where there is none.
+    /// Returns the cluster that the manager is a node of, or a cluster of the manager alone.
     #[must_use]
     pub fn cluster(&self) -> &Cluster {
         &self.cluster
     }
 
-    /// Who calls.
+    /// Returns the caller.
     #[must_use]
     pub fn caller(&self) -> &Caller {
         &self.caller
     }
 
-    /// The scope of the caller's idempotency keys, for procedures that publish under a key of the
-    /// caller's.
+    /// Returns the scope of the caller's idempotency keys, for procedures that publish under a key
+    /// from the caller.
     #[must_use]
     pub fn key_scope(&self) -> KeyScope {
         self.manager.key_scope(&self.caller)
     }
 
-    /// The caller, unless it was refused before.
+    /// Returns the caller, unless authentication refused it.
     pub(crate) fn admitted(&self) -> Result<&Caller, Error> {
         match &self.refused {
             Some(cause) => Err(self.refusal(cause)),
@@ -59,7 +60,7 @@ impl Context {
         }
     }
 
-    /// With the delay that streams of this manager are given, where another try makes sense.
+    /// Returns an error with the retry delay of this manager's streams, if the cause is temporary.
     fn refusal(&self, cause: &ConnectErrorKind) -> Error {
         let error = Error::from(cause);
         if error.is_temporary() {
@@ -79,19 +80,20 @@ impl Context {
         self.credentials.as_deref().ok_or_else(missing)
     }
 
-    /// How much a call may ask for.
+    /// Returns the limits of calls.
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// What the client says of itself in its URL.
+    /// Returns the `connectionParams` in the client's URL.
     #[must_use]
     pub fn connection_params(&self) -> Option<&ConnectionParams> {
         self.connection_params.as_deref()
     }
 
-    /// What a subscription begins with: the caller, its address, and the last event id.
+    /// Returns the handshake of a subscription, with the caller, its address, and the last event
+    /// id.
     #[must_use]
     pub fn handshake(&self) -> Handshake {
         let id = self.last_event_id.as_deref().map(str::as_bytes);
@@ -102,10 +104,11 @@ impl Context {
         }
     }
 
-    /// Asks whether the caller may publish to a target.
+    /// Checks that the caller may publish to a target.
     ///
     /// # Errors
-    /// [`Code::Unauthorized`] for a caller of whom nothing is known, else [`Code::Forbidden`].
+    /// Returns [`Code::Unauthorized`] for an anonymous caller, and [`Code::Forbidden`] for every
+    /// other.
     pub fn require_publish(&self, target: &Target) -> Result<(), Error> {
         self.require(
             self.manager.access().may_publish(&self.caller, target),
@@ -113,7 +116,7 @@ impl Context {
         )
     }
 
-    /// Asks whether there is any target that the caller may publish to.
+    /// Checks that the caller may publish to at least one target.
     pub(crate) fn require_publish_at_all(&self) -> Result<(), Error> {
         self.require(
             self.manager.access().may_publish_at_all(&self.caller),
@@ -121,15 +124,16 @@ impl Context {
         )
     }
 
-    /// Asks whether the caller may see and end streams of others.
+    /// Checks that the caller may list and end streams of others.
     ///
     /// # Errors
-    /// [`Code::Unauthorized`] for a caller of whom nothing is known, else [`Code::Forbidden`].
+    /// Returns [`Code::Unauthorized`] for an anonymous caller, and [`Code::Forbidden`] for every
+    /// other.
     pub fn require_manage(&self) -> Result<(), Error> {
         self.require_manage_to("manage streams")
     }
 
-    /// The same, for what only managers may do; `what` completes the sentence "this caller may not
+    /// Checks that the caller is a manager; `what` completes the error message "this caller may not
     /// …".
     pub(crate) fn require_manage_to(&self, what: &str) -> Result<(), Error> {
         self.require(self.manager.access().may_manage(&self.caller), what)
@@ -139,7 +143,7 @@ impl Context {
         if allowed {
             return Ok(());
         }
-        // A backend has claims, but need not be a user.
+        // A backend has claims, but is not necessarily a user.
         let anonymous = self.caller.user.is_none() && self.caller.claims.is_empty();
         Err(if anonymous {
             Error::new(

@@ -1,4 +1,4 @@
-//! What the API needs of authentication.
+//! The interface to authentication.
 
 use std::{fmt, time::Duration};
 
@@ -7,33 +7,33 @@ use sse_core::{Caller, ConnectErrorKind};
 
 use crate::error::Error;
 
-/// What `createTicket` and `renew` need of authentication. With the feature `access`,
-/// `Management::gate` brings one.
+/// The functions of authentication that `createTicket` and `renew` require. With the feature
+/// `access`, `Management::gate` provides an implementation.
 #[async_trait]
 pub trait Credentials: Send + Sync + 'static {
-    /// Who is meant by a token that stands in an input.
+    /// Returns the caller of a token in an input.
     ///
     /// # Errors
-    /// Why nobody is.
+    /// Returns the cause for which the token is refused.
     async fn caller_of(&self, token: &str) -> Result<Caller, ConnectErrorKind>;
 
-    /// Gives out a ticket with which the caller opens one stream.
+    /// Issues a ticket with which the caller opens one stream.
     ///
     /// # Errors
-    /// Why none is given out, for the client.
+    /// Returns the error for the client if no ticket is issued.
     fn ticket_for(&self, caller: &Caller) -> Result<Ticket, Error>;
 }
 
 /// A one-time ticket for a stream.
 #[derive(Clone)]
 pub struct Ticket {
-    /// What the client puts into its URL.
+    /// Text that the client puts into its URL.
     pub text: String,
-    /// For how long it can be used.
+    /// Time during which the ticket can be used.
     pub lifetime: Duration,
 }
 
-/// Without the text, which opens a stream.
+/// Omits the text, which opens a stream.
 impl fmt::Debug for Ticket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ticket")

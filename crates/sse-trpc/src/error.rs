@@ -1,4 +1,4 @@
-//! Why a call failed.
+//! Errors of calls.
 
 use std::{error::Error as _, fmt, time::Duration};
 
@@ -10,10 +10,10 @@ use tracing::warn;
 
 use crate::error_code::Code;
 
-/// Limits how often failures are logged that every call of a client can cause.
+/// Limit on how often failures are logged that every client can cause.
 static FAILURES: Throttle = Throttle::new(INTERVAL);
 
-/// Why a call failed: what the client is told.
+/// The error of a failed call, as the client receives it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
@@ -24,7 +24,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error with a message for the client.
+    /// Creates an error with a message for the client.
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
@@ -35,33 +35,33 @@ impl Error {
         }
     }
 
-    /// Says that a field of the input is wrong.
+    /// Creates an error for an invalid field of the input.
     #[must_use]
     pub fn field(field: &str, problem: impl fmt::Display) -> Self {
         Self::new(Code::BadRequest, format!("{field}: {problem}"))
     }
 
-    /// Says when another try makes sense: an answer to this call alone, or to a batch of which all
-    /// calls failed so, has it as `retry-after`.
+    /// Sets the delay before another attempt. The response to this call alone, or to a batch whose
+    /// calls all failed in this way, has the delay as `retry-after`.
     #[must_use]
     pub fn retry_after(mut self, delay: Duration) -> Self {
         self.retry_after = Some(delay);
         self
     }
 
-    /// What kind of error it is.
+    /// Returns the kind of error.
     #[must_use]
     pub fn code(&self) -> Code {
         self.code
     }
 
-    /// What the client is told.
+    /// Returns the message for the client.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The methods that would have been right; the answer carries them as `allow`.
+    /// Sets the methods that are allowed, which the response carries as `allow`.
     pub(crate) fn allow(mut self, methods: &'static str) -> Self {
         self.allow = Some(methods);
         self
@@ -75,14 +75,14 @@ impl Error {
         self.retry_after
     }
 
-    /// Returns whether the same call may succeed later.
+    /// Returns `true` if the same call can succeed later.
     pub(crate) fn is_temporary(&self) -> bool {
         matches!(self.code, Code::TooManyRequests | Code::ServiceUnavailable)
     }
 }
 
-/// What a backplane said is for the operator, who finds it in the log of the process; clients are
-/// told that it did not work.
+/// The details of a backplane error are for the operator, who finds them in the log of the process.
+/// Clients learn only that the publish failed.
 impl From<PublishError> for Error {
     fn from(error: PublishError) -> Self {
         let message = error.to_string();
@@ -124,12 +124,13 @@ impl From<PublishError> for Error {
     }
 }
 
-/// Of a stream, or a caller, that is refused.
+/// The error for a stream or a caller that is refused.
 impl From<&ConnectErrorKind> for Error {
     fn from(cause: &ConnectErrorKind) -> Self {
         let code = match cause {
             ConnectErrorKind::Unauthenticated => Code::Unauthorized,
-            // The client is not to come back, so not a code after which it does.
+            // The client must not reconnect, so the code must not be one after which clients
+            // reconnect.
             ConnectErrorKind::Forbidden(_)
             | ConnectErrorKind::CrossSite(_)
             | ConnectErrorKind::StayAway => Code::Forbidden,

@@ -1,8 +1,8 @@
-//! What kind of error it is.
+//! Error codes.
 
-/// What kind of error it is: each has a name, a JSON-RPC number and an HTTP status.
+/// The kind of an error. Each kind has a name, a JSON-RPC number and an HTTP status.
 ///
-/// The numbers are those of tRPC 11, where the four last share the number of
+/// The numbers are those of tRPC 11, in which the last four codes share the number of
 /// [`Code::InternalServerError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -32,7 +32,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// Every code.
+    /// All codes.
     pub const ALL: [Self; 21] = [
         Self::ParseError,
         Self::BadRequest,
@@ -57,19 +57,19 @@ impl Code {
         Self::GatewayTimeout,
     ];
 
-    /// Its name on the wire: `BAD_REQUEST`.
+    /// Returns the name on the wire: `BAD_REQUEST`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         self.row().0
     }
 
-    /// Its JSON-RPC number: -32600.
+    /// Returns the JSON-RPC number: -32600.
     #[must_use]
     pub const fn json_rpc(self) -> i32 {
         self.row().1
     }
 
-    /// Its HTTP status: 400.
+    /// Returns the HTTP status: 400.
     #[must_use]
     pub const fn status(self) -> u16 {
         self.row().2
@@ -106,7 +106,7 @@ impl Code {
 mod tests {
     use super::*;
 
-    /// Counts stand in its order.
+    /// Counts are indexed in the order of `Code::ALL`.
     #[test]
     fn every_code_is_in_its_place() {
         for (place, code) in Code::ALL.into_iter().enumerate() {

@@ -39,5 +39,5 @@ pub use wire::response::{Content, Response};
 pub use wire::transformer::Transformer;
 
 /// The types of the API for TypeScript: the text of an `app-router.d.ts`, for `@trpc/client` 11.
-/// Procedures that an app adds are not in it.
+/// The text does not contain procedures that an app adds.
 pub const APP_ROUTER: &str = include_str!("../types/app-router.d.ts");

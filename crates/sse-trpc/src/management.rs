@@ -44,10 +44,10 @@ use crate::{
     },
 };
 
-/// The management API of a manager: answers requests on the tRPC wire. A clone is cheap, and counts
-/// with the others.
+/// The management API of a manager, which answers requests on the tRPC wire. A clone is cheap, and
+/// shares the counters.
 ///
-/// It is a [`Source`](sse_metrics::Source) of numbers on its calls.
+/// The API is a [`Source`](sse_metrics::Source) of numbers on its calls.
 #[derive(Clone)]
 pub struct Management {
     pub(crate) manager: Manager,
@@ -63,20 +63,20 @@ pub struct Management {
     limit: Option<Arc<Limit>>,
     limit_bytes: Option<Arc<LimitBytes>>,
     procedures: Arc<HashMap<&'static str, Known>>,
-    /// Calls of what is not there.
+    /// Number of calls of unknown procedures.
     pub(crate) unknown: Arc<AtomicU64>,
-    /// Requests without a call.
+    /// Failures of requests without a call.
     pub(crate) refused: Arc<Failures>,
 }
 
-/// A procedure that is there, and what became of its calls.
+/// A known procedure, and the counts of its calls.
 #[derive(Clone)]
 pub(crate) struct Known {
     pub(crate) procedure: Procedure,
     pub(crate) tally: Arc<CallStats>,
 }
 
-/// How long a body may take, unless the app says otherwise.
+/// Default timeout for a body.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
 type Identify =
@@ -86,8 +86,8 @@ type LimitBytes = dyn Fn(&Caller, usize) -> Result<(), Duration> + Send + Sync;
 type Identifying = Pin<Box<dyn Future<Output = Result<Caller, Error>> + Send>>;
 
 impl Management {
-    /// The API of a manager, with default limits. What a caller may do is decided by
-    /// [`Manager::access`].
+    /// Creates the API of a manager, with default limits. [`Manager::access`] decides the rights of
+    /// callers.
     #[must_use]
     pub fn new(manager: Manager) -> Self {
         Self {
@@ -113,16 +113,16 @@ impl Management {
         }
     }
 
-    /// Lets `getStats`, `getConnections`, `disconnect`, `join`, `leave` and `renew` answer for all
-    /// nodes of a cluster, of which the manager is one. Without it they answer for the manager
-    /// alone.
+    /// Extends `getStats`, `getConnections`, `disconnect`, `join`, `leave` and `renew` to all nodes
+    /// of a cluster, of which the manager is a node. Without a cluster, these procedures cover the
+    /// manager alone.
     #[must_use]
     pub fn cluster(mut self, cluster: Cluster) -> Self {
         self.cluster = cluster;
         self
     }
 
-    /// Sets how much a call may ask for.
+    /// Sets the limits of calls.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -130,40 +130,41 @@ impl Management {
         self
     }
 
-    /// Sets how long a body may take to come; 30 seconds by default. Clients that send a byte now
-    /// and then would hold their connections for ever.
+    /// Sets the timeout for a body; 30 seconds by default. Without a timeout, clients that send a
+    /// byte now and then could hold their connections for ever.
     #[must_use]
     pub fn body_timeout(mut self, time: Duration) -> Self {
         self.body_time = time;
         self
     }
 
-    /// Sets how data stand in JSON; plain by default. Apps made by create-t3-app use superjson.
+    /// Sets the representation of data in JSON; plain by default. Apps created with create-t3-app
+    /// use superjson.
     #[must_use]
     pub fn transformer(mut self, transformer: Transformer) -> Self {
         self.transformer = transformer;
         self
     }
 
-    /// Sets what stands between the parts of a procedure's name in a URL; a dot by default.
+    /// Sets the separator between the parts of a procedure's name in a URL; a dot by default.
     #[must_use]
     pub fn path_separator(mut self, separator: PathSeparator) -> Self {
         self.path_separator = separator;
         self
     }
 
-    /// Lets queries and subscriptions be called with `POST` as well, as clients with
-    /// `methodOverride: 'POST'` do where an input is too long for a URL.
+    /// Also allows `POST` for queries and subscriptions. Clients with `methodOverride: 'POST'` use
+    /// it if an input is too long for a URL.
     #[must_use]
     pub fn method_override(mut self, allowed: bool) -> Self {
         self.method_override = allowed;
         self
     }
 
-    /// Finds out who calls from the `connectionParams` in a URL, which is how tRPC's clients
-    /// identify themselves where an `EventSource` sends no headers. Asked only for a subscription
-    /// that has some, with the caller of the request, or that it is unknown; an error is the
-    /// answer.
+    /// Identifies the caller from the `connectionParams` in a URL, with which tRPC's clients
+    /// identify themselves if an `EventSource` sends no headers. The function is called only for a
+    /// subscription with `connectionParams`, with the caller of the request, or with the
+    /// information that the caller is unknown. An error is returned to the client.
     #[must_use]
     pub fn identify<F>(
         mut self,
@@ -181,16 +182,16 @@ impl Management {
         self
     }
 
-    /// What `createTicket` and `renew` need of authentication; without it they answer
-    /// `NOT_IMPLEMENTED`.
+    /// Sets the functions of authentication that `createTicket` and `renew` require. Without them,
+    /// both return `NOT_IMPLEMENTED`.
     #[must_use]
     pub fn credentials(mut self, credentials: impl Credentials) -> Self {
         self.credentials = Some(Arc::new(credentials));
         self
     }
 
-    /// Asked before anything of a request is done; an error refuses all of it, as
-    /// [`ConnectErrorKind::RateLimit`] does for whoever asks too often.
+    /// Sets a function that is called before a request is executed. An error refuses the whole
+    /// request, such as [`ConnectErrorKind::RateLimit`] for a caller that makes requests too often.
     #[must_use]
     pub fn limit(
         mut self,
@@ -200,10 +201,10 @@ impl Management {
         self
     }
 
-    /// Bounds the bytes that a caller sends in bodies. Asked once a request with the length of its
-    /// body, before the body is read if its length is declared; callers whom authentication refused
-    /// are not asked for. An error is the time to wait, and every call of the request fails with
-    /// `TOO_MANY_REQUESTS`.
+    /// Bounds the bytes that a caller sends in bodies. The function is called once per request with
+    /// the length of its body, before the body is read if its length is declared. It is not called
+    /// for callers whom authentication refused. An error is the time to wait, and every call of the
+    /// request fails with `TOO_MANY_REQUESTS`.
     #[must_use]
     pub fn limit_bytes(
         mut self,
@@ -213,27 +214,28 @@ impl Management {
         self
     }
 
-    /// Adds a procedure of the app's, or replaces one.
+    /// Adds a procedure of the app's own, or replaces one.
     #[must_use]
     pub fn procedure(mut self, path: &'static str, procedure: Procedure) -> Self {
         Arc::make_mut(&mut self.procedures).insert(path, procedure.into());
         self
     }
 
-    /// Answers a request. Whatever is in it, there is an answer.
+    /// Answers a request. Every request is answered, whatever its content.
     ///
-    /// The body is a stream of chunks, or a [`Body`](crate::Body) that is in memory already; an
-    /// error is a body that broke off. It is polled only once the head of the request has been
-    /// decided on: not if the procedure is unknown or called with the wrong method, if the caller
-    /// was refused or has no right to any of the calls, or if there is no room for so many bytes
-    /// (see [`Limits::bodies`]). It is dropped before the answer is returned, so the server must be
-    /// one that then closes the connection or discards the rest, as hyper and Actix do.
+    /// The body is a stream of chunks, or a [`Body`](crate::Body) in memory; an error of the stream
+    /// means that the body broke off. The body is polled only after the head of the request has
+    /// been accepted. It is not polled if the procedure is unknown or called with the wrong method,
+    /// if the caller was refused or has no right to any of the calls, or if the limits leave no
+    /// room for its bytes (see [`Limits::bodies`]). The body is dropped before the response is
+    /// returned, so the server must then close the connection or discard the rest, as hyper and
+    /// Actix do.
     ///
-    /// *Cancel safety.* Dropping the future before its first poll does nothing. Dropped later, an
-    /// event that was being published still reaches all its streams; a `disconnect` may leave some
-    /// as they are.
+    /// *Cancel safety.* Dropping the future before its first poll has no effect. If the future is
+    /// dropped later, an event that was being published still reaches all its streams, and a
+    /// `disconnect` can leave some streams connected.
     ///
-    /// A call whose future was dropped before its end counts as one whose client went away.
+    /// A call whose future was dropped before its end counts as one whose client disconnected.
     pub async fn handle<E>(
         &self,
         request: Request<'_>,
@@ -258,7 +260,7 @@ impl Management {
             .map(|(path, known)| (*path, &*known.tally))
     }
 
-    /// An error is one of the request as a whole.
+    /// Answers a request. An error is one of the request as a whole.
     async fn answer<E>(
         &self,
         request: &Request<'_>,
@@ -268,7 +270,7 @@ impl Management {
         self.check_kinds(&calls)?;
         let context = match self.context(request, &mut calls).await {
             Ok(context) => context,
-            // An `EventSource` gives up after any status.
+            // An `EventSource` does not reconnect after an error status.
             Err(error) if error.is_temporary() && self.is_subscription(&calls) => {
                 self.refused.add(error.code());
                 return Ok(self.rejected(&error, &calls.paths[0]));
@@ -323,7 +325,7 @@ impl Management {
         )))
     }
 
-    /// Decides on a call as far as that can be done without its input.
+    /// Accepts or refuses a call as far as that is possible without its input.
     fn admit(&self, method: &str, path: &str, context: &Context) -> Result<&Known, Error> {
         let known = self.procedures.get(path).ok_or_else(|| not_found(path))?;
         self.check_method(method, path, &known.procedure)?;
@@ -331,7 +333,7 @@ impl Management {
         Ok(known)
     }
 
-    /// Maximum size of the body; `None` if none of the calls that may be made needs one.
+    /// Returns the maximum size of the body; `None` if no admitted call needs one.
     fn input_limit(&self, calls: &ParsedCalls<'_>, admitted: &Admitted<'_>) -> Option<usize> {
         let limits = admitted
             .iter()
@@ -377,7 +379,7 @@ impl Management {
         })
     }
 
-    /// A batch is one of queries or one of mutations.
+    /// Checks that a batch consists of queries alone or of mutations alone.
     fn check_kinds(&self, calls: &ParsedCalls<'_>) -> Result<(), Error> {
         if calls.form == Form::Single {
             return Ok(());
@@ -400,7 +402,7 @@ impl Management {
         Ok(())
     }
 
-    /// Returns whether a request asks for one stream, and nothing else.
+    /// Returns `true` if a request consists of one subscription.
     fn is_subscription(&self, calls: &ParsedCalls<'_>) -> bool {
         let known = self.procedures.get(&*calls.paths[0]);
         calls.form == Form::Single
@@ -416,8 +418,8 @@ impl Management {
         let known = self.procedures.get(&*calls.paths[0]);
         let kind = known.map(|known| known.procedure.kind());
         let mut caller = request.caller.clone();
-        // A ticket there is for one stream: it makes no calls. And whoever is refused for more than
-        // being unknown stays refused.
+        // A ticket in `connectionParams` is for one stream and cannot make calls. A caller that is
+        // refused for another reason than missing authentication stays refused.
         if let (Some(identify), Some(params)) = (&self.identify, &params)
             && self.is_subscription(calls)
             && matches!(caller, Ok(_) | Err(ConnectErrorKind::Unauthenticated))
@@ -451,7 +453,7 @@ impl Management {
         })
     }
 
-    /// Reads the input, and lets the rest be run: nothing of the request is needed any more.
+    /// Reads the input, and returns a future that no longer borrows from the request.
     fn call(
         &self,
         path: &str,
@@ -461,7 +463,7 @@ impl Management {
         index: usize,
     ) -> impl Future<Output = Outcome> + Send + use<> {
         let known = self.procedures.get_key_value(path);
-        // The procedure's name, not the caller's text: it is a label.
+        // The span has the procedure's name, not the caller's text, because the name is a label.
         let span = span(known.map_or("", |(path, _)| path), &context);
         let under_way = known.map(|(_, known)| CallTimer::begin(&known.tally));
         if known.is_none() {
@@ -506,10 +508,10 @@ impl Management {
     }
 }
 
-/// What was decided on each call of a request, in order.
+/// The decision on each call of a request, in order.
 type Admitted<'a> = Vec<Result<&'a Known, Error>>;
 
-/// Whose bytes a body is counted as.
+/// Returns the holder for whom a body's bytes are counted.
 fn holder(context: &Context) -> Holder {
     let caller = &context.caller;
     if context.refused.is_none() && context.manager.access().may_manage(caller) {
@@ -528,7 +530,7 @@ fn not_found(path: &str) -> Error {
     )
 }
 
-/// What a call is logged with: who calls from the start, what became of it at its end.
+/// Creates the span of a call: the caller from the start, the result at the end.
 pub(crate) fn span(procedure: &str, context: &Context) -> Span {
     let user_id = context.caller.user.as_ref().map(UserId::as_str);
     debug_span!(
@@ -540,8 +542,8 @@ pub(crate) fn span(procedure: &str, context: &Context) -> Span {
     )
 }
 
-/// Counts a call, unless it is of what is not there, and logs it. The current span may be the
-/// app's, where ours is off.
+/// Counts a call, unless its procedure is unknown, and logs the call. If this crate's span is
+/// disabled, the current span can be the app's.
 pub(crate) fn end(call: Option<CallTimer>, error: Option<&Error>, span: &Span) {
     if let Some(elapsed) = call.map(|call| call.end(error)) {
         span.record(

@@ -1,4 +1,4 @@
-//! Numbers for Prometheus.
+//! Metrics for Prometheus.
 
 use std::sync::atomic::Ordering;
 
@@ -48,14 +48,14 @@ const CLUSTER_COMPLETE: Family = Family::gauge(
     "1 when it is known which nodes there are, and what each of them last said of its users.",
 );
 
-/// How requests without a call fail.
+/// The codes with which requests without a call fail.
 const REFUSALS: [Code; 3] = [
     Code::ParseError,
     Code::BadRequest,
     Code::UnsupportedMediaType,
 ];
 
-/// Labels are names of procedures that exist, and codes: no text of a caller's is among them.
+/// Labels are names of known procedures, and codes. No label contains text from a caller.
 impl Source for Management {
     fn collect(&self, families: &mut Collector) {
         let mut tallies: Vec<_> = self.tallies().collect();

@@ -1,11 +1,11 @@
-//! What became of a call.
+//! Results of calls.
 
 use crate::{error::Error, procedure::Output};
 
-/// What became of a call.
+/// The result of a call.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    /// The procedure's name, as the caller wrote it.
+    /// Name of the procedure, as the caller wrote it.
     pub(crate) path: String,
     pub(crate) result: Result<Output, Error>,
 }

@@ -1,4 +1,4 @@
-//! What can be called.
+//! Procedures.
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
@@ -8,45 +8,47 @@ use tracing::error;
 
 use crate::{context::Context, error::Error, error_code::Code, wire::input};
 
-/// How a procedure is called.
+/// The kind of a procedure, which determines its method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {
-    /// With `GET`; changes nothing.
+    /// Called with `GET`; changes nothing.
     Query,
-    /// With `POST`.
+    /// Called with `POST`.
     Mutation,
-    /// With `GET`; the answer is a stream of events.
+    /// Called with `GET`; the response is a stream of events.
     Subscription,
 }
 
-/// What can be called: a query or a mutation, from a typed input to a typed output, or a
-/// subscription.
+/// A procedure: a query or a mutation, from a typed input to a typed output, or a subscription.
 ///
-/// An input is a JSON object; no input is one without fields. What does not deserialize is answered
-/// with an error that names the field, so a handler sees sound inputs only.
+/// An input is a JSON object; a missing input is an object without fields. An input that does not
+/// deserialize results in an error that names the field, so a handler receives valid inputs only.
 ///
-/// *Cancel safety.* The future of a handler is dropped when its client goes away.
+/// *Cancel safety.* The future of a handler is dropped when its client disconnects.
 #[derive(Clone)]
 pub struct Procedure {
     kind: Kind,
     right: Right,
-    /// Whether also callers may call it that were refused in front; they are nobody then.
+    /// Set if callers that authentication refused can also call the procedure, as anonymous
+    /// callers.
     open_to_refused: bool,
     max_input: usize,
     handler: Handler,
 }
 
-/// What a caller must be allowed to do, as far as that is known without the input.
+/// The right that a caller must have, as far as it is known without the input.
 #[derive(Debug, Clone)]
 enum Right {
-    /// Anything; the handler decides.
+    /// No right; the handler decides.
     None,
-    /// To manage streams.
+    /// The right to manage streams.
     Manage,
-    /// To publish: to this target, or, where the target is part of the input, to any.
+    /// The right to publish: to this target or, if the target is part of the input, to at least
+    /// one.
     Publish(Option<Target>),
-    /// To act for itself, as a user, or for others, as a manager; and what that is called.
+    /// The right of a user to act for itself, or of a manager to act for others. The text describes
+    /// the action.
     Own(&'static str),
 }
 
@@ -56,17 +58,17 @@ enum Handler {
     Subscribe(Arc<Reader<Handshake>>),
 }
 
-/// Reads an input, and calls what it is for.
+/// A function that reads an input and calls the handler.
 type Reader<T> = dyn Fn(Context, &[u8]) -> Running<T> + Send + Sync;
 
-/// A procedure that was called; reading its input is behind it.
+/// A procedure call whose input has been read.
 pub(crate) type Running<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
 
-/// What a procedure gives, as JSON.
+/// The output of a procedure, as JSON.
 pub(crate) type Output = String;
 
 impl Procedure {
-    /// A procedure that is called with `GET`.
+    /// Creates a procedure that is called with `GET`.
     #[must_use]
     pub fn query<I, O, F>(handler: impl Fn(Context, I) -> F + Send + Sync + 'static) -> Self
     where
@@ -77,7 +79,7 @@ impl Procedure {
         Self::call(Kind::Query, handler)
     }
 
-    /// A procedure that is called with `POST`.
+    /// Creates a procedure that is called with `POST`.
     #[must_use]
     pub fn mutation<I, O, F>(handler: impl Fn(Context, I) -> F + Send + Sync + 'static) -> Self
     where
@@ -88,12 +90,12 @@ impl Procedure {
         Self::call(Kind::Mutation, handler)
     }
 
-    /// A procedure whose answer is a stream of events, for `httpSubscriptionLink`.
+    /// Creates a procedure whose response is a stream of events, for `httpSubscriptionLink`.
     ///
-    /// The handler says what stream: [`Context::handshake`] with topics, or whatever else
-    /// [`Handshake`] knows. It is an ordinary stream of the manager, so everything that holds for
-    /// those holds for it. `lastEventId`, which tRPC's client puts into the input when it returns,
-    /// is taken out of it and into the handshake.
+    /// The handler returns the handshake of the stream: [`Context::handshake`] with topics, or any
+    /// other [`Handshake`]. The stream is an ordinary stream of the manager, with the same rules as
+    /// all others. tRPC's client puts `lastEventId` into the input when it returns; `lastEventId`
+    /// is moved from the input to the handshake.
     #[must_use]
     pub fn subscription<I, F>(handler: impl Fn(Context, I) -> F + Send + Sync + 'static) -> Self
     where
@@ -108,30 +110,31 @@ impl Procedure {
         Self::new(Kind::Subscription, handler)
     }
 
-    /// Only for callers that [may manage](sse_core::Access::may_manage); asked before the input is
-    /// read.
+    /// Restricts the procedure to callers that [may manage](sse_core::Access::may_manage). This
+    /// right is checked before the input is read.
     #[must_use]
     pub fn managers_only(mut self) -> Self {
         self.right = Right::Manage;
         self
     }
 
-    /// Bounds the input to a number of bytes, below [`Limits::body`](crate::Limits::body). A batch
-    /// may have as many as the largest of its calls.
+    /// Bounds the input to a number of bytes, below [`Limits::body`](crate::Limits::body). The
+    /// bound of a batch is the largest among its calls.
     #[must_use]
     pub fn max_input(mut self, bytes: usize) -> Self {
         self.max_input = bytes;
         self
     }
 
-    /// Only for callers that may publish: to this target, or to any where the input names the
-    /// target.
+    /// Restricts the procedure to callers that may publish: to this target, or to at least one if
+    /// the input names the target.
     pub(crate) fn publishers_only(mut self, target: Option<Target>) -> Self {
         self.right = Right::Publish(target);
         self
     }
 
-    /// Only for users and managers; `what` completes the sentence "this caller may not …".
+    /// Restricts the procedure to users and managers; `what` completes the error message "this
+    /// caller may not …".
     pub(crate) fn own(mut self, what: &'static str) -> Self {
         self.right = Right::Own(what);
         self
@@ -142,7 +145,7 @@ impl Procedure {
         self
     }
 
-    /// How it is called.
+    /// Returns the kind of the procedure.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
@@ -171,12 +174,12 @@ impl Procedure {
         }
     }
 
-    /// Largest input, in bytes.
+    /// Returns the maximum size of the input, in bytes.
     pub(crate) fn input_limit(&self) -> usize {
         self.max_input
     }
 
-    /// Reads the input of a query or mutation, and calls it. The caller has passed
+    /// Reads the input of a query or mutation, and calls the handler. The caller has passed
     /// [`Procedure::check`].
     pub(crate) fn run(&self, context: Context, json: &[u8]) -> Result<Running<Output>, Error> {
         match &self.handler {
@@ -188,8 +191,8 @@ impl Procedure {
         }
     }
 
-    /// Reads the input of a subscription, and asks what stream it is to be. The caller has passed
-    /// [`Procedure::check`].
+    /// Reads the input of a subscription, and asks the handler for the handshake of its stream. The
+    /// caller has passed [`Procedure::check`].
     pub(crate) fn subscribe(
         &self,
         mut context: Context,
@@ -203,11 +206,11 @@ impl Procedure {
         Ok(handler(context, &json))
     }
 
-    /// Decides on what is known without the input, so that the body of a caller without rights is
-    /// not read.
+    /// Checks everything that is known without the input, so that the body of a caller without
+    /// rights is not read.
     pub(crate) fn check(&self, context: &Context) -> Result<(), Error> {
-        // Whoever is only unknown may know more, which is in the input; whoever is refused for more
-        // stays refused.
+        // A caller that is merely unauthenticated can identify itself in the input. A caller that
+        // is refused for another reason stays refused.
         let may_say_more = self.open_to_refused
             && matches!(
                 context.refused,
@@ -228,7 +231,8 @@ impl Procedure {
 }
 
 impl Kind {
-    /// The methods it is called with; with method override, queries are called with `POST` as well.
+    /// Returns the methods of the kind. With method override, queries and subscriptions are called
+    /// with `POST` as well.
     pub(crate) fn methods(self, with_override: bool) -> &'static str {
         match self {
             Self::Query | Self::Subscription if with_override => "GET, POST",

@@ -1,4 +1,4 @@
-//! What every management API can do.
+//! The procedures of every management API.
 
 pub(crate) mod connections;
 pub(crate) mod disconnect;
@@ -19,7 +19,7 @@ use sse_notify::Kind;
 
 use crate::procedure::Procedure;
 
-/// Names and procedures.
+/// Returns names and procedures.
 pub(crate) fn all() -> [(&'static str, Procedure); 17] {
     [
         ("sse.getStats", Procedure::query(stats::get).managers_only()),
@@ -91,30 +91,30 @@ pub(crate) fn all() -> [(&'static str, Procedure); 17] {
     ]
 }
 
-/// What every mutation gives.
+/// The output of every mutation.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "Done"))]
 pub(crate) struct Done {
-    /// Streams that it reached.
+    /// Number of streams that the mutation reached.
     matched: usize,
-    /// The id that the event got; only with an event log.
+    /// Id of the event; only with an event log.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     id: Option<String>,
-    /// There when the event had been published before under its key: that one has the id, and
-    /// nothing was sent now.
+    /// Set if the event had already been published under its key. `id` is that of the earlier
+    /// event, and nothing was sent now.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional, type = "true"))]
     duplicate: Option<bool>,
-    /// Nodes of the cluster that did not answer in time; only if some did not, or it is not known
-    /// who is there.
+    /// Nodes of the cluster that did not answer in time; only if some did not, or the list of nodes
+    /// is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional, as = "Option<Vec<String>>"))]
     incomplete: Option<Vec<NodeId>>,
 }
 
 impl Done {
-    /// Without an event.
+    /// Creates an output without an event.
     pub(crate) fn matched(matched: usize) -> Self {
         Self {
             matched,
@@ -124,7 +124,7 @@ impl Done {
         }
     }
 
-    /// Says so if nodes did not answer.
+    /// Adds the nodes that did not answer, unless the result is complete.
     pub(crate) fn unless(self, complete: bool, unanswered: Vec<NodeId>) -> Self {
         Self {
             incomplete: (!complete).then_some(unanswered),

@@ -29,7 +29,7 @@ impl Management {
             let json = self.input(&inputs, 0)?;
             span.in_scope(|| known.procedure.subscribe(context, &json))
         });
-        // Borrowed text of the request need not live while the app thinks.
+        // Borrowed text of the request is not needed while the app's handler runs.
         drop(inputs);
         let connected = async {
             let result = match handshake {
@@ -49,7 +49,8 @@ impl Management {
         }
     }
 
-    /// The stream that says why there is none, and when to return if the cause is temporary.
+    /// Returns the stream that reports the error, with the delay after which the client returns if
+    /// the cause is temporary.
     pub(crate) fn rejected(&self, error: &Error, path: &str) -> Response {
         let spread = || error.is_temporary().then(|| self.manager.retry_delay());
         let events = dialect::failure(error, path, error.delay().or_else(spread), self.transformer);

@@ -1,5 +1,5 @@
-//! The types of the API for TypeScript, made from the Rust definitions and compared with the file
-//! that is shipped.
+//! The types of the API for TypeScript, generated from the Rust definitions and compared with the
+//! shipped file.
 
 use std::{fmt::Write as _, fs, future::Future, path::Path};
 
@@ -58,7 +58,7 @@ export type AppRoot<SuperJson extends boolean = false> = {
 export type AppRouter<SuperJson extends boolean = false> = TRPCBuiltRouter<AppRoot<SuperJson>, SseProcedures>;
 ";
 
-/// What is not an input or an output itself.
+/// Returns the types that are not an input or an output themselves.
 fn other_types() -> String {
     let kinds = [
         NotificationKind::Info,
@@ -91,7 +91,7 @@ fn other_types() -> String {
         .concat()
 }
 
-/// The type of a value that stands for all of its kind.
+/// Returns the type of a value that represents all values of its kind.
 fn literal(value: &Value) -> String {
     match value {
         Value::Object(members) => {
@@ -112,26 +112,26 @@ fn member(value: &Value) -> String {
     }
 }
 
-/// As a stream in a listing looks on the wire.
+/// The form of a listed stream on the wire.
 #[derive(TS, serde::Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(dead_code, reason = "its form is what counts")]
 struct Connection {
     client_id: String,
     user_id: Option<String>,
-    /// By which signing in it came: the same for all streams of one browser. `null` where
-    /// authentication cannot tell.
+    /// Identifies the sign-in: the same for all streams of one browser. `null` if authentication
+    /// does not provide it.
     login_id: Option<String>,
     topics: Vec<String>,
     connected_at: u64,
     waiting: usize,
     delivered: u64,
-    /// The node that it is on; only in a cluster.
+    /// Node of the stream; only in a cluster.
     #[ts(optional)]
     node: Option<String>,
 }
 
-/// As part of a listing looks on the wire.
+/// The form of a page of listed streams on the wire.
 #[derive(TS, serde::Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(dead_code, reason = "its form is what counts")]
@@ -139,8 +139,8 @@ struct ConnectionPage {
     items: Vec<Connection>,
     #[ts(type = "number | string | null")]
     next_cursor: Value,
-    /// Nodes of the cluster that did not answer in time; only if some did not, or it is not known
-    /// who is there.
+    /// Nodes of the cluster that did not answer in time; only if some did not, or the list of nodes
+    /// is unknown.
     #[ts(optional)]
     incomplete: Option<Vec<String>>,
 }
@@ -153,7 +153,7 @@ fn listings_look_as_they_are_described() {
     serde_json::from_value::<ConnectionPage>(json!(page)).unwrap();
 }
 
-/// A procedure's line in the router.
+/// The line of a procedure in the router.
 struct Entry {
     name: &'static str,
     kind: Kind,
@@ -178,7 +178,7 @@ impl Entry {
     }
 }
 
-/// Collects the types of procedures.
+/// A collection of the types of procedures.
 struct Types {
     config: Config,
     declarations: Vec<String>,
@@ -194,7 +194,7 @@ impl Types {
         T::name(&self.config)
     }
 
-    /// An input without a field that must be there may be left out altogether.
+    /// Adds an input. An input without required fields can be omitted altogether.
     fn input<I: TS + DeserializeOwned + 'static>(&mut self) -> String {
         let name = self.declare::<I>();
         if serde_json::from_str::<I>("{}").is_ok() {
@@ -204,7 +204,7 @@ impl Types {
         }
     }
 
-    /// A handler as it stands in the list of procedures.
+    /// Adds a handler, as it is registered in the list of procedures.
     fn call<I, O, F>(&mut self, name: &'static str, kind: Kind, _: impl Fn(Context, I) -> F)
     where
         I: TS + DeserializeOwned + 'static,
@@ -284,7 +284,7 @@ fn document() -> String {
     let mut text = HEADER.to_owned() + &other_types();
     text.push_str(EVENTS);
     for declaration in &types.declarations {
-        // The counters are flattened into it.
+        // The counters are flattened into the statistics.
         let declaration = match declaration
             .strip_suffix(" };")
             .filter(|_| declaration.contains("type SseStats "))
@@ -320,7 +320,8 @@ fn every_procedure_is_described() {
     assert_eq!(known, described);
 }
 
-/// With `UPDATE=1` in the environment it writes the file.
+/// Compares the shipped file with the definitions. With `UPDATE=1` in the environment, the test
+/// writes the file.
 #[test]
 fn the_file_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("types/app-router.d.ts");

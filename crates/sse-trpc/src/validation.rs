@@ -1,4 +1,4 @@
-//! What types do not say about an input: lengths and ranges.
+//! Checks of inputs that types do not express: lengths and ranges.
 
 use sse_core::{EventType, FieldError, RESERVED_SYSTEM_EVENTS, Target, Topic, UserId};
 
@@ -50,7 +50,7 @@ pub(crate) fn event_type(context: &Context, name: String) -> Result<EventType, E
     Ok(event_type)
 }
 
-/// Names of system events are as long as event types may be.
+/// Names of system events have the maximum length of event types.
 pub(crate) fn system_event(context: &Context, name: &str) -> Result<(), Error> {
     not_empty("event", name)?;
     length("event", name, context.manager().config().limits.event_type)?;

@@ -1,7 +1,7 @@
-//! What is logged of a call.
+//! Log records of a call.
 //!
-//! Alone in its process: `tracing` remembers for all threads whether anybody listens to a place in
-//! the code, and other tests that come by first could have it remember that nobody does.
+//! This test is alone in its process. `tracing` caches for all threads whether a subscriber is
+//! interested in a call site, and an earlier test could make it cache that no subscriber is.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::{

@@ -1,4 +1,5 @@
-//! An app's own spans, where ours are off. Alone in its process, as `logs.rs` is.
+//! An app's own spans, with the spans of this crate disabled. This test is alone in its process, as
+//! `logs.rs` is.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::{

@@ -1,4 +1,4 @@
-//! Rights from claims, asked through a manager.
+//! Rights from claims, tested through a manager.
 
 use serde_json::{Value, json};
 use sse_access::ClaimsAccess;

@@ -1,4 +1,4 @@
-//! Who comes in.
+//! Authentication of requests.
 
 use async_trait::async_trait;
 use serde_json::json;
@@ -6,7 +6,7 @@ use sse_access::{Authentication, caller};
 use sse_auth::{AuthError, Authenticator, Credential, Identity, Origins, RequestView, Tickets};
 use sse_core::{Caller, ConnectErrorKind, LoginId};
 
-/// Whoever says `user=…` in a cookie or as a bearer token is that user.
+/// An authenticator for which `user=…`, in a cookie or as a bearer token, names the user.
 struct Said;
 
 #[async_trait]
@@ -245,7 +245,7 @@ async fn an_observer_is_told_why_callers_are_refused() {
             "unrecognized"
         ]
     );
-    // The cause names the page, for whoever made it.
+    // The cause names the page, for the developer of the page.
     let refused = gate
         .admit(
             &get()

@@ -1,4 +1,4 @@
-//! Who comes in and who may do what, tested from outside.
+//! Tests of authentication and rights through the public API.
 
 #![expect(
     clippy::unwrap_used,

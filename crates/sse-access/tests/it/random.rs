@@ -1,4 +1,4 @@
-//! Patterns and proxies, with whatever comes.
+//! Patterns and proxies with random input.
 
 use std::net::IpAddr;
 
@@ -17,8 +17,8 @@ fn word() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// A claim's value never reaches a topic that is not the pattern with the value put into it,
-    /// letter by letter.
+    /// A claim's value never matches a topic other than the pattern with the value inserted
+    /// literally.
     #[test]
     fn a_claim_stands_for_its_value_alone(sub in word(), topic in proptest::collection::vec(word(), 1..4)) {
         let topic = topic.join("/");
@@ -27,7 +27,7 @@ proptest! {
         prop_assert_eq!(pattern.matches(&topic, &claims), !sub.is_empty() && !sub.contains('/') && topic == format!("orders/{sub}"));
     }
 
-    /// Without claims and stars a pattern is a name.
+    /// A pattern without claims and stars matches only itself.
     #[test]
     fn whatever_the_text_it_is_a_pattern_or_an_error(text in proptest::collection::vec(word(), 0..4), topic in "\\PC{0,12}") {
         let text = text.join("/");
@@ -39,8 +39,8 @@ proptest! {
         }
     }
 
-    /// Whatever a client writes into the headers, behind what the nearest proxy appended it changes
-    /// nothing.
+    /// Header values that a client writes do not change the result once the nearest proxy has
+    /// appended its own.
     #[test]
     fn nobody_makes_up_an_address(made_up in "\\PC{0,40}", client in any::<[u8; 4]>()) {
         let client = IpAddr::from(client);

@@ -1,4 +1,4 @@
-// Signed tokens made by `jose` and by `jsonwebtoken`, two implementations without common code.
+// Signed tokens created by `jose` and by `jsonwebtoken`, two implementations without common code.
 
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
@@ -11,7 +11,7 @@ import { bearer, cookie, now, verifier } from "./verify.mjs";
 const secret = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 const claims = () => ({ sub: "ada", name: "Adä", exp: now() + 60, iss: "https://issuer.example", aud: ["sse", "other"] });
 const asymmetric = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "Ed25519"];
-// What npm's jsonwebtoken knows too.
+// The algorithms that npm's jsonwebtoken supports too.
 const shared = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384"];
 
 /** @param {jose.CryptoKey | Uint8Array} key @param {string} alg */
@@ -44,7 +44,7 @@ for (const alg of asymmetric) {
     const unknown = await sign(privateKey, alg, claims(), { kid: "k2" });
     assert.equal((await verify({ jwt: { jwks }, headers: bearer(unknown) })).error, "there is no key for this token");
 
-    // The classic: an HMAC with the public key as its secret.
+    // The classic attack: an HMAC with the public key as its secret.
     const confused = await sign(new TextEncoder().encode(pem), "HS256", claims(), { kid: "k1" });
     for (const jwt of [{ pem }, { jwks }]) {
       const refused = await verify({ jwt, headers: bearer(confused) });

@@ -1,4 +1,4 @@
-// Sessions made by NextAuth v4 and Auth.js v5 themselves.
+// Sessions created by NextAuth v4 and Auth.js v5 themselves.
 
 import assert from "node:assert/strict";
 import { hkdfSync } from "node:crypto";
@@ -9,7 +9,7 @@ import jose from "node-jose";
 import v4 from "next-auth/jwt";
 import { bearer, cookie, now, verifier } from "./verify.mjs";
 
-// Not exported, and still the one that cuts the cookies of every site.
+// This class is not exported, but splits the cookies of every site.
 const { SessionStore } = await import(new URL("../node_modules/next-auth/core/lib/cookie.js", import.meta.url).href);
 
 const secret = "a secret of the site, 0123456789";
@@ -42,7 +42,7 @@ test("a session of Auth.js v5, under every name", async (t) => {
     assert.deepEqual(who.claims, await decodeV5({ token: session, secret, salt: name }));
     const carried = await verify({ nextauth: { secrets: [secret], cookieNames }, headers: bearer(session) });
     assert.deepEqual([carried.user, carried.credential], ["user_1", "Bearer"]);
-    // The name is the salt: under another one it is not that session.
+    // The name is the salt: under another name, the cookie is not a valid session.
     const other = await verify({ nextauth: { secrets: [secret], cookieNames: ["other"] }, headers: cookie("other", session) });
     assert.deepEqual(other, { refusal: "invalid", error: "there is no key for this token" });
   }
@@ -92,7 +92,7 @@ test("sessions end", async (t) => {
   }
 });
 
-// A second implementation, which shares no code with the one that NextAuth uses.
+// A second implementation, which shares no code with that of NextAuth.
 for (const [enc, length, hash] of /** @type {const} */ ([["A256CBC-HS512", 64, "sha512"], ["A256GCM", 32, "sha256"]])) {
   test(`a session of v5 made by node-jose, with ${enc}`, async (t) => {
     const verify = verifier(t);

@@ -1,5 +1,5 @@
-// Requests with several sessions: what the libraries make of them, which choose by place, and what
-// the crate does, which does not.
+// Requests with several sessions: the results of the libraries, which choose by position, and the
+// result of the crate, which does not.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -17,7 +17,10 @@ const session = (version, sub, maxAge = 600) =>
 
 const pairs = (header) => header.split("; ").map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]);
 
-/** What the libraries make of a header: v4 by the Pages Router (npm's `cookie`: the first) and by the App Router (a map: the last); v5 itself. */
+/**
+ * The results of the libraries for a header: v4 with the Pages Router (npm's `cookie`: the first
+ * value) and with the App Router (a map: the last value); v5 itself.
+ */
 const libraries = {
   v4: {
     pages: (header) => v4.getToken({ req: { headers: {}, cookies: Object.fromEntries(pairs(header).toReversed()) }, secret }),
@@ -41,13 +44,13 @@ for (const version of /** @type {const} */ (["v4", "v5"])) {
         const header = values.map((value) => `${name}=${value}`).join("; ");
         const who = await verify({ nextauth: { secrets: [secret] }, headers: [["cookie", header]] });
         assert.equal(who.user ?? who.error, expected);
-        // Also where HTTP/2 has split the header.
+        // The same cookies in a header that HTTP/2 has split.
         const split = await verify({ nextauth: { secrets: [secret] }, headers: values.flatMap((value) => cookie(name, value)) });
         assert.deepEqual(split, who);
         for (const [way, library] of Object.entries(libraries[version])) {
           const sub = (await library(header))?.sub ?? null;
-          // A library that knows anybody knows the same user, unless the place decided which of
-          // two.
+          // A library that recognises a user recognises the same user, unless the position decided
+          // between two.
           if (expected === "ada") assert.ok(sub === null || sub === "ada", `${way}: ${sub}`);
         }
       }

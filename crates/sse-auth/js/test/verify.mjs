@@ -1,4 +1,4 @@
-// The crate, as a program that answers line by line.
+// The crate as a program that answers line by line.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -8,7 +8,8 @@ const program =
   process.env.SSE_AUTH_VERIFY ?? new URL("../../../../target/debug/examples/verify", import.meta.url).pathname;
 
 /**
- * Starts it for one test; gives a function that asks who makes a request.
+ * Starts the program for one test. Returns a function that asks the program for the caller of a
+ * request.
  *
  * @param {import("node:test").TestContext} test
  * @returns {(question: object) => Promise<any>}

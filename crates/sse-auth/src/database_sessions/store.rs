@@ -1,4 +1,4 @@
-//! Where sessions are that live in a database.
+//! The store of sessions in a database.
 
 use std::fmt;
 
@@ -7,35 +7,36 @@ use serde_json::{Map, Value};
 
 use crate::app_error::BoxError;
 
-/// Looks up sessions by the opaque id in their cookie: the app's database.
+/// Finds sessions in the app's database by the opaque id in their cookie.
 #[async_trait]
 pub trait SessionStore: Send + Sync + 'static {
-    /// The session with this id, expired or not; `None` when there is none.
+    /// Returns the session with this id, expired or not; `None` if no such session exists.
     ///
-    /// The id comes from outside: pass it as a parameter, never as part of a query's text. Called
-    /// once at a time for one id; dropped when the only caller that waits for it goes away.
+    /// The id comes from outside: pass the id as a parameter, never as part of a query's text. At
+    /// most one call per id is in flight at a time. The future is dropped when the only caller that
+    /// waits for it goes away.
     ///
     /// # Errors
     ///
-    /// When the database cannot be asked. Callers are then told to come back later, and nothing is
-    /// remembered.
+    /// Returns an error if the database cannot be queried. Callers are then asked to retry later,
+    /// and nothing is remembered.
     async fn find(&self, id: &str) -> Result<Option<StoredSession>, BoxError>;
 }
 
-/// A session, as a database has it.
+/// A session, as stored in a database.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct StoredSession {
-    /// The user.
+    /// Id of the user.
     pub user: String,
-    /// What else is known of the user.
+    /// Further claims about the user.
     pub claims: Map<String, Value>,
-    /// When the session ends, in Unix seconds.
+    /// End of the session, in Unix seconds.
     pub expires_at: Option<u64>,
 }
 
 impl StoredSession {
-    /// A session of a user, without claims or end.
+    /// Creates a session of a user, without claims or end.
     #[must_use]
     pub fn new(user: impl Into<String>) -> Self {
         Self {
@@ -45,14 +46,14 @@ impl StoredSession {
         }
     }
 
-    /// What else is known of the user.
+    /// Sets further claims about the user.
     #[must_use]
     pub fn claims(mut self, claims: Map<String, Value>) -> Self {
         self.claims = claims;
         self
     }
 
-    /// When the session ends, in Unix seconds.
+    /// Sets the end of the session, in Unix seconds.
     #[must_use]
     pub fn expires_at(mut self, expires_at: impl Into<Option<u64>>) -> Self {
         self.expires_at = expires_at.into();
@@ -60,7 +61,7 @@ impl StoredSession {
     }
 }
 
-/// Without the values of claims, as that of an [`Identity`](crate::Identity).
+/// Omits the values of claims, as the debug output of an [`Identity`](crate::Identity) does.
 impl fmt::Debug for StoredSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let claims: Vec<_> = self.claims.keys().collect();

@@ -1,10 +1,10 @@
-//! How tokens are signed.
+//! Signature algorithms.
 
 use std::{fmt, str::FromStr};
 
 use crate::error::AuthError;
 
-/// How a token is signed (RFC 7518, section 3.1; RFC 8037). There is no `none`.
+/// A signature algorithm (RFC 7518, section 3.1; RFC 8037). `none` does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the names are those of the RFC")]
@@ -20,7 +20,7 @@ pub enum Algorithm {
     PS512,
     ES256,
     ES384,
-    /// With Ed25519.
+    /// EdDSA with Ed25519.
     EdDSA,
 }
 
@@ -48,7 +48,7 @@ impl Algorithm {
         Self::EdDSA,
     ];
 
-    /// The name, as in a token's `alg`.
+    /// Returns the name, as in a token's `alg`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -67,14 +67,14 @@ impl Algorithm {
         }
     }
 
-    /// Whether the key that signs is the one that verifies.
+    /// Returns `true` if the same key signs and verifies.
     #[must_use]
     pub fn is_symmetric(self) -> bool {
         matches!(self, Self::HS256 | Self::HS384 | Self::HS512)
     }
 }
 
-/// Exact names only. RFC 9864 calls EdDSA with Ed25519 also `Ed25519`.
+/// Accepts exact names only. RFC 9864 also names EdDSA with Ed25519 `Ed25519`.
 impl FromStr for Algorithm {
     type Err = AuthError;
 

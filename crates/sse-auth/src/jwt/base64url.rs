@@ -1,10 +1,10 @@
-//! base64url without padding, as JOSE has it (RFC 7515, section 2).
+//! base64url without padding, as in JOSE (RFC 7515, section 2).
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 
 use crate::error::AuthError;
 
-/// Strict: no padding, no white space, and no second spelling of the same bytes.
+/// Decodes strictly: padding, white space and a second spelling of the same bytes are errors.
 pub(crate) fn decode(text: &str) -> Result<Vec<u8>, AuthError> {
     Base64UrlUnpadded::decode_vec(text).map_err(|_| AuthError::Malformed("a part is not base64url"))
 }

@@ -1,4 +1,4 @@
-//! Which signed tokens are accepted.
+//! Settings for signed tokens.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,7 +8,7 @@ use crate::{
     jwt::{Jwt, jwks::Jwks, key::Key, key_error::KeyError, remote_jwks::RemoteJwks},
 };
 
-/// Which signed tokens are accepted: made by [`Jwt::builder`].
+/// A builder for [`Jwt`], created by [`Jwt::builder`].
 #[derive(Debug, Clone)]
 pub struct JwtBuilder {
     keys: Jwks,
@@ -39,79 +39,81 @@ impl Default for JwtBuilder {
 }
 
 impl Jwt {
-    /// Tokens that are signed with one of some keys.
+    /// Returns a builder for an authenticator that accepts tokens signed with one of several keys.
     pub fn builder() -> JwtBuilder {
         JwtBuilder::default()
     }
 }
 
 impl JwtBuilder {
-    /// One more key.
+    /// Adds a key.
     #[must_use]
     pub fn key(mut self, key: Key) -> Self {
         self.keys.push(key);
         self
     }
 
-    /// The keys of a set.
+    /// Adds the keys of a set.
     #[must_use]
     pub fn jwks(mut self, keys: Jwks) -> Self {
         self.keys.extend(keys);
         self
     }
 
-    /// The keys that an issuer publishes.
+    /// Adds the keys that an issuer publishes.
     #[must_use]
     pub fn remote(mut self, keys: RemoteJwks) -> Self {
         self.remotes.push(keys);
         self
     }
 
-    /// An accepted `iss`; with one or more of them, a token without it is refused. Default: any.
+    /// Adds an accepted `iss`. With at least one of them, a token without an accepted `iss` is
+    /// refused. Default: any.
     #[must_use]
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuers.push(issuer.into());
         self
     }
 
-    /// An accepted `aud`; with one or more of them, a token without it is refused. Default: any.
-    /// Keys that also sign tokens for others, as those of every public provider do, need it:
-    /// without it, a token that a user gave to another site is good here.
+    /// Adds an accepted `aud`. With at least one of them, a token without an accepted `aud` is
+    /// refused. Default: any. Keys that also sign tokens for other sites, such as those of every
+    /// public provider, need an audience. Without it, a token that a user gave to another site is
+    /// valid here.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.push(audience.into());
         self
     }
 
-    /// How far clocks may be apart; default 15 s.
+    /// Sets the maximum difference between clocks; default 15 s.
     #[must_use]
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
     }
 
-    /// Accepts tokens without `exp`, which are good for ever. Default: they are refused.
+    /// Accepts tokens without `exp`, which are valid for ever. Default: they are refused.
     #[must_use]
     pub fn exp_optional(mut self) -> Self {
         self.expiry = Expiry::Optional;
         self
     }
 
-    /// Also takes the token from this cookie; default: from none.
+    /// Also reads the token from this cookie; default: from no cookie.
     #[must_use]
     pub fn cookie(mut self, name: impl Into<String>) -> Self {
         self.cookies.push(name.into());
         self
     }
 
-    /// The longest token in bytes; default 16 KiB.
+    /// Sets the maximum length of a token in bytes; default 16 KiB.
     #[must_use]
     pub fn max_length(mut self, bytes: usize) -> Self {
         self.max_length = bytes;
         self
     }
 
-    /// What time it is; default: the system's clock.
+    /// Sets the clock; default: the system's clock.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
@@ -120,7 +122,7 @@ impl JwtBuilder {
 
     /// # Errors
     ///
-    /// [`KeyError::NoKey`] without a key.
+    /// Returns [`KeyError::NoKey`] if no key was added.
     pub fn build(self) -> Result<Jwt, KeyError> {
         if self.keys.is_empty() && self.remotes.is_empty() {
             return Err(KeyError::NoKey);

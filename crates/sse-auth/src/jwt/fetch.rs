@@ -1,4 +1,4 @@
-//! Where published keys come from.
+//! Sources of published keys.
 
 use std::path::PathBuf;
 
@@ -6,24 +6,26 @@ use async_trait::async_trait;
 
 use crate::app_error::BoxError;
 
-/// Brings the text of a JWK set, from wherever it is published.
+/// Fetches the text of a JWK set from its place of publication.
 #[async_trait]
 pub trait FetchJwks: Send + Sync + 'static {
-    /// Brings the text, at most 256 KiB of it. Called once at a time, in a task of its own, and
-    /// given up after a timeout (10 s); so neither caching nor retrying is needed here.
+    /// Returns the text, of at most 256 KiB. At most one call is in flight at a time, in a task of
+    /// its own, and is aborted after a timeout (10 s). So an implementation needs neither a cache
+    /// nor retries.
     ///
     /// # Errors
     ///
-    /// Whatever goes wrong; it is logged, and keys that are already known stay in use.
+    /// Returns any failure of the fetch. The failure is logged, and keys that are already known
+    /// stay in use.
     async fn fetch(&self) -> Result<Vec<u8>, BoxError>;
 }
 
-/// A JWK set in a local file, which something else keeps up to date.
+/// A JWK set in a local file, which another program keeps up to date.
 #[derive(Debug, Clone)]
 pub struct JwksFile(PathBuf);
 
 impl JwksFile {
-    /// The file need not exist yet.
+    /// Creates a source from a path. The file need not exist yet.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self(path.into())
     }

@@ -4,9 +4,9 @@ use serde_json::{Map, Value};
 
 use crate::{error::AuthError, jwt::base64url};
 
-/// A header that demands nothing which is not understood here.
+/// A header that requires no unsupported extension.
 ///
-/// Keys that a token brings along (`jwk`, `jku`, `x5c`, `x5u`) are never looked at.
+/// Keys inside a token (`jwk`, `jku`, `x5c`, `x5u`) are never used.
 #[derive(Debug)]
 pub(crate) struct Header {
     pub(crate) algorithm: String,
@@ -18,8 +18,8 @@ impl Header {
     pub(crate) fn decode(part: &str) -> Result<Self, AuthError> {
         let parameters: Map<String, Value> = serde_json::from_slice(&base64url::decode(part)?)
             .map_err(|_| AuthError::Malformed("the header is no JSON object"))?;
-        // Compressed tokens are bombs; `crit` and `b64` ask for extensions, of which there are none
-        // here.
+        // Compressed tokens are bombs; `crit` and `b64` demand extensions, none of which is
+        // supported.
         if let Some(refused) = ["zip", "crit", "b64"]
             .into_iter()
             .find(|name| parameters.contains_key(*name))
@@ -39,7 +39,7 @@ impl Header {
         Ok(header)
     }
 
-    /// A parameter that is text where it is given.
+    /// Returns a parameter, which must be text if it is present.
     pub(crate) fn text(&self, name: &str) -> Result<Option<&str>, AuthError> {
         match self.parameters.get(name) {
             None => Ok(None),

@@ -1,4 +1,4 @@
-//! A JWK set from a URL.
+//! JWK sets from URLs.
 
 use std::{fmt, time::Duration};
 
@@ -18,21 +18,21 @@ use crate::{
     jwt::{fetch::FetchJwks, jwks},
 };
 
-/// A JWK set from an HTTPS URL, with the certificates that the system trusts. Redirects are not
-/// followed: the URL is that of the set itself.
+/// A JWK set at an HTTPS URL, fetched with the certificates that the system trusts. Redirects are
+/// not followed: the URL must be that of the set itself.
 pub struct HttpFetch {
     uri: Uri,
     client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
 }
 
-/// Why a URL cannot be fetched from.
+/// The reason for which a URL cannot be fetched from.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum HttpFetchError {
-    /// It is no URL.
+    /// The text is not a URL.
     #[error("this is no URL")]
     Url,
-    /// It is not an HTTPS URL, and not one of this machine either.
+    /// The URL is neither an HTTPS URL nor one of this machine.
     #[error("keys are fetched over HTTPS only, except from loopback")]
     NotHttps,
     /// The certificates of the system cannot be loaded.
@@ -40,18 +40,18 @@ pub enum HttpFetchError {
     Certificates(#[source] std::io::Error),
 }
 
-/// The answer was not the set.
+/// The response was not the set.
 #[derive(Debug, Error)]
 #[error("the answer has status {0}")]
 struct Status(u16);
 
 impl HttpFetch {
-    /// Fetches nothing yet.
+    /// Creates a source from a URL. Nothing is fetched yet.
     ///
     /// # Errors
     ///
-    /// When the URL is no HTTPS URL (HTTP is for loopback only), or the certificates of the system
-    /// cannot be loaded.
+    /// Returns an error if the URL is not an HTTPS URL (HTTP is for loopback only), or if the
+    /// certificates of the system cannot be loaded.
     pub fn new(url: &str) -> Result<Self, HttpFetchError> {
         let uri: Uri = url.parse().map_err(|_| HttpFetchError::Url)?;
         let host = uri.host().ok_or(HttpFetchError::Url)?;

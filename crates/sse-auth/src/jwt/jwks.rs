@@ -9,44 +9,46 @@ use crate::{
     jwt::{algorithm::Algorithm, key::Key, key_error::KeyError},
 };
 
-/// Google has two keys, Azure a dozen. Each one is work for tokens that name none.
+/// Maximum number of keys in a set. Google has two keys, Azure a dozen. Each key costs work for
+/// tokens without a `kid`.
 const MAX_KEYS: usize = 64;
 
-/// What a set may hold as text.
+/// Maximum length of a set's text, in bytes.
 pub(crate) const MAX_BYTES: usize = 256 * 1024;
 
-/// How many keys are tried for one token.
+/// Maximum number of keys that are tried for one token.
 const MAX_TRIED: usize = 8;
 
-/// A set of keys: the JWK set of an issuer (RFC 7517), or keys that were given one by one.
+/// A set of keys: the JWK set of an issuer (RFC 7517), or keys that were added one by one.
 #[derive(Debug, Clone, Default)]
 pub struct Jwks {
     keys: Vec<Key>,
 }
 
 impl Jwks {
-    /// A set from its JSON text. Keys of unknown kinds, for other uses or with broken members are
-    /// passed over, as the RFC has it (section 5); secrets (`oct`) are taken, since this text is
-    /// the operator's own.
+    /// Parses a set from its JSON text. Keys of unknown kinds, for other uses or with invalid
+    /// members are skipped, as the RFC demands (section 5). Secrets (`oct`) are accepted, because
+    /// this text is the operator's own.
     ///
     /// # Errors
     ///
-    /// [`KeyError::Jwks`] for what is no set, over 256 KiB, or has more than 64 keys;
-    /// [`KeyError::NoKey`] when no key is left.
+    /// Returns [`KeyError::Jwks`] for a text that is not a set, exceeds 256 KiB or has more than 64
+    /// keys, and [`KeyError::NoKey`] if no key is left.
     pub fn from_json(text: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         Self::parse(text.as_ref())
     }
 
-    /// A set from a file; [`JwksFile`](crate::JwksFile) is one that is read again and again.
+    /// Reads a set from a file, once. [`JwksFile`](crate::JwksFile) reads a file repeatedly.
     ///
     /// # Errors
     ///
-    /// As [`from_json`](Self::from_json), and when the file cannot be read.
+    /// Returns the errors of [`from_json`](Self::from_json), and an error if the file cannot be
+    /// read.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, KeyError> {
         Self::parse(&std::fs::read(path).map_err(KeyError::File)?)
     }
 
-    /// A published set: what is public cannot be a secret.
+    /// Parses a published set, without secrets: a published key cannot be secret.
     pub(crate) fn public(text: &[u8]) -> Result<Self, KeyError> {
         let mut set = Self::parse(text)?;
         set.keys.retain(|key| !key.is_symmetric());
@@ -90,8 +92,9 @@ impl Jwks {
         self.keys.is_empty()
     }
 
-    /// The keys that a token may be signed with: those with its `kid`, or, where none has it, those
-    /// without an id; every key for a token that names none. Only such as are for its algorithm.
+    /// Returns the keys that can have signed a token, limited to those for its algorithm. These are
+    /// the keys with the token's `kid` or, if no key has that id, the keys without an id. For a
+    /// token without `kid`, they are all keys.
     pub(crate) fn candidates(
         &self,
         algorithm: Algorithm,

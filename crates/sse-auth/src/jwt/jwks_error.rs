@@ -1,4 +1,4 @@
-//! Why published keys could not be loaded.
+//! Failures to load published keys.
 
 use std::time::Duration;
 
@@ -6,20 +6,20 @@ use thiserror::Error;
 
 use crate::{app_error::BoxError, jwt::key_error::KeyError};
 
-/// Why published keys could not be loaded.
+/// The reason for which published keys could not be loaded.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum JwksError {
     /// The fetch failed.
     #[error("the key set cannot be fetched")]
     Fetch(#[source] BoxError),
-    /// It took too long.
+    /// The fetch took too long.
     #[error("fetching the key set took longer than {0:?}")]
     Timeout(Duration),
-    /// What was fetched is no set of public keys.
+    /// The fetched text is not a set of public keys.
     #[error("what was fetched is no set of public keys")]
     Set(#[source] KeyError),
-    /// The task that fetches ended early: it panicked, or its runtime was shut down.
+    /// The task of the fetch ended early: it panicked, or its runtime was shut down.
     #[error("the fetch was broken off")]
     BrokenOff,
 }

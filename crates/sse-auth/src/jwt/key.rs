@@ -1,4 +1,4 @@
-//! A key that verifies tokens.
+//! Keys that verify tokens.
 
 use std::path::Path;
 
@@ -13,12 +13,12 @@ use crate::{
     secret::Secret,
 };
 
-/// HS256 demands as many (RFC 7518, section 3.2). The longer hashes get by with it too: 256 bits
-/// are not guessed.
+/// Minimum length of a secret, in bytes. HS256 demands 32 bytes (RFC 7518, section 3.2). They
+/// suffice for the longer hashes too: 256 bits cannot be guessed.
 const LEAST_SECRET: usize = 32;
 
-/// A key that verifies tokens, bound to the algorithms for which it was made: what a token says
-/// about its algorithm never changes how a key is used.
+/// A key that verifies tokens, bound to the algorithms for which it was created. The algorithm in a
+/// token never changes the use of a key.
 #[derive(Debug, Clone)]
 pub struct Key {
     kid: Option<String>,
@@ -27,13 +27,14 @@ pub struct Key {
 }
 
 impl Key {
-    /// A secret that is shared with the issuer, for one of HS256, HS384, HS512. The bytes are taken
-    /// as they are: decode base64 before.
+    /// Creates a key from a secret that is shared with the issuer, for one of HS256, HS384, HS512.
+    /// The bytes are used unchanged: decode base64 first.
     ///
     /// # Errors
     ///
-    /// [`KeyError::TooShort`] under 32 bytes, [`KeyError::NoSecretText`] for a PEM or JSON text,
-    /// [`KeyError::WrongAlgorithm`].
+    /// Returns [`KeyError::TooShort`] for a secret of less than 32 bytes,
+    /// [`KeyError::NoSecretText`] for a PEM or JSON text, and [`KeyError::WrongAlgorithm`] for
+    /// another algorithm.
     pub fn secret(algorithm: Algorithm, secret: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         let secret = secret.as_ref();
         if !algorithm.is_symmetric() {
@@ -50,15 +51,15 @@ impl Key {
         })
     }
 
-    /// A public key: `PUBLIC KEY` (RSA, EC on P-256 or P-384, Ed25519) or `RSA PUBLIC KEY`. An RSA
-    /// key is for RS* and PS*, the others for their one algorithm; [`algorithm`](Self::algorithm)
-    /// narrows it down.
+    /// Parses a public key: `PUBLIC KEY` (RSA, EC on P-256 or P-384, Ed25519) or `RSA PUBLIC KEY`.
+    /// An RSA key is for RS* and PS*, the other kinds are for their one algorithm.
+    /// [`algorithm`](Self::algorithm) restricts the key to one algorithm.
     ///
     /// # Errors
     ///
-    /// [`KeyError::Private`] for a private key, [`KeyError::SmallRsa`] under 2048 bits,
-    /// [`KeyError::Pem`] for anything else that is not known. Certificates are not: take their
-    /// public key out (`openssl x509 -pubkey -noout`).
+    /// Returns [`KeyError::Private`] for a private key, [`KeyError::SmallRsa`] for an RSA key of
+    /// less than 2048 bits, and [`KeyError::Pem`] for every other unknown text. Certificates are
+    /// unknown: extract their public key (`openssl x509 -pubkey -noout`).
     pub fn pem(pem: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         let pem = pem.as_ref();
         let has = |label: &[u8]| pem.windows(label.len()).any(|window| window == label);
@@ -85,28 +86,28 @@ impl Key {
         }
     }
 
-    /// A public key in PEM, from a file.
+    /// Reads a public key in PEM from a file.
     ///
     /// # Errors
     ///
-    /// As [`pem`](Self::pem), and when the file cannot be read.
+    /// Returns the errors of [`pem`](Self::pem), and an error if the file cannot be read.
     pub fn pem_file(path: impl AsRef<Path>) -> Result<Self, KeyError> {
         Self::pem(std::fs::read(path).map_err(KeyError::File)?)
     }
 
-    /// The id under which tokens ask for it (`kid`). A key without one is tried for every token of
-    /// its algorithm.
+    /// Sets the id by which tokens refer to the key (`kid`). A key without an id is tried for every
+    /// token of its algorithm.
     #[must_use]
     pub fn kid(mut self, kid: impl Into<String>) -> Self {
         self.kid = Some(kid.into());
         self
     }
 
-    /// Narrows it down to one algorithm.
+    /// Restricts the key to one algorithm.
     ///
     /// # Errors
     ///
-    /// [`KeyError::WrongAlgorithm`] when the key is not for it.
+    /// Returns [`KeyError::WrongAlgorithm`] if the key is not for the algorithm.
     pub fn algorithm(mut self, algorithm: Algorithm) -> Result<Self, KeyError> {
         if !self.algorithms.contains(&algorithm) {
             return Err(KeyError::WrongAlgorithm);
@@ -115,7 +116,7 @@ impl Key {
         Ok(self)
     }
 
-    /// One of a JWK set (RFC 7517).
+    /// Parses a key of a JWK set (RFC 7517).
     pub(crate) fn jwk(value: &Value) -> Result<Self, KeyError> {
         let jwk: Jwk =
             serde_json::from_value(value.clone()).map_err(|_| KeyError::Jwk("members"))?;
@@ -148,7 +149,7 @@ impl Key {
         matches!(self.material, VerifyingKey::Secret(_))
     }
 
-    /// `None` for a key that has no id.
+    /// Returns the key's id; `None` if the key has none.
     pub(crate) fn id(&self) -> Option<&str> {
         self.kid.as_deref()
     }
@@ -176,7 +177,8 @@ impl Key {
     }
 }
 
-/// A public key as the secret of an HMAC is known to whoever forges tokens.
+/// Returns `true` for the text of a public key, which must not be the secret of an HMAC: every
+/// forger knows the text.
 pub(crate) fn is_key_text(secret: &[u8]) -> bool {
     let marks: [&[u8]; 3] = [b"-----BEGIN", b"ssh-", b"{"];
     let text = secret.trim_ascii_start();
@@ -213,7 +215,7 @@ fn bytes(key: &DecodingKey) -> Option<&[u8]> {
 fn rsa(key: &DecodingKey) -> Option<VerifyingKey> {
     match key.kind() {
         DecodingKeyKind::SecretOrDer(der) => Some(VerifyingKey::RsaDer(der.clone())),
-        // Some issuers keep the sign byte of ASN.1, which `ring` refuses.
+        // Some issuers include the sign byte of ASN.1, which `ring` refuses.
         DecodingKeyKind::RsaModulusExponent { n, e } => Some(VerifyingKey::RsaComponents {
             n: without_zeros(n),
             e: without_zeros(e),
@@ -229,7 +231,7 @@ fn without_zeros(number: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// The length tells the curve.
+/// Derives the curve from the length.
 fn point(key: &DecodingKey) -> Option<VerifyingKey> {
     let point = bytes(key)?;
     match (point.first()?, point.len()) {

@@ -1,55 +1,55 @@
-//! Why a key cannot be used.
+//! Reasons for which a key cannot be used.
 
 use thiserror::Error;
 
-/// Why a key, or a set of them, cannot be used: a mistake in the configuration. Never repeats the
-/// key.
+/// The reason for which a key, or a set of keys, cannot be used: a mistake in the configuration.
+/// The error never repeats the key.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// There is no secret, or an empty one.
+    /// The secret is missing or empty.
     #[error("there is no secret, or an empty one")]
     NoSecret,
-    /// There is no key at all.
+    /// No key was added.
     #[error("there is no key")]
     NoKey,
-    /// More of something than is allowed.
+    /// The number of items exceeds the limit.
     #[error("more than {limit} are given")]
     TooMany {
-        /// How many are allowed.
+        /// Maximum number of items.
         limit: usize,
     },
-    /// A secret that can be guessed.
+    /// The secret is short enough to be guessed.
     #[error("a secret of {length} bytes is too short: at least {least} are needed")]
     TooShort {
-        /// Its length.
+        /// Length of the secret.
         length: usize,
-        /// The shortest that is accepted.
+        /// Minimum length.
         least: usize,
     },
-    /// Not a secret but a PEM or JSON text, of which the public part is known to everybody.
+    /// The secret is a PEM or JSON text, whose public part is known to everybody.
     #[error("this is a PEM or JSON text, and no secret")]
     NoSecretText,
-    /// A key that no header can carry: only visible ASCII without commas can be sent as a bearer
+    /// No header can carry the key: only visible ASCII without commas can be sent as a bearer
     /// token.
     #[error("this cannot be sent as a bearer token: only visible ASCII without commas can")]
     NotSendable,
-    /// The algorithm is not for a secret, or only for one.
+    /// The algorithm is not for a secret, or is only for a secret.
     #[error("a key of this kind is not for this algorithm")]
     WrongAlgorithm,
-    /// A private key, which only the issuer should have.
+    /// The key is a private key, which only the issuer should have.
     #[error("this is a private key: give the public one")]
     Private,
-    /// An RSA key of less than 2048 bits (RFC 7518, section 3.3).
+    /// The key is an RSA key of less than 2048 bits (RFC 7518, section 3.3).
     #[error("an RSA key needs at least 2048 bits")]
     SmallRsa,
-    /// It is no public key in PEM: RSA, EC on P-256 or P-384, Ed25519.
+    /// The text is not a public key in PEM: RSA, EC on P-256 or P-384, Ed25519.
     #[error("this is no public key that is known: RSA, EC (P-256, P-384), Ed25519")]
     Pem,
-    /// It is no JWK that is known.
+    /// The value is not a known JWK.
     #[error("this is no JWK that is known: {0}")]
     Jwk(&'static str),
-    /// It is no JWK set.
+    /// The text is not a JWK set.
     #[error("this is no JWK set: {0}")]
     Jwks(&'static str),
     /// The file cannot be read.

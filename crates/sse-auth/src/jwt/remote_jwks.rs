@@ -1,4 +1,4 @@
-//! Published keys that change.
+//! Published keys, which change over time.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -11,24 +11,27 @@ use crate::{
     jwt::{fetch::FetchJwks, jwks::Jwks, jwks_error::JwksError},
 };
 
-/// After a failure it is tried again after this long, then after twice as long, and so on.
+/// Delay before the first retry after a failure. The delay doubles with every further failure.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(300);
 
-/// The keys that an issuer publishes, kept up to date. A clone is cheap and shares them.
+/// The keys that an issuer publishes, kept up to date. A clone is cheap and shares the keys.
 ///
-/// - They are loaded when first needed, and again when they are older than
-///   [`refresh`](crate::RemoteJwksBuilder::refresh) (10 min): whoever notices starts it, and nobody
-///   waits, since the known keys are used until the new ones are there.
-/// - A token that asks for an unknown key has them loaded at once, but not within
-///   [`cooldown`](crate::RemoteJwksBuilder::cooldown) (30 s) of the last time: forged ids must not
+/// - Keys are loaded when first needed, and again once they are older than
+///   [`refresh`](crate::RemoteJwksBuilder::refresh) (10 min). The first caller after that time
+///   starts the load. No caller waits, because the known keys stay in use until the new ones have
+///   arrived.
+/// - A token with an unknown key id starts a load at once, except within
+///   [`cooldown`](crate::RemoteJwksBuilder::cooldown) (30 s) of the last load: forged ids must not
 ///   become requests to the issuer.
-/// - One load at a time, in a task of its own that no caller can cancel; all who need it wait for
-///   it. It is given up after [`timeout`](crate::RemoteJwksBuilder::timeout) (10 s).
-/// - After failures it waits 1 s, 2 s, 4 s, up to 5 min, before the next try. Meanwhile known keys
-///   stay in use, until they are [`max_age`](crate::RemoteJwksBuilder::max_age) (24 h) old.
+/// - At most one load is in flight at a time, in a task of its own that no caller can cancel. All
+///   callers that need the keys wait for the load. The load is aborted after
+///   [`timeout`](crate::RemoteJwksBuilder::timeout) (10 s).
+/// - After a failure, the next attempt follows after 1 s, then 2 s, 4 s, up to 5 min. Known keys
+///   stay in use meanwhile, until they are [`max_age`](crate::RemoteJwksBuilder::max_age) (24 h)
+///   old.
 ///
-/// Needs a Tokio runtime with timers, as servers have it.
+/// A Tokio runtime with timers is required.
 #[derive(Clone)]
 pub struct RemoteJwks {
     inner: Arc<Inner>,
@@ -51,13 +54,13 @@ struct Inner {
 
 #[derive(Default)]
 struct State {
-    /// With the time at which they were loaded.
+    /// The known keys, with the time at which they were loaded.
     known: Option<(Arc<Jwks>, Duration)>,
-    /// When the last load ended.
+    /// The time at which the last load ended.
     tried: Option<Duration>,
     failures: u32,
     error: Option<Arc<JwksError>>,
-    /// Changes when the load under way ends.
+    /// Closed when the load in flight ends.
     under_way: Option<watch::Receiver<()>>,
 }
 
@@ -81,15 +84,15 @@ impl RemoteJwks {
     ///
     /// # Errors
     ///
-    /// When they cannot be loaded. The app may go on all the same: they are tried again when
-    /// needed.
+    /// Returns an error if the keys cannot be loaded. The app can continue nevertheless: the load
+    /// is retried when the keys are needed.
     pub async fn load(&self) -> Result<(), Arc<JwksError>> {
         let load = self.load_under_way().unwrap_or_else(|| self.start());
         finished(load).await;
         self.inner.state.lock().error.clone().map_or(Ok(()), Err)
     }
 
-    /// The first set in which `find` finds something: that which is known, or a newer one.
+    /// Returns the first result of `find`, applied to the known set or to a newer one.
     pub(crate) async fn find<T>(
         &self,
         find: impl Fn(&Jwks) -> Result<T, AuthError>,
@@ -110,7 +113,8 @@ impl RemoteJwks {
         }
     }
 
-    /// The keys that may be used. Has them loaded when they grow old.
+    /// Returns the keys that can be used. Starts a load if the keys are older than the refresh
+    /// interval.
     fn known(&self) -> Option<Arc<Jwks>> {
         let now = self.inner.clock.elapsed();
         let (keys, age) = {
@@ -128,7 +132,7 @@ impl RemoteJwks {
         }
     }
 
-    /// The load under way, or a new one if it is time.
+    /// Returns the load in flight, or a new load if one is due.
     fn load_if_due(&self) -> Option<watch::Receiver<()>> {
         let due = {
             let state = self.inner.state.lock();
@@ -144,7 +148,7 @@ impl RemoteJwks {
         self.inner.state.lock().under_way.clone()
     }
 
-    /// Starts a load, unless another one was started just now.
+    /// Starts a load, unless another load has just been started.
     fn start(&self) -> watch::Receiver<()> {
         let mut state = self.inner.state.lock();
         if let Some(load) = &state.under_way {
@@ -168,7 +172,7 @@ impl RemoteJwks {
     }
 }
 
-/// The sender is dropped at the end, which is what is waited for.
+/// Waits for the end of a load, at which the sender is dropped.
 async fn finished(mut load: watch::Receiver<()>) {
     while load.changed().await.is_ok() {}
 }
@@ -184,7 +188,7 @@ impl State {
     }
 }
 
-/// A load under way. Whatever happens to it, its end is noted.
+/// A load in flight, which records its end even if its task is dropped.
 struct Load {
     inner: Arc<Inner>,
     outcome: Option<Result<Jwks, JwksError>>,

@@ -1,4 +1,4 @@
-//! How published keys are kept up to date.
+//! Settings for published keys.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// How published keys are kept up to date: made by [`RemoteJwks::builder`].
+/// A builder for [`RemoteJwks`], created by [`RemoteJwks::builder`].
 pub struct RemoteJwksBuilder {
     fetch: Box<dyn FetchJwks>,
     clock: Arc<dyn Clock>,
@@ -20,24 +20,24 @@ pub struct RemoteJwksBuilder {
 }
 
 impl RemoteJwks {
-    /// Keys from a URL, over HTTPS.
+    /// Creates a source of keys at an HTTPS URL.
     ///
     /// # Errors
     ///
-    /// When the URL is no HTTPS URL (HTTP is for loopback only), or the certificates of the system
-    /// cannot be loaded.
+    /// Returns an error if the URL is not an HTTPS URL (HTTP is for loopback only), or if the
+    /// certificates of the system cannot be loaded.
     #[cfg(feature = "jwks-http")]
     pub fn http(url: &str) -> Result<Self, HttpFetchError> {
         Ok(Self::new(HttpFetch::new(url)?))
     }
 
-    /// Keys from wherever a fetcher takes them: [`HttpFetch`](crate::HttpFetch),
+    /// Creates a source of keys from a fetcher: [`HttpFetch`](crate::HttpFetch),
     /// [`JwksFile`](crate::JwksFile), or the app's own.
     pub fn new(fetch: impl FetchJwks) -> Self {
         Self::builder(fetch).build()
     }
 
-    /// The same, with other intervals.
+    /// Returns a builder for other intervals.
     pub fn builder(fetch: impl FetchJwks) -> RemoteJwksBuilder {
         RemoteJwksBuilder::new(fetch)
     }
@@ -58,42 +58,43 @@ impl RemoteJwksBuilder {
         }
     }
 
-    /// From which age on keys are loaded again; default 10 min.
+    /// Sets the age from which keys are loaded again; default 10 min.
     #[must_use]
     pub fn refresh(mut self, age: Duration) -> Self {
         self.times.refresh = age;
         self
     }
 
-    /// The shortest time between two loads that went well; default 30 s.
+    /// Sets the minimum interval between two successful loads; default 30 s.
     #[must_use]
     pub fn cooldown(mut self, time: Duration) -> Self {
         self.times.cooldown = time;
         self
     }
 
-    /// How long a load may take; default 10 s.
+    /// Sets the timeout for a load; default 10 s.
     #[must_use]
     pub fn timeout(mut self, time: Duration) -> Self {
         self.times.timeout = time;
         self
     }
 
-    /// From which age on keys are not used any more, if no newer ones can be loaded; default 24 h.
+    /// Sets the age from which keys are no longer used if no newer keys can be loaded; default 24
+    /// h.
     #[must_use]
     pub fn max_age(mut self, age: Duration) -> Self {
         self.times.max_age = age;
         self
     }
 
-    /// What time it is; default: the system's clock.
+    /// Sets the clock; default: the system's clock.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Loads nothing yet.
+    /// Creates the source. Nothing is loaded yet.
     #[must_use]
     pub fn build(self) -> RemoteJwks {
         RemoteJwks::from_parts(self.fetch, self.clock, self.times)

@@ -1,4 +1,4 @@
-//! Whether a signature is that of a key, by `ring`.
+//! Verification of signatures with `ring`.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use ring_signature::{
 
 use crate::{jwt::algorithm::Algorithm, secret::Secret};
 
-/// What a key is made of. Each kind is of use for its own algorithms alone, whatever a token says.
+/// The material of a key. Each kind works for its own algorithms alone, whatever a token declares.
 #[derive(Clone)]
 pub(crate) enum VerifyingKey {
     Secret(Secret),
@@ -18,7 +18,7 @@ pub(crate) enum VerifyingKey {
         n: Vec<u8>,
         e: Vec<u8>,
     },
-    /// `RSAPublicKey` of PKCS #1.
+    /// An `RSAPublicKey` of PKCS #1.
     RsaDer(Vec<u8>),
     /// An uncompressed point.
     P256(Vec<u8>),
@@ -27,7 +27,7 @@ pub(crate) enum VerifyingKey {
 }
 
 impl VerifyingKey {
-    /// The algorithms for which this can be used.
+    /// Returns the algorithms that the key can verify.
     pub(crate) fn algorithms(&self) -> &'static [Algorithm] {
         match self {
             Self::Secret(_) => &[Algorithm::HS256, Algorithm::HS384, Algorithm::HS512],
@@ -38,18 +38,19 @@ impl VerifyingKey {
         }
     }
 
-    /// Whether it is an RSA key of less than 2048 bits, with which nothing is ever verified.
+    /// Returns `true` for an RSA key of less than 2048 bits, with which nothing is ever verified.
     pub(crate) fn is_small_rsa(&self) -> bool {
         match self {
             Self::RsaComponents { n, .. } => n.len() < 256 || (n.len() == 256 && n[0] < 0x80),
-            // Two integers in a sequence: 4 + 4 + 257 for the modulus, and 3 for the smallest
+            // A sequence of two integers: 4 + 4 + 257 bytes for the modulus, and 3 for the smallest
             // exponent.
             Self::RsaDer(der) => der.len() < 268,
             _ => false,
         }
     }
 
-    /// False also where the algorithm is not for this kind.
+    /// Returns `true` if the signature is valid. Returns `false` also if the algorithm is not for
+    /// this kind of key.
     pub(crate) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         match self {
             Self::Secret(secret) => hmac_algorithm(algorithm).is_some_and(|hash| {
@@ -109,7 +110,7 @@ fn hmac_algorithm(algorithm: Algorithm) -> Option<hmac::Algorithm> {
     }
 }
 
-/// All of them want at least 2048 bits (RFC 7518, section 3.3).
+/// Every set of parameters demands at least 2048 bits (RFC 7518, section 3.3).
 fn rsa_algorithm(algorithm: Algorithm) -> Option<&'static RsaParameters> {
     match algorithm {
         Algorithm::RS256 => Some(&ring_signature::RSA_PKCS1_2048_8192_SHA256),

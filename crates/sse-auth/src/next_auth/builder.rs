@@ -1,4 +1,4 @@
-//! Which sessions of NextAuth are accepted.
+//! Settings for sessions of NextAuth.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -10,15 +10,15 @@ use crate::{
     secret::Secret,
 };
 
-/// Auth.js recommends 32 random bytes; with fewer than half of them a secret can be guessed from
-/// one session cookie, without asking anybody.
+/// Minimum length of a secret, in bytes. Auth.js recommends 32 random bytes. A secret with fewer
+/// than half of them can be guessed offline from one session cookie.
 const LEAST_SECRET: usize = 16;
 
-/// More secrets or names than anybody rotates through are a mistake, and each one is work for every
-/// forged token.
+/// Maximum number of secrets, and of cookie names. More than anybody rotates through are a mistake,
+/// and each costs work for every forged token.
 const MAX: usize = 8;
 
-/// Which sessions of NextAuth are accepted: made by [`NextAuth::builder`].
+/// A builder for [`NextAuth`], created by [`NextAuth::builder`].
 #[derive(Clone)]
 pub struct NextAuthBuilder {
     secrets: Vec<Secret>,
@@ -30,7 +30,7 @@ pub struct NextAuthBuilder {
     clock: Option<Arc<dyn Clock>>,
 }
 
-/// Whose cookies they are.
+/// The library whose cookies are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Version {
@@ -55,76 +55,78 @@ impl Default for NextAuthBuilder {
 }
 
 impl NextAuth {
-    /// Sessions that are encrypted with a secret: `NEXTAUTH_SECRET` or `AUTH_SECRET`.
+    /// Returns a builder for an authenticator of sessions that are encrypted with a secret:
+    /// `NEXTAUTH_SECRET` or `AUTH_SECRET`.
     pub fn builder() -> NextAuthBuilder {
         NextAuthBuilder::default()
     }
 }
 
 impl NextAuthBuilder {
-    /// A secret of the site; give the old ones too while it changes them (up to 8). At least one is
-    /// needed.
+    /// Adds a secret of the site (up to 8). Add the old secrets too while the site rotates them. At
+    /// least one secret is required.
     #[must_use]
     pub fn secret(mut self, secret: impl AsRef<[u8]>) -> Self {
         self.secrets.push(Secret::new(secret.as_ref()));
         self
     }
 
-    /// Only cookies of this version (and of others that are named so too); default: of both.
+    /// Accepts only cookies of this version (several calls: of several versions); default: cookies
+    /// of both versions.
     #[must_use]
     pub fn version(mut self, version: Version) -> Self {
         self.versions.push(version);
         self
     }
 
-    /// The exact name of the site's session cookie, with its prefix, in place of the default names
-    /// (several calls: several names, up to 8).
+    /// Sets the exact name of the site's session cookie, with its prefix, instead of the default
+    /// names. Several calls set several names, up to 8.
     ///
     /// The default names are those of v5 and of v4, each with `__Host-`, with `__Secure-` and
-    /// plain. A site behind HTTPS uses `__Secure-`: naming that cookie alone keeps out a plain one
-    /// that a sibling subdomain may have set.
+    /// plain. A site that is served over HTTPS uses `__Secure-`. Setting that name alone excludes a
+    /// plain cookie that a sibling subdomain may have set.
     #[must_use]
     pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
         self.names.push(name.into());
         self
     }
 
-    /// How far clocks may be apart; default 15 s, as in `jose`.
+    /// Sets the maximum difference between clocks; default 15 s, as in `jose`.
     #[must_use]
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
     }
 
-    /// Refuses sessions without `exp`. NextAuth itself accepts them, so the default does.
+    /// Refuses sessions without `exp`. NextAuth itself accepts them, and so does the default.
     #[must_use]
     pub fn require_exp(mut self) -> Self {
         self.expiry = Expiry::Required;
         self
     }
 
-    /// Leaves session cookies that are no encrypted token to the next authenticator, which is
-    /// [`DatabaseSessions`](crate::DatabaseSessions) where a site moves from one strategy to the
-    /// other. Default: they are refused.
+    /// Leaves session cookies that are not encrypted tokens to the next authenticator, which is
+    /// [`DatabaseSessions`](crate::DatabaseSessions) if a site moves from one strategy to the
+    /// other. Default: such cookies are refused.
     #[must_use]
     pub fn pass_opaque_ids(mut self) -> Self {
         self.opaque_ids = OpaqueIds::Passed;
         self
     }
 
-    /// What time it is; default: the system's clock.
+    /// Sets the clock; default: the system's clock.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
         self
     }
 
-    /// Derives the keys.
+    /// Creates the authenticator, and derives its keys.
     ///
     /// # Errors
     ///
-    /// Without a secret, with an empty one or one of fewer than 16 bytes, and with more than 8
-    /// secrets or names.
+    /// Returns an error without a secret, with a secret that is empty or has fewer than 16 bytes,
+    /// and with more than 8 secrets or names.
     pub fn build(self) -> Result<NextAuth, KeyError> {
         if self.secrets.is_empty() || self.secrets.iter().any(|secret| secret.bytes().is_empty()) {
             return Err(KeyError::NoSecret);
@@ -187,7 +189,7 @@ impl NextAuthBuilder {
     }
 }
 
-/// Those of v5 and then of v4, each with `__Host-`, with `__Secure-` and plain.
+/// Returns the names of v5 and then of v4, each with `__Host-`, with `__Secure-` and plain.
 pub(crate) fn default_cookie_names() -> impl Iterator<Item = String> {
     Version::ALL.into_iter().flat_map(Version::cookie_names)
 }

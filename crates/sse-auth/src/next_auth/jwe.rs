@@ -1,4 +1,4 @@
-//! Encrypted tokens as NextAuth makes them: compact JWE with a shared key (RFC 7516, RFC 7518
+//! Encrypted tokens in the form of NextAuth: compact JWE with a shared key (RFC 7516, RFC 7518
 //! sections 4.5 and 5).
 
 use std::fmt;
@@ -17,14 +17,14 @@ use crate::{
     jwt::{base64url, header::Header},
 };
 
-/// How the content is encrypted.
+/// The encryption of the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encryption {
     A256Gcm,
     A256CbcHs512,
 }
 
-/// A key for one encryption, of the right length.
+/// A key of the right length for one encryption.
 #[derive(Clone)]
 pub(crate) enum ContentKey {
     A256Gcm(Zeroizing<[u8; 32]>),
@@ -32,19 +32,19 @@ pub(crate) enum ContentKey {
     A256CbcHs512(Zeroizing<[u8; 64]>),
 }
 
-/// A token that is not decrypted yet.
+/// A token before its decryption.
 #[derive(Debug)]
 pub(crate) struct Jwe<'a> {
     pub(crate) header: Header,
     pub(crate) encryption: Encryption,
-    /// What is authenticated beside the content: the header as it came.
+    /// The authenticated data outside the content: the header, unchanged.
     aad: &'a str,
     iv: Vec<u8>,
     ciphertext: Vec<u8>,
     tag: Vec<u8>,
 }
 
-/// Whether a text has the five parts of a compact JWE.
+/// Returns `true` if a text has the five parts of a compact JWE.
 pub(crate) fn looks_like(token: &str) -> bool {
     token.bytes().filter(|byte| *byte == b'.').count() == 4
 }
@@ -54,8 +54,8 @@ pub(crate) const SHORT_TAG: usize = 22;
 /// Length of the tag of A256CBC-HS512 in a token, in characters.
 pub(crate) const LONG_TAG: usize = 43;
 
-/// The length of the tag, or of what there is of it, in the beginning of a token; `None` if its
-/// other parts are not complete.
+/// Returns the length of the tag, or of the part of the tag that is present, in the beginning of a
+/// token. Returns `None` if the other parts of the token are not complete.
 pub(crate) fn tag_length(start: &str) -> Option<usize> {
     start.split('.').nth(4).map(str::len)
 }
@@ -99,7 +99,7 @@ impl<'a> Jwe<'a> {
         })
     }
 
-    /// The content, if the token is authentic under this key. All failures are the same.
+    /// Returns the content if the token is authentic under this key. All failures are the same.
     pub(crate) fn decrypt(&self, key: &ContentKey) -> Result<Vec<u8>, AuthError> {
         let content = match (self.encryption, key) {
             (Encryption::A256Gcm, ContentKey::A256Gcm(key)) => self.gcm(key),
@@ -121,8 +121,8 @@ impl<'a> Jwe<'a> {
             .ok()
     }
 
-    /// RFC 7518, section 5.2.2.2: the MAC is checked before anything is decrypted, so padding tells
-    /// nothing.
+    /// Decrypts by RFC 7518, section 5.2.2.2. The MAC is checked before anything is decrypted, so
+    /// the padding reveals nothing.
     fn cbc_hs512(&self, key: &[u8; 64]) -> Option<Vec<u8>> {
         let (mac_key, cipher_key) = key.split_at(32);
         let aad_bits = u64::try_from(self.aad.len()).ok()?.checked_mul(8)?;

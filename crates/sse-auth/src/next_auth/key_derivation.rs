@@ -1,4 +1,5 @@
-//! The keys of a session cookie, derived from a site's secret as NextAuth v4 and Auth.js v5 do it.
+//! The keys of a session cookie, derived from a site's secret in the same way as in NextAuth v4 and
+//! Auth.js v5.
 
 use hkdf::Hkdf;
 use sha2::{Digest as _, Sha256, Sha512};
@@ -10,16 +11,17 @@ use crate::{
     secret::Secret,
 };
 
-/// A key, and the name by which tokens ask for it.
+/// A key, and the id by which tokens refer to the key.
 #[derive(Debug, Clone)]
 pub(crate) struct SessionKey {
-    /// v4 names none.
+    /// Id of the key; v4 has none.
     kid: Option<String>,
     pub(crate) key: ContentKey,
 }
 
 impl SessionKey {
-    /// next-auth 4 `jwt/index.js`: `getDerivedEncryptionKey` with an empty salt.
+    /// Derives the key of v4: next-auth 4 `jwt/index.js`, `getDerivedEncryptionKey` with an empty
+    /// salt.
     pub(crate) fn v4(secret: &Secret) -> Self {
         let key = derived(secret, "", "NextAuth.js Generated Encryption Key");
         Self {
@@ -28,8 +30,9 @@ impl SessionKey {
         }
     }
 
-    /// `@auth/core` `jwt.js`: `getDerivedEncryptionKey` with the cookie's name as salt, for both
-    /// encryptions that it decodes. The name is the thumbprint of the key (RFC 7638).
+    /// Derives the keys of v5: `@auth/core` `jwt.js`, `getDerivedEncryptionKey` with the cookie's
+    /// name as salt, for both encryptions that it decodes. The id is the thumbprint of the key (RFC
+    /// 7638).
     pub(crate) fn v5(secret: &Secret, cookie: &str) -> [Self; 2] {
         let info = format!("Auth.js Generated Encryption Key ({cookie})");
         let long: Zeroizing<[u8; 64]> = derived(secret, cookie, &info);
@@ -51,8 +54,8 @@ impl SessionKey {
         ]
     }
 
-    /// Whether a token may be meant for this key. One that names a key gets that one, or one that
-    /// has no name.
+    /// Returns `true` if a token may be encrypted with this key. A token with a key id fits the key
+    /// with that id and keys without an id.
     pub(crate) fn fits(&self, token: &Jwe<'_>) -> bool {
         let named = match (&token.header.kid, &self.kid) {
             (Some(asked), Some(own)) => asked == own,
@@ -74,7 +77,7 @@ fn derived<const LENGTH: usize>(
     key
 }
 
-/// The members that count for a thumbprint, in their order.
+/// Returns the members that count for a thumbprint, in their order.
 fn jwk(key: &[u8]) -> Zeroizing<String> {
     Zeroizing::new(format!(
         r#"{{"k":"{}","kty":"oct"}}"#,

@@ -4,10 +4,10 @@ use std::str;
 
 use crate::error::AuthError;
 
-/// The bearer tokens of a header's values. Other schemes are as if they were absent: a proxy in
-/// front may have added them for itself.
+/// Returns the bearer tokens of a header's values. Other schemes are ignored: a proxy in front may
+/// have added them for its own use.
 ///
-/// Proxies may also join several values with commas, which no token holds.
+/// Proxies can also join several values with commas, which no token contains.
 pub(crate) fn tokens<'a>(
     values: impl Iterator<Item = &'a [u8]>,
 ) -> impl Iterator<Item = Result<&'a str, AuthError>> {
@@ -36,7 +36,8 @@ fn token(value: &[u8]) -> Option<Result<&str, AuthError>> {
     )
 }
 
-/// No spaces and no commas: `Bearer a, Bearer b` is two headers that somebody folded into one.
+/// Returns `true` for a token without spaces and commas: `Bearer a, Bearer b` is two headers that a
+/// proxy joined into one.
 pub(crate) fn is_token(token: &[u8]) -> bool {
     !token.is_empty()
         && token

@@ -1,4 +1,4 @@
-//! The credentials of one request that are tried.
+//! The credentials of one request that are checked.
 
 use std::borrow::Cow;
 
@@ -7,8 +7,8 @@ use crate::error::AuthError;
 /// Maximum size of all credentials that are tried for one request.
 pub(crate) const MAX_BYTES: usize = 256 * 1024;
 
-/// Credentials to try, each once, bounded in number and bytes: checking one costs much more than
-/// sending it.
+/// The credentials to check, each once, bounded in number and bytes: checking a credential costs
+/// much more than sending it.
 #[derive(Debug)]
 pub(crate) struct Candidates<'a> {
     limit: usize,
@@ -25,7 +25,7 @@ impl<'a> Candidates<'a> {
         }
     }
 
-    /// Adds a credential. An empty one is a cookie that was taken away.
+    /// Adds a credential. An empty value is ignored, because it is that of a deleted cookie.
     pub(crate) fn push(&mut self, value: Cow<'a, str>) -> Result<(), AuthError> {
         if value.is_empty() || self.values.contains(&value) {
             return Ok(());

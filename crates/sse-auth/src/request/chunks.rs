@@ -8,14 +8,16 @@ use crate::{
     request::candidates::{Candidates, MAX_BYTES},
 };
 
-/// A cookie holds about 4 KB, and what a server takes as headers is 8 to 64 KiB.
+/// Maximum number of chunks of a session. A cookie holds about 4 KB, and servers accept headers of
+/// 8 to 64 KiB.
 const MAX_CHUNKS: usize = 16;
 
-/// Puts together every session that the chunks of one name can be: browsers send the chunks of
-/// several sessions side by side, one set for each path and domain, and nothing says which belong
-/// together.
+/// Assembles every session that the chunks of one name can form. Browsers send the chunks of
+/// several sessions together, one set for each path and domain, and nothing shows which chunks
+/// belong together.
 ///
-/// A session is complete where its token is, so chunks that a longer one left behind do no harm.
+/// A session is complete where its token is complete, so stale chunks of a longer session do no
+/// harm.
 pub(crate) fn put_together<'a>(
     chunks: impl Iterator<Item = (usize, Cow<'a, str>)>,
     sessions: &mut Candidates<'_>,
@@ -48,9 +50,9 @@ struct Search<'s, 'v, 'a, 'c> {
     values: &'v [Vec<Cow<'a, str>>],
     sessions: &'s mut Candidates<'c>,
     text: String,
-    /// Bytes that were put together so far, in all ways that were tried.
+    /// Number of bytes assembled so far, in all combinations that were tried.
     bytes: usize,
-    /// The first chunk that a session lacks.
+    /// Number of the first chunk that a session lacks.
     missing: Option<usize>,
 }
 
@@ -59,7 +61,7 @@ impl Search<'_, '_, '_, '_> {
         let values = self.values;
         let here = values.get(chunk).map_or(&[][..], Vec::as_slice);
         if here.is_empty() {
-            // The rest is of a longer session, or this one is cut off.
+            // Either the remaining chunks are of a longer session, or this session is cut off.
             match values.len() {
                 count if chunk < count => _ = self.missing.get_or_insert(chunk),
                 0 => {}
@@ -77,7 +79,7 @@ impl Search<'_, '_, '_, '_> {
             match jwe::tag_length(&self.text) {
                 Some(jwe::SHORT_TAG) if chunk + 1 < values.len() => {
                     self.sessions.push(self.text.clone().into())?;
-                    // Or the first part of a longer tag.
+                    // The tag can also be the first part of a longer tag.
                     if values[chunk + 1]
                         .iter()
                         .any(|next| next.len() <= jwe::LONG_TAG - jwe::SHORT_TAG)

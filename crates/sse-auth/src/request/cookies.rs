@@ -10,8 +10,8 @@ pub(crate) struct Cookies<'a> {
 }
 
 impl<'a> Cookies<'a> {
-    /// HTTP/2 may split the header into several. What is no pair, or not UTF-8, is passed over, as
-    /// everywhere.
+    /// Parses the header, which HTTP/2 can split into several. A part that is not a pair, or not
+    /// UTF-8, is skipped, as other parsers do.
     pub(crate) fn parse(headers: impl Iterator<Item = &'a [u8]>) -> Self {
         let pairs = headers.flat_map(|header| header.split(|byte| *byte == b';'));
         Self {
@@ -19,8 +19,8 @@ impl<'a> Cookies<'a> {
         }
     }
 
-    /// The values of all cookies of a name: a browser sends one for each path and domain that has
-    /// it.
+    /// Returns the values of all cookies of a name. A browser sends one value for each path and
+    /// domain with a cookie of that name.
     pub(crate) fn all(self, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
         self.pairs
             .into_iter()
@@ -28,9 +28,9 @@ impl<'a> Cookies<'a> {
             .map(|(_, value)| decoded(value))
     }
 
-    /// The cookies `name.0`, `name.1` and so on, with their numbers. Only exact names count:
-    /// next-auth itself takes every cookie whose name begins like that of the session, and makes
-    /// garbage of a stale whole beside chunks.
+    /// Returns the cookies `name.0`, `name.1` and so on, with their numbers. Only exact names
+    /// count. next-auth itself takes every cookie whose name begins with that of the session, and
+    /// produces garbage from a stale whole cookie and chunks together.
     pub(crate) fn chunks(&self, name: &str) -> impl Iterator<Item = (usize, Cow<'a, str>)> {
         self.pairs.iter().filter_map(move |(other, value)| {
             let number = other
@@ -42,10 +42,10 @@ impl<'a> Cookies<'a> {
     }
 }
 
-/// The number of a chunk, in the one spelling that is written.
+/// Parses the number of a chunk, in the one spelling that the libraries write.
 fn number(text: &str) -> Option<usize> {
     let canonical = text == "0" || !text.starts_with('0');
-    // More digits are no number that anybody wrote, and might overflow.
+    // Longer numbers are never written, and could overflow.
     let digits = (1..=9).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     if canonical && digits {
         text.parse().ok()
@@ -70,7 +70,7 @@ fn pair(bytes: &[u8]) -> Option<(&str, &str)> {
     }
 }
 
-/// What does not decode to text stays as it came.
+/// Percent-decodes a value; a value that does not decode to text stays unchanged.
 fn decoded(value: &str) -> Cow<'_, str> {
     percent_decode_str(value)
         .decode_utf8()

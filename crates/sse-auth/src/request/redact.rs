@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// Parameters that are known, and may hold secrets. Their names are shown, their values are not.
+/// Known parameters that can hold secrets. Their names are shown, their values are not.
 const NAMES: [&str; 5] = [
     "ticket",
     "token",
@@ -14,10 +14,10 @@ const NAMES: [&str; 5] = [
 /// Maximum length of a value that is shown.
 const LONGEST: usize = 200;
 
-/// A query string as it may be logged. Only parameters that are known to be harmless are shown with
-/// their values: `topics`, `batch`, `last`, `since`, `lastEventId`. Of the other parameters of
-/// streams and calls the names are shown, and of unknown ones nothing, since a secret may stand
-/// anywhere.
+/// Returns a query string in a form that can be logged. Values are shown only for parameters that
+/// are known to be harmless: `topics`, `batch`, `last`, `since`, `lastEventId`. The other
+/// parameters of streams and calls are shown by name alone. Unknown parameters are not shown at
+/// all, because a secret can be anywhere.
 ///
 /// ```
 /// use sse_auth::redacted_query;
@@ -37,8 +37,8 @@ pub fn redacted_query(query: &str) -> Cow<'_, str> {
     Cow::Owned(pairs.collect::<Vec<_>>().join("&"))
 }
 
-/// Whether a pair is known to hold no secret: by its name, and where values have a form also by
-/// that.
+/// Returns `true` if a pair is known to hold no secret: by its name and, if values of that name
+/// have a form, by the form of its value.
 fn is_harmless(pair: &str) -> bool {
     let Some((name, value)) = pair.split_once('=') else {
         return pair.is_empty();
@@ -52,7 +52,8 @@ fn is_harmless(pair: &str) -> bool {
     }
 }
 
-/// An id of the event log: letters and digits, a hyphen, and a position of one or two numbers.
+/// Returns `true` for an id of the event log: letters and digits, a hyphen, and a position of one
+/// or two numbers.
 fn is_event_id(text: &str) -> bool {
     let Some((epoch, position)) = text.split_once('-') else {
         return false;

@@ -1,4 +1,4 @@
-//! How long tickets live, and how many there may be.
+//! Settings for tickets.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +9,8 @@ use crate::{
     tickets::{Inner, Tickets, Unused},
 };
 
-/// How long tickets live, and how many there may be: made by [`Tickets::builder`].
+/// A builder for [`Tickets`], created by [`Tickets::builder`]: lifetime and maximum number of
+/// tickets.
 #[derive(Debug, Clone)]
 pub struct TicketsBuilder {
     lifetime: Duration,
@@ -31,13 +32,13 @@ impl Default for TicketsBuilder {
 }
 
 impl Tickets {
-    /// With defaults for everything.
+    /// Creates an issuer with default settings.
     #[must_use]
     pub fn new() -> Self {
         Self::builder().build()
     }
 
-    /// With other limits.
+    /// Returns a builder for other limits.
     pub fn builder() -> TicketsBuilder {
         TicketsBuilder::default()
     }
@@ -50,37 +51,37 @@ impl Default for Tickets {
 }
 
 impl TicketsBuilder {
-    /// For how long a ticket can be used; default 30 s.
+    /// Sets how long a ticket can be used; default 30 s.
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
     }
 
-    /// How many unused tickets a user may have (at least 1); default 16. The newest takes the place
-    /// of the oldest.
+    /// Sets the maximum number of unused tickets of a user (at least 1); default 16. The newest
+    /// ticket replaces the oldest.
     #[must_use]
     pub fn per_user(mut self, tickets: usize) -> Self {
         self.per_user = tickets.max(1);
         self
     }
 
-    /// How many tickets may be unused, in all; default 100,000 (about 100 MB with small claims). No
-    /// more are given out then.
+    /// Sets the maximum number of unused tickets in all; default 100,000 (about 100 MB with small
+    /// claims). At the limit, no further tickets are issued.
     #[must_use]
     pub fn capacity(mut self, tickets: usize) -> Self {
         self.capacity = tickets;
         self
     }
 
-    /// What time it is; default: the system's clock.
+    /// Sets the clock; default: the system's clock.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// No tickets yet.
+    /// Creates the issuer, without tickets.
     #[must_use]
     pub fn build(self) -> Tickets {
         let Self {

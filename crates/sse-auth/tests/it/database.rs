@@ -1,5 +1,5 @@
-//! Sessions in a database: in SQLite, with the tables of NextAuth's Prisma adapter, and in doubles
-//! that count and fail.
+//! Sessions in a database: in SQLite, with the tables of NextAuth's Prisma adapter, and in test
+//! doubles that count and fail.
 
 use std::{
     sync::{
@@ -20,7 +20,8 @@ use sse_auth::{
 
 use crate::support::{NOW, V4, V5, accepted, ask, ask_cookie, refused};
 
-/// As `@auth/prisma-adapter` documents it for SQLite; Prisma stores times in milliseconds there.
+/// The tables that `@auth/prisma-adapter` documents for SQLite. Prisma stores times in milliseconds
+/// in SQLite.
 const TABLES: &str = r#"
     CREATE TABLE "User" ("id" TEXT PRIMARY KEY, "name" TEXT, "email" TEXT UNIQUE, "emailVerified" DATETIME, "image" TEXT);
     CREATE TABLE "Session" (
@@ -143,7 +144,8 @@ async fn a_session_in_sqlite() {
             .is_none()
     );
 
-    // A sign-out is noticed after a while, or at once where it is told.
+    // A sign-out takes effect once the remembered session expires, or at once if `forget` is
+    // called.
     database.sign_out("8f7a1f9e-6f6b");
     assert_eq!(
         accepted(ask_cookie(&sessions, V5, "8f7a1f9e-6f6b").await).0,
@@ -164,7 +166,7 @@ async fn a_session_in_sqlite() {
     );
 }
 
-/// Counts, waits, and fails on demand.
+/// A store that counts, waits, and fails on demand.
 #[derive(Clone, Default)]
 struct Double {
     asked: Arc<AtomicUsize>,
@@ -266,7 +268,7 @@ async fn encrypted_sessions_are_not_looked_up() {
             .is_none()
     );
     assert_eq!(store.asked.load(Ordering::SeqCst), 0);
-    // Both strategies, one after the other.
+    // Both strategies together.
     let next_auth = NextAuth::builder()
         .secret("x".repeat(16))
         .cookie_name("s")

@@ -75,7 +75,7 @@ async fn each_kind_of_credential_finds_its_authenticator() {
         accepted(all.authenticate(&request).await),
         ("ada".to_owned(), Credential::Ticket)
     );
-    // It is used up then, and the session is still good.
+    // The ticket is used up now, and the session is still valid.
     assert_eq!(
         accepted(all.authenticate(&request).await),
         ("ada".to_owned(), Credential::Cookie)
@@ -121,7 +121,7 @@ async fn credentials_that_nobody_knows_do_not_make_anybody_anonymous() {
     assert_eq!(refused(nobody.authenticate(&request).await), "Unrecognized");
 }
 
-/// A proxy that asks for a password itself passes the header on.
+/// A proxy that itself asks for a password forwards the header.
 #[tokio::test]
 async fn other_schemes_are_as_if_absent() {
     let (all, _) = all();
@@ -163,8 +163,8 @@ async fn other_schemes_are_as_if_absent() {
     }
 }
 
-/// The rule for requests with several credentials, by every pair of places that a credential can
-/// have.
+/// The rule for requests with several credentials, tested with every pair of places that can hold a
+/// credential.
 #[tokio::test]
 async fn several_credentials_must_be_of_one_user_wherever_they_are() {
     let (all, tickets) = all();
@@ -183,7 +183,7 @@ async fn several_credentials_must_be_of_one_user_wherever_they_are() {
             SECRET.as_bytes(),
         )
     };
-    // What a place holds: a good credential of a user, or one that has ended.
+    // The content of a place: a valid credential of a user, or an expired one.
     let place = |place: usize, user: &str, good: bool| -> (&str, String) {
         let exp = if good { NOW + 60 } else { NOW - 60 };
         match place {
@@ -265,7 +265,7 @@ async fn a_backend_stays_one_beside_a_visitor_s_session() {
     }
 }
 
-/// As an app writes one.
+/// An authenticator as an app writes one.
 struct Header;
 
 #[async_trait]
@@ -292,7 +292,7 @@ async fn an_apps_own_authenticator_is_like_ours() {
         accepted(ask(&all, "X-User", "ada").await),
         ("ada".to_owned(), Credential::Other)
     );
-    // Its refusal is a veto, whatever else the request has.
+    // The refusal of `Header` is a veto, whatever else the request contains.
     let request = RequestView::new("GET")
         .header("x-user", "eve")
         .header("authorization", "Bearer x");

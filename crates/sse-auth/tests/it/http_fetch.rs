@@ -1,4 +1,4 @@
-//! Keys over HTTP, from a server of our own.
+//! Keys over HTTP, from a server in this process.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::support::{Es256, NOW, accepted, ask_bearer, claims};
 
-/// A server that gives one answer to everybody; gives its address.
+/// Starts a server that answers every request alike, and returns its address.
 async fn serve(answer: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -23,7 +23,7 @@ async fn serve(answer: String) -> String {
                 let mut request = vec![0; 4096];
                 let length = stream.read(&mut request).await.unwrap();
                 assert!(request[..length].starts_with(b"GET /jwks HTTP/1.1\r\n"));
-                // The client may have gone before the end of a body that is too long.
+                // The client may disconnect before the end of a body that is too long.
                 _ = stream.write_all(answer.as_bytes()).await;
             });
         }

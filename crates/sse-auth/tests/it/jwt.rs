@@ -1,4 +1,4 @@
-//! Signed tokens with something wrong, and some with nothing wrong.
+//! Invalid signed tokens, and some valid ones.
 
 use serde_json::{Value, json};
 use sse_auth::{
@@ -11,7 +11,7 @@ use crate::support::{
     refused,
 };
 
-/// Too small, of a key that nobody kept.
+/// A key that is too small. Its private half was not kept.
 const RSA_1024: &str = "-----BEGIN PUBLIC KEY-----\n\
     MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDF1NbGmoRmRgrOqo/V+IRtwH+L\n\
     y04tJm6wgJ03f6dxpuupbchhiYp6iKJTl5a5HzrDPv9qmxHL4L+JiecNFp2SOOUa\n\
@@ -175,7 +175,7 @@ async fn a_token_cannot_choose_how_its_key_is_used() {
                     );
                 }
             }
-            // The same signature under another name.
+            // The same signature under another algorithm's name.
             let parts: Vec<_> = token.split('.').collect();
             for alg in [
                 "none", "None", "nOnE", "", "HS256", "RS256", "ES256", "EdDSA", "rs256", "RS256 ",
@@ -230,7 +230,7 @@ async fn keys_are_chosen_by_their_id() {
         refused(ask_bearer(&jwt, &two.sign("1", &claims())).await),
         "Signature"
     );
-    // A key without an id is tried for ids that nobody has.
+    // A key without an id is tried for unknown ids.
     assert_eq!(
         accepted(ask_bearer(&jwt, &nameless.sign("3", &claims())).await).0,
         "ada"
@@ -362,7 +362,7 @@ async fn tokens_are_well_formed() {
             "{end}"
         );
     }
-    // The last character of a signature has bits that mean nothing: only one spelling is accepted.
+    // The last character of a signature has unused bits: only one spelling is accepted.
     let last = token.chars().last().unwrap();
     for other in ('a'..='z')
         .chain('A'..='Z')
@@ -443,7 +443,7 @@ async fn claims_are_checked() {
             .await
             .is_err()
     );
-    // Digits that no number holds.
+    // A number with more digits than a number type can hold.
     let digits = format!("{{\"sub\":\"a\",\"exp\":{}}}", "9".repeat(400));
     assert!(
         ask_bearer(&jwt(), &hs256(&header(), digits, SECRET.as_bytes()))
@@ -569,7 +569,7 @@ async fn no_token_is_chosen_by_its_place() {
             ("ada".to_owned(), Credential::Cookie),
             "{stale}"
         );
-        // In headers of their own, in one that a proxy joined, and in either order.
+        // In separate headers, in one header that a proxy joined, and in both orders.
         for values in [[&*stale, &bearer], [&bearer, &*stale]] {
             let twice = values.iter().fold(RequestView::new("GET"), |it, value| {
                 it.header("authorization", *value)

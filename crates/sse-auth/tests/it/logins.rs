@@ -1,4 +1,4 @@
-//! By which signing in a caller comes.
+//! The sign-in that a caller's credentials identify.
 
 use serde_json::{Value, json};
 use sse_auth::{Algorithm, Credential, Identity, Jwt, Key, ManualClock, NextAuth};
@@ -37,7 +37,7 @@ async fn a_token_s_login_is_its_sid_else_its_name_else_the_token() {
     assert_eq!(of_token(both("laptop", "1")).await, of("laptop"));
     assert_eq!(of_token(both("laptop", "2")).await, of("laptop"));
     assert_eq!(of_token(claims_with("jti", json!("1"))).await, of("1"));
-    // What is no text or empty tells nothing.
+    // A claim that is empty or not text identifies no sign-in.
     for nothing in [json!(""), json!(7), Value::Null] {
         let other = of_token(claims_with("sid", nothing.clone())).await;
         assert!(

@@ -1,4 +1,4 @@
-//! Who is let in, and who is not.
+//! Tests of authenticators through the public API.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod api_key;

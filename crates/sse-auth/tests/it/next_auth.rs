@@ -1,4 +1,4 @@
-//! Sessions of NextAuth and Auth.js with something wrong, and some with nothing wrong.
+//! Invalid sessions of NextAuth and Auth.js, and some valid ones.
 
 use std::time::Duration;
 
@@ -98,8 +98,7 @@ async fn custom_names() {
         accepted(ask_cookie(&custom, "__Host-site", &v4_session()).await).0,
         "ada"
     );
-    // The default names do not count any more, and neither do names that begin or are written
-    // alike.
+    // The default names no longer count, and neither do names with another prefix, suffix or case.
     for name in [V4, "__Host-sitee", "__host-site", "x__Host-site"] {
         assert!(
             ask_cookie(&custom, name, &v4_session())
@@ -156,7 +155,7 @@ async fn a_session_belongs_to_its_secret_and_its_cookie() {
         refused(ask_cookie(&next_auth(), V5, &named).await),
         "UnknownKey"
     );
-    // A name that lies changes nothing.
+    // A false key id changes nothing.
     let kid = json!({ "alg": "dir", "enc": "A256CBC-HS512", "kid": v5_kid(SECRET, V5) });
     let liar = v5(OTHER, V5, &kid, claims().to_string());
     assert_eq!(
@@ -206,7 +205,7 @@ async fn other_algorithms_are_refused() {
         )
         .await;
     }
-    // Each encryption has a key of its own: none fits the other.
+    // Each encryption has its own key, which does not fit the other encryption.
     let swapped = v4(SECRET, &cbc(), claims().to_string());
     assert_eq!(
         refused(ask_cookie(&next_auth(), V5, &swapped).await),
@@ -271,7 +270,7 @@ async fn sessions_are_well_formed() {
     let [v4, v5] = [v4_session(), v5_session()];
     for session in [&v4, &v5] {
         let name = if *session == v4 { V4 } else { V5 };
-        // Cut off anywhere, it is refused.
+        // A session that is cut off at any position is refused.
         for end in 1..session.len() {
             assert!(
                 ask_cookie(&next_auth(), name, &session[..end])
@@ -302,7 +301,7 @@ async fn sessions_are_well_formed() {
         ] {
             assert_eq!(refused(ask_cookie(&next_auth(), name, &bad).await), error);
         }
-        // NUL and non-ASCII inside.
+        // Values that contain NUL and non-ASCII characters.
         for bad in [
             format!("{session}\0"),
             format!("{session}ä"),
@@ -327,7 +326,7 @@ async fn lengths_of_iv_and_tag_are_checked_before_anything_is_decrypted() {
             }
         }
     }
-    // A tag of half the length, as truncated MACs elsewhere.
+    // A tag of half the length, like the truncated MACs of other formats.
     let parts: Vec<_> = v5_session().split('.').map(str::to_owned).collect();
     let odd = format!("{}..{}.{}.{}", parts[0], parts[2], b64([1; 17]), parts[4]);
     assert_eq!(
@@ -488,8 +487,8 @@ async fn quoted_and_escaped_cookies_are_read_as_the_site_reads_them() {
     );
 }
 
-/// Who is recognised by some cookies, in the order given and in the reverse, in one header and in
-/// several.
+/// Returns the users that some cookies identify, in the given and in the reverse order, in one
+/// header and in several.
 async fn users(cookies: &[&str]) -> String {
     let mut answers = Vec::new();
     let reversed: Vec<_> = cookies.iter().rev().copied().collect();
@@ -497,7 +496,7 @@ async fn users(cookies: &[&str]) -> String {
         let header = cookies.join("; ");
         let request = RequestView::new("GET").header("cookie", &header);
         answers.push(next_auth().authenticate(&request).await);
-        // HTTP/2 splits the header, and proxies do.
+        // HTTP/2 and proxies split the header.
         let split = cookies
             .iter()
             .fold(RequestView::new("GET"), |request, one| {
@@ -587,7 +586,7 @@ async fn of_several_sessions_of_a_user_the_one_that_ends_last_counts() {
     }
 }
 
-/// Two sets of chunks side by side, as of two paths or domains, in every order.
+/// Two interleaved sets of chunks, such as those of two paths or domains, in every order.
 #[tokio::test]
 async fn chunks_of_two_sessions_are_told_apart() {
     let chunks = |user: &str, count: usize| {
@@ -614,7 +613,7 @@ async fn chunks_of_two_sessions_are_told_apart() {
         let all = |more: &[String]| {
             let all = [&chunks("ada", one)[..], more].concat();
             let mut orders = vec![all.clone()];
-            // Interleaved, and by their numbers.
+            // Interleaved, then sorted by number.
             orders.push(
                 all.iter()
                     .step_by(2)
@@ -638,7 +637,7 @@ async fn chunks_of_two_sessions_are_told_apart() {
             }
         }
     }
-    // What a longer session left behind.
+    // Stale chunks of a longer session.
     let shorter = [
         chunks("ada", 2),
         vec![format!("{V4}.2=stale"), format!("{V4}.3=stale")],
@@ -690,13 +689,13 @@ async fn a_stale_cookie_does_not_hide_a_good_one() {
             "{stale}"
         );
     }
-    // A whole beside chunks of another time.
+    // A whole cookie together with chunks of an older session.
     let cookies = format!("{V5}={session}; {V5}.0=garbage");
     assert_eq!(
         accepted(ask(&next_auth(), "cookie", &cookies).await).0,
         "ada"
     );
-    // What the site leaves behind when it moves from v4 to v5.
+    // The stale v4 cookie of a site that has moved from v4 to v5.
     let cookies = format!("{V4}=garbage; {V5}={session}");
     assert_eq!(
         accepted(ask(&next_auth(), "cookie", &cookies).await).0,
@@ -704,7 +703,7 @@ async fn a_stale_cookie_does_not_hide_a_good_one() {
     );
 }
 
-/// A sibling subdomain can set the plain cookie, and not the prefixed one.
+/// A sibling subdomain can set the plain cookie, but not the prefixed one.
 #[tokio::test]
 async fn naming_the_prefixed_cookie_keeps_a_planted_one_out() {
     let name = format!("__Secure-{V5}");

@@ -1,4 +1,5 @@
-//! Sessions that the real libraries made; how, is in `tests/nextauth-vectors.json` itself.
+//! Sessions that the real libraries created. `tests/nextauth-vectors.json` itself documents the
+//! method.
 
 use serde_json::Value;
 use sse_auth::{AuthError, Authenticator as _, NextAuth, NextAuthBuilder, RequestView};
@@ -25,7 +26,8 @@ fn next_auth(vector: &Value) -> NextAuth {
     } else {
         given
     };
-    // One vector has secrets of one letter, which are too short, and do not fit.
+    // One vector has secrets of one letter, which do not match. They are too short for the builder,
+    // so they are lengthened here.
     let long = |secret: &str| {
         if secret.len() < 16 {
             secret.repeat(16)
@@ -41,7 +43,7 @@ fn next_auth(vector: &Value) -> NextAuth {
         .unwrap()
 }
 
-/// What is expected of a vector: its claims, or one error.
+/// Checks the expected result of a vector: its claims, or one error.
 fn check(vector: &Value, answer: Result<Option<sse_auth::Identity>, AuthError>) {
     let (label, claims) = (&vector["label"], &vector["claims"]);
     match claims["error"].as_str() {

@@ -1,4 +1,4 @@
-//! Which sites may use a browser's cookies.
+//! Sites that may use a browser's cookies.
 
 use sse_auth::{Credential, CrossSite, Origins, OwnOrigin, Page, RequestView};
 
@@ -130,7 +130,7 @@ fn old_browsers_read_and_do_not_write() {
     }
 }
 
-/// Browsers send no `Sec-Fetch-Site` over plain HTTP.
+/// Browsers do not send `Sec-Fetch-Site` over plain HTTP.
 #[test]
 fn the_server_s_own_pages_are_known_by_their_origin() {
     let request =
@@ -210,7 +210,7 @@ fn the_server_s_own_pages_are_known_by_their_origin() {
             is_own,
             "{origin}"
         );
-        // What the browser says itself counts before that.
+        // `Sec-Fetch-Site` takes precedence over the server's own origin.
         let sibling = request.header("Sec-Fetch-Site", "same-site");
         assert!(
             Origins::none().check(&sibling, Credential::Cookie).is_err(),

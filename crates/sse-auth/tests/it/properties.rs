@@ -1,5 +1,5 @@
-//! Whatever comes in: never a panic, and never a token that was altered. The fuzz targets have the
-//! same properties.
+//! Properties for every input: no panic, and no altered token is accepted. The fuzz targets have
+//! the same properties.
 
 use std::sync::LazyLock;
 
@@ -30,7 +30,7 @@ static JWT: LazyLock<Jwt> = LazyLock::new(|| {
         .unwrap()
 });
 
-/// None of these waits for anything.
+/// Polls an authenticator that never waits.
 fn ask(who: &impl Authenticator, headers: &[(&str, &[u8])]) -> Result<Option<Identity>, AuthError> {
     let request = RequestView::new("GET").headers(headers.iter().copied());
     tokio::runtime::Builder::new_current_thread()
@@ -55,7 +55,7 @@ fn tokens() -> impl Strategy<Value = (&'static str, String)> {
     ]
 }
 
-/// Everything that a part of a token may look like.
+/// Generates parts of tokens, valid and invalid.
 fn part() -> impl Strategy<Value = String> {
     let headers = r#"\{"alg":"(dir|HS256|none)"(,"enc":"(A256GCM|A256CBC-HS512)")?(,"kid":"[a-z]?")?(,"zip":"DEF")?\}"#;
     prop_oneof![
@@ -113,7 +113,7 @@ proptest! {
         prop_assert!(Jwks::from_json(&query).is_err() && Key::pem(&query).is_err());
     }
 
-    /// However a session is cut and in whatever order its chunks come, it is read as it was.
+    /// A session can be cut at any position, and its chunks can arrive in any order.
     #[test]
     fn chunks_give_the_session_back(size in 60_usize..400, seed in any::<u64>(), noise in "[a-z]{1,8}=[a-z.]{0,8}") {
         let session = v4(SECRET, &json!({ "alg": "dir", "enc": "A256GCM" }), claims().to_string());
@@ -126,7 +126,7 @@ proptest! {
         prop_assert_eq!(identity.user.as_deref(), Some("ada"));
     }
 
-    /// Wherever a secret stands in a query, it is not shown.
+    /// A secret is not shown, wherever it is in a query.
     #[test]
     fn redacting_never_shows_a_secret(before in "[a-zA-Z=&%;]{0,20}", name in "[a-zA-Z_]{0,12}=?", secret in "[A-Z0-9_-]{20}", after in "[a-z=&%;]{0,20}") {
         prop_assume!(!before.contains("topics=") && name != "topics=");

@@ -1,4 +1,4 @@
-//! Published keys that change, fail and come back.
+//! Published keys: changes, failures and recovery.
 
 use std::{
     sync::{
@@ -15,7 +15,7 @@ use sse_auth::{BoxError, FetchJwks, JwksError, JwksFile, Jwt, ManualClock, Rejec
 
 use crate::support::{Es256, NOW, SECRET, accepted, ask_bearer, b64, claims, hs256, refused};
 
-/// An issuer that can be asked, and broken.
+/// An issuer that counts requests, and fails on demand.
 #[derive(Clone, Default)]
 struct Issuer {
     answer: Arc<Mutex<Answer>>,
@@ -97,7 +97,7 @@ fn setup(answer: Answer) -> Setup {
     }
 }
 
-/// Lets a load that nobody waits for end.
+/// Lets a background load complete.
 async fn settle() {
     tokio::time::sleep(Duration::from_secs(1)).await;
 }
@@ -150,7 +150,7 @@ async fn old_keys_serve_while_new_ones_are_loaded() {
     accepted(ask_bearer(&*jwt, &token).await);
     issuer.set(Answer::Keys(json!([Es256::new().jwk("b")])));
     clock.advance(Duration::from_secs(600));
-    // Whoever notices does not wait.
+    // The caller that starts the load does not wait.
     assert_eq!(accepted(ask_bearer(&*jwt, &token).await).0, "ada");
     settle().await;
     assert_eq!(issuer.asked(), 2);
@@ -198,7 +198,7 @@ async fn after_failures_it_waits_longer_and_longer() {
         asked.push(issuer.asked());
         clock.advance(Duration::from_secs(1));
     }
-    // Asked at 0, 1, 3, 7, 15, 31 and 63 s.
+    // The issuer is asked at 0, 1, 3, 7, 15, 31 and 63 s.
     let at: Vec<_> = (0..64)
         .filter(|second| *second == 0 || asked[*second] > asked[*second - 1])
         .collect();
@@ -311,7 +311,7 @@ async fn given_keys_and_several_issuers_together() {
         refused(ask_bearer(&jwt, &one.sign("4", &claims())).await),
         "UnknownKey"
     );
-    // One issuer that is down does not take the others with it.
+    // The failure of one issuer does not affect the others.
     first.issuer.set(Answer::Error);
     first.clock.advance(Duration::from_secs(30));
     assert_eq!(

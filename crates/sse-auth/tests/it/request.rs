@@ -1,4 +1,4 @@
-//! What authentication sees of a request.
+//! The parts of a request that authentication reads.
 
 use sse_auth::RequestView;
 
@@ -38,7 +38,7 @@ fn bearer_tokens() {
         RequestView::with_bearer("a.b").bearer_token().unwrap(),
         Some("a.b")
     );
-    // A token from a body may hold anything.
+    // A token from a body can contain any bytes.
     for bad in ["", " ", "a\r\nb", "a b", "ä", "a\0"] {
         assert!(
             RequestView::with_bearer(bad).bearer_token().is_err(),

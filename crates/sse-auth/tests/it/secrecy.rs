@@ -103,7 +103,7 @@ async fn errors_do_not_repeat_a_token() {
         assert!(!error.to_string().contains("hunter2"));
         assert!(!error.refusal().to_string().contains("hunter2"));
     }
-    // What is repeated of a request is short, and escaped.
+    // The repeated parts of a request are short and escaped.
     let algorithm = "\n\u{1b}[31m".repeat(100);
     let token = format!("{}..x.x.x", b64(json!({ "alg": algorithm }).to_string()));
     let error = ask_cookie(&next_auth, V4, &token).await.unwrap_err();

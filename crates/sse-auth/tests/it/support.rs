@@ -1,4 +1,4 @@
-//! Tokens of our own making, with whatever is wrong with them.
+//! Tokens that the tests create, valid and invalid.
 
 use aes_gcm::{Aes256Gcm, KeyInit as _, Nonce, aead::Aead as _, aead::Payload};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256, Sha512};
 use sse_auth::{AuthError, Authenticator, Credential, Identity, RequestView};
 
-/// What time it is in these tests.
+/// The time in these tests, in Unix seconds.
 pub(crate) const NOW: u64 = 1_800_000_000;
 /// A secret that is long enough for everything.
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -24,7 +24,7 @@ pub(crate) fn claims() -> Value {
     json!({ "sub": "ada", "name": "Adä", "exp": NOW + 60 })
 }
 
-/// The claims with one of them changed.
+/// Returns the claims with one of them changed.
 pub(crate) fn claims_with(name: &str, value: Value) -> Value {
     let mut claims = claims();
     claims[name] = value;
@@ -35,7 +35,7 @@ pub(crate) fn b64(bytes: impl AsRef<[u8]>) -> String {
     Base64UrlUnpadded::encode_string(bytes.as_ref())
 }
 
-/// A signed token with an HMAC by SHA-256.
+/// Creates a signed token with an HMAC by SHA-256.
 pub(crate) fn hs256(header: &Value, payload: impl AsRef<[u8]>, secret: &[u8]) -> String {
     let message = format!("{}.{}", b64(header.to_string()), b64(payload));
     let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(secret).unwrap();
@@ -43,7 +43,7 @@ pub(crate) fn hs256(header: &Value, payload: impl AsRef<[u8]>, secret: &[u8]) ->
     format!("{message}.{}", b64(mac.finalize().into_bytes()))
 }
 
-/// A key pair whose public half comes as a JWK.
+/// A key pair whose public half is available as a JWK.
 pub(crate) struct Es256(EcdsaKeyPair);
 
 impl Es256 {
@@ -90,13 +90,13 @@ fn v5_key(secret: &str, cookie: &str, length: usize) -> Vec<u8> {
     )
 }
 
-/// A session of NextAuth v4.
+/// Creates a session of NextAuth v4.
 pub(crate) fn v4(secret: &str, header: &Value, content: impl AsRef<[u8]>) -> String {
     let key = derived(secret, "", "NextAuth.js Generated Encryption Key", 32);
     gcm(&key, header, content.as_ref())
 }
 
-/// A session of an early Auth.js v5.
+/// Creates a session of an early Auth.js v5.
 pub(crate) fn v5_gcm(
     secret: &str,
     cookie: &str,
@@ -106,7 +106,7 @@ pub(crate) fn v5_gcm(
     gcm(&v5_key(secret, cookie, 32), header, content.as_ref())
 }
 
-/// A session of Auth.js v5.
+/// Creates a session of Auth.js v5.
 pub(crate) fn v5(secret: &str, cookie: &str, header: &Value, content: impl AsRef<[u8]>) -> String {
     let key = v5_key(secret, cookie, 64);
     let iv = [9; 16];
@@ -130,7 +130,7 @@ pub(crate) fn v5(secret: &str, cookie: &str, header: &Value, content: impl AsRef
     )
 }
 
-/// The name of a key of v5 (RFC 7638).
+/// Returns the id of a key of v5 (RFC 7638).
 pub(crate) fn v5_kid(secret: &str, cookie: &str) -> String {
     b64(Sha512::digest(format!(
         r#"{{"k":"{}","kty":"oct"}}"#,
@@ -153,7 +153,7 @@ fn gcm(key: &[u8], header: &Value, content: &[u8]) -> String {
     format!("{aad}..{}.{}.{}", b64(nonce), b64(ciphertext), b64(tag))
 }
 
-/// Asks with one header.
+/// Authenticates a request with one header.
 pub(crate) async fn ask(
     who: &impl Authenticator,
     name: &str,
@@ -178,14 +178,14 @@ pub(crate) async fn ask_bearer(
     ask(who, "authorization", &format!("Bearer {token}")).await
 }
 
-/// The user, and how it was recognised.
+/// Returns the user, and the credential that identified the user.
 #[track_caller]
 pub(crate) fn accepted(answer: Result<Option<Identity>, AuthError>) -> (String, Credential) {
     let identity = answer.unwrap().unwrap();
     (identity.user.unwrap(), identity.credential)
 }
 
-/// The error, as its variant is written.
+/// Returns the debug output of the error.
 #[track_caller]
 pub(crate) fn refused(answer: Result<Option<Identity>, AuthError>) -> String {
     format!("{:?}", answer.unwrap_err())

@@ -1,4 +1,4 @@
-//! Tickets are for one use, and not for long.
+//! Tickets: one use, and a short lifetime.
 
 use std::{sync::Arc, time::Duration};
 
@@ -65,7 +65,7 @@ async fn a_ticket_has_the_login_of_who_asked_for_it() {
     let laptop = ada().login("laptop");
     assert_eq!(login(&laptop).await, laptop.login);
     assert_eq!(login(&ada()).await, None);
-    // A backend that vouches for a user says it in the claims.
+    // A backend that vouches for a user passes the sign-in in the claims.
     for (claim, text) in [("sid", "laptop"), ("jti", "laptop")] {
         let claims: Map<_, _> = [(claim.to_owned(), json!(text))].into_iter().collect();
         assert_eq!(login(&ada().claims(claims.clone())).await, laptop.login);
@@ -162,7 +162,7 @@ async fn what_is_no_ticket_is_refused() {
     for query in ["", "tickets=x", "Ticket=x"] {
         assert!(present(&tickets, query).await.unwrap().is_none(), "{query}");
     }
-    // None of this used it up. Its name may be escaped.
+    // No earlier request used up the ticket. The name of the parameter can be escaped.
     assert_eq!(
         accepted(present(&tickets, &format!("%74icket={text}")).await).0,
         "ada"

@@ -1,4 +1,4 @@
-// What create-t3-app makes of a client, with a few components on top.
+// The client of an app created with create-t3-app, with a few components on top.
 
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { httpBatchStreamLink, httpSubscriptionLink, splitLink } from "@trpc/client";

@@ -1,5 +1,4 @@
-// React Query in a real browser: the app as it is built, the hub behind a rewrite as Next.js would
-// have it.
+// React Query in a real browser: the built app, and the hub with a rewrite in front, as in Next.js.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -21,7 +20,7 @@ async function bundle() {
   return outputFiles[0].text;
 }
 
-/** Serves the app, and passes its calls on to the hub. */
+/** Serves the app, and forwards its calls to the hub. */
 async function serve(test, hub) {
   const script = await bundle();
   const page = '<!doctype html><title>App</title><div id="root"></div><script type="module" src="/app.js"></script>';
@@ -67,7 +66,7 @@ test("useQuery, useMutation, useInfiniteQuery and useSubscription", async (t) =>
 
   await shows("#live", "pending");
   await shows("#events", '"userId":"ada"');
-  // StrictMode mounts twice; one stream stays.
+  // StrictMode mounts twice; one stream remains.
   const stays = async () => {
     await page.click("#refresh");
     return (await page.textContent("#connections")) === "1";

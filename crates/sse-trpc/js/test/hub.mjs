@@ -1,4 +1,4 @@
-// A hub of our own for each test, stopped by its process.
+// A hub of its own for each test, stopped by its process.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 
 const program = process.env.SSE_HUB ?? new URL("../../../../target/debug/sse-hub", import.meta.url).pathname;
 
-/** Starts a hub on a free port; ended at the end of the test. */
+/** Starts a hub on a free port. The hub ends with the test. */
 export async function startHub(test, ...options) {
   const hub = spawn(program, ["--listen", "127.0.0.1:0", "--drain", "1", "--drain-delay", "0", ...options], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -24,7 +24,7 @@ export async function startHub(test, ...options) {
   throw new Error("the hub ended before it listened");
 }
 
-/** Waits until something is so; the test's own timeout ends it. */
+/** Waits until a condition is true; the test's own timeout ends the wait. */
 export async function until(isSo) {
   while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 10));
 }

@@ -23,7 +23,7 @@ for (const [name, link] of Object.entries(links)) {
       const hub = await startHub(t, "--trpc-transformer", form);
       const client = (query = "", headers = {}) =>
         createTRPCClient({ links: [link({ url: hub.url + query, transformer, headers })] });
-      // As create-t3-app sets it up.
+      // The setup of create-t3-app.
       const api = client("", { "x-trpc-source": "nextjs-react" });
 
       const stats = await api.sse.getStats.query();
@@ -31,7 +31,7 @@ for (const [name, link] of Object.entries(links)) {
       assert.equal(stats.disconnected.kicked, 0);
       assert.deepEqual(await api.sse.getConnections.query({ limit: 10 }), { items: [], nextCursor: null });
 
-      // In one request where the link makes batches.
+      // Sent in one request if the link makes batches.
       const [first, second, wrong] = await Promise.all([
         api.sse.getStats.query({ byUser: false }),
         api.sse.getConnections.query(),
@@ -42,7 +42,7 @@ for (const [name, link] of Object.entries(links)) {
       const data = { code: "BAD_REQUEST", httpStatus: 400, path: "sse.getStats" };
       assert.deepEqual(wrong, { message: "limit: must be 1 to 10000, not 0", code: -32600, data });
 
-      // `undefined` members are as good as none.
+      // An `undefined` member counts as absent.
       const sent = await client("?user=ada").sse.sendSuccess.mutate({ message: "Mé😀", title: undefined });
       assert.deepEqual(sent, { matched: 0 });
       const [one, other] = await Promise.all([
@@ -65,7 +65,7 @@ for (const [name, link] of Object.entries(links)) {
 test("queries by POST", async (t) => {
   const hub = await startHub(t);
   const api = createTRPCClient({ links: [httpLink({ url: hub.url, methodOverride: "POST" })] });
-  // The hub does not allow it; an app says so with `Management::method_override`.
+  // The hub does not allow method override; an app enables it with `Management::method_override`.
   const { data } = await failure(api.sse.getStats.query());
   assert.equal(data.code, "METHOD_NOT_SUPPORTED");
 });
@@ -82,7 +82,7 @@ test("a batch that is larger than the hub takes", async (t) => {
 test("spaces between the lines of a slow batch are nothing to the client", async (t) => {
   const server = http.createServer((request, response) => {
     response.writeHead(200, { "content-type": "application/json" });
-    // As the server writes it, with its pings.
+    // A response as the server writes it, with its pings.
     const pieces = ['{"0":[[0],[null,0,0]]}\n', " ", " ", '[0,0,[[{"result":{"data":7}}]]]\n'];
     const timer = setInterval(() => {
       const piece = pieces.shift();

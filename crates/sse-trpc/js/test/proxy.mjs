@@ -1,9 +1,9 @@
-// A network between a client and a hub that fails as it is told.
+// A network between a client and a hub that fails on demand.
 
 import { once } from "node:events";
 import net from "node:net";
 
-/** Passes bytes on to a hub's address; ended at the end of the test. */
+/** Forwards bytes to a hub's address. The proxy ends with the test. */
 export async function startProxy(test, address) {
   const { hostname, port } = new URL(address);
   const pairs = new Set();
@@ -25,11 +25,11 @@ export async function startProxy(test, address) {
   test.after(() => { end(); server.close(); });
   return {
     address: `http://127.0.0.1:${server.address().port}`,
-    /** Ends all connections, and lets none in. */
+    /** Ends all connections, and refuses new ones. */
     cut() { isDown = true; end(); },
-    /** Lets connections in again. */
+    /** Accepts connections again. */
     heal() { isDown = false; },
-    /** Nothing comes on the connections that are open, and they stay; new ones work. */
+    /** Keeps the open connections without passing bytes on; new connections work. */
     freeze() { pairs.forEach(({ client, hub }) => { hub.unpipe(client); hub.resume(); }); },
   };
 }

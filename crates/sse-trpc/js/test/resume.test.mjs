@@ -8,7 +8,7 @@ import superjson from "superjson";
 import { startHub, until } from "./hub.mjs";
 import { startProxy } from "./proxy.mjs";
 
-/** A hub with a log, a way to it, and a subscription of ada's to `news` by that way. */
+/** Starts a hub with a log, a proxy, and a subscription of ada's to `news` through the proxy. */
 async function subscribed(t, { transformer, options = [] } = {}) {
   const hub = await startHub(t, "--backplane", "memory", "--retry", "50ms", "--trpc-transformer",
     transformer ? "superjson" : "json", ...options);
@@ -34,7 +34,7 @@ async function subscribed(t, { transformer, options = [] } = {}) {
   const of = (type) => seen.data.filter(({ data }) => data.type === type);
   await until(() => of("connection").length === 1);
   let last = 0;
-  /** Publishes so many numbers, by turns to the topic, the user and everybody. */
+  /** Publishes a number of events, in turn to the topic, the user and all. */
   const publish = async (count) => {
     for (const end = last + count; last < end;) {
       last += 1;
@@ -48,7 +48,7 @@ async function subscribed(t, { transformer, options = [] } = {}) {
   return { api, proxy, seen, pings, of, publish, arrived, numbers };
 }
 
-/** Everything came once, in order, each under an id of its own, and nobody was told of a gap. */
+/** Checks that every event arrived once, in order, with its own id, and without a reported gap. */
 function assertComplete({ seen, of, numbers }) {
   assert.deepEqual(of("number").map(({ data }) => data.data), numbers());
   assert.equal(new Set(of("number").map(({ id }) => id)).size, numbers().length);
@@ -116,7 +116,7 @@ test("a retry with the same key is one event", async (t) => {
   assert.deepEqual([first.matched, first.duplicate], [1, undefined]);
   assert.deepEqual(again, { matched: 0, id: first.id, duplicate: true });
   await api.sse.publish.mutate({ target: "all", event: "end", data: 1, ephemeral: true });
-  // What is not logged has no id, so it is not tracked.
+  // An unlogged event has no id, so it is not tracked.
   await until(() => seen.data.at(-1)?.type === "end");
   assert.equal(seen.data.filter(({ data }) => data?.type === "paid").length, 1);
 });

@@ -1,4 +1,4 @@
-// httpSubscriptionLink: a stream of the hub, as tRPC's client sees it.
+// httpSubscriptionLink: a stream of the hub, as tRPC's client receives it.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -20,7 +20,7 @@ function connect(hub, { query = "", transformer, connectionParams } = {}) {
   });
 }
 
-/** A subscription, and all that was told of it. */
+/** Opens a subscription, and records everything that it reports. */
 function subscribe(api, input) {
   const seen = { data: [], states: [], errors: [], completed: false };
   const subscription = api.sse.events.subscribe(input, {
@@ -54,7 +54,7 @@ for (const transformer of [undefined, superjson]) {
       { type: "news", data: ["a", null] },
     ]);
 
-    // superjson writes null for undefined; what arrives is without it.
+    // superjson writes null for undefined; the event arrives without the value.
     await api.sse.sendSystemEvent.mutate({ userId: "ada", event: "e", data: undefined });
     await until(() => seen.data.length === 4);
     assert.deepEqual(Object.keys(seen.data[3].data).sort(), ["event", "timestamp"]);
@@ -69,8 +69,8 @@ for (const transformer of [undefined, superjson]) {
 }
 
 test("heartbeats are no data", async (t) => {
-  // The client takes a stream for dead after two and a half of these, which a busy machine must not
-  // reach.
+  // The client considers a stream dead after two and a half of these intervals, which a busy
+  // machine must not reach.
   const hub = await startHub(t, "--heartbeat-interval", "2s");
   const api = connect(hub);
   const { seen, stop } = subscribe(api);

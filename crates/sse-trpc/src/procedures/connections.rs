@@ -15,7 +15,7 @@ use crate::{context::Context, error::Error, validation};
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "ConnectionsInput", optional_fields = nullable))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Input {
-    /// The page before's `nextCursor`.
+    /// `nextCursor` of the previous page.
     #[cfg_attr(test, ts(optional = nullable, type = "number | string | null"))]
     cursor: Option<Cursor>,
     limit: Option<usize>,
@@ -23,13 +23,13 @@ pub(crate) struct Input {
     user_id: Option<UserId>,
     #[cfg_attr(test, ts(optional = nullable, type = "string"))]
     topic: Option<Topic>,
-    /// What `useInfiniteQuery` adds to every input; pages are turned forward only.
+    /// The direction that `useInfiniteQuery` adds to every input; pages are turned forward only.
     #[serde(rename = "direction")]
     #[cfg_attr(test, ts(optional = nullable, type = "\"forward\" | \"backward\""))]
     _direction: Option<IgnoredAny>,
 }
 
-/// Where a page ended: of a manager alone a number, of a cluster a text.
+/// The position at which a page ended: a number without a cluster, a text with one.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(untagged)]
 enum Cursor {
@@ -37,7 +37,7 @@ enum Cursor {
     Cluster(ClusterCursor),
 }
 
-/// Part of a listing.
+/// A page of the list of streams.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Page {

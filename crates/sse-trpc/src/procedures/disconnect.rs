@@ -8,7 +8,7 @@ use sse_core::{DisconnectOptions, Target};
 use super::Done;
 use crate::{context::Context, error::Error, validation};
 
-/// 20 days, the longest that a manager keeps a user away.
+/// Maximum duration of a ban: 20 days, the limit of a manager.
 const LONGEST_ABSENCE_MS: u64 = 20 * 24 * 60 * 60 * 1000;
 
 #[derive(Debug, Deserialize)]
@@ -37,7 +37,7 @@ pub(crate) async fn disconnect(context: Context, input: Input) -> Result<Done, E
     Ok(Done::matched(ended.streams).unless(ended.complete, ended.unanswered))
 }
 
-/// Refuses, before anything is ended, to keep somebody away whom nothing would recognise.
+/// Checks, before any stream is ended, that a ban can recognise the client when it returns.
 async fn check_absentee(context: &Context, target: &Target) -> Result<(), Error> {
     let client = match target {
         Target::User(_) => return Ok(()),

@@ -13,7 +13,7 @@ pub(crate) struct Input {
     topics: Option<Vec<Topic>>,
 }
 
-/// The caller's own events, those for everyone, and those of the topics that it asks for.
+/// Subscribes to the caller's own events, those for everyone, and those of the requested topics.
 pub(crate) async fn events(context: Context, input: Input) -> Result<Handshake, Error> {
     let topics = input.topics.unwrap_or_default();
     validation::topics(&context, &topics)?;

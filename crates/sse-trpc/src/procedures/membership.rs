@@ -17,11 +17,11 @@ pub(crate) struct Input {
     topics: Vec<Topic>,
 }
 
-/// Whose stream a caller wants to change.
+/// The stream that a caller wants to change.
 enum Stream {
-    /// One that it may change.
+    /// A stream that the caller may change.
     Open(Connection),
-    /// None that is there, and what is said of that.
+    /// A stream that does not exist, and the output in that case.
     Gone(Done),
 }
 
@@ -69,8 +69,8 @@ pub(crate) async fn leave(context: Context, input: Input) -> Result<Done, Error>
     ))
 }
 
-/// Callers may change their own streams, managers all. Of a stream that is not there others learn
-/// what they learn of a stranger's.
+/// Finds a stream. Callers may change their own streams, and managers may change all. For an
+/// unknown stream, other callers get the same error as for a stream of another user.
 async fn find(context: &Context, client: ClientId) -> Result<Stream, Error> {
     let found = context.cluster().connection(client).await;
     let stream = &found.value;

@@ -1,4 +1,5 @@
-//! `sendSuccess` and its like, `sendNotification`, `broadcastNotification`.
+//! `sendSuccess`, `sendInfo`, `sendWarning`, `sendError`, `sendNotification`,
+//! `broadcastNotification`.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -17,7 +18,7 @@ pub(crate) struct Send {
     #[cfg_attr(test, ts(optional = nullable, type = "Record<string, unknown>"))]
     data: Option<Map<String, Value>>,
     timestamp: Option<u64>,
-    /// Without it, the caller.
+    /// Id of the user; default: the caller.
     #[cfg_attr(test, ts(optional = nullable, type = "string"))]
     user_id: Option<UserId>,
 }
@@ -52,7 +53,7 @@ pub(crate) struct Broadcast {
     timestamp: Option<u64>,
 }
 
-/// Sends notifications of one kind.
+/// Creates a procedure that sends notifications of one kind.
 pub(crate) fn send(kind: Kind) -> Procedure {
     Procedure::mutation(move |context: Context, input: Send| async move {
         let Some(user) = input.user_id.or_else(|| context.caller().user.clone()) else {

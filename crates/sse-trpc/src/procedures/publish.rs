@@ -18,19 +18,21 @@ pub(crate) struct Input {
     #[cfg_attr(test, ts(optional = nullable, type = "Array<string>"))]
     except: Option<Vec<ClientId>>,
     event: String,
-    /// As the caller wrote it: numbers keep their digits and members their order.
+    /// Data of the event, unchanged: numbers keep their digits and members their order.
     #[cfg_attr(test, ts(type = "unknown"))]
     data: Box<RawValue>,
-    /// For those who are there now: it is kept out of the event log.
+    /// Set for an event that is kept out of the event log and reaches only the streams that are
+    /// connected now.
     ephemeral: Option<bool>,
-    /// Of the caller's publishes with one key in two minutes the first counts; needs an event log.
+    /// Key of the publish; needs an event log. Of several publishes of one caller with one key
+    /// within two minutes, the first counts.
     key: Option<String>,
-    /// How long to go on trying while the event log is away, up to 30,000; without it the call
-    /// fails at once.
+    /// Time during which the publish is retried while the event log is unavailable, in
+    /// milliseconds, up to 30,000; without it the call fails at once.
     patience_ms: Option<u64>,
 }
 
-/// Longer than that no caller should have to wait for an answer.
+/// Maximum of `patienceMs`. No caller should have to wait longer for an answer.
 const MOST_PATIENCE_MS: u64 = 30_000;
 
 pub(crate) async fn publish(context: Context, input: Input) -> Result<Done, Error> {
@@ -67,7 +69,7 @@ pub(crate) async fn publish(context: Context, input: Input) -> Result<Done, Erro
     Ok(receipt.into())
 }
 
-/// The event's own name has been looked at, so what is reserved is the name of a system event.
+/// The event's own name has been checked, so a reserved name is that of a system event.
 fn refused(error: PublishError) -> Error {
     match error {
         PublishError::Reserved { .. } => Error::field("data", error),

@@ -6,8 +6,8 @@ use sse_core::{ClientId, RenewError};
 use super::Done;
 use crate::{context::Context, error::Error, error_code::Code};
 
-/// Maximum size of the input, in bytes. The token is inside it, so the input of a caller without
-/// rights is read as well.
+/// Maximum size of the input, in bytes. The token is inside the input, so the input of a caller
+/// without rights is read as well.
 pub(crate) const MAX_INPUT: usize = 16 << 10;
 
 #[derive(Deserialize)]
@@ -16,14 +16,13 @@ pub(crate) const MAX_INPUT: usize = 16 << 10;
 pub(crate) struct Input {
     #[cfg_attr(test, ts(type = "string"))]
     client_id: ClientId,
-    /// The new token; without it, what the call itself was authenticated with counts, as where that
-    /// is a cookie.
+    /// The new token. Without it, the credentials of the call itself count, such as a cookie.
     #[cfg_attr(test, ts(optional = nullable))]
     token: Option<String>,
 }
 
-/// Lets a stream live as long as the new token. The old one may have expired, so the call itself
-/// may be one that would be refused.
+/// Extends the life of a stream to that of the new token. The old token may have expired, so the
+/// call itself can be one whose own credentials are refused.
 pub(crate) async fn renew(context: Context, input: Input) -> Result<Done, Error> {
     let caller = match &input.token {
         Some(token) => context

@@ -20,17 +20,17 @@ pub(crate) struct Input {
 pub(crate) struct Stats {
     total_connections: usize,
     unique_users: usize,
-    /// Left out when it was not asked for.
+    /// Number of streams of each user; absent if `byUser` is false.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         test,
         ts(optional, as = "Option<std::collections::HashMap<String, usize>>")
     )]
     connections_by_user: Option<ByUser>,
-    /// In a cluster that of the node that answers, as the counters; what stands before is of all
-    /// nodes.
+    /// Number of ending streams. In a cluster, this number and the counters are those of the node
+    /// that answers, and the numbers above are of all nodes.
     ending: usize,
-    /// Only with an event log.
+    /// State of the event log; absent without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     log: Option<LogNumbers>,
@@ -38,15 +38,16 @@ pub(crate) struct Stats {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     node: Option<String>,
-    /// All nodes that are there.
+    /// All nodes that are connected.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     nodes: Option<Vec<Node>>,
-    /// How old the oldest of it is, in milliseconds.
+    /// Age of the oldest numbers in the output, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     age_ms: Option<u64>,
-    /// Nodes of which not all is known; only if there are some, or it is not known who is there.
+    /// Nodes whose numbers are not completely known; only if some are not, or the list of nodes is
+    /// unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     incomplete: Option<Vec<String>>,
@@ -61,17 +62,17 @@ pub(crate) struct Stats {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Node {
     node: String,
-    /// What the node is called, if it is.
+    /// Name of the node, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     name: Option<String>,
     connections: usize,
     unique_users: usize,
-    /// How old that is, in milliseconds.
+    /// Age of the node's numbers, in milliseconds.
     age_ms: u64,
 }
 
-/// How the hub stands to its event log: gauges of now, counters since its start.
+/// The state of the hub's event log: current gauges, and counters since the start.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SseLog"))]
 #[serde(rename_all = "camelCase")]
@@ -82,9 +83,9 @@ pub(crate) struct LogNumbers {
         ts(type = "\"starting\" | \"current\" | \"away\" | \"rejecting\" | \"not_listening\"")
     )]
     state: LogState,
-    /// The id of the latest event.
+    /// Id of the latest event.
     head: String,
-    /// The id behind which everything is held.
+    /// Id after which all events are held.
     trimmed: String,
     lag_ms: u128,
     entries: usize,
@@ -128,7 +129,7 @@ impl From<LogStats> for LogNumbers {
     }
 }
 
-/// As an object, those with the most streams first.
+/// Serializes as an object, the users with the most streams first.
 #[derive(Debug)]
 struct ByUser(Vec<(UserId, usize)>);
 

@@ -29,7 +29,7 @@ pub(crate) struct Broadcast {
     data: Option<Value>,
 }
 
-/// A `null` is data, and nothing is not.
+/// Deserializes a member that is present: `null` is data, an absent member is not.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }

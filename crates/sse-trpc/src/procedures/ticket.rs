@@ -13,10 +13,10 @@ pub(crate) const MAX_INPUT: usize = 16 << 10;
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "TicketInput", optional_fields = nullable))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Input {
-    /// For whom, where a manager asks for somebody else.
+    /// Id of the user, if a manager requests a ticket for another user.
     #[cfg_attr(test, ts(optional = nullable, type = "string"))]
     user_id: Option<UserId>,
-    /// What is known of that user.
+    /// Claims of that user.
     #[cfg_attr(test, ts(optional = nullable, type = "Record<string, unknown>"))]
     claims: Option<Map<String, Value>>,
 }
@@ -25,14 +25,14 @@ pub(crate) struct Input {
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "Ticket"))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Output {
-    /// What goes into the query of a stream's URL.
+    /// Text for the query of a stream's URL.
     ticket: String,
-    /// For how long it can be used, in milliseconds.
+    /// Time during which the ticket can be used, in milliseconds.
     expires_in_ms: u64,
 }
 
-/// A ticket for the caller itself; managers may ask for one for any user, as a backend does that
-/// has an authentication of its own.
+/// Issues a ticket for the caller itself. Managers can request one for any user, as backends with
+/// their own authentication do.
 pub(crate) async fn create(context: Context, input: Input) -> Result<Output, Error> {
     let caller = match input.user_id {
         Some(user) => {
@@ -40,12 +40,12 @@ pub(crate) async fn create(context: Context, input: Input) -> Result<Output, Err
             validation::user(&context, "userId", &user)?;
             let mut caller = Caller::user(user.clone());
             caller.claims = input.claims.unwrap_or_default();
-            // Patterns of topics take the user from there.
+            // Topic patterns take the user from this claim.
             caller
                 .claims
                 .entry("sub")
                 .or_insert_with(|| user.as_str().into());
-            // What comes of somebody's right does not outlive it.
+            // A ticket does not outlive the credentials of the caller that requested it.
             caller.expires_at = context.caller().expires_at;
             caller
         }

@@ -1,4 +1,4 @@
-//! Answers to a batch, as they come.
+//! Streamed responses to a batch.
 
 use std::{
     fmt,
@@ -19,25 +19,25 @@ use crate::{
     wire::{envelope, request_parser::Form, transformer::Transformer},
 };
 
-/// Answers to the calls of a batch, as they come: a [`Stream`] of whole lines, which never fails.
-/// Between lines that are long in coming a space is sent every 15 seconds, so it is to be polled in
-/// a runtime of tokio's that has time.
+/// The results of the calls of a batch, in the order in which they complete: a [`Stream`] of whole
+/// lines, which never fails. If no line follows for 15 seconds, a space is sent. The stream must be
+/// polled in a Tokio runtime with timers.
 ///
-/// *Cancel safety.* Dropped, calls that are under way are dropped with it.
+/// *Cancel safety.* Dropping the stream drops the calls in flight.
 pub struct BatchStream {
     running: FuturesUnordered<Numbered>,
-    /// Held until the calls are done, since they own their inputs.
+    /// Held until the calls are done, because they own their inputs.
     _share: Share,
     form: Form,
     transformer: Transformer,
-    /// Calls of the head that is still to be sent.
+    /// Number of calls in the head, until the head has been sent.
     head: Option<usize>,
     ended: bool,
-    /// When the client is to be told that there will be more.
+    /// Timer of the next space, which shows the client that the response is not complete.
     ping: Option<Pin<Box<Sleep>>>,
 }
 
-/// Proxies give up on an answer of which nothing comes; most wait for a minute.
+/// Interval between spaces. Proxies abort a response without new bytes; most wait for a minute.
 const PING_INTERVAL: Duration = Duration::from_secs(15);
 
 type Numbered = Pin<Box<dyn Future<Output = (usize, Outcome)> + Send>>;
@@ -72,7 +72,7 @@ impl BatchStream {
         }
     }
 
-    /// Takes what is ready.
+    /// Takes all results that are ready.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Vec<(usize, Outcome)>> {
         let mut ready = Vec::new();
         loop {
@@ -84,8 +84,8 @@ impl BatchStream {
         }
     }
 
-    /// A space before the next line, where nothing came for a while (tRPC 11, `pingMs` in
-    /// `stream/jsonl.ts`). Clients of version 10 know no such thing.
+    /// Returns a space before the next line, after an interval without bytes (tRPC 11, `pingMs` in
+    /// `stream/jsonl.ts`). Clients of version 10 do not support spaces.
     fn poll_ping(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if self.form != Form::Lines {
             return Poll::Pending;
@@ -94,14 +94,14 @@ impl BatchStream {
             .ping
             .get_or_insert_with(|| Box::pin(sleep(PING_INTERVAL)));
         ready!(ping.as_mut().poll(cx));
-        // The next one is set by the poll that follows.
+        // The next poll starts the next timer.
         self.ping = None;
         Poll::Ready(Some(Bytes::from_static(b" ")))
     }
 
-    /// A value that is there, as the encoding of promises has it: no definitions behind it.
+    /// Returns a complete value in the encoding of promises: no definitions follow.
     fn value(&self, outcome: &Outcome) -> String {
-        // The transformer is put around the whole line.
+        // The transformer applies to the whole line.
         let inner = if self.form == Form::Lines {
             Transformer::Json
         } else {
@@ -110,8 +110,8 @@ impl BatchStream {
         envelope::of(outcome, inner)
     }
 
-    /// The head names all calls: those that are done with what became of them, the others with a
-    /// promise.
+    /// Returns the head, which lists all calls: completed calls with their results, the others with
+    /// a promise.
     fn head(&self, count: usize, done: &[(usize, Outcome)]) -> String {
         let mut members: Vec<_> = (0..count)
             .map(|index| format!(r#""{index}":[[0],[null,0,{index}]]"#))
@@ -153,7 +153,7 @@ impl Stream for BatchStream {
             return Poll::Ready(None);
         }
         let done = match self.poll_ready(cx) {
-            // The head need not wait: clients take it for the beginning of the answer.
+            // The head is sent at once: clients take it for the beginning of the response.
             Poll::Pending if self.form == Form::Lines && self.head.is_some() => Vec::new(),
             Poll::Pending => return self.poll_ping(cx),
             Poll::Ready(done) => done,

@@ -1,4 +1,4 @@
-//! What a client says of itself where it cannot send headers.
+//! The parameters of a client that cannot send headers.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,13 +13,13 @@ use serde_json::Value;
 
 use crate::{error::Error, error_code::Code};
 
-/// What a client says of itself where it cannot send headers: the `connectionParams` of tRPC's
+/// The parameters of a client that cannot send headers: the `connectionParams` of tRPC's
 /// `httpSubscriptionLink`.
 ///
-/// They stand in the URL, so they turn up in logs of proxies: put short-lived things in them.
+/// The parameters are part of the URL, so they appear in logs of proxies: use short-lived values.
 pub type ConnectionParams = BTreeMap<String, String>;
 
-/// As tRPC reads them (`http/parseConnectionParams.ts`).
+/// Parses the parameters as tRPC does (`http/parseConnectionParams.ts`).
 pub(crate) fn parse(text: &str) -> Result<Option<ConnectionParams>, Error> {
     let refused = |message| Error::new(Code::ParseError, message);
     let value: Value =
@@ -27,7 +27,7 @@ pub(crate) fn parse(text: &str) -> Result<Option<ConnectionParams>, Error> {
     let members = match value {
         Value::Null => return Ok(None),
         Value::Object(members) => {
-            // Of two tokens nothing says which is meant.
+            // Nothing decides between two tokens.
             serde_json::from_str::<NoRepeats>(text)
                 .map_err(|_| refused("connection params are repeated"))?;
             members
@@ -41,7 +41,7 @@ pub(crate) fn parse(text: &str) -> Result<Option<ConnectionParams>, Error> {
     strings.collect::<Result<_, _>>().map(Some)
 }
 
-/// An object of which no member is there twice.
+/// An object whose members are unique.
 struct NoRepeats;
 
 impl<'de> Deserialize<'de> for NoRepeats {

@@ -1,4 +1,4 @@
-//! How a stream looks to tRPC's `httpSubscriptionLink`.
+//! The dialect of tRPC's `httpSubscriptionLink`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,12 +17,12 @@ const RETURN: EventType = EventType::from_static("return");
 const RESTORE_ID: EventType = EventType::from_static("restore-id");
 const SERIALIZED_ERROR: EventType = EventType::from_static("serialized-error");
 
-/// How a stream looks to tRPC's `httpSubscriptionLink` (tRPC 11, `stream/sse.ts`).
+/// The form of a stream for tRPC's `httpSubscriptionLink` (tRPC 11, `stream/sse.ts`).
 ///
-/// What is sent arrives as `{"type":…,"data":…}`, `type` being the event's type (`message` where it
-/// has none) and `data` its JSON, or its text as a string. An event with an id is *tracked*. The
-/// hello is a `connected`, and behind it the `connection` event with the client id; heartbeats are
-/// `ping`s; a stream whose client should not come back ends with `return`.
+/// An event arrives as `{"type":…,"data":…}`. `type` is the event's type, or `message` if the event
+/// has none. `data` is its JSON, or its text as a string. An event with an id is *tracked*. The
+/// hello is a `connected`, followed by the `connection` event with the client id. Heartbeats are
+/// `ping`s. A stream whose client must not reconnect ends with `return`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Trpc(Transformer);
 
@@ -31,11 +31,11 @@ impl Trpc {
         Arc::new(Self(transformer))
     }
 
-    /// A `message` with an event inside; the empty id says that it is not tracked.
+    /// Wraps an event in a `message`; an empty id shows that the event is not tracked.
     fn message(self, event: &Event, id: Option<&EventId>) -> Event {
         let name = event.event_type_ref().map_or("message", EventType::as_str);
         let Some(data) = event.data() else {
-            // Nothing that a client would dispatch.
+            // The client would dispatch nothing.
             return id.map_or_else(Event::empty, |id| Event::empty().id(id.clone()));
         };
         let data = if event.is_json() {
@@ -69,9 +69,9 @@ impl Dialect for Trpc {
         }
     }
 
-    /// With a log it has the position as its id: an `EventSource` takes that from any event, and
-    /// brings it when it comes back by itself, while tRPC's client looks at the ids of messages
-    /// only.
+    /// With a log, the id of a heartbeat is the position. An `EventSource` takes the id of any
+    /// event, and sends the id when it reconnects automatically; tRPC's client reads the ids of
+    /// messages only.
     fn heartbeat(&self, beat: &Event, out: &mut FrameWriter) {
         let ping = Event::text("").event_type(PING);
         out.event(
@@ -98,8 +98,8 @@ impl Dialect for Trpc {
     }
 }
 
-/// What a subscription begins with. After two and a half heartbeats without one the client connects
-/// anew.
+/// Returns the first event of a subscription. After two and a half heartbeat intervals without an
+/// event, the client reconnects.
 fn connected(heartbeat: Option<Duration>) -> Event {
     let data = match heartbeat {
         Some(interval) => json!({ "reconnectAfterInactivityMs": (interval * 5 / 2).as_millis() }),
@@ -108,11 +108,10 @@ fn connected(heartbeat: Option<Duration>) -> Event {
     Event::text(data.to_string()).event_type(CONNECTED)
 }
 
-/// A stream that says why there is none.
+/// Writes a stream that reports an error.
 ///
-/// tRPC's client comes back after errors that have the number of an internal one, and gives up
-/// after others. So a temporary error has that number here, whatever its own; its name and status
-/// are unchanged.
+/// tRPC's client reconnects only after errors with the number of an internal error. So a temporary
+/// error has that number here, instead of its own; its name and status are unchanged.
 pub(crate) fn failure(
     error: &Error,
     path: &str,

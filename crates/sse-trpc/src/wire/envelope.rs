@@ -1,10 +1,10 @@
-//! What stands around an output or an error.
+//! The JSON around an output or an error.
 
 use serde_json::Value;
 
 use crate::{error::Error, outcome::Outcome, wire::transformer::Transformer};
 
-/// `{"result":{"data":…}}` or `{"error":…}`.
+/// Writes `{"result":{"data":…}}` or `{"error":…}`.
 pub(crate) fn of(outcome: &Outcome, transformer: Transformer) -> String {
     match &outcome.result {
         Ok(output) => {
@@ -15,7 +15,7 @@ pub(crate) fn of(outcome: &Outcome, transformer: Transformer) -> String {
     }
 }
 
-/// The answer to a call that failed; the path is that of the call, if there was one.
+/// Writes the response to a failed call; the path is that of the call, if one was found.
 pub(crate) fn failure(error: &Error, path: Option<&str>, transformer: Transformer) -> String {
     let (before, behind) = transformer.around();
     [
@@ -28,7 +28,8 @@ pub(crate) fn failure(error: &Error, path: Option<&str>, transformer: Transforme
     .concat()
 }
 
-/// What a client is told of an error, under a JSON-RPC number (tRPC 11, `error/getErrorShape.ts`).
+/// Returns the parts of an error that a client receives, with a JSON-RPC number (tRPC 11,
+/// `error/getErrorShape.ts`).
 pub(crate) fn shape(error: &Error, number: i32, path: Option<&str>) -> String {
     let code = error.code();
     let (name, status) = (code.as_str(), code.status());

@@ -1,4 +1,4 @@
-//! From the bytes of an input to a type.
+//! Deserialization of inputs.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -7,10 +7,10 @@ use serde_json::{Value, error::Category, value::RawValue};
 
 use crate::{error::Error, error_code::Code, limits::Limits};
 
-/// No message about an input is longer: it quotes what the caller wrote.
+/// Maximum length of an error message about an input, because the message quotes the caller's text.
 const LONGEST_MESSAGE: usize = 512;
 
-/// Reads an input. No input and `null` (which is what some clients make of none) read as an object
+/// Reads an input. A missing input and `null`, which some clients send instead, read as an object
 /// without fields.
 pub(crate) fn read<I: DeserializeOwned>(json: &[u8], limits: &Limits) -> Result<I, Error> {
     let text = match text(json)? {
@@ -18,16 +18,16 @@ pub(crate) fn read<I: DeserializeOwned>(json: &[u8], limits: &Limits) -> Result<
         text => text,
     };
     check_depth(text, limits.depth)?;
-    // Mostly all is well, so what is wrong is looked for only if something is.
+    // Most inputs are valid, so the cause of an error is determined only after a failure.
     if text.starts_with('{')
         && let Ok(input) = serde_json::from_str(text)
     {
         return Ok(input);
     }
-    // In a pass of its own, because what the typed one says of JSON that is broken depends on the
-    // type.
+    // JSON is checked separately, because the typed parser's message about invalid JSON depends on
+    // the type.
     check_json(text)?;
-    // serde takes an array for a struct.
+    // serde also deserializes a struct from an array.
     if !text.starts_with('{') {
         return Err(refused("the input must be an object".into()));
     }
@@ -35,7 +35,7 @@ pub(crate) fn read<I: DeserializeOwned>(json: &[u8], limits: &Limits) -> Result<
         .map_err(|error| in_words(&better::<I>(text, &error).unwrap_or(error)))
 }
 
-/// Without white space around it.
+/// Returns the text without surrounding white space.
 pub(crate) fn text(json: &[u8]) -> Result<&str, Error> {
     let text = std::str::from_utf8(json)
         .map_err(|error| refused(format!("the input is not UTF-8: {error}")))?;
@@ -52,7 +52,7 @@ pub(crate) fn not_json(error: &serde_json::Error) -> Error {
     refused(format!("the input is not JSON: {error}"))
 }
 
-/// Takes `lastEventId` out of an input, where tRPC's client puts it when it returns.
+/// Removes `lastEventId` from an input. tRPC's client puts it there when it returns.
 pub(crate) fn take_last_event_id(json: &[u8]) -> Result<(Option<String>, Cow<'_, [u8]>), Error> {
     const NAME: &str = "lastEventId";
     let text = text(json)?;
@@ -70,7 +70,7 @@ pub(crate) fn take_last_event_id(json: &[u8]) -> Result<(Option<String>, Cow<'_,
     Ok((id.filter(|id| !id.is_empty()), rest.into()))
 }
 
-/// As tRPC words it.
+/// Returns the error in tRPC's words.
 pub(crate) fn too_large() -> Error {
     Error::new(Code::PayloadTooLarge, Code::PayloadTooLarge.as_str())
 }
@@ -81,8 +81,8 @@ pub(crate) fn too_slow() -> Error {
 
 type Problem = serde_path_to_error::Error<serde_json::Error>;
 
-/// Of JSON that is sound but not of the type's form, the reader of text may tell only which
-/// character it would have liked to see; the reader of values tells more.
+/// Returns a better error for valid JSON that does not have the form of the type. The parser of
+/// text can report only an expected character; the parser of values reports more.
 fn better<I: DeserializeOwned>(text: &str, problem: &Problem) -> Option<Problem> {
     if problem.inner().classify() != Category::Syntax {
         return None;
@@ -93,7 +93,7 @@ fn better<I: DeserializeOwned>(text: &str, problem: &Problem) -> Option<Problem>
 
 fn in_words(problem: &Problem) -> Error {
     let (path, error) = (problem.path().to_string(), problem.inner());
-    // Where it stands is said by the path.
+    // The path already reports the position.
     let message = error.to_string();
     let position = format!(" at line {} column {}", error.line(), error.column());
     let problem = message.strip_suffix(&position).unwrap_or(&message);

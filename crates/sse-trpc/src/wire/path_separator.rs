@@ -1,10 +1,10 @@
-//! What stands between the parts of a procedure's name in a URL.
+//! Separators between the parts of a procedure's name in a URL.
 
 use std::borrow::Cow;
 
-/// What stands between the parts of a procedure's name in a URL; names keep their dots everywhere
-/// else. Clients must be set up for the same (tRPC 11.2, `http/pathSeparator.ts`), but those that
-/// send dots are understood as well.
+/// The separator between the parts of a procedure's name in a URL; names keep their dots everywhere
+/// else. Clients must use the same separator (tRPC 11.2, `http/pathSeparator.ts`), but clients that
+/// send dots are accepted as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PathSeparator {
     /// `sse.getStats`

@@ -1,16 +1,17 @@
-//! What stands in a query string.
+//! Query strings.
 
 use std::borrow::Cow;
 
-/// The parameters that matter; the first of a name counts, except of those that may hold
-/// credentials.
+/// The parameters of a call. The first parameter of a name counts, except for parameters that can
+/// hold credentials.
 #[derive(Debug, Default)]
 pub(crate) struct Query<'a> {
     pub(crate) input: Option<Cow<'a, str>>,
     pub(crate) connection_params: Option<Cow<'a, str>>,
     pub(crate) last_event_id: Option<Cow<'a, str>>,
     batch: Option<Cow<'a, str>>,
-    /// Several different `connectionParams` are there: nothing says whose credentials are meant.
+    /// Set if the query has several different `connectionParams`: nothing decides whose credentials
+    /// count.
     pub(crate) repeats_connection_params: bool,
 }
 
@@ -35,7 +36,7 @@ impl<'a> Query<'a> {
         found
     }
 
-    /// Only `1` says so.
+    /// Returns `true` only for `batch=1`.
     pub(crate) fn is_batch(&self) -> bool {
         self.batch.as_deref() == Some("1")
     }

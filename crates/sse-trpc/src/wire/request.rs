@@ -1,29 +1,29 @@
-//! A request without its body, in no framework's terms.
+//! A request without its body, independent of a web framework.
 
 use std::{borrow::Cow, net::IpAddr};
 
 use sse_core::{Caller, ConnectErrorKind};
 
-/// A request without its body, in no framework's terms.
+/// A request without its body, independent of a web framework.
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
-    /// The method, as it stands in the request line.
+    /// Method, as in the request line.
     pub method: &'a str,
-    /// What follows the mount point, without its leading slash, still percent-encoded:
+    /// Path after the mount point, without its leading slash, still percent-encoded:
     /// `sse.getStats`.
     pub path: &'a str,
-    /// The query string without the question mark.
+    /// Query string, without the question mark.
     pub query: Option<&'a str>,
-    /// What the header says.
+    /// Header fields.
     pub headers: Headers<'a>,
-    /// Who asks, or why authentication refuses it: then every call is refused, except for `renew`
-    /// with a token in its input.
+    /// The caller, or the reason for which authentication refuses it. A refusal fails every call,
+    /// except for `renew` with a token in its input.
     pub caller: Result<Caller, ConnectErrorKind>,
-    /// Where the client is, for the limits of subscriptions.
+    /// Address of the client, for the limits of subscriptions.
     pub address: Option<IpAddr>,
 }
 
-/// The header fields that matter.
+/// The header fields that the API reads.
 ///
 /// ```
 /// let request = http::Request::get("/").header("last-event-id", "7").body(())?;
@@ -42,7 +42,7 @@ pub struct Headers<'a> {
 }
 
 impl<'a> Headers<'a> {
-    /// Reads them; names come in lower case.
+    /// Reads the header fields; `get` is called with names in lower case.
     pub fn read(get: impl Fn(&'static str) -> Option<&'a [u8]>) -> Self {
         Self {
             content_type: get("content-type"),
@@ -58,7 +58,7 @@ impl<'a> Headers<'a> {
         self.content_type.map(String::from_utf8_lossy)
     }
 
-    /// Whether lines of JSON are asked for (tRPC 11, `http/contentType.ts`).
+    /// Returns `true` if the client accepts lines of JSON (tRPC 11, `http/contentType.ts`).
     pub(crate) fn accepts_lines(&self) -> bool {
         const LINES: &[u8] = b"application/jsonl";
         match self.trpc_accept {
@@ -71,7 +71,7 @@ impl<'a> Headers<'a> {
         }
     }
 
-    /// Whether answers are asked for as they come, in the way of tRPC 10.
+    /// Returns `true` if the client accepts results as they complete, in the form of tRPC 10.
     pub(crate) fn asks_for_pieces(&self) -> bool {
         self.trpc_batch_mode == Some(b"stream")
     }
@@ -80,8 +80,8 @@ impl<'a> Headers<'a> {
         self.last_event_id.map(String::from_utf8_lossy)
     }
 
-    /// The length that the body has by its header. Servers reject what is not a number, so it
-    /// counts as not given.
+    /// Returns the length of the body that the header declares. Servers reject values that are not
+    /// a number, so such values count as missing.
     pub(crate) fn content_length(&self) -> Option<usize> {
         std::str::from_utf8(self.content_length?)
             .ok()?

@@ -1,4 +1,4 @@
-//! What a request asks for.
+//! Parsing of requests.
 
 use std::{borrow::Cow, collections::HashMap};
 
@@ -23,26 +23,26 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct ParsedCalls<'a> {
     pub(crate) form: Form,
-    /// Names of procedures.
+    /// Names of the procedures.
     pub(crate) paths: Vec<String>,
     pub(crate) connection_params: Option<ConnectionParams>,
-    /// Not from an input.
+    /// Last event id from outside the inputs.
     pub(crate) last_event_id: Option<Cow<'a, str>>,
     input: Input<'a>,
 }
 
-/// How the answer is to look.
+/// The form of the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     Single,
     Batch,
-    /// As answers come: a line each (tRPC 11, `stream/jsonl.ts`).
+    /// Results as they complete, one line each (tRPC 11, `stream/jsonl.ts`).
     Lines,
-    /// As answers come: one object in pieces (tRPC 10).
+    /// Results as they complete: one object in pieces (tRPC 10).
     Pieces,
 }
 
-/// Where the inputs of all calls are.
+/// The place of the inputs of all calls.
 #[derive(Debug)]
 enum Input<'a> {
     Query(Cow<'a, [u8]>),
@@ -57,10 +57,10 @@ pub(crate) enum Separated<'a> {
 }
 
 impl<'a> ParsedCalls<'a> {
-    /// Finds the calls in a request.
+    /// Parses the calls of a request.
     ///
-    /// What is wrong with an input is told when it is read, so that an unknown procedure is told
-    /// before it.
+    /// An invalid input is reported when the input is read, so that an unknown procedure is
+    /// reported first.
     pub(crate) fn parse(
         request: &'a Request<'_>,
         limits: &Limits,
@@ -101,12 +101,12 @@ impl<'a> ParsedCalls<'a> {
         })
     }
 
-    /// Whether the inputs are in the body, so that it must be read.
+    /// Returns `true` if the inputs are in the body, which must then be read.
     pub(crate) fn need_body(&self) -> bool {
         matches!(self.input, Input::Body)
     }
 
-    /// The inputs of the single calls; what is wrong with them is to be told to each.
+    /// Returns the inputs of the single calls. If they are invalid, each call reports the error.
     pub(crate) fn inputs<'b>(
         &'b self,
         body: &'b Result<Bytes, Error>,
@@ -136,7 +136,7 @@ impl<'a> ParsedCalls<'a> {
 }
 
 impl Separated<'_> {
-    /// The bytes of the input of a call; none for no input.
+    /// Returns the bytes of the input of a call; empty for a missing input.
     pub(crate) fn get(&self, index: usize) -> &[u8] {
         match self {
             Self::One(bytes) => bytes,
@@ -190,7 +190,8 @@ fn separate_paths(path: &str, limits: &Limits) -> Result<Vec<String>, Error> {
     Ok(path.split(',').map(str::to_owned).collect())
 }
 
-/// As `decodeURIComponent` does it: what is not an escape, or not UTF-8 then, is an error.
+/// Decodes a path like `decodeURIComponent`: invalid escapes, and escapes that are not UTF-8, are
+/// errors.
 fn decode(path: &str) -> Result<Cow<'_, str>, Error> {
     let invalid = || {
         Error::new(
@@ -208,7 +209,8 @@ fn decode(path: &str) -> Result<Cow<'_, str>, Error> {
         .map_err(|_| invalid())
 }
 
-/// Only the media type counts. A `GET` has no body, so whatever type it claims is nothing to us.
+/// Checks the content type. Only the media type counts. A `GET` has no body, so its content type is
+/// ignored.
 fn check_content_type(request: &Request<'_>) -> Result<(), Error> {
     if request.method == "GET" {
         return Ok(());
@@ -221,6 +223,6 @@ fn check_content_type(request: &Request<'_>) -> Result<(), Error> {
     if media_type.eq_ignore_ascii_case("application/json") {
         return Ok(());
     }
-    // tRPC forgets the second quote, and somebody may compare.
+    // tRPC omits the second quote, and clients can compare the message.
     unsupported(format!("Unsupported content-type \"{content_type}"))
 }

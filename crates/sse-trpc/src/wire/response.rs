@@ -1,4 +1,4 @@
-//! An answer, in no framework's terms.
+//! A response, independent of a web framework.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -11,31 +11,31 @@ use crate::{
     wire::{batch_stream::BatchStream, envelope, transformer::Transformer},
 };
 
-/// An answer, in no framework's terms.
+/// A response, independent of a web framework.
 #[derive(Debug)]
 pub struct Response {
-    /// The status code.
+    /// Status code.
     pub status: u16,
-    /// Names in lower case, and values.
+    /// Header names in lower case, and values.
     pub headers: Vec<(&'static str, Cow<'static, str>)>,
-    /// The body.
+    /// Body.
     pub body: Content,
 }
 
-/// The body of an answer.
+/// The body of a response.
 #[derive(Debug)]
 pub enum Content {
-    /// All of it.
+    /// A complete body.
     Whole(Bytes),
-    /// Answers to the calls of a batch, as they come: a stream of bytes.
+    /// The results of the calls of a batch, as they complete: a stream of bytes.
     Lines(BatchStream),
-    /// A subscription: a live stream of the manager, to be answered like any other, with the
-    /// headers of the answer in place of the usual ones.
+    /// A subscription: a live stream of the manager. Adapters serve the stream like every other,
+    /// but with the headers of this response instead of the usual headers.
     Events(Session),
 }
 
 impl Response {
-    /// The answer to a single call.
+    /// Creates the response to a single call.
     pub(crate) fn single(outcome: &Outcome, transformer: Transformer) -> Self {
         let text = envelope::of(outcome, transformer);
         match &outcome.result {
@@ -46,7 +46,8 @@ impl Response {
         }
     }
 
-    /// The answer to a batch: in order, with the status that all agree on.
+    /// Creates the response to a batch: results in order, with the status that all calls share, or
+    /// else 207.
     pub(crate) fn batch(outcomes: &[Outcome], transformer: Transformer) -> Self {
         let status = |outcome: &Outcome| match &outcome.result {
             Ok(_) => 200,
@@ -77,7 +78,7 @@ impl Response {
         .retry_after(delay.filter(|_| common == first && common >= 400))
     }
 
-    /// The answer to a request in which no call was found.
+    /// Creates the response to a request in which no call was found.
     pub(crate) fn failure(error: &Error, transformer: Transformer) -> Self {
         Self::json(
             error.code().status(),
@@ -87,11 +88,11 @@ impl Response {
         .retry_after(error.delay())
     }
 
-    /// The answer to a batch, as its answers come.
+    /// Creates the response to a batch whose results are streamed.
     pub(crate) fn lines(lines: BatchStream) -> Self {
         let mut headers = headers(lines.vary());
         headers.push(("content-type", "application/json".into()));
-        // Nothing is to wait for more of it.
+        // Proxies must not buffer the response.
         headers.push(("x-accel-buffering", "no".into()));
         Self {
             status: 200,
@@ -100,8 +101,8 @@ impl Response {
         }
     }
 
-    /// The answer to a subscription. What is wrong with one is told in the stream as well, since an
-    /// `EventSource` does not tell what else it was answered.
+    /// Creates the response to a subscription. Errors are reported in the stream as well, because
+    /// an `EventSource` does not expose an error response.
     pub(crate) fn events(body: Content) -> Self {
         let mut headers: Vec<_> = STREAM_HEADERS
             .into_iter()
@@ -115,7 +116,7 @@ impl Response {
         }
     }
 
-    /// The answer to a `HEAD`.
+    /// Creates the response to a `HEAD`.
     pub(crate) fn empty() -> Self {
         Self {
             status: 204,
@@ -135,7 +136,8 @@ impl Response {
         }
     }
 
-    /// In whole seconds, as the header has it (RFC 9110, section 10.2.3), and never too early.
+    /// Sets the header in whole seconds (RFC 9110, section 10.2.3), rounded up so that no client
+    /// returns too early.
     fn retry_after(mut self, delay: Option<Duration>) -> Self {
         let seconds = delay.map(|delay| delay.as_millis().div_ceil(1000).max(1).to_string());
         self.headers
@@ -146,8 +148,8 @@ impl Response {
 
 const VARY: &str = "trpc-accept, accept";
 
-/// Answers depend on the moment and on who asks; `vary` is what a tRPC server says, whose form of
-/// answer depends on these.
+/// Returns the headers that forbid caching, because a response depends on the time and on the
+/// caller. `vary` is that of a tRPC server, whose form of response depends on these header fields.
 fn headers(vary: &'static str) -> Vec<(&'static str, Cow<'static, str>)> {
     vec![("vary", vary.into()), ("cache-control", "no-store".into())]
 }

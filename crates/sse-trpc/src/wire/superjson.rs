@@ -5,8 +5,8 @@ use std::{borrow::Cow, collections::BTreeMap};
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
-/// `undefined` is looked for so deep and no deeper, where it stays the `null` that superjson
-/// writes: each level is read anew.
+/// Maximum depth at which `undefined` is removed. Below this depth it stays the `null` that
+/// superjson writes, because each level is parsed again.
 const DEEPEST: usize = 8;
 
 #[derive(Deserialize)]
@@ -15,18 +15,18 @@ struct Meta {
     values: Value,
 }
 
-/// What is `undefined` below a place in a document, by name or index.
+/// The positions of `undefined` below a place in a document, by name or index.
 #[derive(Debug, Default)]
 struct Place {
     is_undefined: bool,
     below: BTreeMap<String, Place>,
 }
 
-/// A document without what its annotations say is `undefined`: members are left out, as plain JSON
-/// does it, and the whole is nothing.
+/// Returns a document without the values that its annotations declare to be `undefined`. Members
+/// are omitted, as in plain JSON; a document that is `undefined` as a whole becomes empty.
 ///
-/// Annotations are `["undefined"]` for the whole, else an object from paths to them (superjson 2,
-/// `plainer.ts` and `pathstringifier.ts`).
+/// Annotations are `["undefined"]` for the whole document, or else an object that maps paths to
+/// annotations (superjson 2, `plainer.ts` and `pathstringifier.ts`).
 pub(crate) fn without<'a>(
     json: &'a RawValue,
     meta: &RawValue,
@@ -59,7 +59,8 @@ fn is_undefined(annotation: &Value) -> bool {
         .is_some_and(|values| values.len() == 1 && values[0] == "undefined")
 }
 
-/// A path is names with dots between; a dot or backslash of a name has a backslash in front.
+/// Splits a path into names, which are separated by dots. A dot or backslash in a name is escaped
+/// with a backslash.
 fn segments(path: &str) -> Vec<String> {
     let mut segments = vec![String::new()];
     let mut characters = path.chars();
@@ -153,7 +154,7 @@ mod tests {
                 r#"{"values":{"a\\\\":["undefined"]}}"#,
                 "{}",
             ),
-            // As `JSON.stringify` has it in arrays.
+            // The same as with `JSON.stringify` in arrays.
             (
                 r#"{"a":[null,{"b":null}]}"#,
                 r#"{"values":{"a.0":["undefined"],"a.1.b":["undefined"]}}"#,

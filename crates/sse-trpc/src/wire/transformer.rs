@@ -1,4 +1,4 @@
-//! How data stand in JSON.
+//! Representations of data in JSON.
 
 use std::borrow::Cow;
 
@@ -7,18 +7,18 @@ use serde_json::value::RawValue;
 
 use crate::{error::Error, error_code::Code, wire::superjson};
 
-/// How inputs and outputs stand in JSON; clients must be set up for the same.
+/// The representation of inputs and outputs in JSON; clients must use the same one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transformer {
-    /// As they are.
+    /// Plain JSON.
     #[default]
     Json,
-    /// As [superjson](https://github.com/flightcontrolhq/superjson) writes them: `{"json": …}`.
+    /// The format of [superjson](https://github.com/flightcontrolhq/superjson): `{"json": …}`.
     ///
-    /// Of an input the JSON is taken: what is `undefined` is not there, a `Date` is its ISO form, a
-    /// `BigInt` its digits, a `Set` an array, a `Map` an array of pairs. Outputs are plain JSON, so
-    /// they need no annotations.
+    /// Only the JSON of an input is read: an `undefined` value is absent, a `Date` is its ISO form,
+    /// a `BigInt` its digits, a `Set` an array, a `Map` an array of pairs. Outputs are plain JSON,
+    /// so they need no annotations.
     SuperJson,
 }
 
@@ -31,7 +31,7 @@ struct Wrapped<'a> {
 }
 
 impl Transformer {
-    /// An input without what the transformer put around it.
+    /// Returns an input without the JSON that the transformer adds.
     pub(crate) fn unwrap(self, input: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
         if self == Self::Json || input.trim_ascii().is_empty() {
             return Ok(input.into());
@@ -55,7 +55,7 @@ impl Transformer {
         })
     }
 
-    /// What belongs around data.
+    /// Returns the JSON that the transformer adds before and after data.
     pub(crate) fn around(self) -> (&'static str, &'static str) {
         match self {
             Self::Json => ("", ""),
@@ -63,7 +63,7 @@ impl Transformer {
         }
     }
 
-    /// Data with what belongs around them.
+    /// Returns data with the JSON that the transformer adds.
     pub(crate) fn wrap(self, json: &str) -> String {
         let (before, behind) = self.around();
         [before, json, behind].concat()

@@ -1,11 +1,11 @@
-//! Who may do what.
+//! Rights of callers.
 
 use serde_json::{Value, json};
 use sse_core::{Access, Caller, OwnEventsOnly, Target, Topic};
 
 use crate::api::{Answer, Api, user};
 
-/// As the default, and those with the claim may do everything.
+/// The default rules, except that callers with the claim may do everything.
 struct Admins;
 
 impl Access for Admins {
@@ -28,7 +28,7 @@ fn backend(claim: &str) -> Caller {
     caller
 }
 
-/// Calls of every procedure that need more than to be a user.
+/// Returns calls of every procedure that requires more than a user.
 fn calls() -> Vec<(&'static str, Value)> {
     let publish = |target: Value| {
         (

@@ -1,4 +1,4 @@
-//! An API to ask, and what it answers.
+//! An API under test, and its answers.
 
 use std::borrow::Cow;
 
@@ -23,7 +23,7 @@ pub(crate) struct Answer {
 }
 
 impl Api {
-    /// Everybody may do everything.
+    /// Creates an API in which every caller may do everything.
     pub(crate) fn open() -> Self {
         Self::with_access(AllowAll)
     }
@@ -52,7 +52,7 @@ impl Api {
         self
     }
 
-    /// Authentication refuses whoever asks.
+    /// Makes authentication refuse every caller.
     pub(crate) fn refusing(mut self, cause: ConnectErrorKind) -> Self {
         self.caller = Err(cause);
         self
@@ -66,7 +66,7 @@ impl Api {
         Listener::connect(&self.manager, user, topics)
     }
 
-    /// A request as it stands in a request line: `sse.getStats?input=…`.
+    /// Sends a request with a target as in a request line: `sse.getStats?input=…`.
     pub(crate) async fn request(
         &self,
         method: &str,
@@ -81,7 +81,7 @@ impl Api {
         Answer::of(self.respond(method, target, &headers, body).await).await
     }
 
-    /// With these header fields.
+    /// Sends a request with these header fields.
     pub(crate) async fn ask(
         &self,
         method: &str,
@@ -102,7 +102,7 @@ impl Api {
         self.stream(method, target, headers, body.into()).await
     }
 
-    /// With a body as it comes from a connection.
+    /// Sends a request with a body as it arrives from a connection.
     pub(crate) async fn stream<E>(
         &self,
         method: &str,
@@ -150,7 +150,7 @@ impl Api {
 }
 
 impl Answer {
-    /// To the end of its body.
+    /// Reads a response to the end of its body.
     pub(crate) async fn of(response: Response) -> Self {
         let bytes = match response.body {
             Content::Whole(bytes) => bytes.to_vec(),
@@ -178,7 +178,7 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap()
     }
 
-    /// What a procedure gave.
+    /// Returns the output of a procedure.
     #[track_caller]
     pub(crate) fn data(&self) -> Value {
         assert_eq!(self.status, 200, "{}", self.text);
@@ -190,7 +190,8 @@ impl Answer {
         assert_eq!(self.data(), json!({ "matched": count }));
     }
 
-    /// The code, whose other two forms must agree with it, and the message of an error.
+    /// Returns the code and the message of an error, and checks that the other two forms of the
+    /// code agree with it.
     #[track_caller]
     pub(crate) fn error(&self) -> (String, String) {
         let json = self.json();

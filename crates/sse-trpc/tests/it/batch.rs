@@ -12,7 +12,8 @@ use crate::api::Api;
 const LINES: &[(&str, &str)] = &[("trpc-accept", "application/jsonl")];
 const PIECES: &[(&str, &str)] = &[("trpc-batch-mode", "stream")];
 
-/// `quick` answers at once, `slow` when the gate lets it, `never` never.
+/// Creates an API with `quick`, which answers at once, `slow`, which waits for the gate, and
+/// `never`, which never answers.
 fn api(gate: &Arc<Semaphore>) -> Api {
     let mut api = Api::open();
     let gate = Arc::clone(gate);
@@ -122,7 +123,7 @@ async fn a_slow_call_keeps_the_answer_open_with_spaces() {
         "[0,0,[[{\"result\":{\"data\":\"slow\"}}]]]\n"
     );
     assert_eq!(all.next().await, None);
-    // Version 10 reads lines, and would stumble.
+    // Clients of version 10 read lines, and would fail on a space.
     let mut pieces = lines(&api, "slow?batch=1", PIECES).await;
     assert!(
         tokio::time::timeout(std::time::Duration::from_secs(60), pieces.next())

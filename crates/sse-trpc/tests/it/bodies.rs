@@ -1,4 +1,5 @@
-//! Bodies: whose are read, how much of them, and how many at once.
+//! Bodies: the callers whose bodies are read, the number of bytes, and the number of bodies in
+//! flight.
 
 use std::{
     cell::Cell,
@@ -21,7 +22,8 @@ use crate::api::{Answer, Api, user};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
-/// Every procedure that is called with `POST`, by what a caller needs for its body to be read.
+/// All procedures that are called with `POST`, by the right that a caller needs for its body to be
+/// read.
 const MUTATIONS: [&str; 15] = [
     "sendSuccess",
     "sendInfo",
@@ -40,12 +42,13 @@ const MUTATIONS: [&str; 15] = [
     "unknown",
 ];
 
-/// A body that must not be touched.
+/// Returns a body that must not be polled.
 fn untouched() -> impl Stream<Item = Result<Bytes, ()>> {
     stream::poll_fn(|_| panic!("the body is read"))
 }
 
-/// So many bytes that come one chunk after the other, counted, and then nothing.
+/// Returns a body that sends a number of bytes, counted and one chunk after the other, and then
+/// stalls.
 fn stalling(bytes: usize, polled: &Cell<usize>) -> impl Stream<Item = Result<Bytes, ()>> {
     stream::poll_fn(move |_| {
         if polled.get() >= bytes {
@@ -192,7 +195,7 @@ async fn of_a_stranger_only_a_token_is_read() {
         413
     );
     assert_eq!(polled.get(), 17 << 10);
-    // A batch of renewals is no larger, and other calls beside one add nothing.
+    // The limit of a batch of renewals is the same, and other calls in the batch do not raise it.
     for path in [
         "sse.renew,sse.renew?batch=1",
         "sse.renew,sse.publish?batch=1",
@@ -222,7 +225,7 @@ async fn an_app_s_own_procedure_may_bound_its_input() {
     );
 }
 
-/// A publish of a caller, with a body that does not come to its end.
+/// Starts a publish of a caller, with a body that never ends.
 fn stalled(management: &Management, caller: Caller, declared: Option<usize>) -> JoinHandle<u16> {
     let (management, length) = (
         management.clone(),
@@ -251,7 +254,8 @@ fn stalled(management: &Management, caller: Caller, declared: Option<usize>) -> 
     })
 }
 
-/// Begins calls of a caller; returns those that wait for more, and how the others were answered.
+/// Starts calls of a caller. Returns the calls that wait for more bytes, and the results of the
+/// others.
 async fn begin(
     management: &Management,
     caller: &Caller,
@@ -285,7 +289,7 @@ async fn one_caller_cannot_hold_the_bytes_of_all() {
         let each = if declared.is_some() { 4 } else { 5 };
         let (ada, refused) = begin(management, &user("ada"), 10, declared).await;
         assert_eq!((ada.len(), refused), (each, vec![429; 10 - each]));
-        // Three quarters are for users, the rest is kept for backends.
+        // Three quarters are for users, and the rest is reserved for backends.
         let mut all = Vec::new();
         for name in ["bob", "carol", "dave", "erin"] {
             let (waiting, refused) = begin(management, &user(name), 10, declared).await;
@@ -299,7 +303,7 @@ async fn one_caller_cannot_hold_the_bytes_of_all() {
         assert_eq!(begin(management, &user("eve"), 1, declared).await.1, [503]);
         let (backend, refused) = begin(management, &backend(), 100, declared).await;
         assert!((5..=7).contains(&backend.len()) && refused.iter().all(|status| *status == 503));
-        // Calls that end, as by their callers' leaving, give their bytes back.
+        // Calls whose callers disconnect return their bytes.
         ada.iter().for_each(JoinHandle::abort);
         for call in ada {
             call.await.unwrap_err();
@@ -308,7 +312,7 @@ async fn one_caller_cannot_hold_the_bytes_of_all() {
             begin(management, &user("ada"), 10, declared).await.0.len(),
             each
         );
-        // Those that stay are answered in the end.
+        // The remaining calls are answered.
         for call in all {
             assert_eq!(call.await.unwrap(), 408);
         }

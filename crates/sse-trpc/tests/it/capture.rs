@@ -1,12 +1,12 @@
-//! Exchanges between real clients and real servers of tRPC, as a proxy between them saw them.
+//! Exchanges between real clients and real servers of tRPC, captured by a proxy.
 
 use serde_json::Value;
 use sse_testkit::Dechunker;
 
-/// One request, and what a tRPC server answered.
+/// A request, and the response of a tRPC server.
 pub(crate) struct Exchange {
     pub(crate) method: String,
-    /// What follows the mount point.
+    /// Path and query after the mount point.
     pub(crate) target: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
@@ -19,8 +19,8 @@ pub(crate) struct Message {
     pub(crate) body: String,
 }
 
-/// Reads a capture: sections of bytes, CRLF written as an escaped one and a line end, other bytes
-/// than ASCII escaped.
+/// Parses a capture: sections of bytes, in which CRLF is written as an escaped one and a line end,
+/// and non-ASCII bytes are escaped.
 pub(crate) fn read(text: &str) -> Vec<Exchange> {
     let text = text.split("\n=== client saw").next().unwrap();
     let mut exchanges: Vec<Exchange> = Vec::new();
@@ -54,7 +54,7 @@ pub(crate) fn read(text: &str) -> Vec<Exchange> {
             });
         } else if title.contains("<<<") {
             let answer = &mut exchanges.last_mut().unwrap().answer;
-            // An answer may come in pieces; only its first has a head.
+            // A response can arrive in pieces; only its first piece has a head.
             if answer.status == 0 {
                 let (line, headers, body) = split(&bytes);
                 answer.status = line.split(' ').nth(1).unwrap().parse().unwrap();
@@ -114,8 +114,8 @@ fn unescape(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// The answers to all calls of a body of JSON lines, as tRPC's client puts them together (tRPC 11,
-/// `stream/jsonl.ts`).
+/// Returns the results of all calls in a body of JSON lines, assembled as in tRPC's client (tRPC
+/// 11, `stream/jsonl.ts`).
 pub(crate) fn joined(lines: &str, superjson: bool) -> Value {
     let lines = lines.lines().map(|line| {
         let line: Value = serde_json::from_str(line).unwrap();
@@ -133,7 +133,7 @@ pub(crate) fn joined(lines: &str, superjson: bool) -> Value {
         .collect()
 }
 
-/// `[[data], [key, type, chunk]…]`, with each promise replaced by what came for it.
+/// Returns `[[data], [key, type, chunk]…]`, with each promise replaced by its chunk.
 fn resolved(value: &Value, chunks: &[Value]) -> Value {
     let mut data = value[0].get(0).cloned().unwrap_or_default();
     for promise in value.as_array().unwrap().iter().skip(1) {

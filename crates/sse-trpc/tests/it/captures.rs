@@ -1,4 +1,5 @@
-//! The same requests to us: the same status, the same answers.
+//! Captured requests of real clients, which must get the same status and the same answers from this
+//! crate.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -9,10 +10,11 @@ use crate::{
     capture::{self, Exchange},
 };
 
-/// Where ours differs on purpose: every input is read, also one that no procedure asks for.
+/// Requests with an intentional difference: this crate reads every input, even if no procedure
+/// needs one.
 const READ_BY_US: [(&str, &str); 2] = [("GET", "sse.getStats?input=%7Bbad"), ("POST", "sse.ping")];
 
-/// Of the captured server's own, for which there is nothing here.
+/// Procedures of the captured server that this crate does not have.
 const NOT_OURS: [&str; 4] = ["sse.promise", "sse.iter", "sse.onEvent", "sse.plain"];
 
 #[derive(Deserialize)]
@@ -40,7 +42,7 @@ fn answer<T: Serialize + Clone + Send + Sync + 'static>(
     move |_, _| std::future::ready(result.clone())
 }
 
-/// The procedures that the captured server had.
+/// Creates an API with the procedures of the captured server.
 fn server(transformer: Transformer) -> Api {
     let stats = json!({ "totalConnections": 3, "users": 2, "at": "1970-01-01T00:00:00.000Z" });
     let success = |_: Context, Success { title, message }| async {
@@ -74,8 +76,8 @@ fn server(transformer: Transformer) -> Api {
     api
 }
 
-/// What clients make of it: validators word their problems each in their way, dates come as text,
-/// nothing is null.
+/// Normalises an answer: the messages of validators differ, dates arrive as text, and nothing is
+/// null.
 fn normal(mut value: Value) -> Value {
     match &mut value {
         Value::Object(members) => {
@@ -100,7 +102,7 @@ fn normal(mut value: Value) -> Value {
             members.retain(|name, value| {
                 !(name == "data" && (value.is_null() || *value == json!({ "json": null })))
             });
-            // Stacks are for developers.
+            // Stack traces are for developers.
             members.remove("stack");
         }
         Value::Array(values) => values
@@ -122,7 +124,7 @@ async fn check(api: &Api, exchange: &Exchange, superjson: bool) {
         .await;
     let what = format!("{} {} {}", exchange.method, exchange.target, exchange.body);
     let theirs = &exchange.answer;
-    // Version 10 has another answer to wrong types.
+    // Version 10 answers differently to calls of the wrong type.
     if theirs.body.contains("-procedure on path") {
         return assert!([404, 405].contains(&ours.status), "{what}: {}", ours.text);
     }
@@ -157,7 +159,7 @@ fn is_for_us(exchange: &Exchange) -> bool {
         .any(|name| exchange.target.starts_with(name))
 }
 
-/// Plays a capture; gives how many exchanges there were.
+/// Replays a capture, and returns the number of exchanges.
 async fn play(text: &str, superjson: bool, change: impl FnOnce(&mut Api)) -> usize {
     let mut api = server(if superjson {
         Transformer::SuperJson
@@ -238,7 +240,8 @@ async fn links_of_version_11() {
     );
 }
 
-/// Clients of version 10 take our answers, though their own server has other ones for wrong types.
+/// Clients of version 10 accept the answers of this crate, although their own server answers
+/// differently to calls of the wrong type.
 #[tokio::test]
 async fn links_of_version_10() {
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Several nodes, of which one is asked.
+//! Several nodes, of which one answers.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use crate::api::Api;
 
-/// So long that a node which was cut off is there in all of a test.
+/// Duration of a lease: long enough that a node that was cut off stays listed throughout a test.
 const TERM: Duration = Duration::from_secs(120);
 
 struct Node {
@@ -56,7 +56,7 @@ async fn pair() -> (Node, Node) {
     pair
 }
 
-/// Until nodes have told each other, in paused time.
+/// Waits until the nodes have exchanged their state, in paused time.
 async fn settle() {
     sleep(TERM / 2).await;
 }

@@ -1,7 +1,8 @@
-//! What `@trpc/server` 11.25.2 answered to odd and malformed requests over HTTP, captured, and what
-//! we answer to the same.
+//! The responses of `@trpc/server` 11.25.2 to odd and malformed requests over HTTP, captured, and
+//! the responses of this crate to the same requests.
 //!
-//! Bodies are compared byte by byte. Content types of answers are not: ours is always JSON.
+//! Bodies are compared byte by byte. Content types of responses are not: this crate always answers
+//! with JSON.
 
 use serde_json::Value;
 use sse_trpc::{Context, Error, Procedure};
@@ -10,7 +11,7 @@ use crate::api::{Answer, Api};
 
 const JSON: Option<&str> = Some("application/json");
 
-/// The procedures that the captured server had.
+/// Creates an API with the procedures of the captured server.
 fn captured() -> Api {
     let mut api = Api::open().user("42");
     let ping = Procedure::mutation(|_: Context, _: Value| async { Ok::<_, Error>("pong") });
@@ -159,7 +160,7 @@ async fn head() {
     assert_eq!((answer.status, answer.text.as_str()), (204, ""));
 }
 
-/// The message is that of the JSON parser, or of the validator, so it is another one here.
+/// The message is that of the JSON parser, or of the validator, so it differs here.
 #[tokio::test]
 async fn inputs_that_cannot_be_read() {
     for (method, target, content_type, body, message) in [
@@ -197,7 +198,7 @@ async fn inputs_that_cannot_be_read() {
     }
 }
 
-/// tRPC does not read inputs that a procedure does not ask for; all of ours are read.
+/// tRPC does not read inputs that a procedure does not request; this crate reads all inputs.
 #[tokio::test]
 async fn inputs_that_trpc_would_not_read() {
     let answer = ask("GET", "sse.getStats?input=%7Bbad", None, "").await;

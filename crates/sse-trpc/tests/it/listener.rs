@@ -1,4 +1,4 @@
-//! A stream, and what it got.
+//! A stream, and the events that it received.
 
 use futures_util::{FutureExt, StreamExt};
 use serde_json::Value;
@@ -29,7 +29,7 @@ impl Listener {
         self.session.client_id().to_string()
     }
 
-    /// Everything that has arrived by now.
+    /// Returns all events that have arrived since the last call.
     pub(crate) fn events(&mut self) -> Vec<Decoded> {
         let mut events = Vec::new();
         while let Some(Some(bytes)) = self.session.next().now_or_never() {
@@ -38,7 +38,7 @@ impl Listener {
         events
     }
 
-    /// The type and the data of the one event that has arrived.
+    /// Returns the type and the data of the one event that has arrived.
     #[track_caller]
     pub(crate) fn event(&mut self) -> (String, Value) {
         let events = self.events();
@@ -51,7 +51,7 @@ impl Listener {
         )
     }
 
-    /// Whether the stream has come to its end.
+    /// Returns `true` if the stream has ended.
     pub(crate) fn has_ended(&mut self) -> bool {
         matches!(self.session.next().now_or_never(), Some(None))
     }

@@ -1,4 +1,4 @@
-//! What an event log adds: ids, keys, and errors of a backplane.
+//! Features of an event log: ids, keys, and errors of a backplane.
 
 use std::time::Duration;
 
@@ -95,7 +95,7 @@ async fn of_two_publishes_with_one_key_the_first_counts() {
     assert_eq!(data, ["1", "3"]);
 }
 
-/// What a publish of a caller to itself, or of a backend to all, is answered.
+/// Publishes as a caller to itself, or as a backend to all, and returns the answer.
 async fn publish(manager: &Manager, user: Option<&str>, more: Value) -> Answer {
     let mut input = json!({ "target": "all", "event": "e", "data": 1 });
     input
@@ -292,7 +292,7 @@ async fn stats_tell_of_the_log() {
     );
 }
 
-/// An API whose log is away from now on, and the way to it.
+/// Creates an API whose log is unavailable from now on. Returns its backplane too.
 async fn away() -> (Api, ScriptedBackplane) {
     let backplane = ScriptedBackplane::new(MemoryBackplane::new(Retention::default()));
     let manager = Manager::builder()
@@ -331,7 +331,7 @@ async fn a_log_that_is_away_is_a_503_that_says_when_to_come_back() {
         )
         .await;
     assert_eq!((both.status, both.header("retry-after")), (503, Some("1")));
-    // One of them is wrong in itself: trying the batch again helps nobody.
+    // One of the calls is invalid, so a retry of the batch does not help.
     let one = api
         .post("sse.publish,sse.publish?batch=1", body("{}"))
         .await;
@@ -371,8 +371,8 @@ async fn who_has_patience_publishes_once_the_log_is_back() {
         .read(&Cursor::new(bounds.epoch, bounds.trimmed), all)
         .await
         .unwrap();
-    // The log may hold a probe as well, by which the manager noticed that it is back: one byte,
-    // zero, and its like.
+    // The log can also contain a probe, with which the manager noticed the recovery: one byte,
+    // zero, and similar.
     let events = page
         .entries
         .iter()
@@ -442,7 +442,7 @@ fn what_a_backplane_says_stays_inside() {
     );
 }
 
-/// A subscription that is served up to somewhere; what it has got so far.
+/// Opens a subscription. Returns the stream, and the text that has arrived so far.
 async fn subscribed(api: &Api, target: &str, last_event_id: &str) -> (sse_core::Session, String) {
     let headers = [
         ("accept", "text/event-stream"),
@@ -496,7 +496,7 @@ async fn a_subscription_is_tracked_from_its_first_message_and_goes_on_where_it_w
         |id: &str, data| format!("id: {id}\ndata: {{\"type\":\"e\",\"data\":{data}}}\n\n");
     assert_eq!(events, expected(&ids[0], 1) + &expected(&ids[1], 2));
 
-    // What has no id must not take that of the event before.
+    // An event without an id must not take the id of the event before it.
     let input = json!({ "target": "all", "event": "e", "data": 3, "ephemeral": true });
     assert_eq!(
         api.mutate("sse.publish", input).await.data(),
@@ -522,14 +522,14 @@ async fn pings_carry_the_position() {
     )
     .user("ada");
     let (mut session, _) = subscribed(&api, "sse.events", "").await;
-    // Not for this stream: only a ping tells that it missed nothing.
+    // The event is not for this stream: only a ping shows that the stream missed nothing.
     let elsewhere = json!({ "target": { "user": "ben" }, "event": "e", "data": 1 });
     let id = id_of(&api.mutate("sse.publish", elsewhere).await.data());
     assert_eq!(
         session.next().await.unwrap(),
         format!("id: {id}\nevent: ping\ndata: \n\n")
     );
-    // And what has none is still not taken for tracked.
+    // An event without an id is still not tracked.
     let ephemeral = json!({ "target": "all", "event": "e", "data": 3, "ephemeral": true });
     api.mutate("sse.publish", ephemeral).await.data();
     let next = text(&mut session);

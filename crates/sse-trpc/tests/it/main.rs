@@ -1,4 +1,4 @@
-//! The management API, judged through requests alone.
+//! Tests of the management API through requests alone.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! What a scrape tells of calls.
+//! Metrics of calls in a scrape.
 
 use std::time::Duration;
 
@@ -139,7 +139,7 @@ async fn who_goes_away_counts_as_gone() {
         called(&api),
         [("never CLIENT_CLOSED_REQUEST".to_owned(), 1.0)]
     );
-    // Never polled, so never begun by whoever wrote the procedure, but called.
+    // The call is never polled, so the procedure never begins, but the call is counted.
     let lines = api
         .respond(
             "GET",
@@ -156,7 +156,7 @@ async fn who_goes_away_counts_as_gone() {
 async fn durations_are_those_of_all_calls() {
     let mut api = Api::open();
     let slow = Procedure::query(|_: Context, _: serde_json::Value| async {
-        // What is measured is the time of the system, so it has to pass.
+        // Durations are measured with the system's clock, so real time must pass.
         tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_millis(3)))
             .await
             .unwrap();
@@ -190,7 +190,7 @@ async fn durations_are_those_of_all_calls() {
         slow.contains(&(0.002_5, 0.0)) && slow.contains(&(f64::INFINITY, 2.0)),
         "{slow:?}"
     );
-    // What usually happens is there before it does.
+    // The usual counters are exported before their first increment.
     assert!(
         text.contains("calls_total{procedure=\"sse.publish\",code=\"FORBIDDEN\"} 0\n"),
         "{text}"

@@ -1,4 +1,5 @@
-//! `sendSuccess` and its like, `sendNotification`, `broadcastNotification`.
+//! `sendSuccess`, `sendInfo`, `sendWarning`, `sendError`, `sendNotification`,
+//! `broadcastNotification`.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Whatever is asked, there is an answer, and it is a sound one.
+//! Random requests: every request gets a valid response.
 
 use std::time::Duration;
 
@@ -180,7 +180,7 @@ async fn ask(management: Management, question: Question) -> Response {
         caller: Ok(question.user.map(user).unwrap_or_default()),
         address: None,
     };
-    // Without one: longer than allowed.
+    // A missing body stands for one that exceeds the limit.
     let body = Body::from(question.body.unwrap_or_else(|| vec![b' '; 2 << 20]));
     let transformer = if question.superjson {
         Transformer::SuperJson
@@ -199,7 +199,7 @@ async fn ask(management: Management, question: Question) -> Response {
         .await
 }
 
-/// What stands for one call: what it gave, or an error whose parts agree.
+/// Checks the envelope of one call: an output, or an error whose parts agree.
 fn check_envelope(envelope: &Value, superjson: bool) {
     if let Some(result) = envelope.get("result") {
         let data = &result["data"];
@@ -226,7 +226,7 @@ fn check_envelope(envelope: &Value, superjson: bool) {
     );
 }
 
-/// Lines are wrapped as a whole.
+/// Checks a line. Lines are wrapped as a whole.
 fn check_line(line: &str, superjson: bool) {
     let line: Value = serde_json::from_str(line).unwrap();
     let line = if superjson { &line["json"] } else { &line };
@@ -298,7 +298,7 @@ proptest! {
         runtime.block_on(async {
             let api = Api::open();
             let _stream = api.listen("ada", &["news"]);
-            // Only against hanging.
+            // The timeout is only a guard against hanging.
             let asked = async { check(ask(api.management.clone(), question.clone()).await, &question).await };
             time::timeout(Duration::from_secs(60), asked).await.unwrap();
         });

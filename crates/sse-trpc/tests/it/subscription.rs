@@ -1,4 +1,4 @@
-//! `sse.events`, and subscriptions of an app's own, down to their bytes.
+//! `sse.events`, and subscriptions of an app's own, byte by byte.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ async fn subscribe_with(api: &Api, target: &str, headers: &[(&str, &str)]) -> Se
     session
 }
 
-/// What has arrived by now.
+/// Returns the text that has arrived since the last call.
 fn text(session: &mut Session) -> String {
     let mut text = String::new();
     while let Some(Some(bytes)) = session.next().now_or_never() {
@@ -99,7 +99,7 @@ async fn events_come_with_their_types_as_json() {
         text(&mut session),
         "retry: 1000\nid: \ndata: {\"type\":\"numbers\",\"data\":[1,2]}\n\n"
     );
-    // Looks like JSON, and is a text.
+    // The data has the form of JSON, but is a text.
     api.manager.all().publish(Event::text("42")).await.unwrap();
     assert_eq!(
         text(&mut session),
@@ -141,7 +141,7 @@ async fn a_client_that_returns_keeps_its_last_event_id() {
         ("sse.events?lastEventId=5", EVENT_STREAM),
         ("sse.events?Last-Event-Id=5", EVENT_STREAM),
         ("sse.events", &[("last-event-id", "5")]),
-        // The header goes before the input.
+        // The header takes precedence over the input.
         (
             "sse.events?input=%7B%22lastEventId%22%3A%223%22%7D",
             &[("last-event-id", "5")],
@@ -184,7 +184,7 @@ async fn who_should_not_come_back_is_told() {
     assert!(end.ends_with("\n\nevent: return\ndata: \n\n"), "{end}");
     assert_eq!(session.next().now_or_never(), Some(None));
 
-    // Kept away, and told so.
+    // A banned user receives the reason.
     let answer = api.ask("GET", "sse.events", EVENT_STREAM, "").await;
     assert!(answer.text.contains(r#""code":-32003"#), "{}", answer.text);
 
@@ -224,7 +224,7 @@ async fn topics_are_asked_for() {
     assert!(text(&mut session).contains("\"x\""));
 }
 
-/// The stream that says why there is none.
+/// Returns the stream that reports an error.
 fn failure(shape: &str) -> String {
     format!("event: connected\ndata: {{}}\n\nevent: serialized-error\ndata: {shape}\n\n")
 }
@@ -275,7 +275,7 @@ async fn who_finds_no_room_is_told_when_to_return() {
     let api = Api::of(Manager::builder().max_connections(1).build().unwrap());
     let _first = greeted(&api, "sse.events").await;
     let answer = api.ask("GET", "sse.events", EVENT_STREAM, "").await;
-    // The client comes back by itself after this number.
+    // The client reconnects automatically after this number.
     assert!(answer.text.contains(
         r#"{"message":"too many connections","code":-32603,"data":{"code":"SERVICE_UNAVAILABLE","#
     ));
@@ -285,7 +285,7 @@ async fn who_finds_no_room_is_told_when_to_return() {
 #[derive(Deserialize)]
 struct Nothing {}
 
-/// A cause, its status and name.
+/// Causes, each with its status and name.
 const TEMPORARY: [(ConnectErrorKind, u16, &str); 8] = [
     (ConnectErrorKind::Unavailable, 503, "SERVICE_UNAVAILABLE"),
     (ConnectErrorKind::Starting, 503, "SERVICE_UNAVAILABLE"),
@@ -337,7 +337,7 @@ async fn a_temporary_cause_is_final_for_no_subscription() {
                 ("content-type", "text/event-stream".into()),
                 "{shown}"
             );
-            // The number after which tRPC's client returns, and when its `EventSource` does.
+            // The number after which tRPC's client reconnects, and the delay of its `EventSource`.
             let shape = format!(r#""code":-32603,"data":{{"code":"{name}","httpStatus":{status},"#);
             assert!(answer.text.contains(&shape), "{shown}");
             let retry = answer

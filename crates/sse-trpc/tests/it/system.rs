@@ -47,7 +47,7 @@ async fn data_is_any_value() {
     }
 }
 
-/// superjson writes `null` for what is undefined, and says so beside it.
+/// superjson writes `null` for an undefined value, and an annotation for it.
 #[tokio::test]
 async fn undefined_data_are_none() {
     let mut api = Api::open();

@@ -9,7 +9,8 @@ use sse_trpc::{Code, Credentials, Error, Ticket};
 
 use crate::api::{Api, user};
 
-/// Tokens say whose they are and for how many minutes they hold; tickets say for whom they are.
+/// An authentication whose tokens name a user and a lifetime in minutes, and whose tickets name a
+/// user.
 struct Said;
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! Inputs that no procedure takes.
+//! Inputs that every procedure refuses.
 
 use serde_json::{Value, json};
 

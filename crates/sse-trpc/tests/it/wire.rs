@@ -1,4 +1,4 @@
-//! Requests and answers, whatever is called.
+//! Requests and responses, independent of the procedure.
 
 use serde_json::json;
 use sse_core::AllowAll;
@@ -162,7 +162,7 @@ async fn a_slow_body_is_told_to_the_call() {
         answer.json()["error"]["data"]["path"],
         "sse.broadcastNotification"
     );
-    // Whose body does not matter.
+    // The body of a `GET` does not matter.
     assert_eq!(
         api.stream("GET", "sse.getStats", &[], never()).await.status,
         200
