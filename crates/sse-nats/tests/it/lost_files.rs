@@ -72,7 +72,7 @@ async fn a_log_whose_files_are_removed_is_made_again() {
     };
     let (one, two) = (server.node().await, server.node().await);
     let before = beginning(&one).await;
-    // The stream needs so many files that their deletion takes a while.
+    // The stream has enough files for their deletion to take a while.
     for _ in 0..40 {
         append(&one, "x".repeat(1 << 20)).await;
     }
