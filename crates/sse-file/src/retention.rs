@@ -8,8 +8,8 @@ use crate::segment::Segment;
 
 /// Returns `true` if the oldest segment of a log can be removed.
 ///
-/// At least the configured number of entries is kept, and at most one segment more. The configured
-/// number of bytes is never exceeded.
+/// By number, at least the configured entries are kept, and at most one segment more. The
+/// configured number of bytes is never exceeded.
 pub(crate) fn is_over(retention: &Retention, size: LogSize, oldest: &Segment, now_ms: u64) -> bool {
     let (entries, _, last_ms) = oldest.size();
     size.entries - entries >= retention.entries as u64
