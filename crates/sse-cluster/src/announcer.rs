@@ -202,8 +202,8 @@ impl Announcer {
     }
 }
 
-/// Returns the delay after a number of failures. The delay doubles each time up to five seconds; a
-/// random half of it is used.
+/// Returns the delay after a number of failures. The delay doubles each time up to five seconds.
+/// Half of it is random.
 fn pause(failures: u32) -> Duration {
     let most = Duration::from_millis(100 << failures.min(6)).min(Duration::from_secs(5));
     most.mul_f64(rand::random_range(0.5..=1.0))

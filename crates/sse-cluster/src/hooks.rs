@@ -5,12 +5,12 @@ use sse_core::UserId;
 /// Hooks that notify an app of its users.
 ///
 /// A user is on-line with the first stream on any node. A user is off-line after having had no
-/// stream on any node for the [grace](crate::ClusterConfig::grace). Every node calls each hook once
-/// for each change, in this order. Calls follow the reports that the node receives, about as fast
-/// as reports are [gathered](crate::ClusterConfig::batch). After a crash of the user's node,
-/// `offline` is called when that node's lease has ended and the grace has passed. A starting node
-/// calls `online` for the users that are on-line elsewhere. A stopping node calls no hook for its
-/// users.
+/// stream on any node for the [grace](crate::ClusterConfig::grace). Every node calls both hooks in
+/// turn, `online` first, once for each change. Calls follow the reports that the node receives,
+/// about as fast as reports are [gathered](crate::ClusterConfig::batch). After a crash of the
+/// user's node, `offline` is called when that node's lease has ended and the grace has passed. A
+/// starting node calls `online` for the users that are on-line elsewhere. A stopping node calls no
+/// hook for its users.
 ///
 /// A node that is cut off from the others keeps its last known state of them.
 ///

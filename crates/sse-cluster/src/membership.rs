@@ -136,7 +136,8 @@ impl Membership {
             .for_each(|(_, node)| node.lose());
     }
 
-    /// Applies a list of leases: nodes without a lease are removed.
+    /// Applies a list of leases. Nodes without a lease are removed, unless they were first seen
+    /// within the term.
     pub(crate) fn leases(
         &mut self,
         leases: &BTreeMap<NodeId, Summary>,

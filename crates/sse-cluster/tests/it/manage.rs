@@ -162,8 +162,8 @@ async fn a_user_stays_away_from_all_nodes_also_from_those_that_start_later() {
         .await;
     assert_eq!(ended.streams, 1);
     assert!(is_refused(&one, "ada") && is_refused(&two, "ada"));
-    // The second node has other sources for the ban than the first, and the third has not only the
-    // first.
+    // The ban does not depend on the first node: the second node still has it, and the third
+    // receives it from the second.
     one.cluster.shutdown().await;
     drop(one);
     let three = Node::start(&memory).await;
