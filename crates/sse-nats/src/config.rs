@@ -181,14 +181,14 @@ impl NatsConfig {
         self
     }
 
-    /// Sets the secret of an NKey: `SU…`.
+    /// Sets an NKey seed: `SU…`.
     #[must_use]
     pub fn nkey(mut self, seed: impl Into<String>) -> Self {
         self.credentials = Some(Credentials::Nkey(seed.into()));
         self
     }
 
-    /// Sets a credentials file with a JWT and an NKey secret, as `nsc` writes it.
+    /// Sets a credentials file with a JWT and an NKey seed, as `nsc` writes it.
     #[must_use]
     pub fn credentials_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.credentials = Some(Credentials::File(path.into()));

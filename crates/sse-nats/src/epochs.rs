@@ -9,7 +9,7 @@
 //! copy sets a new subject of the stream; if several nodes do so at once, the last one counts. A
 //! node checks the log on every connection, and whenever something ends or is inconsistent. It
 //! detects an old copy if
-//! - an entry that the node has seen is missing or differs, although no later entry was trimmed;
+//! - an entry that the node has seen is missing without having been trimmed, or differs;
 //! - the epoch is one that the node saw replaced before;
 //! - the stream was created at another time than before, and still has the old epoch.
 //!

@@ -52,7 +52,8 @@ pub(super) struct Place {
     bytes: usize,
 }
 
-/// Maximum number of bytes of payloads in flight. A single append is always accepted.
+/// Maximum number of bytes of payloads in flight. If no other append is in flight, an append of any
+/// size is accepted.
 const MOST_BYTES: usize = 64 << 20;
 
 impl Room {
