@@ -1,4 +1,4 @@
-//! Saying who is connected to this node.
+//! Reports the users that are connected to this node.
 
 use std::{
     error::Error,
@@ -15,30 +15,31 @@ use crate::{
     shared::Shared,
 };
 
-/// Users in one report: with names as long as they may be, still a signal that every backplane
-/// takes.
+/// Maximum number of users in a report. Even with names of maximum length, the report fits into a
+/// signal of every backplane.
 const USERS: usize = 256;
 
-/// Users that are kept away in one report.
+/// Maximum number of bans in a report.
 const AWAY: usize = 128;
 
-/// All users are not listed more often than this, however many nodes ask.
+/// Minimum interval between lists of all users, for any number of nodes that request a list.
 const LIST_EVERY: Duration = Duration::from_secs(1);
 
-/// Between two pages of a list, so that those who listen keep up.
+/// Delay between two pages of a list, so that listeners keep up.
 const PACE: Duration = Duration::from_millis(1);
 
-/// Says who is connected to this node: to this node's own state, and to the other nodes.
+/// Reports the users that are connected to this node, to this node's own state and to the other
+/// nodes.
 pub(crate) struct Announcer {
     shared: Arc<Shared>,
     watch: PresenceWatch,
-    /// Of the last report.
+    /// The number of the last report.
     number: u64,
-    /// The streams that were last told of.
+    /// The number of streams in the last report.
     streams: usize,
-    /// The watch has missed changes: all is to be listed, as something new.
+    /// Set if the watch has missed changes: all users must be listed again with a new number.
     missed: bool,
-    /// When there was a report that did not get out, the next try.
+    /// Time of the next attempt after a report could not be sent.
     retry_at: Option<Instant>,
     failures: u32,
     listed: Instant,
@@ -74,14 +75,14 @@ impl Announcer {
         }
     }
 
-    /// Lists all users, page by page, and what changes meanwhile.
+    /// Lists all users page by page, together with changes that happen meanwhile.
     async fn list(&mut self) {
         self.listed = Instant::now();
         if self.retry_at.is_some_and(|until| until <= self.listed) {
             self.retry_at = None;
         }
         if std::mem::take(&mut self.missed) {
-            // A hole, by which others know that what they have is not to be trusted.
+            // The hole in the numbers shows other nodes that their state is outdated.
             self.number += 1;
         }
         let mut away = self.shared.manager.bans();
@@ -99,7 +100,7 @@ impl Announcer {
                 return;
             }
             if cursor.is_none() {
-                // Only users that are kept away are left; nobody stands behind this.
+                // Only bans are left; no user follows this cursor.
                 cursor = Some(u32::MAX);
             }
             first = false;
@@ -119,10 +120,10 @@ impl Announcer {
         self.tell(report).await;
     }
 
-    /// Tells of what has changed, in as many reports as it takes.
+    /// Reports changes, in as many reports as necessary.
     async fn tell_changes(&mut self) {
         loop {
-            // The manager is gone only after the cluster, which holds it.
+            // The cluster holds the manager, so the manager outlives the cluster.
             let Some(changes) = self.watch.take(USERS) else {
                 return;
             };
@@ -201,8 +202,8 @@ impl Announcer {
     }
 }
 
-/// How long to wait after so many failures: twice as long each time up to five seconds, of which a
-/// random half.
+/// Returns the delay after a number of failures. The delay doubles each time up to five seconds.
+/// Half of it is random.
 fn pause(failures: u32) -> Duration {
     let most = Duration::from_millis(100 << failures.min(6)).min(Duration::from_secs(5));
     most.mul_f64(rand::random_range(0.5..=1.0))

@@ -21,31 +21,33 @@ use crate::{
     shared::{self, Shared},
 };
 
-/// All nodes on one backplane: who is connected to any of them, and what is to be done there. A
-/// clone is cheap and the same node.
+/// All nodes on one backplane: the users that are connected to any node, and operations on their
+/// streams. A clone is cheap and is the same node.
 ///
-/// It holds the manager. When the last clone is gone the node leaves the cluster; its streams stay.
+/// The cluster holds the manager. When the last clone is dropped, the node leaves the cluster; its
+/// streams stay connected.
 #[derive(Clone)]
 pub struct Cluster {
     pub(crate) shared: Arc<Shared>,
     running: Option<Arc<Running>>,
 }
 
-/// The tasks. Dropped, they end.
+/// The tasks of the node. Dropping this value ends the tasks.
 struct Running {
     stop: watch::Sender<bool>,
     stopped: watch::Receiver<bool>,
 }
 
 impl Cluster {
-    /// Makes this manager a node of the cluster of all managers on its backplane, and starts to
-    /// follow that. One for each manager: a second one would count its streams twice.
+    /// Makes a manager a node of the cluster of all managers on its backplane, and starts to follow
+    /// that backplane. A manager must have only one cluster: a second one would count its streams
+    /// twice.
     ///
-    /// Without a backplane it answers for this manager alone.
+    /// Without a backplane, the cluster consists of this manager alone.
     ///
     /// # Panics
-    /// Outside a tokio runtime, as [`tokio::spawn`] does, unless there is neither a backplane nor a
-    /// hook.
+    /// Outside a tokio runtime, as [`tokio::spawn`] does, unless the manager has no backplane and
+    /// the configuration has no hook.
     #[must_use]
     pub fn start(manager: &Manager, config: ClusterConfig) -> Self {
         if manager.backplane().is_none() && config.hooks.is_none() {
@@ -64,7 +66,8 @@ impl Cluster {
         }
     }
 
-    /// Answers for a manager alone, whatever others there are. Needs no runtime.
+    /// Creates a cluster of this manager alone, even if its backplane has other nodes. Needs no
+    /// runtime.
     #[must_use]
     pub fn alone(manager: &Manager) -> Self {
         let (asked, _) = mpsc::channel(1);
@@ -75,34 +78,36 @@ impl Cluster {
         }
     }
 
-    /// The manager of this node.
+    /// Returns the manager of this node.
     #[must_use]
     pub fn manager(&self) -> &Manager {
         &self.shared.manager
     }
 
-    /// This node.
+    /// Returns the id of this node.
     #[must_use]
     pub fn node(&self) -> NodeId {
         self.shared.me
     }
 
-    /// Whether there can be other nodes: there is a backplane.
+    /// Returns `true` if other nodes are possible, because the manager has a backplane.
     #[must_use]
     pub fn has_others(&self) -> bool {
         self.shared.has_others()
     }
 
-    /// Leaves the cluster: the others hear at once that this node's users are gone. To be called
-    /// when its streams have ended; hooks hear nothing any more.
+    /// Leaves the cluster: the other nodes are notified at once that this node's users have
+    /// disconnected. Call this method after this node's streams have ended. Hooks are not called
+    /// any more.
     ///
-    /// Returns when they were told or cannot be reached, in which case they find out when the lease
-    /// ends. *Cancel safety.* A dropped future leaves all the same.
+    /// Returns when the other nodes were notified or cannot be reached. In the latter case they
+    /// notice the departure when the lease ends. *Cancel safety.* The node leaves even if the
+    /// future is dropped.
     pub async fn shutdown(&self) {
         let Some(running) = &self.running else { return };
         running.stop.send_replace(true);
         let mut stopped = running.stopped.clone();
-        // An error is an end as well: the runtime of the tasks is gone.
+        // An error also means that the tasks have ended: their runtime was dropped.
         let _ = stopped.wait_for(|stopped| *stopped).await;
     }
 }
@@ -134,7 +139,7 @@ async fn run(
     }
     loop {
         tokio::select! {
-            // An error means that the last clone is gone.
+            // An error means that the last clone was dropped.
             _ = stopping.wait_for(|stop| *stop) => break,
             Some(ended) = tasks.join_next() => {
                 if let Err(failed) = ended {

@@ -1,10 +1,10 @@
-//! How a cluster is set up.
+//! Configuration of a cluster.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use crate::hooks::PresenceHooks;
 
-/// How a node takes part in its cluster. All nodes should have the same times.
+/// Configuration of a node in its cluster. All nodes should have the same times.
 #[derive(Clone)]
 #[must_use]
 pub struct ClusterConfig {
@@ -16,7 +16,7 @@ pub struct ClusterConfig {
     pub(crate) hooks: Option<Arc<dyn PresenceHooks>>,
 }
 
-/// Longer names are cut.
+/// Maximum number of bytes of a name. Longer names are cut.
 const MOST_NAME_BYTES: usize = 128;
 
 impl Default for ClusterConfig {
@@ -33,46 +33,48 @@ impl Default for ClusterConfig {
 }
 
 impl ClusterConfig {
-    /// With defaults.
+    /// Creates a configuration with defaults.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What the node is called in statistics, as `10.0.0.7:8080`: at most 128 bytes. Nothing goes
-    /// by it; nodes have ids.
+    /// Sets the name of the node in statistics, for example `10.0.0.7:8080`: at most 128 bytes. The
+    /// name has no other effect; nodes are identified by ids.
     pub fn name(mut self, name: &str) -> Self {
         let end = name.floor_char_boundary(MOST_NAME_BYTES);
         self.name = Some(name[..end].into());
         self
     }
 
-    /// For how long a node counts as there that says nothing any more: 10 seconds by default, 1
-    /// second to 10 minutes. A third of it passes between two looks at who is there.
+    /// Sets the term of the node's lease. A silent node counts as connected for this time: 10
+    /// seconds by default, 1 second to 10 minutes. Leases are checked at intervals of a third of
+    /// the term.
     pub fn term(mut self, term: Duration) -> Self {
         self.term = term.clamp(Duration::from_secs(1), Duration::from_secs(600));
         self
     }
 
-    /// How long changes are gathered before they are told: 100 ms by default, 10 ms to 10 seconds.
+    /// Sets the time for which changes are gathered into a report: 100 ms by default, 10 ms to 10
+    /// seconds.
     pub fn batch(mut self, batch: Duration) -> Self {
         self.batch = batch.clamp(Duration::from_millis(10), Duration::from_secs(10));
         self
     }
 
-    /// How long a question waits for other nodes: 3 seconds by default, 100 ms to 1 minute.
+    /// Sets the timeout for replies of other nodes: 3 seconds by default, 100 ms to 1 minute.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience.clamp(Duration::from_millis(100), Duration::from_secs(60));
         self
     }
 
-    /// For how long a user must have had no stream to be off-line: 10 seconds by default, at most a
-    /// day.
+    /// Sets the time without a stream after which a user is off-line: 10 seconds by default, at
+    /// most a day.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace.min(Duration::from_secs(24 * 60 * 60));
         self
     }
 
-    /// Hears of users that come on-line and go off-line.
+    /// Sets the hooks that are called when users come on-line and go off-line.
     pub fn hooks(mut self, hooks: impl PresenceHooks) -> Self {
         self.hooks = Some(Arc::new(hooks));
         self

@@ -1,4 +1,4 @@
-//! One stream, on whichever node it is.
+//! A stream on any node.
 
 use sse_core::{Caller, ClientId, Connection, RenewError, Topic};
 
@@ -8,22 +8,23 @@ use crate::{
     node_id::NodeId,
 };
 
-/// What was found out about one stream, on whichever node it is.
+/// The result of an operation on a stream that can be on any node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Located<T> {
-    /// What was found; `None` when the stream is on none of the nodes that answered.
+    /// The result; `None` if the stream is on none of the nodes that replied.
     pub value: Option<T>,
     /// The node that the stream is on.
     pub node: Option<NodeId>,
-    /// Nodes that did not answer in time. Empty when the stream was found.
+    /// Nodes that did not reply in time. Empty if the stream was found.
     pub unanswered: Vec<NodeId>,
-    /// Whether it was found, or is not there for certain: every node that there is has answered.
+    /// Set if the stream was found, or certainly does not exist because every existing node has
+    /// replied.
     pub complete: bool,
 }
 
 impl Cluster {
-    /// A live stream, on whichever node it is. Exact, of the moment of that node's answer.
+    /// Finds a live stream on any node. The result is exact at the moment of that node's reply.
     pub async fn connection(&self, client: ClientId) -> Located<Connection> {
         self.find(Request::Connection(client), |response| match response {
             Response::Connection(connection) => connection.as_deref().cloned(),
@@ -32,8 +33,8 @@ impl Cluster {
         .await
     }
 
-    /// Joins a live stream to topics, on whichever node it is; gives how many it was not in and is
-    /// in now. See [`Manager::join`](sse_core::Manager::join).
+    /// Joins a live stream on any node to topics. Returns the number of topics that the stream was
+    /// added to. See [`Manager::join`](sse_core::Manager::join).
     ///
     /// *Cancel safety.* A dropped future may have joined.
     pub async fn join(&self, client: ClientId, topics: &[Topic]) -> Located<usize> {
@@ -47,8 +48,8 @@ impl Cluster {
         .await
     }
 
-    /// Takes a live stream out of topics, on whichever node it is; gives of how many it was in. See
-    /// [`Manager::leave`](sse_core::Manager::leave).
+    /// Removes a live stream on any node from topics. Returns the number of topics that the stream
+    /// was removed from. See [`Manager::leave`](sse_core::Manager::leave).
     ///
     /// *Cancel safety.* A dropped future may have left.
     pub async fn leave(&self, client: ClientId, topics: &[Topic]) -> Located<usize> {
@@ -62,8 +63,8 @@ impl Cluster {
         .await
     }
 
-    /// Lets a stream live as long as this caller's authentication does, on whichever node it is.
-    /// See [`Manager::renew`](sse_core::Manager::renew).
+    /// Extends the life of a stream on any node to that of the caller's authentication. See
+    /// [`Manager::renew`](sse_core::Manager::renew).
     ///
     /// *Cancel safety.* A dropped future may have renewed.
     pub async fn renew(
@@ -89,7 +90,7 @@ impl Cluster {
         .await
     }
 
-    /// Asks this node, then all others until one has the stream.
+    /// Asks this node, then all others until one of them has the stream.
     async fn find<T>(&self, request: Request, read: impl Fn(&Response) -> Option<T>) -> Located<T> {
         if let Some(value) = read(&self.shared.answer(request.clone()).await) {
             return Located {

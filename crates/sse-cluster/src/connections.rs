@@ -1,4 +1,4 @@
-//! Who is connected, on all nodes.
+//! Lists the streams of all nodes.
 
 use std::{fmt, str::FromStr};
 
@@ -12,22 +12,22 @@ use crate::{
     node_id::NodeId,
 };
 
-/// Which streams a listing of all nodes shows, and how many at once.
+/// A query for the streams of all nodes, with filters and the size of a page.
 pub type ClusterQuery = ConnectionQuery<ClusterCursor>;
 
-/// Where a page of a listing ended, as text `node:place`; nothing is to be read out of it.
+/// The position where a page of a listing ended, as opaque text `node:place`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClusterCursor {
     node: NodeId,
     place: Option<u32>,
 }
 
-/// Text that is no [`ClusterCursor`].
+/// The error for text that is not a [`ClusterCursor`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("is no cursor of this listing")]
 pub struct ClusterCursorError;
 
-/// A live stream in a listing, and where it is.
+/// A live stream in a listing, with its node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -35,30 +35,32 @@ pub struct ClusterConnection {
     /// The stream.
     #[serde(flatten)]
     pub connection: Connection,
-    /// The node that it is on.
+    /// The node of the stream.
     pub node: NodeId,
 }
 
-/// Part of a listing.
+/// A page of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClusterPage {
     /// The streams.
     pub items: Vec<ClusterConnection>,
-    /// Where the next page begins; `None` at the end.
+    /// Start of the next page; `None` at the end.
     pub next_cursor: Option<ClusterCursor>,
-    /// Nodes that did not answer in time; the listing goes on with the next node.
+    /// Nodes that did not reply in time; the listing continues with the next node.
     pub unanswered: Vec<NodeId>,
-    /// Whether every node that belongs on this page has answered, and it is known who is there.
+    /// Set if the list of nodes is current and every node of this page has replied.
     pub complete: bool,
 }
 
 impl Cluster {
-    /// Lists live streams of all nodes, node by node, in an order that stays while they live.
+    /// Lists live streams of all nodes, node by node. The order of streams is stable while they
+    /// live.
     ///
-    /// Each node is asked, and answers exactly, of the moment of its answer. A listing of several
-    /// pages is not of one moment: streams and nodes that come or go meanwhile are in it or not. A
-    /// node that does not answer in time is named, and left out. At least one stream is asked for.
+    /// Each node is asked, and its reply is exact at that moment. A listing of several pages is not
+    /// a snapshot: streams and nodes that connect or disconnect meanwhile may or may not be listed.
+    /// A node that does not reply in time is skipped and named in the page. The size of a page is
+    /// at least one stream.
     pub async fn connections(&self, query: &ClusterQuery) -> ClusterPage {
         let limit = query.limit.max(1);
         let (nodes, knows_nodes) = {
@@ -100,7 +102,8 @@ impl Cluster {
         page
     }
 
-    /// Fills a page with streams of one node. When it is full, its cursor says where to go on.
+    /// Fills a page with streams of one node. The cursor of a full page is the start of the next
+    /// page.
     async fn fill(
         &self,
         page: &mut ClusterPage,
@@ -131,7 +134,7 @@ impl Cluster {
             page.items
                 .extend(items.map(|connection| ClusterConnection { connection, node }));
             let Some(next) = next else { return };
-            // A node that gives the same place again would be asked for ever.
+            // A node that returns the same place again would be asked in an endless loop.
             if place.is_some_and(|place| next <= place) {
                 return;
             }

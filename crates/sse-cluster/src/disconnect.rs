@@ -1,4 +1,4 @@
-//! Ending streams on all nodes.
+//! Ends streams on all nodes.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use crate::{
     node_id::NodeId,
 };
 
-/// What a disconnect has done on all nodes.
+/// The result of a disconnect on all nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Disconnected {
-    /// Streams that were ended, on the nodes that answered.
+    /// Number of streams that were ended on the nodes that replied.
     pub streams: usize,
-    /// Nodes that did not answer in time. They may have ended streams all the same, or not.
+    /// Nodes that did not reply in time. They may or may not have ended streams.
     pub unanswered: Vec<NodeId>,
-    /// Whether every node that there is has answered; then the number is exact.
+    /// Set if every existing node has replied; then the number is exact.
     pub complete: bool,
 }
 
@@ -26,12 +26,12 @@ impl Cluster {
     /// Ends the streams of a target on all nodes, each with a `disconnected` event, as
     /// [`Manager::disconnect`](sse_core::Manager::disconnect).
     ///
-    /// A user or a login that is to stay away is refused on all nodes: at once on those that
-    /// answered, and on those that did not or that join later as soon as they hear from another
-    /// node. For a client every node is asked first for its stream, whose login that is; of one
-    /// that is on a node which does not answer, nobody is kept away.
+    /// A banned user or login is rejected on all nodes. Nodes that replied reject at once; nodes
+    /// that did not reply or that join later reject as soon as they receive a report of another
+    /// node. A client is banned by the login of its stream, so all nodes are asked for the stream
+    /// first. If the stream is on a node that does not reply, no login is banned.
     ///
-    /// *Cancel safety.* After a dropped future some streams may be left as they are, on any node.
+    /// *Cancel safety.* After a dropped future some streams may still be connected, on any node.
     pub async fn disconnect(
         &self,
         target: impl Into<Target>,
@@ -51,7 +51,7 @@ impl Cluster {
                 .map(|(who, duration)| (who, milliseconds(duration))),
         };
         if let Some((who, duration)) = away {
-            // Also of a stream that is on another node.
+            // The ban applies here even if the stream is on another node.
             self.manager().ban(who.clone(), duration);
             self.shared.sent_away(who, duration);
         }
@@ -73,7 +73,7 @@ impl Cluster {
         }
     }
 
-    /// Who is to be refused so that a target stays away.
+    /// Returns the user or login to ban for a target.
     async fn absentee(&self, target: &Target) -> Option<Banned> {
         match target {
             Target::User(user) => Some(user.clone().into()),

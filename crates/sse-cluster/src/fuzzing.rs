@@ -1,10 +1,10 @@
-//! What the fuzz targets of this workspace need beside the API.
+//! Functions for the fuzz targets of this workspace, outside the API.
 
 use bytes::Bytes;
 
 use crate::messages::{self, Envelope, Summary};
 
-/// Reads a message of a node and writes it anew.
+/// Reads a message of a node and writes it again.
 #[must_use]
 pub fn rewrite_message(bytes: &[u8]) -> Option<Bytes> {
     messages::read::<Envelope>(bytes)?
@@ -12,7 +12,7 @@ pub fn rewrite_message(bytes: &[u8]) -> Option<Bytes> {
         .map(|message| messages::write(&message))
 }
 
-/// Reads what a lease says and writes it anew.
+/// Reads the content of a lease and writes it again.
 #[must_use]
 pub fn rewrite_summary(bytes: &[u8]) -> Option<Bytes> {
     messages::read::<Summary>(bytes)?

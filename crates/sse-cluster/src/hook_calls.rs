@@ -1,4 +1,4 @@
-//! Telling the app who comes and goes.
+//! Calls the hooks of the app.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -14,10 +14,10 @@ use tracing::error;
 
 use crate::{hooks::PresenceHooks, presence::PresenceEvent, shared::Shared};
 
-/// So many are told before other tasks of the thread run.
+/// Maximum number of calls before other tasks of the thread run.
 const TURN: usize = 64;
 
-/// Tells the app who comes and goes.
+/// Calls the hooks when users come on-line or go off-line.
 pub(crate) async fn tell(shared: Arc<Shared>, hooks: Arc<dyn PresenceHooks>) {
     loop {
         let mut told = 0;
@@ -26,8 +26,8 @@ pub(crate) async fn tell(shared: Arc<Shared>, hooks: Arc<dyn PresenceHooks>) {
                 PresenceEvent::Online(user) => hooks.online(user),
                 PresenceEvent::Offline(user) => hooks.offline(user),
             };
-            // The panic itself was told by the panic hook; one user's must not silence those of all
-            // others.
+            // The panic hook has already reported the panic. A panic for one user must not prevent
+            // the calls for all others.
             if catch_unwind(AssertUnwindSafe(call)).is_err() {
                 error!(?news, "a presence hook has panicked");
             }

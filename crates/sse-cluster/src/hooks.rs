@@ -1,27 +1,28 @@
-//! What an app hears of its users.
+//! Hooks that notify an app of its users.
 
 use sse_core::UserId;
 
-/// What an app hears of its users.
+/// Hooks that notify an app of its users.
 ///
-/// A user is on-line with the first stream on any node, and off-line when there has been none on
-/// any node for the [grace](crate::ClusterConfig::grace). Every node hears each of both, in this
-/// order, once each time, by way of what it knows: about as fast as reports are
-/// [gathered](crate::ClusterConfig::batch), and after a crash of the node that the user was on when
-/// that node's lease has ended and then the grace. A node that starts hears of the users that are
-/// on-line elsewhere as if they came. One that ends tells nothing of those who were.
+/// A user is on-line with the first stream on any node. A user is off-line after having had no
+/// stream on any node for the [grace](crate::ClusterConfig::grace). Every node calls both hooks in
+/// turn, `online` first, once for each change. Calls follow the reports that the node receives,
+/// about as fast as reports are [gathered](crate::ClusterConfig::batch). After a crash of the
+/// user's node, `offline` is called when that node's lease has ended and the grace has passed. A
+/// starting node calls `online` for the users that are on-line elsewhere. A stopping node calls no
+/// hook for its users.
 ///
-/// While a node is cut off from the others it goes by what it knew of them.
+/// A node that is cut off from the others keeps its last known state of them.
 ///
-/// Called one after the other, without any lock held, on a task of the cluster's, so an
-/// implementation must not block: hand work to a task.
+/// Hooks are called sequentially on a task of the cluster, without any lock held. An implementation
+/// must not block: it must move work to another task.
 pub trait PresenceHooks: Send + Sync + 'static {
-    /// A user has come on-line.
+    /// Called when a user has come on-line.
     fn online(&self, user: &UserId) {
         let _ = user;
     }
 
-    /// A user has gone off-line.
+    /// Called when a user has gone off-line.
     fn offline(&self, user: &UserId) {
         let _ = user;
     }

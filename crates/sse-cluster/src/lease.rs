@@ -1,4 +1,4 @@
-//! Saying that this node is there, and finding out who else is.
+//! Renews this node's lease and lists the others.
 
 use std::{collections::BTreeMap, error::Error, sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::{
     shared::Shared,
 };
 
-/// Holds this node's lease, and looks at the others'.
+/// Renews this node's lease, and checks the others'.
 pub(crate) async fn hold(shared: Arc<Shared>, backplane: Arc<dyn Backplane>) {
     let mut failures = 0_u32;
     loop {
@@ -32,7 +32,7 @@ pub(crate) async fn hold(shared: Arc<Shared>, backplane: Arc<dyn Backplane>) {
                 failures = failures.saturating_add(1);
             }
         }
-        // Others may be doing the same; it is no good to do it all at once.
+        // Other nodes may do the same; the random delay spreads the load.
         sleep(
             shared
                 .config
@@ -44,7 +44,7 @@ pub(crate) async fn hold(shared: Arc<Shared>, backplane: Arc<dyn Backplane>) {
     }
 }
 
-/// Gives this node's lease up.
+/// Drops this node's lease.
 pub(crate) async fn drop_lease(
     shared: &Shared,
     backplane: &dyn Backplane,
@@ -52,7 +52,8 @@ pub(crate) async fn drop_lease(
     within(shared, backplane.drop_lease(&shared.me.to_string())).await
 }
 
-/// A lease that takes longer than the time between two looks is as good as none.
+/// Limits the time of a call. A lease that takes longer than the interval between two checks is
+/// useless.
 async fn within<T>(
     shared: &Shared,
     call: impl Future<Output = Result<T, BackplaneError>>,

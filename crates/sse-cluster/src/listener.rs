@@ -1,4 +1,4 @@
-//! Hearing what other nodes say.
+//! Receives messages of other nodes.
 
 use std::sync::{Arc, Weak, atomic::Ordering};
 
@@ -11,7 +11,7 @@ use crate::{
     shared::Shared,
 };
 
-/// Hears what other nodes say, as long as the cluster lives.
+/// Receives messages of other nodes as long as the cluster exists.
 pub(crate) struct Listener(pub(crate) Weak<Shared>);
 
 impl SignalHandler for Listener {
@@ -20,7 +20,7 @@ impl SignalHandler for Listener {
             return;
         };
         match messages::read::<Envelope>(&payload) {
-            // Signals are for the app's own use as well.
+            // Signals can also belong to the app.
             None => {}
             Some(Ok(message)) if message.from == shared.me => {}
             Some(Ok(message)) => hear(&shared, message),

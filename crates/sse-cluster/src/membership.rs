@@ -1,4 +1,4 @@
-//! What is known of all nodes.
+//! The known state of all nodes.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -14,32 +14,31 @@ use crate::{
     sharded_map::{SHARDS, ShardedMap},
 };
 
-/// More nodes than these are not believed.
+/// Maximum number of nodes. Further nodes are ignored.
 const MOST_NODES: usize = 4096;
 
-/// A node that was asked for all that it knows is asked again when it has said nothing for so long.
+/// Timeout for a list of all users, after which a silent node is asked again.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
-/// What is known of all nodes, this one included.
+/// The known state of all nodes, including this one.
 #[derive(Debug)]
 pub(crate) struct Membership {
     me: NodeId,
     nodes: BTreeMap<NodeId, Node>,
     pub(crate) presence: Presence,
-    /// Users of nodes that are gone, and the shard from which on they are to be taken out of the
-    /// crowd.
+    /// Users of departed nodes, and the next shard to be removed from `presence`.
     departed: Vec<(ShardedMap<Count>, usize)>,
-    /// When it was last found out who holds leases.
+    /// Time of the last check of leases.
     looked: Option<Instant>,
 }
 
-/// What is to be done about a report.
+/// The action that a report requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
     Nothing,
-    /// The node must be asked for all that it knows.
+    /// The node must be asked for a list of all its users.
     Ask,
-    /// There is something to [tidy](Membership::tidy).
+    /// Users must be removed by [`tidy`](Membership::tidy).
     Tidy,
 }
 
@@ -62,7 +61,7 @@ impl Membership {
         self.nodes.iter().map(|(id, node)| (*id, node))
     }
 
-    /// All nodes but this one.
+    /// Returns all nodes but this one.
     pub(crate) fn others(&self) -> impl Iterator<Item = NodeId> {
         self.nodes.keys().copied().filter(|id| *id != self.me)
     }
@@ -71,12 +70,12 @@ impl Membership {
         self.nodes.get(&self.me)
     }
 
-    /// Whether it was found out lately who is there.
+    /// Returns `true` if the list of nodes is current.
     pub(crate) fn knows_nodes(&self, term: Duration) -> bool {
         self.looked.is_some_and(|looked| looked.elapsed() <= term)
     }
 
-    /// A node told who is connected to it.
+    /// Applies a report of a node's users.
     pub(crate) fn report(&mut self, from: NodeId, report: &Report, now: Instant) -> Action {
         if !self.nodes.contains_key(&from) && self.nodes.len() >= MOST_NODES {
             warn!(node = %from, "more nodes than {MOST_NODES}: one is not heard");
@@ -117,7 +116,7 @@ impl Membership {
         }
     }
 
-    /// A node goes.
+    /// Removes a node.
     pub(crate) fn remove(&mut self, id: NodeId) {
         if id == self.me {
             return;
@@ -128,7 +127,7 @@ impl Membership {
         }
     }
 
-    /// Signals may have been missed.
+    /// Marks all other nodes as outdated, because signals may have been missed.
     pub(crate) fn missed(&mut self) {
         let me = self.me;
         self.nodes
@@ -137,7 +136,8 @@ impl Membership {
             .for_each(|(_, node)| node.lose());
     }
 
-    /// It was found out who holds leases: whoever does not is gone.
+    /// Applies a list of leases. Nodes without a lease are removed, unless they were first seen
+    /// within the term.
     pub(crate) fn leases(
         &mut self,
         leases: &BTreeMap<NodeId, Summary>,
@@ -177,8 +177,8 @@ impl Membership {
         }
     }
 
-    /// Nodes that must be asked now for all that they know; whether there are others that must be
-    /// asked later.
+    /// Returns the nodes that must be asked now for a list of all their users, and `true` if any
+    /// node must be asked again later.
     pub(crate) fn ask_now(&mut self, now: Instant) -> (Vec<NodeId>, bool) {
         let me = self.me;
         let waiting = |(id, node): &(&NodeId, &mut Node)| {
@@ -201,7 +201,7 @@ impl Membership {
         (due, later)
     }
 
-    /// Takes some users out that are no longer there; `false` when there are none.
+    /// Removes some users that have disconnected. Returns `false` if no users are left to remove.
     pub(crate) fn tidy(&mut self, now: Instant) -> bool {
         if let Some((users, shard)) = self.departed.last_mut() {
             for (user, count) in users.extract(*shard, |_| true) {
@@ -228,7 +228,7 @@ impl Membership {
         false
     }
 
-    /// Nodes that a user has streams on.
+    /// Returns the number of nodes on which a user has streams.
     pub(crate) fn nodes_of(&self, user: &UserId) -> usize {
         self.nodes
             .values()

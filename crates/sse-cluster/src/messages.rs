@@ -1,4 +1,4 @@
-//! What nodes say to each other.
+//! Messages between nodes.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -7,16 +7,16 @@ use thiserror::Error;
 
 use crate::node_id::NodeId;
 
-/// Signals may be others' too; ours begin with this.
+/// First bytes of a message. Other signals can belong to the app.
 const MAGIC: &[u8] = b"ssec";
 
-/// The byte behind it; another one is another form. [`Connection`] is part of the form.
+/// The version of the format, in the byte after the magic. [`Connection`] is part of the format.
 const VERSION: u8 = 2;
 
-/// What a node says: to all, since a signal reaches all.
+/// A message of a node. All nodes receive it, since a signal reaches all nodes.
 ///
-/// As bytes: the mark, the version, and the rest in [postcard's
-/// form](https://postcard.jamesmunns.com/wire-format).
+/// Encoded as the magic bytes, the version, and the rest in [postcard's
+/// format](https://postcard.jamesmunns.com/wire-format).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Envelope {
     pub(crate) from: NodeId,
@@ -25,46 +25,46 @@ pub(crate) struct Envelope {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Message {
-    /// Who is connected to the node.
+    /// Users that are connected to the node.
     Report(Report),
-    /// These nodes are to say all that they know of themselves.
+    /// Requests lists of all users of these nodes.
     ListRequest { of: Vec<NodeId> },
-    /// A question for one node, or for all others.
+    /// A request to one node, or to all others.
     Request {
         number: u64,
         to: Option<NodeId>,
         request: Request,
     },
-    /// What a question was answered with.
+    /// The reply to a request.
     Reply {
         to: NodeId,
         number: u64,
         response: Response,
     },
-    /// The node goes.
+    /// The node leaves.
     Leaving,
 }
 
-/// Who is connected to a node. Reports are numbered without a hole, so that one that is lost is
-/// noticed.
+/// A report of users that are connected to a node. Reports are numbered consecutively, so that a
+/// lost report is detected.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Report {
     pub(crate) number: u64,
     pub(crate) part: Part,
-    /// Live streams of the node, anonymous ones included.
+    /// Number of live streams of the node, including anonymous ones.
     pub(crate) streams: u64,
-    /// Users of the node, when this report tells of all changes so far.
+    /// Number of users of the node, if this report completes all changes so far.
     pub(crate) unique_users: Option<u64>,
-    /// Users, and how many streams they have on the node now.
+    /// Users, with their current number of streams on the node.
     pub(crate) users: Vec<(UserId, u32)>,
-    /// Who is kept away, and for how many milliseconds from now on.
+    /// Banned users and logins, with the remaining milliseconds.
     pub(crate) away: Vec<(Banned, u64)>,
 }
 
-/// Of what a report is.
+/// The kind of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Part {
-    /// Users whose streams have changed in number.
+    /// Users whose number of streams has changed.
     Changes,
     /// A page of all users.
     Page { first: bool, last: bool },
@@ -101,7 +101,7 @@ pub(crate) enum Request {
     Count(Target),
 }
 
-/// What another node wants to know.
+/// A request of another node.
 #[derive(Debug)]
 pub(crate) struct IncomingRequest {
     pub(crate) from: NodeId,
@@ -116,7 +116,7 @@ pub(crate) enum Response {
         next: Option<u32>,
     },
     Connection(Option<Box<Connection>>),
-    /// How many topics were joined or left; nothing if the stream is not there.
+    /// Number of topics that were joined or left; `None` if the stream does not exist.
     Topics(Option<u32>),
     Renewed(Renewal),
     Count(u64),
@@ -130,16 +130,16 @@ pub(crate) enum Renewal {
     Expired,
 }
 
-/// What a node's lease says.
+/// The content of a node's lease.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Summary {
     pub(crate) name: Option<String>,
-    /// Of the last report.
+    /// The number of the last report.
     pub(crate) number: u64,
     pub(crate) streams: u64,
 }
 
-/// Bytes that are ours and cannot be read.
+/// The error for a message with the magic bytes that cannot be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum WireError {
     #[error("version {0:?}, not {VERSION}")]
@@ -148,16 +148,16 @@ pub(crate) enum WireError {
     Damaged,
 }
 
-/// Writes an [`Envelope`] or a [`Summary`].
+/// Encodes an [`Envelope`] or a [`Summary`].
 pub(crate) fn write(thing: &impl Serialize) -> Bytes {
     let mut bytes = Vec::with_capacity(256);
     bytes.extend_from_slice(MAGIC);
     bytes.push(VERSION);
-    // Writing to memory that grows, types that postcard has: it cannot fail.
+    // Writing cannot fail: the memory grows, and postcard supports all types.
     postcard::to_extend(thing, bytes).unwrap_or_default().into()
 }
 
-/// Reads one; `None` for what is not ours.
+/// Decodes a message; `None` for a foreign signal.
 pub(crate) fn read<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Option<Result<T, WireError>> {
     let rest = bytes.strip_prefix(MAGIC)?;
     let Some((&VERSION, rest)) = rest.split_first() else {

@@ -1,4 +1,4 @@
-//! What is known of one node.
+//! The known state of one node.
 
 use std::sync::Arc;
 
@@ -9,23 +9,23 @@ use crate::{
     sharded_map::{SHARDS, ShardedMap},
 };
 
-/// What is known of one node.
+/// The known state of one node.
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) name: Option<Arc<str>>,
     pub(crate) users: ShardedMap<Count>,
     pub(crate) streams: u64,
     pub(crate) state: SyncState,
-    /// The number of the report that comes next.
+    /// The number of the next report.
     pub(crate) next: u64,
     pub(crate) generation: u32,
-    /// Of when is what is known.
+    /// Time of the known state.
     pub(crate) as_of: Instant,
-    /// When it was first heard of, until it is found to hold a lease.
+    /// Time when the node was first seen, until its lease is found.
     pub(crate) new_since: Option<Instant>,
-    /// A report that its lease told of and that has not come.
+    /// The number of a report that the lease mentions and that has not arrived.
     pub(crate) behind: Option<u64>,
-    /// When it was asked for all that it knows.
+    /// Time when the node was asked for a list of all its users.
     pub(crate) asked: Option<Instant>,
 }
 
@@ -33,31 +33,32 @@ pub(crate) struct Node {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Count {
     pub(crate) streams: u32,
-    /// When a node lists all its users, those of older generations are no longer there at its end.
+    /// The generation of the count. At the end of a list of all users, counts of older generations
+    /// are removed.
     pub(crate) generation: u32,
 }
 
-/// How what is known stands to what is.
+/// The relation between the known and the actual state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SyncState {
-    /// Reports were missed: what is known may be of the past.
+    /// Reports were missed: the known state may be outdated.
     Lost,
-    /// The node lists all its users.
+    /// The node is listing all its users.
     Listing,
-    /// It has; those who were not in the list are taken out, shard by shard.
+    /// The list is complete; users that were not listed are being removed, shard by shard.
     Sweeping(usize),
-    /// All is known.
+    /// The known state is current.
     Current,
 }
 
-/// What a report is, to whom it reaches.
+/// The order of a report relative to the reports before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReportKind {
-    /// One that was heard before.
+    /// The report was received before.
     Old,
-    /// Others before it were not heard.
+    /// Earlier reports were missed.
     Early,
-    /// It is to be put to what is known.
+    /// The report is the next one, and must be applied.
     Next,
 }
 
@@ -81,13 +82,13 @@ impl Node {
         self.state == SyncState::Current
     }
 
-    /// Reports were missed.
+    /// Marks the known state as outdated, because reports were missed.
     pub(crate) fn lose(&mut self) {
         self.state = SyncState::Lost;
         self.asked = None;
     }
 
-    /// Finds out what a report is, and takes its number.
+    /// Determines the kind of a report, and records its number.
     pub(crate) fn take(&mut self, report: &Report) -> ReportKind {
         let begins = matches!(report.part, Part::Page { first: true, .. });
         if self.state == SyncState::Lost && !begins {
@@ -114,8 +115,8 @@ impl Node {
         ReportKind::Next
     }
 
-    /// Whether what the lease says means that reports were missed. One that is under way is waited
-    /// for until the next look.
+    /// Compares the lease with the received reports. Returns `true` if reports were missed. A
+    /// report can be in flight, so a missing report counts only at the next check.
     pub(crate) fn compare(&mut self, summary: &Summary, now: Instant) -> bool {
         self.new_since = None;
         self.name = summary.name.as_deref().map(Into::into);
@@ -132,7 +133,7 @@ impl Node {
         is_late
     }
 
-    /// The next shard to be swept.
+    /// Returns the next shard to remove users from.
     pub(crate) fn sweep(&mut self) -> Option<usize> {
         let SyncState::Sweeping(shard) = self.state else {
             return None;

@@ -1,17 +1,17 @@
-//! One node of a cluster.
+//! The id of a node.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use thiserror::Error;
 
-/// One node, from its start to its end: a manager that is started again is another node.
+/// The id of a node, from its start to its end: a manager that is started again is another node.
 ///
-/// 16 lower-case hexadecimal digits, made at random.
+/// 16 lower-case hexadecimal digits, generated at random.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(u64);
 
-/// Text that is not 16 hexadecimal digits.
+/// The error for text that is not 16 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("is not a node id (16 lower-case hexadecimal digits)")]
 pub struct NodeIdError;

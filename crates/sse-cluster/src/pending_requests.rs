@@ -1,4 +1,4 @@
-//! Questions to other nodes that wait for answers.
+//! Requests to other nodes that wait for replies.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -11,24 +11,24 @@ use tracing::{debug, warn};
 
 use crate::{messages::Response, node_id::NodeId};
 
-/// Questions that wait for answers.
+/// Requests that wait for replies.
 #[derive(Debug, Default)]
 pub(crate) struct PendingRequests {
     last: AtomicU64,
     waiting: Mutex<HashMap<u64, mpsc::Sender<(NodeId, Response)>>>,
 }
 
-/// What other nodes answered.
+/// Replies of other nodes.
 #[derive(Debug, Default)]
 pub(crate) struct Responses {
     pub(crate) given: BTreeMap<NodeId, Response>,
-    /// Nodes that did not answer in time.
+    /// Nodes that did not reply in time.
     pub(crate) unanswered: Vec<NodeId>,
-    /// Whether all nodes that there are have answered, as far as is known.
+    /// Set if all known nodes have replied, and the list of nodes is current.
     pub(crate) complete: bool,
 }
 
-/// A question that waits. Dropped, it waits no longer.
+/// A waiting request. Dropping this value ends the wait.
 pub(crate) struct Waiting<'a> {
     pending_requests: &'a PendingRequests,
     pub(crate) number: u64,
@@ -47,7 +47,7 @@ impl PendingRequests {
 
     pub(crate) fn ask(&self, responses: usize) -> Waiting<'_> {
         let number = self.last.fetch_add(1, Ordering::Relaxed);
-        // Nodes that are not known yet may answer as well.
+        // Nodes that are not known yet may reply as well.
         let (sender, receiver) = mpsc::channel(responses + 64);
         self.waiting.lock().insert(number, sender);
         Waiting {

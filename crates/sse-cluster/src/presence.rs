@@ -1,4 +1,4 @@
-//! All users of all nodes, and who must hear that they came or went.
+//! All users of all nodes, and the queue of hook calls.
 
 use std::{
     cmp::Reverse,
@@ -15,29 +15,29 @@ use crate::sharded_map::ShardedMap;
 #[derive(Debug)]
 pub(crate) struct Presence {
     users: ShardedMap<Member>,
-    /// Users with a stream.
+    /// Number of users with a stream.
     present: usize,
-    /// There when somebody wants to hear who comes and goes.
+    /// The queue of hook calls, or `None` without hooks.
     events: Option<PresenceEvents>,
 }
 
-/// One user.
+/// The state of one user.
 #[derive(Debug, Default)]
 struct Member {
-    /// Streams on all nodes.
+    /// Number of streams on all nodes.
     streams: u64,
-    /// Whether it was told that the user is on-line.
+    /// Set if the hook `online` was called.
     online: bool,
-    /// Whether it waits among the news.
+    /// Set if the user is in the queue.
     waits: bool,
-    /// Whether it has a timer.
+    /// Set if the user has a timer.
     timed: bool,
-    /// Since when it has no stream.
+    /// Time of the last stream's end.
     gone: Option<Instant>,
 }
 
-/// Who is to be told of. Each user stands in either list at most once, however often it comes and
-/// goes.
+/// Users whose hooks must be called. Each user is in either list at most once, however often the
+/// user connects and disconnects.
 #[derive(Debug)]
 struct PresenceEvents {
     grace: Duration,
@@ -45,7 +45,7 @@ struct PresenceEvents {
     timers: BinaryHeap<Reverse<(Instant, UserId)>>,
 }
 
-/// What there is to tell.
+/// A hook call that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PresenceEvent {
     Online(UserId),
@@ -53,7 +53,7 @@ pub(crate) enum PresenceEvent {
 }
 
 impl Presence {
-    /// With a grace if somebody wants to hear who comes and goes.
+    /// Creates an empty state. The grace is set if hooks exist.
     pub(crate) fn new(grace: Option<Duration>) -> Self {
         let events = grace.map(|grace| PresenceEvents {
             grace,
@@ -67,17 +67,17 @@ impl Presence {
         }
     }
 
-    /// Users with a stream.
+    /// Returns the number of users with a stream.
     pub(crate) fn present(&self) -> usize {
         self.present
     }
 
-    /// Streams of a user.
+    /// Returns the number of streams of a user.
     pub(crate) fn streams(&self, user: &UserId) -> u64 {
         self.users.get(user).map_or(0, |member| member.streams)
     }
 
-    /// Users with a stream, of one shard.
+    /// Returns the users of one shard that have a stream.
     pub(crate) fn shard(&self, shard: usize) -> impl Iterator<Item = (&UserId, u64)> {
         let members = self
             .users
@@ -86,7 +86,7 @@ impl Presence {
         members.map(|(user, member)| (user, member.streams))
     }
 
-    /// A user's streams on one node have changed in number.
+    /// Applies a change of a user's number of streams on one node.
     pub(crate) fn change(&mut self, user: &UserId, before: u32, after: u32, now: Instant) {
         if before == after {
             return;
@@ -136,7 +136,7 @@ impl Presence {
         }
     }
 
-    /// The next to be told.
+    /// Returns the next hook call that is due.
     pub(crate) fn news(&mut self, now: Instant) -> Option<PresenceEvent> {
         let events = self.events.as_mut()?;
         if let Some(user) = events.came.pop_front() {
@@ -172,7 +172,7 @@ impl Presence {
         None
     }
 
-    /// When there will be something to tell, if nothing happens before.
+    /// Returns the time of the next hook call, if nothing happens before.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         self.events
             .as_ref()?

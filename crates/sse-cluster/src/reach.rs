@@ -1,4 +1,4 @@
-//! How many streams a publish would reach.
+//! Counts the streams that a publish reaches.
 
 use sse_core::Target;
 
@@ -7,26 +7,26 @@ use crate::{
     messages::{Request, Response},
 };
 
-/// How many streams there are in a target, on all nodes.
+/// The number of streams in a target, on all nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reach {
-    /// Live streams.
+    /// Number of live streams.
     pub streams: usize,
-    /// Nodes that they are on.
+    /// Number of nodes that the streams are on.
     pub nodes: usize,
-    /// Whether every node that there is was asked and has answered. Otherwise it is what this node
-    /// knows, which is eventual, or lacks nodes that did not answer.
+    /// Set if every existing node was asked and has replied. Otherwise the numbers are this node's
+    /// eventual state, or lack nodes that did not reply.
     pub exact: bool,
 }
 
 impl Cluster {
-    /// How many streams there are in a target, on all nodes: what a [`Receipt`](sse_core::Receipt),
-    /// which counts this node's, does not tell.
+    /// Returns the number of streams in a target, on all nodes. A [`Receipt`](sse_core::Receipt)
+    /// counts only the streams of this node.
     ///
-    /// Of everybody and of users this node knows itself, as in [`Cluster::stats`]: cheap and
-    /// eventual. Of a topic or a client it asks all nodes, each of which answers exactly, of the
-    /// moment of its answer.
+    /// For all users or one user, this node answers from its own state, like [`Cluster::stats`]:
+    /// cheap and eventual. For a topic or a client, all nodes are asked, and each reply is exact at
+    /// its moment.
     pub async fn reach(&self, target: &Target) -> Reach {
         let own = self.manager().count(target);
         let nodes = usize::from(own > 0);

@@ -1,4 +1,4 @@
-//! Asking other nodes.
+//! Requests to other nodes.
 
 use std::{collections::BTreeSet, error::Error};
 
@@ -13,7 +13,8 @@ use crate::{
 };
 
 impl Shared {
-    /// Asks every other node, until all have answered, an answer is enough, or the time is over.
+    /// Asks all other nodes, until all have replied, one reply is enough, or the timeout has
+    /// passed.
     pub(crate) async fn ask_all(
         &self,
         request: Request,

@@ -1,4 +1,4 @@
-//! Answering other nodes.
+//! Replies to other nodes.
 
 use std::{error::Error, sync::Arc, time::Duration};
 
@@ -14,22 +14,22 @@ use crate::{
     shared::Shared,
 };
 
-/// Questions that may wait.
+/// Maximum number of requests that wait.
 pub(crate) const WAITING: usize = 256;
 
-/// Questions that are answered at once.
+/// Maximum number of requests that are processed concurrently.
 const AT_ONCE: usize = 16;
 
-/// Streams in one answer, and bytes of them beyond which there are fewer: a signal that every
-/// backplane takes.
+/// Maximum number of streams in a reply, and the size in bytes beyond which a reply has fewer: the
+/// reply fits into a signal of every backplane.
 const STREAMS: u32 = 256;
 const BYTES: usize = 256 << 10;
 
-/// Limits how often a large description is logged: a client with long topics can cause it at every
-/// look.
+/// Limits the log lines on large descriptions: a client with long topics can cause a line at every
+/// request.
 static LARGE: Throttle = Throttle::new(INTERVAL);
 
-/// Answers questions of other nodes.
+/// Replies to requests of other nodes.
 pub(crate) async fn give(shared: Arc<Shared>, mut asked: mpsc::Receiver<IncomingRequest>) {
     let mut running = JoinSet::new();
     while let Some(asked) = asked.recv().await {
@@ -63,7 +63,7 @@ async fn answer(
 }
 
 impl Shared {
-    /// What this node answers.
+    /// Returns the reply of this node.
     pub(crate) async fn answer(&self, request: Request) -> Response {
         let manager = &self.manager;
         let count = |topics: usize| Some(u32::try_from(topics).unwrap_or(u32::MAX));

@@ -1,4 +1,4 @@
-//! Something for each of very many users.
+//! A map for a very large number of users.
 
 use std::{
     collections::HashMap,
@@ -7,11 +7,11 @@ use std::{
 
 use sse_core::UserId;
 
-/// So many small maps instead of a large one: one that grows moves what is in it, and can be gone
-/// through map by map, under a lock that others want too.
+/// Number of shards. Growing a small map moves fewer entries than growing a large one. The maps can
+/// also be traversed one by one, so that a shared lock is held only briefly.
 pub(crate) const SHARDS: usize = 256;
 
-/// Something for each of very many users.
+/// A map for a very large number of users.
 #[derive(Debug)]
 pub(crate) struct ShardedMap<V> {
     shards: Box<[HashMap<UserId, V>]>,
@@ -62,12 +62,12 @@ impl<V> ShardedMap<V> {
         Some(value)
     }
 
-    /// One of the maps.
+    /// Returns the entries of a shard.
     pub(crate) fn shard(&self, shard: usize) -> impl Iterator<Item = (&UserId, &V)> {
         self.shards[shard].iter()
     }
 
-    /// Takes out of one of the maps what a rule says.
+    /// Removes the entries of a shard that match a predicate, and returns them.
     pub(crate) fn extract(
         &mut self,
         shard: usize,

@@ -1,4 +1,4 @@
-//! What all clones of a cluster and its tasks share.
+//! State that all clones and tasks of a cluster share.
 
 use std::{
     fmt,
@@ -26,11 +26,10 @@ use crate::{
     presence::PresenceEvent,
 };
 
-/// So many that are to be kept away may wait for the next report; beyond it all of them are listed
-/// anew.
+/// Maximum number of bans that wait for the next report. If more arrive, all bans are listed again.
 const MOST_AWAY: usize = 1024;
 
-/// What all clones of a cluster and its tasks share.
+/// State that all clones and tasks of a cluster share.
 pub(crate) struct Shared {
     pub(crate) manager: Manager,
     pub(crate) config: ClusterConfig,
@@ -38,17 +37,17 @@ pub(crate) struct Shared {
     is_alone: bool,
     pub(crate) membership: Mutex<Membership>,
     pub(crate) pending_requests: PendingRequests,
-    /// Where questions of other nodes wait.
+    /// Queue of requests of other nodes.
     pub(crate) asked: mpsc::Sender<IncomingRequest>,
-    /// Whether somebody wants all users of this node listed.
+    /// Set if a list of all users of this node is requested.
     pub(crate) list_wanted: AtomicBool,
-    /// Who was sent away here, for the next report.
+    /// Bans that were issued here, for the next report.
     pub(crate) away: Mutex<Vec<(Banned, Duration)>>,
-    /// A node is to be asked.
+    /// Notified if a node must be asked for a list.
     pub(crate) lost: Notify,
-    /// There is something to tidy.
+    /// Notified if users must be removed.
     pub(crate) untidy: Notify,
-    /// Users may have come or gone.
+    /// Notified if users may have connected or disconnected.
     pub(crate) moved: Notify,
 }
 
@@ -76,7 +75,7 @@ impl Shared {
         }
     }
 
-    /// Asks nobody else.
+    /// Excludes all other nodes.
     pub(crate) fn alone(self) -> Self {
         Self {
             is_alone: true,
@@ -84,12 +83,12 @@ impl Shared {
         }
     }
 
-    /// Whether there can be other nodes.
+    /// Returns `true` if other nodes are possible.
     pub(crate) fn has_others(&self) -> bool {
         !self.is_alone && self.manager.backplane().is_some()
     }
 
-    /// Says something to all nodes.
+    /// Sends a message to all nodes.
     pub(crate) async fn say(&self, message: Message) -> Result<(), BackplaneError> {
         self.manager
             .signal(&messages::write(&Envelope {
@@ -99,7 +98,7 @@ impl Shared {
             .await
     }
 
-    /// Who is connected to a node.
+    /// Applies a report of the users of a node.
     pub(crate) fn report(&self, from: NodeId, report: &Report) {
         let action = self.membership.lock().report(from, report, Instant::now());
         match action {
@@ -115,26 +114,27 @@ impl Shared {
         }
     }
 
-    /// A node goes.
+    /// Removes a node that leaves.
     pub(crate) fn goes(&self, node: NodeId) {
         self.membership.lock().remove(node);
         self.untidy.notify_one();
     }
 
-    /// Signals may have been missed.
+    /// Handles signals that may have been missed.
     pub(crate) fn missed(&self) {
         self.membership.lock().missed();
         self.lost.notify_one();
     }
 
-    /// Another node wants an answer.
+    /// Queues a request of another node.
     pub(crate) fn asked(&self, asked: IncomingRequest) {
         if let Err(mpsc::error::TrySendError::Full(asked)) = self.asked.try_send(asked) {
             warn!(node = %asked.from, "too many questions of other nodes wait: one is not answered");
         }
     }
 
-    /// Somebody was sent away here; nodes that did not hear of it now must hear of it later.
+    /// Records a ban that was issued here. Nodes that miss the request learn of the ban from a
+    /// report.
     pub(crate) fn sent_away(&self, who: Banned, duration: Duration) {
         let mut away = self.away.lock();
         if away.len() < MOST_AWAY {
@@ -158,7 +158,7 @@ impl fmt::Debug for Shared {
     }
 }
 
-/// Keeps the state in order: asks nodes whose reports were missed.
+/// Asks nodes whose reports were missed for lists of all their users.
 pub(crate) async fn ask_lost(shared: Arc<Shared>) {
     const AGAIN: Duration = Duration::from_millis(300);
     const NEVER: Duration = Duration::from_secs(3600);
@@ -180,9 +180,9 @@ pub(crate) async fn ask_lost(shared: Arc<Shared>) {
     }
 }
 
-/// Keeps the state in order: takes users out that are no longer there, in steps.
+/// Removes users that have disconnected, in steps.
 pub(crate) async fn tidy(shared: Arc<Shared>) {
-    // Not in the condition, where the lock would be held across the wait.
+    // As a condition of the loop, the lock would be held across the wait.
     let step = || shared.membership.lock().tidy(Instant::now());
     loop {
         while step() {

@@ -1,4 +1,4 @@
-//! Numbers about a cluster.
+//! Statistics of a cluster.
 
 use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc, time::Duration};
 
@@ -7,49 +7,50 @@ use tokio::task::yield_now;
 
 use crate::{cluster::Cluster, node::Node, node_id::NodeId, sharded_map::SHARDS};
 
-/// Numbers about a cluster: this node's of now, the others' as they last reported them.
+/// Statistics of a cluster: current numbers of this node, and the last reported numbers of other
+/// nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClusterStats {
-    /// Live streams on all nodes.
+    /// Number of live streams on all nodes.
     pub connections: usize,
-    /// Users with at least one live stream on any node; each counts once.
+    /// Number of users with at least one live stream on any node; each user counts once.
     pub unique_users: usize,
-    /// Every node, this one included, by id.
+    /// All nodes including this one, ordered by id.
     pub nodes: Vec<NodeStats>,
-    /// The greatest of the nodes' ages.
+    /// Maximum of the nodes' ages.
     pub age: Duration,
-    /// Whether it is known who is there, and every node's users are known to their last report.
-    /// Otherwise numbers may be of the past or lack a node.
+    /// Set if the list of nodes is current, and every node's users are known up to its last report.
+    /// Otherwise numbers may be outdated or lack a node.
     pub complete: bool,
 }
 
-/// Numbers about one node.
+/// Statistics of one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NodeStats {
-    /// Which one.
+    /// The id of the node.
     pub node: NodeId,
-    /// What it is [called](crate::ClusterConfig::name).
+    /// The [name](crate::ClusterConfig::name) of the node.
     pub name: Option<Arc<str>>,
-    /// Live streams on it.
+    /// Number of live streams on the node.
     pub connections: usize,
-    /// Users with at least one live stream on it.
+    /// Number of users with at least one live stream on the node.
     pub unique_users: usize,
-    /// For how long nothing is known of it. A quiet node is heard of about every third of its
+    /// Time since the last information on the node. A quiet node is heard about every third of its
     /// [term](crate::ClusterConfig::term).
     pub age: Duration,
-    /// Whether its users are known to its last report.
+    /// Set if the node's users are known up to its last report.
     pub complete: bool,
 }
 
 impl Cluster {
-    /// Numbers about the cluster, of what this node knows; nobody is asked. Costs the same at any
-    /// number of streams.
+    /// Returns statistics of the cluster from the state of this node, without asking other nodes.
+    /// The cost does not depend on the number of streams.
     ///
-    /// *Eventual.* A change is known everywhere after about
-    /// [`ClusterConfig::batch`](crate::ClusterConfig::batch); the streams of a node that crashed
-    /// count until its lease has ended. Without a backplane it is exact.
+    /// *Eventual.* All nodes know a change after about
+    /// [`ClusterConfig::batch`](crate::ClusterConfig::batch). The streams of a crashed node count
+    /// until its lease has ended. Without a backplane the numbers are exact.
     #[must_use]
     pub fn stats(&self) -> ClusterStats {
         let own = self.manager().stats();
@@ -84,10 +85,10 @@ impl Cluster {
         }
     }
 
-    /// How many streams each user has on all nodes: those users with the most, at most `limit`, in
-    /// falling order. Eventual, as [`Cluster::stats`].
+    /// Returns the users with the most streams on all nodes, with their number of streams: at most
+    /// `limit` users, in descending order. Eventual, like [`Cluster::stats`].
     ///
-    /// Looks at every user, in steps between which others go on.
+    /// Iterates over all users, in steps between which other tasks run.
     pub async fn connections_by_user(&self, limit: usize) -> Vec<(UserId, usize)> {
         if !self.has_others() {
             return self.manager().connections_by_user(limit).await;
@@ -116,7 +117,7 @@ impl Cluster {
     }
 }
 
-/// The smallest on top, to be thrown out; of equals the last by name.
+/// The smallest element is on top, to be removed. Among equals, the last by name is removed.
 type Most = Reverse<(u64, Reverse<UserId>)>;
 
 impl NodeStats {

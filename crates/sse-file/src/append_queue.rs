@@ -1,4 +1,4 @@
-//! Appends on their way to the writer.
+//! Appends that wait for the writer.
 
 use std::{
     collections::VecDeque,
@@ -17,10 +17,10 @@ pub(crate) struct Pending {
     pub(crate) reply: oneshot::Sender<Result<Appended, BackplaneError>>,
 }
 
-/// Those who gather look this often whether more came.
+/// Interval between checks whether further appends have arrived.
 const STEP: Duration = Duration::from_micros(50);
 
-/// Between any number of tasks and the one thread that writes; bounded in entries and bytes.
+/// The queue between any number of tasks and the one writer thread, bounded in entries and bytes.
 #[derive(Debug)]
 pub(crate) struct Queue {
     state: Mutex<State>,
@@ -35,21 +35,21 @@ struct State {
     is_closed: bool,
 }
 
-/// Why there is no place.
+/// The reason why an append is not accepted.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NoPlace {
     Full,
     Closed,
 }
 
-/// What the writer is to do.
+/// Work for the writer.
 #[derive(Debug)]
 pub(crate) enum Work {
-    /// Write these, one at least.
+    /// Appends to write, at least one.
     Append(Vec<Pending>),
-    /// Look after the log: the time has come.
+    /// Periodic checks of the log are due.
     Look,
-    /// End; nothing is pending.
+    /// The queue is closed, and no append is pending.
     End,
 }
 
@@ -79,13 +79,13 @@ impl Queue {
         Ok(())
     }
 
-    /// Nothing more comes in; what is there is still written.
+    /// Closes the queue to new appends. Pending appends are still written.
     pub(crate) fn close(&self) {
         self.state.lock().is_closed = true;
         self.ready.notify_one();
     }
 
-    /// Waits as long as more come, until there are so many or the time is over.
+    /// Waits for further appends, until `entries` are pending or the time is over.
     pub(crate) fn gather(&self, entries: usize, most: Duration) {
         let end = Instant::now() + most;
         let mut before = None;
@@ -99,7 +99,7 @@ impl Queue {
         }
     }
 
-    /// Waits for something to do.
+    /// Waits for work.
     pub(crate) fn take(&self, limit: ReadLimit, until: Instant) -> Work {
         let mut state = self.state.lock();
         while state.pending.is_empty() && !state.is_closed {
@@ -131,7 +131,7 @@ impl State {
             taken.extend(self.pending.pop_front());
         }
         if self.pending.is_empty() {
-            // A burst does not stay in memory.
+            // The memory of a burst is released.
             self.pending.shrink_to(1024);
         }
         taken
@@ -221,8 +221,8 @@ mod tests {
             entries: 1000,
             bytes: 100,
         });
-        // Nobody comes, or everybody is there, or the time is over: each ends it, or the test does
-        // not.
+        // The queue is empty, the number is reached, or the time is over. Each case ends the wait;
+        // otherwise the test does not end.
         queue.gather(10, LONG);
         queue.push(pending(0)).unwrap();
         queue.gather(1, LONG);

@@ -25,10 +25,10 @@ use crate::{
     writer,
 };
 
-/// An event log in a directory, for one process. A clone is cheap and the same log.
+/// An event log in a directory, for one process. A clone is cheap and is the same log.
 ///
-/// When the last clone is dropped, what was appended is still written, by a thread that then ends;
-/// [`close`](Self::close) waits for that.
+/// When the last clone is dropped, a thread still writes all pending appends and then ends;
+/// [`close`](Self::close) waits for that thread.
 #[derive(Debug, Clone)]
 pub struct FileBackplane(Arc<Shared>);
 
@@ -37,7 +37,7 @@ struct Shared {
     log: Arc<Log>,
     queue: Arc<Queue>,
     entry_bytes: usize,
-    /// There is one process, so what is told beside the log never leaves it.
+    /// Signals and leases. Only one process uses the log, so they never leave the process.
     beside: MemoryBackplane,
 }
 
@@ -48,13 +48,13 @@ impl Drop for Shared {
 }
 
 impl FileBackplane {
-    /// Opens the log in a directory, or makes both. Needs a tokio runtime.
+    /// Opens the log in a directory, and creates both if they do not exist. Needs a tokio runtime.
     ///
-    /// Reads the segment that was written last, and those of the last two minutes: an eighth of the
-    /// log or so.
+    /// Reads the segment that was written last, and those of the last two minutes: about an eighth
+    /// of the log.
     ///
     /// # Errors
-    /// [`OpenError`], among it [`OpenError::Locked`] if somebody has it open, and
+    /// [`OpenError`], for example [`OpenError::Locked`] if the directory is in use, or
     /// [`OpenError::Damaged`].
     pub async fn open(dir: impl Into<PathBuf>, config: FileConfig) -> Result<Self, OpenError> {
         let dir = dir.into();
@@ -87,14 +87,14 @@ impl FileBackplane {
         })))
     }
 
-    /// Takes no more appends, on any clone, and resolves when what was appended is on disk and the
-    /// directory is free.
+    /// Closes the log to new appends, on every clone. Resolves when all pending appends are on disk
+    /// and the directory is free.
     ///
-    /// *Cancel safety.* It is closed all the same.
+    /// *Cancel safety.* The log is closed even if the future is dropped.
     pub async fn close(&self) {
         self.0.queue.close();
         let mut status = self.0.log.status();
-        // The log is there as long as this handle is, so there is somebody to say it.
+        // The log exists as long as this handle does, so the sender of the status exists.
         status.wait_for(|status| status.is_closed).await.ok();
     }
 

@@ -1,4 +1,4 @@
-//! Why a batch is not acknowledged.
+//! The error of a batch that is not acknowledged.
 
 use std::{io, path::Path, sync::Arc, time::Duration};
 
@@ -6,22 +6,22 @@ use sse_core::BackplaneError;
 
 use crate::{append_queue::Pending, error::blocked};
 
-/// Why a batch is not acknowledged; told to everybody in it.
+/// The reason why a batch is not acknowledged; every append of the batch gets it.
 #[derive(Debug)]
 pub(crate) enum BatchError {
-    /// It was not appended. Another try succeeds once the disk takes it.
+    /// The batch was not appended. A retry succeeds once the disk accepts the batch.
     Blocked {
         reason: String,
         source: Arc<io::Error>,
     },
-    /// It was not appended, nor will be anything else until the log is opened again.
+    /// The batch was not appended, and no append succeeds until the log is opened again.
     Refused { reason: String },
-    /// It may be found there later.
+    /// The batch may be in the log after it is opened again.
     Unknown(Arc<io::Error>),
 }
 
 impl BatchError {
-    /// A batch of which nothing is in the file.
+    /// Creates the error for a batch of which nothing is in the file.
     pub(crate) fn of_write(error: io::Error, file: &Path) -> Self {
         let reason = format!(
             "{} ({}: {error}); {}",
@@ -65,7 +65,7 @@ fn what(error: &io::Error) -> &'static str {
     }
 }
 
-/// What an operator does about it.
+/// Returns the operator's remedy for an error.
 fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -78,7 +78,7 @@ fn remedy(error: &io::Error) -> &'static str {
     }
 }
 
-/// Tells everybody.
+/// Fails all appends of a batch.
 pub(crate) fn fail(pending: Vec<Pending>, failure: &BatchError) {
     for pending in pending {
         pending.reply.send(Err(failure.to_error())).ok();
@@ -91,8 +91,8 @@ mod tests {
 
     #[test]
     fn every_failure_of_a_disk_passes_and_names_a_remedy() {
-        // ENOSPC, EDQUOT, EIO, EROFS, EMFILE, ENFILE, EACCES, EPERM, ENOENT, ENXIO, and what is not
-        // known.
+        // ENOSPC, EDQUOT, EIO, EROFS, EMFILE, ENFILE, EACCES, EPERM, ENOENT, ENXIO, and an unknown
+        // error.
         for code in [28, 122, 5, 30, 24, 23, 13, 1, 2, 6, 9999] {
             let error = io::Error::from_raw_os_error(code);
             let error = BatchError::of_write(error, Path::new("/log/1.log")).to_error();

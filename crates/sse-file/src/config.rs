@@ -1,4 +1,4 @@
-//! How a log is kept.
+//! Configuration of a log.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use sse_core::Retention;
 
 use crate::{error::OpenError, segment::MAX_SEGMENT_BYTES};
 
-/// How a log is kept.
+/// Configuration of a log.
 ///
 /// ```
 /// use std::time::Duration;
@@ -21,42 +21,42 @@ use crate::{error::OpenError, segment::MAX_SEGMENT_BYTES};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileConfig {
-    /// How much is kept. What is too old goes by segments of an eighth: up to an eighth more than
-    /// `entries` and `age` say is there, and never more than `bytes`, a single entry apart.
+    /// Retention of the log. Old entries are removed by segments of an eighth of the log. Up to an
+    /// eighth more than `entries` and `age` is kept. `bytes` is never exceeded, except by a single
+    /// entry.
     pub retention: Retention,
-    /// When what was written is made to survive a loss of power. Default: before each
-    /// acknowledgement.
+    /// Policy for making writes survive a loss of power. Default: before each acknowledgement.
     pub sync: SyncPolicy,
-    /// Bytes of the largest payload. Default 8 MiB; 1 byte to 64 MiB.
+    /// Maximum number of bytes of a payload. Default 8 MiB; 1 byte to 64 MiB.
     pub entry_bytes: usize,
-    /// Appends that may wait for the disk; one more is [`Busy`](sse_core::BackplaneError::Busy).
-    /// Default 16,384; 1 to 1,000,000.
+    /// Maximum number of appends that wait for the disk; a further append fails with
+    /// [`Busy`](sse_core::BackplaneError::Busy). Default 16,384; 1 to 1,000,000.
     pub pending_entries: usize,
-    /// Bytes of payloads that may wait for the disk, one entry always. Default 32 MiB; 1 KiB to 1
-    /// GiB.
+    /// Maximum number of bytes of payloads that wait for the disk; a single entry is always
+    /// accepted. Default 32 MiB; 1 KiB to 1 GiB.
     pub pending_bytes: usize,
-    /// Bytes of the latest entries that are held in memory for those who follow closely. Default 8
-    /// MiB; up to 1 GiB.
+    /// Bytes of the latest entries that are kept in memory for tails near the head. Default 8 MiB;
+    /// up to 1 GiB.
     pub recent_bytes: usize,
 }
 
-/// When what was written is made to survive a loss of power.
+/// Policy for making writes survive a loss of power.
 ///
-/// A crash or `kill -9` of the process loses nothing that was acknowledged, whatever is chosen
-/// here: what was written is the operating system's. Only a crash of *that*, or of the machine,
-/// makes a difference.
+/// A crash or `kill -9` of the process loses no acknowledged entry under any policy, because the
+/// operating system has the written data. The policies differ only for a crash of the operating
+/// system or of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SyncPolicy {
-    /// `fdatasync` before each acknowledgement; what comes meanwhile waits for the next one and
-    /// shares it. Nothing acknowledged is lost, as far as the disk keeps its word.
+    /// Calls `fdatasync` before each acknowledgement. Appends that arrive meanwhile wait for the
+    /// next call and share it. No acknowledged entry is lost, unless the disk loses synced data.
     #[default]
     EveryBatch,
-    /// `fdatasync` this long after a write, 1 ms to 1 h. What was acknowledged since the last one
-    /// may be lost with the machine; a log that finds itself after such an end has a new epoch, so
-    /// that everybody is told.
+    /// Calls `fdatasync` this long after a write, 1 ms to 1 h. Entries that were acknowledged since
+    /// the last call may be lost with the machine. A log that is opened after such a crash reports
+    /// a gap to every client that may have missed an entry.
     Interval(Duration),
-    /// When a segment is full and when the log is closed; otherwise whenever the system likes. As
-    /// [`Interval`](Self::Interval), with more to lose.
+    /// Syncs when a segment is full and when the log is closed; otherwise the operating system
+    /// decides. Like [`Interval`](Self::Interval), with more to lose.
     Never,
 }
 
@@ -74,42 +74,42 @@ impl Default for FileConfig {
 }
 
 impl FileConfig {
-    /// Keeps so much.
+    /// Sets the retention.
     #[must_use]
     pub fn retention(mut self, retention: Retention) -> Self {
         self.retention = retention;
         self
     }
 
-    /// Syncs then.
+    /// Sets the sync policy.
     #[must_use]
     pub fn sync(mut self, sync: SyncPolicy) -> Self {
         self.sync = sync;
         self
     }
 
-    /// Takes payloads of so many bytes.
+    /// Sets the maximum number of bytes of a payload.
     #[must_use]
     pub fn entry_bytes(mut self, bytes: usize) -> Self {
         self.entry_bytes = bytes;
         self
     }
 
-    /// Lets so many appends wait.
+    /// Sets the maximum number of appends that wait for the disk.
     #[must_use]
     pub fn pending_entries(mut self, entries: usize) -> Self {
         self.pending_entries = entries;
         self
     }
 
-    /// Lets so many bytes wait.
+    /// Sets the maximum number of bytes that wait for the disk.
     #[must_use]
     pub fn pending_bytes(mut self, bytes: usize) -> Self {
         self.pending_bytes = bytes;
         self
     }
 
-    /// Holds so many bytes in memory.
+    /// Sets the number of bytes of the latest entries in memory.
     #[must_use]
     pub fn recent_bytes(mut self, bytes: usize) -> Self {
         self.recent_bytes = bytes;
@@ -171,17 +171,17 @@ impl FileConfig {
         }
     }
 
-    /// A segment is full with so many entries.
+    /// Returns the maximum number of entries of a segment.
     pub(crate) fn segment_entries(&self) -> u64 {
         (self.retention.entries as u64).div_ceil(8)
     }
 
-    /// A segment is full with so many bytes.
+    /// Returns the maximum number of bytes of a segment.
     pub(crate) fn segment_bytes(&self) -> u64 {
         (self.retention.bytes / 8).min(MAX_SEGMENT_BYTES)
     }
 
-    /// A segment is full after so long.
+    /// Returns the maximum age of a segment.
     pub(crate) fn segment_age(&self) -> Duration {
         self.retention.age / 8
     }

@@ -9,7 +9,7 @@ use std::{
 
 use crate::error::OpenError;
 
-/// A directory that nobody else uses, as long as this is there.
+/// A directory, locked for exclusive use as long as this value exists.
 #[derive(Debug)]
 pub(crate) struct Directory {
     path: PathBuf,
@@ -22,8 +22,8 @@ const KEYS: &str = "keys";
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        // A child process that was forked and has not executed its program yet has the descriptor
-        // as well, so closing it here would not release the lock.
+        // A child process that was forked and has not executed its program yet also holds the
+        // descriptor, so closing the descriptor here would not release the lock.
         if let Err(error) = self.lock.unlock() {
             tracing::warn!(path = %self.path.display(), %error, "failed to release the lock of an event log");
         }
@@ -31,7 +31,7 @@ impl Drop for Directory {
 }
 
 impl Directory {
-    /// Makes it if it is not there, and locks it.
+    /// Opens the directory, and creates it if it does not exist. Locks it.
     pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
         make(path).map_err(OpenError::io(path))?;
         let lock_path = path.join("LOCK");
@@ -61,12 +61,12 @@ impl Directory {
         self.path.join(name)
     }
 
-    /// The file of a segment, by the number of its first entry.
+    /// Returns the path of a segment, by the number of its first entry.
     pub(crate) fn segment(&self, first: u64) -> PathBuf {
         self.path.join(format!("{first:020}.{SEGMENT}"))
     }
 
-    /// The segments that are there, in order. Takes away what was left unfinished.
+    /// Returns the existing segments in order. Removes unfinished files.
     pub(crate) fn segments(&self) -> Result<Vec<(u64, PathBuf)>, OpenError> {
         let failed = || OpenError::io(&self.path);
         let mut segments = Vec::new();
@@ -82,12 +82,12 @@ impl Directory {
         Ok(segments)
     }
 
-    /// The file for the keys of a segment that is gone.
+    /// Returns the path for the keys of a removed segment.
     pub(crate) fn key_file(&self, first: u64) -> PathBuf {
         self.path.join(format!("{first:020}.{KEYS}"))
     }
 
-    /// The files of keys that are there, in order.
+    /// Returns the existing key files in order.
     pub(crate) fn key_files(&self) -> Result<Vec<(u64, PathBuf)>, OpenError> {
         let failed = || OpenError::io(&self.path);
         let mut files = Vec::new();
@@ -101,14 +101,14 @@ impl Directory {
         Ok(files)
     }
 
-    /// Makes a file of these bytes, or replaces one, so that at any time it is there whole or not
-    /// at all.
+    /// Creates or replaces a file with these bytes. At any time the file is complete or does not
+    /// exist.
     pub(crate) fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let unfinished = path.with_extension(UNFINISHED);
         let written = self.write_by_way_of(&unfinished, path, bytes);
         if written.is_err() {
-            // On a full disk it would be in the way; whoever opens the directory takes it away
-            // otherwise.
+            // An unfinished file would take space on a full disk. If it cannot be removed now, the
+            // next opening of the directory removes it.
             fs::remove_file(&unfinished).ok();
         }
         written
@@ -137,15 +137,16 @@ impl Directory {
     }
 }
 
-/// The number in a segment's name. Entries are numbered from 1, so a file named zero is none of the
-/// log's.
+/// Returns the number in a segment's name. Entries are numbered from 1, so a file with the number
+/// zero does not belong to the log.
 fn first(path: &Path) -> Option<u64> {
     let stem = path.file_stem()?.to_str()?;
     let is_ours = stem.len() == 20 && stem.bytes().all(|byte| byte.is_ascii_digit());
     stem.parse().ok().filter(|first| is_ours && *first > 0)
 }
 
-/// What is published may be for few eyes.
+/// Returns options that make files readable for their owner alone, because events can be
+/// confidential.
 pub(crate) fn private() -> OpenOptions {
     #[cfg_attr(not(unix), expect(unused_mut, reason = "there are no modes"))]
     let mut options = OpenOptions::new();
@@ -190,7 +191,7 @@ mod tests {
             Directory::open(folder.path()),
             Err(OpenError::Locked { .. })
         ));
-        // As a child process has it between its fork and its program.
+        // The test holds the descriptor like a child process between its fork and its program.
         let inherited = directory.lock.try_clone().unwrap();
         drop(directory);
         Directory::open(folder.path()).unwrap();

@@ -1,4 +1,4 @@
-//! The number of the last entry, beside the log: the file `END`.
+//! The number of the last entry, in a separate file: `END`.
 
 use std::{
     fs::File,
@@ -12,14 +12,14 @@ use crate::{
 
 pub(crate) const END: &str = "END";
 
-/// Bytes of the number and its checksum.
+/// Number of bytes of the number and its checksum.
 const BYTES: usize = 12;
 
-/// Says how many entries there were, should the end of the log be missing.
+/// The number of the last entry, which shows whether the end of the log is missing.
 ///
-/// It is written before each acknowledgement and never synced: so it outlives the process, and
-/// after the loss of power it says less than there was, never more than was on disk with
-/// [`SyncPolicy::EveryBatch`](crate::SyncPolicy::EveryBatch).
+/// The file is written before each acknowledgement and never synced, so it survives a crash of the
+/// process. After a loss of power the number can be too small. It is never greater than the number
+/// on disk with [`SyncPolicy::EveryBatch`](crate::SyncPolicy::EveryBatch).
 #[derive(Debug)]
 pub(crate) struct EndMark {
     file: File,
@@ -27,7 +27,7 @@ pub(crate) struct EndMark {
 }
 
 impl EndMark {
-    /// Opens the file, and reads what it says of this log.
+    /// Opens the file, and returns the number that it contains for this log.
     pub(crate) fn open(directory: &Directory, seal: Seal) -> io::Result<(Self, Option<u64>)> {
         let mut file = private()
             .read(true)
@@ -46,7 +46,7 @@ impl EndMark {
         Ok((Self { file, seal }, end))
     }
 
-    /// Notes the number of an entry that is about to be acknowledged.
+    /// Stores the number of an entry that is about to be acknowledged.
     pub(crate) fn note(&mut self, end: u64) -> io::Result<()> {
         let number = end.to_le_bytes();
         let mut bytes = [0; BYTES];

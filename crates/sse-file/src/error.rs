@@ -1,4 +1,4 @@
-//! What can be wrong with a log on disk.
+//! Errors of a log on disk.
 
 use std::{
     error::Error,
@@ -9,11 +9,11 @@ use std::{
 use sse_core::BackplaneError;
 use thiserror::Error;
 
-/// Why a log was not opened. No entry that was acknowledged was touched.
+/// The reason why a log was not opened. No acknowledged entry was changed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// Another process has it open, or this one has.
+    /// The log is open in another process, or in this one.
     #[error("{dir} is in use")]
     Locked {
         /// The log's directory.
@@ -22,21 +22,21 @@ pub enum OpenError {
     /// A setting is out of its range.
     #[error("{setting} must be {range}")]
     Setting {
-        /// Its name.
+        /// The name of the setting.
         setting: &'static str,
-        /// What it may be.
+        /// The permitted range.
         range: &'static str,
     },
-    /// The system refused.
+    /// The operating system reported an error.
     #[error("{path} cannot be used")]
     Io {
-        /// Which file, or the directory.
+        /// The file, or the directory.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
-    /// What was written and synced is not there as it was.
+    /// Data that was written and synced has changed or is missing.
     #[error(transparent)]
     Damaged(#[from] Damage),
     /// The runtime ended.
@@ -44,18 +44,18 @@ pub enum OpenError {
     Runtime,
 }
 
-/// A place on disk that does not say what was written there.
+/// A place on disk that does not contain the data that was written.
 ///
-/// Found when a log is opened or, in older segments, when somebody reads there; a
-/// [`BackplaneError::Damaged`](sse_core::BackplaneError::Damaged) has it for its source then.
+/// Damage is found when a log is opened or, in older segments, when they are read; then it is the
+/// source of a [`BackplaneError::Damaged`](sse_core::BackplaneError::Damaged).
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{file} is damaged at byte {offset}: {what}")]
 pub struct Damage {
     /// The file.
     pub file: PathBuf,
-    /// Where the record begins, or whatever else is wrong.
+    /// Offset of the damaged record, or of any other damage.
     pub offset: u64,
-    /// What is wrong.
+    /// Description of the damage.
     pub what: &'static str,
 }
 
@@ -66,7 +66,7 @@ impl OpenError {
     }
 }
 
-/// Why entries cannot be read.
+/// The reason why entries cannot be read.
 #[derive(Debug, Error)]
 pub(crate) enum ReadError {
     #[error(transparent)]
@@ -96,10 +96,10 @@ impl ReadError {
         }
     }
 
-    /// Whether it may be otherwise the next time: the system has no room for another open file, or
-    /// the like.
+    /// Returns `true` if a retry can succeed, for example if the system has no room for another
+    /// open file.
     pub(crate) fn is_passing(&self) -> bool {
-        /// A device that does not give what it was given.
+        /// The device failed to return its data.
         const EIO: i32 = 5;
         let Self::Io { source, .. } = self else {
             return false;
@@ -112,7 +112,7 @@ impl ReadError {
         !lasts.contains(&source.kind()) && source.raw_os_error() != Some(EIO)
     }
 
-    /// A file and an offset, by which it is known again.
+    /// Returns a file and an offset, which identify the damage.
     pub(crate) fn place(&self) -> (PathBuf, u64) {
         match self {
             Self::Damaged(damage) => (damage.file.clone(), damage.offset),
@@ -121,7 +121,7 @@ impl ReadError {
     }
 }
 
-/// Rejected for the moment.
+/// Creates the error for a temporary rejection.
 pub(crate) fn blocked(
     reason: impl Into<String>,
     source: impl Into<Box<dyn Error + Send + Sync>>,

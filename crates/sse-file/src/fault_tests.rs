@@ -1,4 +1,4 @@
-//! What becomes of a log when its disk fails.
+//! Faults of the disk.
 
 use std::{
     cell::Cell,
@@ -29,12 +29,12 @@ thread_local! {
     static FAULT: Cell<Option<Fault>> = const { Cell::new(None) };
 }
 
-/// What the disk does wrong from now on.
+/// A fault of the disk from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
-    /// It is full after so many bytes more.
+    /// The disk is full after this number of further bytes.
     Full(usize),
-    /// It is full, and what was written last cannot be taken away.
+    /// The disk is full, and the last write cannot be undone.
     FullAndStuck,
     Sync,
 }
@@ -84,7 +84,7 @@ impl Storage for Faulty {
     }
 }
 
-/// A log whose writer does its work when it is told to.
+/// A log whose writer works only when the test calls it.
 struct Stage {
     dir: TempDir,
     log: Arc<Log>,
@@ -144,7 +144,7 @@ impl Stage {
         texts
     }
 
-    /// What somebody finds who opens it again.
+    /// Opens the log again, as another process would.
     fn reopen(self, config: FileConfig) -> Self {
         FAULT.set(None);
         let Self { dir, log, writer } = self;
@@ -214,7 +214,7 @@ fn what_cannot_be_taken_away_is_not_known_and_is_taken_away_later() {
         matches!(unknown, Err(BackplaneError::Unavailable { .. })),
         "{unknown:?}"
     );
-    // Of what follows nothing is written.
+    // None of the following appends is written.
     for _ in 0..2 {
         let blocked = stage.append("blocked", None);
         assert!(
@@ -244,7 +244,7 @@ fn after_a_sync_that_failed_nothing_of_it_is_left() {
             "{unknown:?}"
         );
         for _ in 1..failures {
-            // Nothing is written before the disk has synced what was there.
+            // Nothing is written before the disk has synced the earlier writes.
             let blocked = stage.append("blocked", None);
             assert!(
                 matches!(blocked, Err(BackplaneError::Blocked { .. })),
@@ -330,8 +330,8 @@ fn what_is_not_acknowledged_yet_is_not_read() {
 
 #[test]
 fn a_torn_batch_leaves_a_hole_and_takes_nothing_along() {
-    // A batch of three whose middle never reached the disk when the machine went down: none of it
-    // was acknowledged.
+    // The middle of a batch of three never reached the disk when the machine crashed: no entry of
+    // the batch was acknowledged.
     let mut stage = Stage::new(FileConfig::default());
     stage.append("first", None).unwrap();
     let file = stage.log.segment(1).unwrap().path.clone();
@@ -357,7 +357,7 @@ fn a_torn_batch_leaves_a_hole_and_takes_nothing_along() {
     drop((log, writer));
     fs::write(&file, bytes).unwrap();
     let stage = Stage::at(dir, FileConfig::default());
-    // For all that the file says it was acknowledged.
+    // According to the file, the entry was acknowledged.
     assert_eq!(stage.texts(), ["first", "a", "(damaged)", "c"]);
     assert_eq!(stage.log.epoch, epoch);
 }

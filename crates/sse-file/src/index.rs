@@ -1,8 +1,8 @@
-//! Where some entries of a segment begin.
+//! Offsets of some entries of a segment.
 
 use crate::segment_header::HEADER_BYTES;
 
-/// Where some entries begin, so that others are near.
+/// Offsets of some entries, so that every other entry is near one of them.
 #[derive(Debug, Clone)]
 pub(crate) struct Index {
     step: u64,
@@ -28,7 +28,7 @@ impl Index {
         }
     }
 
-    /// The beginning of an entry that is not behind this one.
+    /// Returns the offset of an entry at or before this one.
     pub(crate) fn at_or_before(&self, sequence: u64) -> u64 {
         let behind = self.points.partition_point(|(at, _)| *at <= sequence);
         behind

@@ -1,8 +1,8 @@
-//! Keys of segments that are gone.
+//! Keys of removed segments.
 //!
-//! A log that is small, or that takes much, lets a segment go before the keys of its entries are
-//! over. They are kept in a file of their own then, as records without payloads, so that they count
-//! after a restart as well.
+//! A log that is small or that grows fast removes a segment before the keys of its entries expire.
+//! Such keys are then kept in a separate file, as records without payloads, so that they still
+//! count after a restart.
 
 use std::{
     collections::VecDeque,
@@ -23,20 +23,20 @@ use crate::{
     segment::{Segment, scan},
 };
 
-/// Files with keys that may count, the oldest first.
+/// Files with keys that may still count, the oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct KeyFiles(VecDeque<KeyFile>);
 
 #[derive(Debug)]
 struct KeyFile {
     path: PathBuf,
-    /// When the last of its keys came.
+    /// Time of the last of its keys.
     last_ms: u64,
 }
 
 impl KeyFiles {
-    /// Reads the keys of entries before `first` that may count, and removes files in which none
-    /// does.
+    /// Reads the keys of entries before `first` that may still count, and removes files whose keys
+    /// have all expired.
     pub(crate) fn read(
         directory: &Directory,
         seal: Seal,
@@ -49,14 +49,14 @@ impl KeyFiles {
             let mut last_ms = 0;
             let read = read(&path, seal, |record| {
                 last_ms = last_ms.max(record.unix_ms);
-                // A crash may have left the segment beside the file.
+                // After a crash, both the segment and the file may exist.
                 if record.sequence < first {
                     visit(&record);
                 }
             });
             if let Err(problem) = read {
                 warn!(file = %path.display(), problem, "keys of earlier entries cannot be read, and may count again");
-                // What cannot be read now may be readable at the next start.
+                // A file that cannot be read now may be readable at the next start.
                 last_ms = now_ms;
             }
             files.push_back(KeyFile { path, last_ms });
@@ -66,7 +66,7 @@ impl KeyFiles {
         Ok(files)
     }
 
-    /// Writes the keys of a segment that is to go, as far as they are not over.
+    /// Writes the unexpired keys of a segment that is about to be removed.
     pub(crate) fn keep(
         &mut self,
         directory: &Directory,
@@ -92,14 +92,14 @@ impl KeyFiles {
         if !bytes.is_empty() {
             let path = directory.key_file(segment.first);
             directory.write(&path, &bytes)?;
-            // A crash may have left the file beside the segment.
+            // After a crash, both the file and the segment may exist.
             self.0.retain(|file| file.path != path);
             self.0.push_back(KeyFile { path, last_ms });
         }
         Ok(())
     }
 
-    /// Removes files whose keys are over.
+    /// Removes files whose keys have expired.
     pub(crate) fn remove_old(&mut self, now_ms: u64) {
         while let Some(file) = self
             .0
@@ -112,7 +112,7 @@ impl KeyFiles {
     }
 }
 
-/// Reads up to the first record that is none.
+/// Reads up to the first invalid record.
 fn read(path: &Path, seal: Seal, mut visit: impl FnMut(Record)) -> Result<(), String> {
     let told = |error: io::Error| error.to_string();
     let file = File::open(path).map_err(told)?;
@@ -143,7 +143,7 @@ mod tests {
     const SEAL: Seal = Seal(7);
     const WINDOW_MS: u64 = KEY_WINDOW.as_secs() * 1000;
 
-    /// A segment with an entry for each time, every second of them with a key.
+    /// Returns a segment with an entry for each time, every second of them with a key.
     fn segment(directory: &Directory, first: u64, times: &[u64]) -> Segment {
         let header = Header {
             first,

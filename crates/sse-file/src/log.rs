@@ -1,4 +1,4 @@
-//! What readers see of a log.
+//! The readers' view of a log.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -24,19 +24,19 @@ use crate::{
     segment::{Reading, Segment, Unreadable},
 };
 
-/// Reads from disk at a time.
+/// Maximum number of concurrent reads from disk.
 const READERS: usize = 8;
 
-/// No call waits longer.
+/// Timeout of every call.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Maximum number of damaged places that are told apart.
+/// Maximum number of damaged places that are reported separately.
 const MOST_KNOWN: usize = 1000;
 
-/// What an entry takes in memory besides its payload.
+/// Memory of an entry without its payload.
 const ENTRY_BYTES: usize = 64;
 
-/// What readers see of a log: only what was acknowledged, and no sooner.
+/// The readers' view of a log: all acknowledged entries, and no others.
 #[derive(Debug)]
 pub(crate) struct Log {
     pub(crate) epoch: Epoch,
@@ -47,28 +47,28 @@ pub(crate) struct Log {
     recent_bytes: usize,
     state: Mutex<State>,
     status: watch::Sender<Status>,
-    /// Damaged places that the operator has been told of.
+    /// Damaged places that were reported to the operator.
     known: Mutex<HashSet<(PathBuf, u64)>>,
     readers: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
 struct State {
-    /// One at least; the last is being written.
+    /// The segments, at least one; the last is being written.
     segments: VecDeque<Arc<Segment>>,
     head: u64,
     recent: VecDeque<Entry>,
     recent_bytes: usize,
 }
 
-/// Where a log stands.
+/// The state of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Status {
     head: u64,
     pub(crate) is_closed: bool,
 }
 
-/// A log that is not open any more.
+/// Returns the error for a closed log.
 pub(crate) fn closed() -> BackplaneError {
     BackplaneError::unavailable(Duration::from_secs(1), "the log is closed")
 }
@@ -103,7 +103,7 @@ impl State {
         }
     }
 
-    /// A page, if it begins in memory.
+    /// Returns a page if it starts in memory.
     fn recent(&self, after: u64, limit: ReadLimit) -> Option<Page> {
         let mut page = PageBuilder::new(limit);
         if after < self.head {
@@ -118,7 +118,7 @@ impl State {
         Some(page.build(self.head, after))
     }
 
-    /// The segment that an entry is in, and the last entry that is to be in it.
+    /// Returns the segment that contains an entry, and the last entry that must be in that segment.
     fn segment_of(&self, sequence: u64) -> Option<(Arc<Segment>, u64)> {
         let behind = self
             .segments
@@ -201,7 +201,7 @@ impl Log {
         self.status.subscribe()
     }
 
-    /// As [`Backplane::read`](sse_core::Backplane::read).
+    /// Reads a page, like [`Backplane::read`](sse_core::Backplane::read).
     pub(crate) async fn page(
         self: &Arc<Self>,
         after: &Cursor,
@@ -228,7 +228,7 @@ impl Log {
         after: u64,
         limit: ReadLimit,
     ) -> Result<Page, BackplaneError> {
-        // It goes along: a caller who gives up leaves a read behind that counts until it is over.
+        // The permit moves into the read: a read whose caller was dropped counts until it ends.
         let permit = Arc::clone(&self.readers)
             .acquire_owned()
             .await
@@ -269,12 +269,12 @@ impl Log {
             };
             match segment.read(reading, at, &mut page) {
                 Ok(()) => {}
-                // It went while it was being read, which the next look says.
+                // The segment was removed during the read, which the next iteration detects.
                 Err(Unreadable {
                     error: ReadError::Io { .. },
                     ..
                 }) if !self.holds(&segment) => {}
-                // Whoever goes on behind the page comes to it.
+                // A caller that continues after the page reaches the damage.
                 Err(_) if !page.is_empty() => return Ok(page.build(head, after)),
                 Err(Unreadable { error, .. }) if error.is_passing() => {
                     return Err(BackplaneError::unavailable(Duration::from_secs(1), error));
@@ -284,7 +284,7 @@ impl Log {
         }
     }
 
-    /// Tells the operator, once for each place.
+    /// Logs the damage, once for each place.
     fn damaged(&self, from: u64, up_to: u64, error: ReadError) -> BackplaneError {
         let (file, offset) = error.place();
         let mut known = self.known.lock();
@@ -301,7 +301,7 @@ impl Log {
         BackplaneError::damaged(to, error)
     }
 
-    /// The segment that an entry is in.
+    /// Returns the segment that contains an entry.
     #[cfg(test)]
     pub(crate) fn segment(&self, sequence: u64) -> Option<Arc<Segment>> {
         self.state
@@ -314,7 +314,7 @@ impl Log {
         self.state.lock().trimmed() < segment.first
     }
 
-    /// Lets everybody see what was acknowledged.
+    /// Makes acknowledged entries visible to readers.
     pub(crate) fn publish(&self, entries: Vec<Entry>) {
         let Some(head) = entries.last().map(|entry| entry.position.minor()) else {
             return;
@@ -335,12 +335,12 @@ impl Log {
         self.status.send_modify(|status| status.head = head);
     }
 
-    /// Further entries are in this one.
+    /// Adds the segment for further entries.
     pub(crate) fn begin(&self, segment: Arc<Segment>) {
         self.state.lock().segments.push_back(segment);
     }
 
-    /// The oldest segment, unless it is the one that is being written.
+    /// Returns the oldest segment, unless it is the one that is being written.
     pub(crate) fn oldest_full(&self) -> Option<Arc<Segment>> {
         let state = self.state.lock();
         state
@@ -350,7 +350,7 @@ impl Log {
             .cloned()
     }
 
-    /// The oldest segment goes; its entries go from memory, too.
+    /// Removes the oldest segment, and its entries from memory.
     pub(crate) fn forget_oldest(&self) {
         let mut state = self.state.lock();
         state.segments.pop_front();
@@ -363,7 +363,7 @@ impl Log {
         }
     }
 
-    /// Says that nothing more comes.
+    /// Marks the log as closed.
     pub(crate) fn close(&self) {
         self.status.send_modify(|status| status.is_closed = true);
     }

@@ -1,4 +1,4 @@
-//! What is said of a log beside its entries: the file `META`.
+//! Facts about a log, stored separately from its entries: the file `META`.
 
 use std::path::Path;
 
@@ -15,38 +15,38 @@ pub(crate) const META: &str = "META";
 
 const FIRST_LINE: &str = "sse-file 2";
 
-/// That of logs that know nothing of openings and ends.
+/// The first line of logs from before openings and ends were recorded.
 const OLD_FIRST_LINE: &str = "sse-file 1";
 
-/// Which log it is, and how the one who last had it open left it.
+/// The identity of a log, and the state in which its last user left it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Meta {
-    /// Holds its segments together. Unlike the epoch nobody outside knows it.
+    /// Identifies the segments of the log. Unlike the epoch, the seal is not known outside.
     pub(crate) seal: Seal,
     pub(crate) epoch: Epoch,
-    /// Since when the machine has been up, in its own words.
+    /// Identifier of the boot of the machine, as reported by the operating system.
     pub(crate) boot: Option<String>,
     pub(crate) left: Left,
-    /// The number in the name of the segment that was begun last; zero if that is not known.
+    /// The number in the name of the newest segment; zero if unknown.
     pub(crate) newest: u64,
-    /// The number of the last entry, of a log that was closed.
+    /// The number of the last entry of a log that was closed.
     pub(crate) end: Option<u64>,
     pub(crate) runs: Runs,
 }
 
-/// How a log was left.
+/// The state in which a log was left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Left {
-    /// With everything synced.
+    /// Closed, with everything synced.
     Closed,
-    /// Open, with everything synced that was acknowledged.
+    /// Open, with every acknowledged entry synced.
     Synced,
-    /// Open, with the system owing the disk what was acknowledged.
+    /// Open, with acknowledged entries that may not be synced.
     Unsynced,
 }
 
 impl Left {
-    /// What a log that is open now has to say.
+    /// Returns the state of a log that is open now.
     pub(crate) fn open(sync: SyncPolicy) -> Self {
         match sync {
             SyncPolicy::EveryBatch => Self::Synced,
@@ -69,7 +69,7 @@ impl Left {
 }
 
 impl Meta {
-    /// A log that was never there.
+    /// Creates the metadata of a new log.
     pub(crate) fn new(sync: SyncPolicy) -> Self {
         Self {
             seal: Seal(rand::random()),
@@ -82,7 +82,7 @@ impl Meta {
         }
     }
 
-    /// Whether the machine may have gone down with what was acknowledged.
+    /// Returns `true` if the machine may have crashed before acknowledged entries were synced.
     pub(crate) fn may_have_lost(&self) -> bool {
         self.left == Left::Unsynced && (self.boot.is_none() || self.boot != boot())
     }
@@ -191,7 +191,7 @@ fn read_run(line: &str) -> Option<Run> {
     })
 }
 
-/// What is another one after each start of the machine.
+/// Returns an identifier that changes at every boot of the machine.
 pub(crate) fn boot() -> Option<String> {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let id = text.trim();

@@ -19,7 +19,8 @@ impl PageBuilder {
         }
     }
 
-    /// False if there is no place for it; one is taken always.
+    /// Adds an entry. Returns `false` if the page has no room for the entry; the first entry is
+    /// always added.
     pub(crate) fn push(&mut self, entry: Entry) -> bool {
         let bytes = entry.payload.len();
         let fits = self.page.entries.len() < self.limit.entries && bytes <= self.limit.bytes;
@@ -39,7 +40,7 @@ impl PageBuilder {
         self.page.entries.is_empty()
     }
 
-    /// Where its last entry stands.
+    /// Returns the number of the last entry.
     pub(crate) fn last(&self) -> Option<u64> {
         self.page.entries.last().map(|entry| entry.position.minor())
     }

@@ -1,4 +1,4 @@
-//! An entry as it stands in a segment.
+//! The encoding of an entry in a segment.
 //!
 //! | bytes | |
 //! |---|---|
@@ -8,12 +8,12 @@
 //! | 4 | checksum of the twelve bytes before |
 //! | 8 | body: sequence number |
 //! | 8 | milliseconds since the Unix epoch |
-//! | 4 | up to where this segment was synced when the record was written |
+//! | 4 | length up to which this segment was synced when the record was written |
 //! | 1 | length of the key, 0 for none |
 //! | | key, payload |
 //!
-//! Numbers are little-endian. Checksums are CRC-32C and begin with a number of the log's own that
-//! nobody outside knows, so that a payload cannot contain something that looks like a record.
+//! Numbers are little-endian. Checksums are CRC-32C, seeded with a secret number of the log, so
+//! that a payload cannot contain bytes that pass for a record.
 
 use std::{
     io::{self, Read},
@@ -27,7 +27,7 @@ pub(crate) const MARKER: [u8; 4] = [0xa7, b'S', b'S', b'E'];
 pub(crate) const HEAD_BYTES: usize = 16;
 const FIXED_BODY_BYTES: usize = 21;
 
-/// What a log's checksums begin with.
+/// The initial value of a log's checksums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Seal(pub(crate) u64);
 
@@ -46,18 +46,18 @@ pub(crate) struct Record {
     pub(crate) payload: Bytes,
 }
 
-/// Why there is no record.
+/// The reason why bytes are not a record.
 #[derive(Debug)]
 pub(crate) enum Flaw {
-    /// The bytes end in the middle of it.
+    /// The bytes end in the middle of the record.
     Short,
-    /// The bytes are not what was written.
+    /// The bytes are not those that were written.
     Wrong(&'static str),
     Io(io::Error),
 }
 
 impl Flaw {
-    /// The fault in words.
+    /// Returns the description of the fault.
     pub(crate) fn what(&self) -> &'static str {
         match self {
             Self::Short => "a record that is cut",
@@ -73,7 +73,7 @@ impl Record {
         HEAD_BYTES + FIXED_BODY_BYTES + key.map_or(0, str::len) + payload.len()
     }
 
-    /// Puts it behind what is there.
+    /// Appends the encoded record to `out`.
     pub(crate) fn encode(&self, seal: Seal, out: &mut Vec<u8>) {
         let key = self.key.as_deref().unwrap_or_default();
         let start = out.len();
@@ -125,18 +125,18 @@ fn take<const N: usize>(bytes: &mut &[u8]) -> [u8; N] {
     *taken
 }
 
-/// Reads one record after the other.
+/// Reads records one after the other.
 #[derive(Debug)]
 pub(crate) struct Records<R> {
     source: R,
     seal: Seal,
-    /// Where the next record begins.
+    /// Offset of the next record.
     offset: u64,
     end: u64,
 }
 
 impl<R: Read> Records<R> {
-    /// `source` stands at `offset`; there is nothing to be read behind `end`.
+    /// Creates a reader of `source`, which is at `offset`. The reader stops at `end`.
     pub(crate) fn new(source: R, seal: Seal, offset: u64, end: u64) -> Self {
         Self {
             source,
@@ -146,12 +146,12 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Where the next record begins, or the one with the flaw.
+    /// Returns the offset of the next record, or of the record with the flaw.
     pub(crate) fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// The next record, nothing at the end. After a flaw there is nothing more to be read.
+    /// Returns the next record, or `None` at the end. After a flaw no further record can be read.
     pub(crate) fn next(&mut self) -> Result<Option<Record>, Flaw> {
         let left = self.end.saturating_sub(self.offset);
         if left == 0 {
@@ -186,7 +186,8 @@ impl<R: Read> Records<R> {
     }
 }
 
-/// The length of the body that a head says follows it; `None` if the bytes are no head of this log.
+/// Returns the length of the body that follows a head, or `None` if the bytes are not a head of
+/// this log.
 pub(crate) fn body_length(seal: Seal, head: &[u8; HEAD_BYTES]) -> Option<u64> {
     parse_head(seal, head)
         .ok()

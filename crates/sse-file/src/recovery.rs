@@ -1,4 +1,4 @@
-//! What is found when a directory is opened.
+//! Recovers a log when its directory is opened.
 
 use std::{
     collections::VecDeque,
@@ -28,20 +28,20 @@ use crate::{
     segment_header::{HEADER_BYTES, Header},
 };
 
-/// A log as it was found, or a new one.
+/// A recovered log, or a new one.
 #[derive(Debug)]
 pub(crate) struct Recovered {
     pub(crate) directory: Directory,
     pub(crate) meta: Meta,
     pub(crate) end_mark: EndMark,
-    /// One at least.
+    /// The segments, at least one.
     pub(crate) segments: VecDeque<Arc<Segment>>,
     pub(crate) keys: IdempotencyKeys<u64>,
     pub(crate) key_files: KeyFiles,
 }
 
-/// Bytes between two points of the index, such that all of them together take about a megabyte at
-/// most.
+/// Returns the number of bytes between two points of the index. All indexes together take about a
+/// megabyte at most.
 pub(crate) fn index_step(config: &FileConfig) -> u64 {
     (config.retention.bytes >> 16).max(16 << 10)
 }
@@ -77,17 +77,17 @@ pub(crate) fn recover(directory: Directory, config: &FileConfig) -> Result<Recov
     restore(directory, meta, &found, config)
 }
 
-/// A segment's file.
+/// The file of a segment.
 #[derive(Debug)]
 struct Found {
     path: PathBuf,
     header: Header,
     bytes: u64,
-    /// Whether the header is what was written there. Otherwise the file is known by its name alone.
+    /// Set if the header is intact. Otherwise only the file's name is known.
     is_sound: bool,
 }
 
-/// Looks at the file of a segment; `None` if it is none of this log.
+/// Reads the header of a segment. Returns `None` if the file does not belong to this log.
 fn look_at(name: u64, path: PathBuf, meta: &Meta) -> Result<Option<Found>, OpenError> {
     let damage = match Header::read(&path, meta.seal) {
         Ok((header, bytes)) if header.first == name => {
@@ -158,7 +158,7 @@ fn create(directory: Directory, config: &FileConfig) -> Result<Recovered, OpenEr
     })
 }
 
-/// A segment that was just begun.
+/// Returns the content of a new segment.
 pub(crate) fn empty(header: Header, config: &FileConfig) -> Content {
     let index = Some(Index::new(index_step(config)));
     Content {
@@ -204,8 +204,8 @@ fn restore(
         let (dir, end) = (directory.path().display(), last.end);
         error!(%dir, end, next, "an event log has lost its end: clients are told of a gap");
     }
-    // Behind anything doubtful a new segment begins. Without an entry, that takes the name of the
-    // old one.
+    // After doubtful data a new segment starts. If the old segment has no entry, the new one takes
+    // its name.
     let goes_on = !after_loss && newest.is_sound && !last.is_doubtful;
     if goes_on || next > newest.header.first {
         let content = Content {
@@ -229,8 +229,8 @@ fn restore(
         segments.push_back(Arc::new(begin(&directory, meta.seal, header, config)?));
     }
     meta.newest = segments.back().map_or(next, |segment| segment.first);
-    // A publish that is tried again is answered with the position of its first entry, although that
-    // is gone.
+    // A retried publish is answered with the position of its first entry, even if that entry was
+    // removed.
     meta.runs.trim(
         segments
             .front()
@@ -274,13 +274,13 @@ fn begin(
 }
 
 impl Meta {
-    /// The number of the next entry, and whether something may have been lost before it: then it
-    /// stands behind everything that was given out, as far as that is known, and behind one more at
-    /// least.
+    /// Returns the number of the next entry, and `true` if entries before it may have been lost. In
+    /// that case the number follows all known numbers that were assigned, with at least one number
+    /// in between.
     fn goes_on_with(&self, newest: u64, last: &Last, noted: Option<u64>) -> (u64, bool) {
         let end = last.end;
         let closed_at = self.end.filter(|_| self.left == Left::Closed);
-        // While the log was open, what is noted may be older than the end that there was.
+        // While the log was open, the noted number may be older than the actual end.
         let known = closed_at.max(noted).unwrap_or_default();
         let is_doubtful = last.is_doubtful || self.may_have_lost() || newest < self.newest;
         if end < known || (closed_at.is_none() && is_doubtful) {
@@ -296,8 +296,8 @@ impl Meta {
         }
     }
 
-    /// Whether entries were appended since that `META` does not know of: it is a copy of another
-    /// time.
+    /// Returns `true` if entries were appended that `META` does not know: then `META` is a copy
+    /// from an earlier time.
     fn is_older_than(&self, newest: u64, end: u64) -> bool {
         let known = self.end.filter(|_| self.left == Left::Closed);
         known.is_some_and(|known| end > known)
@@ -305,7 +305,7 @@ impl Meta {
     }
 }
 
-/// A segment says how long the one before it was when it ended.
+/// Checks the length of a segment, which the header of the next segment contains.
 fn check_neighbours(pair: &[Found]) {
     let [found, next] = pair else { return };
     if !next.is_sound {
@@ -321,7 +321,7 @@ fn check_neighbours(pair: &[Found]) {
     }
 }
 
-/// Remembers the key of a record, if there is one and it counts.
+/// Remembers the key of a record, if the record has a key that still counts.
 fn remember(keys: &mut IdempotencyKeys<u64>, record: &Record, now: Instant, now_ms: u64) {
     let age = Duration::from_millis(now_ms.saturating_sub(record.unix_ms));
     if let Some(key) = record.key.clone().filter(|_| age < KEY_WINDOW) {
@@ -342,12 +342,13 @@ struct Last {
     content: Content,
     /// The number of its last entry.
     end: u64,
-    /// Whether what stood there last was not as it was written; that may have been acknowledged.
+    /// Set if the last data of the segment is not intact; that data may have been acknowledged.
     is_doubtful: bool,
 }
 
 impl Recovery {
-    /// A segment with another behind it: read now only if its keys still count.
+    /// Recovers a segment that is followed by another one. Its records are read now only if their
+    /// keys still count.
     fn full(&mut self, found: &Found, next: &Header) -> Result<Segment, OpenError> {
         let Found {
             path,
@@ -372,7 +373,7 @@ impl Recovery {
         Ok(Segment::new(*header, path.clone(), content))
     }
 
-    /// The segment that was being written.
+    /// Recovers the segment that was being written.
     fn last(&mut self, found: &Found) -> Result<Last, OpenError> {
         let Found {
             path,
@@ -389,8 +390,8 @@ impl Recovery {
         let offset = content.bytes;
         let is_doubtful = match ending {
             None => !is_sound,
-            // What was being written when the process died. A file without its header was not being
-            // written.
+            // The record was incomplete when the process died. A file without its header was not
+            // being written.
             Some(Flaw::Short) if *is_sound => false,
             Some(flaw) => {
                 error!(file = %path.display(), offset, what = flaw.what(), "the end of an event log is damaged");
@@ -398,7 +399,7 @@ impl Recovery {
             }
         };
         if is_doubtful || !is_sound {
-            // It stays as it is, and nothing is written behind it.
+            // The file is not changed, and nothing is appended to it.
             content.bytes = *bytes;
             return Ok(Last {
                 content,
@@ -412,7 +413,7 @@ impl Recovery {
                 info!(file = %file_name, offset, bytes = *bytes - offset, "cut what was not written to its end");
                 file.set_len(offset)?;
             }
-            // Whoever had it open before may have left this to the system.
+            // The last user of the log may have left the sync to the system.
             file.sync_all()
         });
         synced.map_err(OpenError::io(path))?;

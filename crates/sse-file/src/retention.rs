@@ -1,4 +1,4 @@
-//! Which segments are too old.
+//! Selects segments that are too old.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use sse_core::Retention;
 
 use crate::segment::Segment;
 
-/// Whether the oldest segment of a log may go.
+/// Returns `true` if the oldest segment of a log can be removed.
 ///
-/// Of the entries what is asked for is kept, and up to a segment more; of the bytes never more than
-/// was asked for.
+/// By number, at least the configured entries are kept, and at most one segment more. The
+/// configured number of bytes is never exceeded.
 pub(crate) fn is_over(retention: &Retention, size: LogSize, oldest: &Segment, now_ms: u64) -> bool {
     let (entries, _, last_ms) = oldest.size();
     size.entries - entries >= retention.entries as u64
@@ -17,7 +17,7 @@ pub(crate) fn is_over(retention: &Retention, size: LogSize, oldest: &Segment, no
         || is_older(last_ms, retention.age, now_ms)
 }
 
-/// What a log holds.
+/// The size of a log.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LogSize {
     pub(crate) entries: u64,

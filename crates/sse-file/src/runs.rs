@@ -3,42 +3,43 @@
 use rand::RngExt as _;
 use sse_core::Position;
 
-/// The greatest distance between the marks of two openings that follow each other.
+/// Maximum distance between the marks of two consecutive openings.
 const MOST_APART: u64 = 1 << 24;
 
-/// Number of openings without an entry that are remembered.
+/// Maximum number of openings without an entry that are remembered.
 const EMPTY: usize = 16;
 
 /// An opening of a log: the entries from a number on, up to those of the next opening.
 ///
 /// The mark is drawn anew each time a directory is opened, and is the major number of all positions
-/// of the opening. So a position that was given out by a log whose files were replaced by an older
-/// copy, or lost their end without a trace, is never that of another entry.
+/// of the opening. Suppose that the files of a log were replaced by an older copy, or lost their
+/// end without a trace. A position that the log assigned before is still never that of another
+/// entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Run {
     pub(crate) first: u64,
     pub(crate) mark: u64,
-    /// Whether the end of the log before it was lost.
+    /// Set if the end of the log before the opening was lost.
     pub(crate) after_loss: bool,
 }
 
-/// The openings of a log, the latest last; one at least.
+/// The openings of a log, at least one, the latest last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Runs(Vec<Run>);
 
 /// The meaning of a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// Entries that follow this number follow the position.
+    /// Entries after this number follow the position.
     At(u64),
-    /// The log has given out the position and lost it. It goes on with the entry of this number.
+    /// The log assigned the position and lost it. The log continues with the entry of this number.
     Lost(u64),
-    /// No opening of the log is as late.
+    /// The position is later than every opening of the log.
     Future,
 }
 
 impl Runs {
-    /// Those of a new log, and of a log of before there were any.
+    /// Creates the openings of a new log, or of a log from before openings were recorded.
     pub(crate) fn new() -> Self {
         Self(vec![Run {
             first: 1,
@@ -47,7 +48,7 @@ impl Runs {
         }])
     }
 
-    /// As they were written down; `None` if they are not in order.
+    /// Restores stored openings. Returns `None` if they are not in order.
     pub(crate) fn of(runs: Vec<Run>) -> Option<Self> {
         let in_order =
             runs.is_sorted_by(|one, next| one.first <= next.first && one.mark < next.mark);
@@ -58,7 +59,7 @@ impl Runs {
         self.0.iter().copied()
     }
 
-    /// The log is opened, and goes on with an entry.
+    /// Adds an opening that starts with an entry.
     pub(crate) fn begin(&mut self, first: u64, after_loss: bool) {
         let before = self.0.last().map_or(0, |last| last.mark);
         let mark = before + rand::rng().random_range(1..=MOST_APART);
@@ -78,7 +79,7 @@ impl Runs {
         });
     }
 
-    /// Forgets the openings of which the log holds nothing any more.
+    /// Removes the openings whose entries were all removed.
     pub(crate) fn trim(&mut self, trimmed: u64) {
         let gone = self
             .0
@@ -87,17 +88,17 @@ impl Runs {
         self.0.drain(..gone);
     }
 
-    /// The position of an entry.
+    /// Returns the position of an entry.
     pub(crate) fn position(&self, sequence: u64) -> Position {
         Position::new(self.mark(sequence), sequence)
     }
 
-    /// The position before an entry, in the opening that the entry is of.
+    /// Returns the position before an entry, in the opening of that entry.
     pub(crate) fn before(&self, sequence: u64) -> Position {
         Position::new(self.mark(sequence), sequence - 1)
     }
 
-    /// The position where a log ends whose last entry has this number.
+    /// Returns the end position of a log whose last entry has this number.
     pub(crate) fn head(&self, sequence: u64) -> Position {
         let is_lost = self
             .0
@@ -112,7 +113,7 @@ impl Runs {
         }
     }
 
-    /// The entry that a position stands for, if it is one of this log.
+    /// Returns the entry of a position, if the position belongs to this log.
     pub(crate) fn find(&self, position: Position) -> Found {
         let (mark, sequence) = (position.major(), position.minor());
         let at = self.0.partition_point(|run| run.mark < mark);
@@ -123,8 +124,8 @@ impl Runs {
             return Found::Lost(run.first);
         }
         match self.0.get(at + 1) {
-            // Whoever had the last entry before a loss may have missed others, if nobody knows how
-            // much was lost.
+            // A reader of the last entry before a loss may have missed others, because the size of
+            // the loss is unknown.
             Some(next) if sequence + u64::from(next.after_loss) >= next.first => {
                 Found::Lost(next.first)
             }

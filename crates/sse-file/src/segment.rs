@@ -1,8 +1,8 @@
-//! A file of entries that follow each other.
+//! A file of consecutive entries.
 //!
-//! Its header is 44 bytes: `SSEFILE1`, the number of its first entry, when it was begun
-//! (milliseconds since the Unix epoch), the number of the first entry of the segment before and
-//! that one's length in bytes (0 and 0 if there was none), and a checksum of all this. Records
+//! The header is 44 bytes: `SSEFILE1`, the number of the first entry, the time of creation
+//! (milliseconds since the Unix epoch), the number of the first entry of the previous segment and
+//! that segment's length in bytes (0 and 0 if there was none), and a checksum of all this. Records
 //! follow.
 
 use std::{
@@ -24,10 +24,10 @@ use crate::{
     segment_header::{HEADER_BYTES, Header},
 };
 
-/// Records say with 32 bits how far a segment is synced.
+/// Maximum size of a segment. Records store the synced length of a segment in 32 bits.
 pub(crate) const MAX_SEGMENT_BYTES: u64 = 256 << 20;
 
-/// What is read from a file at once.
+/// Number of bytes that are read from a file at once.
 const READ_BYTES: usize = 64 << 10;
 
 /// A segment of an open log.
@@ -39,14 +39,14 @@ pub(crate) struct Segment {
     content: Mutex<Content>,
 }
 
-/// What is in a segment as far as it may be read.
+/// The readable content of a segment.
 #[derive(Debug, Clone)]
 pub(crate) struct Content {
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
-    /// When the last entry was appended, or the segment was begun.
+    /// Time when the last entry was appended, or when the segment was created.
     pub(crate) last_ms: u64,
-    /// Missing until somebody needs it.
+    /// The index, built when it is needed.
     pub(crate) index: Option<Index>,
 }
 
@@ -54,15 +54,15 @@ pub(crate) struct Content {
 #[derive(Debug)]
 pub(crate) struct Scan {
     pub(crate) content: Content,
-    /// The number of the last entry; the one before the first if there is none.
+    /// The number of the last entry; if the segment is empty, the number before the first.
     pub(crate) last: u64,
-    /// The places where no record begins though one should, each with the fault.
+    /// Offsets where a record should start and does not, each with the fault.
     pub(crate) flaws: Vec<(u64, &'static str)>,
-    /// The fault behind the last record, at `content.bytes`.
+    /// The fault after the last record, at `content.bytes`.
     pub(crate) ending: Option<Flaw>,
 }
 
-/// Goes through a segment up to `end`, past whatever is no record.
+/// Reads a segment up to `end`, and skips invalid bytes.
 pub(crate) fn scan(
     path: &Path,
     seal: Seal,
@@ -119,19 +119,19 @@ pub(crate) fn scan(
             }
         }
     }
-    // The last number of all has none after it.
+    // The maximum number has no successor.
     scan.content.entries = scan.last.wrapping_add(1).wrapping_sub(first);
     scan.content.index = Some(scanned);
     Ok(scan)
 }
 
-/// Whether a record follows the last one behind others that are damaged. A number that is far off
-/// belongs elsewhere.
+/// Returns `true` if a record follows the last one, possibly after damaged ones. A record with a
+/// distant number belongs elsewhere.
 fn is_behind(record: &Record, scan: &Scan) -> bool {
     record.sequence > scan.last && record.sequence - scan.last <= MAX_SEGMENT_BYTES
 }
 
-/// The next place behind an offset where a record begins.
+/// Returns the offset of the next record after an offset.
 fn find_record(path: &Path, seal: Seal, from: u64, end: u64) -> io::Result<Option<u64>> {
     let mut file = File::open(path)?;
     let mut at = from;
@@ -171,18 +171,18 @@ fn records(path: &Path, seal: Seal, from: u64, end: u64) -> io::Result<Records<B
     ))
 }
 
-/// Where and how a segment is read.
+/// The parameters of a read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reading<'a> {
     pub(crate) seal: Seal,
     pub(crate) step: u64,
     pub(crate) runs: &'a Runs,
-    /// The last entry that is to be there: that before the next segment, or that was acknowledged
-    /// last.
+    /// The last entry that must exist: the one before the next segment, or the last acknowledged
+    /// one.
     pub(crate) last: u64,
 }
 
-/// The next entry cannot be read.
+/// The error if the next entry cannot be read.
 #[derive(Debug)]
 pub(crate) struct Unreadable {
     /// The number of the last entry that cannot be read.
@@ -200,13 +200,13 @@ impl Segment {
         }
     }
 
-    /// Entries and bytes, and when the last was appended.
+    /// Returns the number of entries, the number of bytes, and the time of the last append.
     pub(crate) fn size(&self) -> (u64, u64, u64) {
         let content = self.content.lock();
         (content.entries, content.bytes, content.last_ms)
     }
 
-    /// Further records may be read, each of which begins at its offset.
+    /// Makes further records readable, each with its offset.
     pub(crate) fn grow(&self, records: &[(u64, u64)], bytes: u64, last_ms: u64) {
         let mut content = self.content.lock();
         content.entries += records.len() as u64;
@@ -219,9 +219,9 @@ impl Segment {
         }
     }
 
-    /// Entries behind `after` and up to the last, until the page is full or the segment ends.
+    /// Reads entries after `after` up to the last, until the page is full or the segment ends.
     ///
-    /// What is behind the head is written, and not acknowledged yet.
+    /// Entries after the head are written, and not acknowledged yet.
     pub(crate) fn read(
         &self,
         reading: Reading<'_>,
@@ -250,7 +250,7 @@ impl Segment {
                     });
                 }
                 Ok(Some(record)) => {
-                    // What is damaged before it is of no concern.
+                    // Damage before the entry is of no concern.
                     flaw = None;
                     let position = reading.runs.position(wanted);
                     if !page.push(Entry {
@@ -279,14 +279,14 @@ impl Segment {
         Ok(())
     }
 
-    /// From where an entry is found soon, and up to where there is something to be read.
+    /// Returns an offset close before an entry, and the end of the readable bytes.
     fn place(&self, reading: Reading<'_>, sequence: u64) -> Result<(u64, u64), ReadError> {
         let content = self.content.lock();
         let end = content.bytes;
         if let Some(index) = &content.index {
             return Ok((index.at_or_before(sequence), end));
         }
-        // Nobody waits for a lock while the file is read; two who come at once both read it.
+        // The lock is not held while the file is read. Two concurrent readers both read the file.
         drop(content);
         let header = (self.first, self.created_ms);
         let scan = scan(&self.path, reading.seal, header, end, reading.step, |_| ());

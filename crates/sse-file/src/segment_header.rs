@@ -1,4 +1,4 @@
-//! What a segment begins with.
+//! The header of a segment.
 
 use std::{
     fs::File,
@@ -17,7 +17,7 @@ pub(crate) const HEADER_BYTES: u64 = HEADER as u64;
 
 const MAGIC: [u8; 8] = *b"SSEFILE1";
 
-/// What a segment says of itself.
+/// The header of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) first: u64,
@@ -61,7 +61,7 @@ impl Header {
         })
     }
 
-    /// What stands in a file, and how long that is.
+    /// Reads the header of a file. Also returns the length of the file.
     pub(crate) fn read(path: &Path, seal: Seal) -> Result<(Self, u64), ReadError> {
         let mut file = File::open(path).map_err(ReadError::io(path))?;
         let metadata = file.metadata().map_err(ReadError::io(path))?;

@@ -1,4 +1,4 @@
-//! What a segment is written to.
+//! The file that a segment is written to.
 
 use std::{
     fmt::Debug,
@@ -7,16 +7,16 @@ use std::{
     path::Path,
 };
 
-/// A file that grows at its end. Tests have others, which fail.
+/// A file that grows at its end. Tests have other implementations, which fail.
 pub(crate) trait Storage: Debug + Send {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
 
     fn sync(&mut self) -> io::Result<()>;
 
-    /// Takes away everything behind.
+    /// Removes all bytes after `len`.
     fn truncate(&mut self, len: u64) -> io::Result<()>;
 
-    /// Whether somebody took the file away.
+    /// Returns `true` if the file was removed.
     fn is_gone(&self) -> bool;
 }
 

@@ -8,10 +8,10 @@ use tokio::{sync::watch, time::timeout};
 
 use crate::log::{Log, Status, closed};
 
-/// A tail says that it is alive this often.
+/// Interval at which a tail reports that it is alive.
 const PULSE: Duration = Duration::from_secs(1);
 
-/// Entries that a tail brings at once.
+/// Limits of the entries that a tail returns at once.
 const BATCH: ReadLimit = ReadLimit {
     entries: 1024,
     bytes: 4 << 20,
@@ -43,7 +43,7 @@ impl Tail for FileTail {
             if self.status.borrow().is_closed {
                 return Err(closed());
             }
-            // Whether it changed or the time is over: a look says what there is.
+            // Either the status changed or the time is over; the next check finds out.
             timeout(PULSE, self.status.changed()).await.ok();
             page = self.log.page(&self.after, BATCH).await?;
         }

@@ -1,4 +1,4 @@
-//! The one thread that writes.
+//! The writer thread.
 
 use std::{
     io,
@@ -29,18 +29,18 @@ use crate::{
     storage::{OpenStorage, Storage},
 };
 
-/// Written and synced at once.
+/// Limits of the entries that are written and synced at once.
 const BATCH: ReadLimit = ReadLimit {
     entries: 1024,
     bytes: 4 << 20,
 };
 
-/// Writes what comes out of a queue, and looks after the log.
+/// The writer of a log. It writes the appends of a queue, syncs the log and removes old segments.
 #[derive(Debug)]
 pub(crate) struct Writer {
     config: FileConfig,
     open_storage: OpenStorage,
-    /// Missing once the log is closed.
+    /// The directory, or `None` once the log is closed.
     directory: Option<Directory>,
     meta: Meta,
     end_mark: EndMark,
@@ -52,11 +52,11 @@ pub(crate) struct Writer {
     key_files: KeyFiles,
     head: u64,
     bytes: u64,
-    /// When the last entry was appended; the clock may be set back.
+    /// Time of the last append, which never decreases even if the clock is set back.
     last_ms: u64,
-    /// How long the latest sync took that somebody waited for.
+    /// Duration of the latest sync that an append waited for.
     sync_time: Duration,
-    /// Why nothing can be written any more.
+    /// The reason why no more entries can be written.
     broken: Option<String>,
 }
 
@@ -67,18 +67,19 @@ struct Active {
     storage: Box<dyn Storage>,
     entries: u64,
     bytes: u64,
-    /// Up to where the disk has it.
+    /// Length up to which the segment is synced.
     synced: u64,
-    /// Since when there is something to be synced.
+    /// Time of the first write that is not synced.
     unsynced_since: Option<Instant>,
-    /// Whether there may be something behind `bytes`, from a write that failed.
+    /// Set if bytes of a failed write may follow `bytes`.
     is_untidy: bool,
-    /// Whether a sync failed: what the system gave up writing it may believe to be written.
+    /// Set if a sync failed: the system may consider pages written although it gave up writing
+    /// them.
     is_doubtful: bool,
 }
 
 impl Active {
-    /// With everything synced.
+    /// Creates an active segment with everything synced.
     fn new(segment: Arc<Segment>, storage: Box<dyn Storage>, entries: u64, bytes: u64) -> Self {
         Self {
             segment,
@@ -100,12 +101,12 @@ struct Batch {
     entries: Vec<Entry>,
     /// Sequence numbers and offsets.
     records: Vec<(u64, u64)>,
-    /// Keys under which they came. They are remembered already, so that a key counts within a batch
-    /// as well.
+    /// Keys of the entries. They are already remembered, so that a key counts within a batch as
+    /// well.
     keys: Vec<Arc<str>>,
 }
 
-/// Opens a log: what readers see of it, and what writes it.
+/// Opens a log. Returns the readers' view and the writer.
 pub(crate) fn open(
     directory: Directory,
     config: FileConfig,
@@ -160,7 +161,7 @@ pub(crate) fn open(
 }
 
 impl Writer {
-    /// Has a thread of its own until the queue is closed and empty.
+    /// Starts a thread that runs until the queue is closed and empty.
     pub(crate) fn start(mut self) -> io::Result<()> {
         thread::Builder::new()
             .name("sse-file".to_owned())
@@ -186,15 +187,16 @@ impl Writer {
         self.end();
     }
 
-    /// Who was answered together comes again together, if it goes on as it went. Without a moment's
-    /// wait the first of them would have a sync of its own, and the others would wait for it.
+    /// Waits for the callers of the last batch, which are likely to append again together. Without
+    /// the short wait, the first of them would get a separate sync, and the others would wait for
+    /// that sync.
     fn gather(&self, entries: usize) {
         if entries > 1 {
             self.queue.gather(entries, self.sync_time / 2);
         }
     }
 
-    /// As much as the segment has room for, or the next one if this is full.
+    /// Returns the remaining room of the segment, or the room of the next one if this one is full.
     fn limit(&self) -> ReadLimit {
         let (entries, bytes) = if self.is_full() {
             (0, HEADER_BYTES)
@@ -240,7 +242,7 @@ impl Writer {
             return fail(pending, &failure);
         }
         for (pending, appended) in pending.into_iter().zip(places) {
-            // Somebody who gave up is no error.
+            // A caller that stopped waiting is no error.
             pending.reply.send(appended.map_err(Into::into)).ok();
         }
     }
@@ -260,7 +262,7 @@ impl Writer {
         }
     }
 
-    /// Takes away what a write or a sync left that failed.
+    /// Removes the remains of a failed write or sync.
     fn tidy(&mut self) -> io::Result<()> {
         let active = &mut self.active;
         if active.is_untidy {
@@ -268,15 +270,15 @@ impl Writer {
             active.is_untidy = false;
         }
         if active.is_doubtful {
-            // Nothing is left of what was not written, so what is left is on the disk if this
-            // succeeds.
+            // The unsynced bytes were removed, so if this sync succeeds, the remaining bytes are on
+            // disk.
             active.storage.sync()?;
             active.is_doubtful = false;
         }
         Ok(())
     }
 
-    /// Where an entry is to stand, or stands already.
+    /// Assigns a position to an entry, or returns the position of its duplicate.
     fn place(&mut self, batch: &mut Batch, pending: &Pending) -> Result<Appended, KeysFull> {
         let unix_ms = self.now_ms();
         let appended = |sequence: u64, duplicate| Appended {
@@ -325,7 +327,7 @@ impl Writer {
         }
         if let Err(error) = self.active.storage.append(&batch.bytes) {
             self.active.is_untidy = true;
-            // If it cannot be taken away, it may be found there.
+            // If the bytes cannot be removed, the entries may be found in the log later.
             self.tidy()
                 .map_err(|error| BatchError::Unknown(Arc::new(error)))?;
             return Err(BatchError::of_write(error, &self.active.segment.path));
@@ -355,12 +357,13 @@ impl Writer {
     fn sync(&mut self, end: u64) -> Result<(), BatchError> {
         if let Err(error) = self.active.storage.sync() {
             if self.active.synced >= self.active.bytes {
-                // Nobody was told of what was not synced: it is taken away before anything follows.
+                // Unsynced entries were not acknowledged: they are removed before any further
+                // write.
                 (self.active.is_untidy, self.active.is_doubtful) = (true, true);
                 return Err(BatchError::Unknown(Arc::new(error)));
             }
-            // What the system has given up writing it may believe to be written from now on;
-            // nothing that follows can be trusted.
+            // The system may consider pages written although it gave up writing them, so no later
+            // sync can be trusted.
             self.give_up(&format!("the disk did not take what was written: {error}"));
             return Err(BatchError::Unknown(Arc::new(error)));
         }
@@ -379,7 +382,7 @@ impl Writer {
         }
     }
 
-    /// Goes on in a new segment.
+    /// Continues in a new segment.
     fn rotate(&mut self) -> Result<(), BatchError> {
         self.sync(self.active.bytes)?;
         let header = Header {
@@ -391,7 +394,8 @@ impl Writer {
         let created = self.create(header);
         let (path, storage) =
             created.map_err(|error| BatchError::of_write(error, &self.active.segment.path))?;
-        // Before anything is in it, so that its loss is noticed.
+        // The number is stored before the segment contains an entry, so that a loss of the segment
+        // is detected.
         let noted = self.note_newest(header.first);
         noted.map_err(|error| BatchError::of_write(error, &self.active.segment.path))?;
         let segment = Arc::new(Segment::new(header, path, empty(header, &self.config)));
@@ -420,7 +424,7 @@ impl Writer {
         Ok((path, storage))
     }
 
-    /// When there is something to be done without an append.
+    /// Returns the time of the next work that is not an append.
     fn next_look(&self) -> Instant {
         let now = Instant::now();
         let pause = self
@@ -438,7 +442,7 @@ impl Writer {
         }
     }
 
-    /// Syncs if it is time, and lets go of what is too old.
+    /// Syncs if a sync is due, and removes old segments.
     pub(crate) fn look(&mut self) {
         if self.broken.is_some() {
             return;
@@ -475,8 +479,8 @@ impl Writer {
         }
     }
 
-    /// Keeps the keys of a segment that is to go. Without them publishes would count again after a
-    /// restart.
+    /// Keeps the keys of a segment that is about to be removed. Without the keys, retried publishes
+    /// would be appended again after a restart.
     fn keep_keys(&mut self, segment: &Segment, now_ms: u64) {
         if self.keys.is_empty() {
             return;
@@ -509,7 +513,7 @@ impl Writer {
 }
 
 impl Drop for Writer {
-    /// Also when the thread panics: nobody waits for it then.
+    /// Runs also if the thread panics, so that no caller waits for it.
     fn drop(&mut self) {
         self.queue.close();
         while let Work::Append(pending) = self.queue.take(BATCH, Instant::now()) {
@@ -518,7 +522,8 @@ impl Drop for Writer {
                 &BatchError::Unknown(Arc::new(io::Error::other("the log is closed"))),
             );
         }
-        // The lock goes first: who is told that the log is closed may open it.
+        // The lock is released first: a caller that is notified of the close can open the log at
+        // once.
         self.directory.take();
         self.log.close();
     }

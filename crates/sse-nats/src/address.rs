@@ -1,14 +1,14 @@
-//! Where the servers are, and what URLs say of who we are.
+//! Addresses of servers, and the credentials in URLs.
 
 use async_nats::ServerAddr;
 use percent_encoding::percent_decode_str;
 
 use crate::config::Credentials;
 
-/// What a URL, or several with commas between, say.
+/// The content of a URL, or of several URLs separated by commas.
 #[derive(Debug)]
 pub(crate) struct Addresses {
-    /// Without user and password: the driver writes addresses to its log.
+    /// Addresses without user and password: the driver writes addresses to its log.
     pub(crate) servers: Vec<ServerAddr>,
     pub(crate) credentials: Option<Credentials>,
 }
@@ -20,7 +20,7 @@ impl Addresses {
             credentials: None,
         };
         for (index, url) in urls.split(',').map(str::trim).enumerate() {
-            // What is wrong with it is not said with its text, which may have a password in it.
+            // The error does not quote the text of the URL, which can contain a password.
             let wrong = |what: &str| format!("URL {} of NATS: {what}", index + 1);
             let parsed: ServerAddr = url
                 .parse()

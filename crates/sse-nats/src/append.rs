@@ -1,4 +1,4 @@
-//! Appending.
+//! Appends entries.
 
 pub(crate) mod limits;
 
@@ -13,7 +13,8 @@ use crate::{
     shared::{CALL, Shared},
 };
 
-/// Attempts, of which each but the first follows one that found nobody listening in its epoch.
+/// Maximum number of attempts. Each attempt but the first follows an attempt whose epoch had no
+/// listener.
 const TRIES: usize = 3;
 
 impl Shared {
@@ -49,7 +50,7 @@ impl Shared {
         Err(unavailable("nobody takes entries: the log is changing"))
     }
 
-    /// What an acknowledgement means.
+    /// Interprets an acknowledgement.
     async fn acknowledged(
         &self,
         log: &Current,
@@ -75,7 +76,8 @@ impl Shared {
             }
             return Ok(appended);
         }
-        // It went over a new connection, or stands where another entry was: in which log?
+        // The entry was sent over a new connection, or has the position of an earlier entry, so the
+        // log that contains it is unknown.
         self.epochs.doubt();
         let now = self.epochs.find().await?;
         if is_new && now.epoch == log.epoch {
@@ -86,7 +88,8 @@ impl Shared {
         ))
     }
 
-    /// Somebody set the stream to take less than the server does.
+    /// Returns the error for an entry that exceeds the stream's limit. The stream's limit can be
+    /// lower than the server's.
     async fn too_large(&self, size: usize) -> BackplaneError {
         match self.jetstream.stream_info(&self.names.log_stream).await {
             Ok(info) => {

@@ -1,4 +1,4 @@
-//! The backplane on NATS.
+//! A backplane on NATS.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -18,23 +18,23 @@ use crate::{
 };
 
 /// A log on NATS JetStream, over one connection that is made again whenever it is lost. A clone is
-/// cheap and shares it.
+/// cheap and shares the connection.
 ///
-/// *The server* is 2.9 or later, with JetStream. Its `max_payload` less 640 bytes is the most that
-/// an entry or a signal may be: by default 1 MiB less 640 bytes. Two streams are made, with the
-/// names that [`NatsConfig::prefix`] says.
+/// *Server.* Version 2.9 or later, with JetStream. The maximum size of an entry or a signal is the
+/// server's `max_payload` less 640 bytes: by default 1 MiB less 640 bytes. The backplane creates
+/// two streams, whose names [`NatsConfig::prefix`] defines.
 ///
 /// *Durability.* An append is acknowledged when the stream's leader and most of its
-/// [replicas](NatsConfig::replicas) have it. A server by itself writes to its files at once and
-/// syncs them every two minutes, unless set otherwise: it may be killed without loss, but a machine
-/// that loses power may lose what came last, which nodes notice and clients are told.
+/// [replicas](NatsConfig::replicas) have the entry. A single server writes to its files at once and
+/// syncs them every two minutes, unless configured otherwise. A killed server loses nothing. A
+/// machine that loses power can lose the latest entries; nodes detect that loss and notify clients.
 ///
-/// *A server that is away* is noticed at once when it closes the connection, by whoever asks it for
-/// something within 9 s, and by everybody then, when it just falls silent. New attempts to connect
-/// come after 50 ms to 5 s, in jittered steps.
+/// *Unavailable servers.* If the server closes the connection, the loss is detected at once. If the
+/// server falls silent, a request detects the loss within 9 s, and from then on every user of the
+/// connection is notified. New attempts to connect follow after 50 ms to 5 s, in jittered steps.
 ///
-/// *What cannot be noticed:* an older copy of the server's files is put in place while no node is
-/// there that knows of what it lacks.
+/// *Undetected loss.* An older copy of the server's files is restored while no node runs that knows
+/// of the missing entries.
 #[derive(Clone)]
 pub struct NatsBackplane(Arc<Shared>);
 
@@ -47,32 +47,33 @@ impl fmt::Debug for NatsBackplane {
 }
 
 impl NatsBackplane {
-    /// Connects, and makes the streams if they are missing. Those that are there are set to the
+    /// Connects, and creates the streams if they are missing. Existing streams are set to the
     /// retention and the replicas of the configuration.
     ///
-    /// The URL is `nats://HOST:PORT`, or `tls://` for servers with TLS only, port 4222 if it has
-    /// none; several with commas between are servers of one cluster. `USER:PASSWORD@` or `TOKEN@`
-    /// stands before the host, percent-encoded; the configuration's counts more. Errors and log
-    /// lines never have them. Must be called within a tokio runtime.
+    /// The URL is `nats://HOST:PORT`, or `tls://` for servers with TLS only. The default port is
+    /// 4222. Several URLs separated by commas name servers of one cluster. `USER:PASSWORD@` or
+    /// `TOKEN@` precedes the host, percent-encoded; credentials of the configuration take
+    /// precedence. Errors and log lines never contain credentials. Must be called within a tokio
+    /// runtime.
     ///
     /// # Errors
-    /// [`BackplaneError::Unavailable`] when no server answers; another attempt may succeed.
-    /// [`BackplaneError::Rejected`] when none will: a URL or a number out of range, credentials
-    /// that the server does not accept, missing rights, a stream of our name with other settings,
-    /// which are named.
+    /// [`BackplaneError::Unavailable`] if no server replies; another attempt can succeed.
+    /// [`BackplaneError::Rejected`] if no attempt can succeed: a URL or a number out of range,
+    /// credentials that the server does not accept, missing rights, or an existing stream of the
+    /// same name with other settings, which the error names.
     pub async fn connect(url: &str, config: NatsConfig) -> Result<Self, BackplaneError> {
         let shared = Shared::open(url, &config, InitialConnect::Connected).await?;
         bounded(shared.epochs.find()).await?;
         Ok(Self(Arc::new(shared)))
     }
 
-    /// Connects in the background, for a node that is to start while its server may be away: calls
-    /// fail with [`BackplaneError::Unavailable`] until it is there. What [`connect`](Self::connect)
-    /// says of URLs and streams holds here too.
+    /// Connects in the background, for a node that must start while its server may be unavailable.
+    /// Calls fail with [`BackplaneError::Unavailable`] until the connection is made. URLs and
+    /// streams are handled as by [`connect`](Self::connect).
     ///
     /// # Errors
-    /// [`BackplaneError::Rejected`] for a URL or a number out of range, and credentials that cannot
-    /// be read. What the server refuses is told by later calls.
+    /// [`BackplaneError::Rejected`] for a URL or a number out of range, and for credentials that
+    /// cannot be read. A rejection by the server is reported by later calls.
     pub async fn start(url: &str, config: NatsConfig) -> Result<Self, BackplaneError> {
         Ok(Self(Arc::new(
             Shared::open(url, &config, InitialConnect::Connecting).await?,

@@ -1,11 +1,10 @@
-//! How a log on NATS is set up.
+//! Configuration of a log on NATS.
 
 use std::{fmt, path::PathBuf, time::Duration};
 
 use sse_core::Retention;
 
-/// How a log on NATS is set up: names, how much is kept and how safely, and who we are to the
-/// server.
+/// Configuration of a log on NATS: names, retention, durability and credentials.
 ///
 /// Debug output shows no secret.
 #[derive(Debug, Clone)]
@@ -21,17 +20,17 @@ pub struct NatsConfig {
     pub(crate) tls: Tls,
 }
 
-/// Where the server keeps the log.
+/// The storage of the log on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Storage {
-    /// In files.
+    /// The log is in files.
     #[default]
     File,
-    /// In memory: gone when the server ends, which clients are told.
+    /// The log is in memory and is lost when the server ends. Clients are notified of the loss.
     Memory,
 }
 
-/// Who we are to the server.
+/// The credentials for the server.
 #[derive(Clone)]
 pub(crate) enum Credentials {
     Password { user: String, password: String },
@@ -79,7 +78,7 @@ impl Default for NatsConfig {
 }
 
 impl NatsConfig {
-    /// What is wrong with the numbers, if anything is.
+    /// Returns the problem of a number that is out of range.
     pub(crate) fn problem(&self) -> Option<&'static str> {
         let Retention {
             entries,
@@ -114,55 +113,58 @@ impl NatsConfig {
             .map(|(_, problem)| problem)
     }
 
-    /// What every subject begins with, and the names of the streams: `sse.hub` has the subjects
+    /// Sets the prefix of all subjects and of the names of the streams. `sse.hub` has the subjects
     /// `sse.hub.log.*`, `sse.hub.state.>` and `sse.hub.signal`, and the streams `sse_hub_log` and
-    /// `sse_hub_state`. Nodes with the same one share a log. Default `sse`; 1 to 64 ASCII letters,
-    /// digits, `-`, `_`, with dots between.
+    /// `sse_hub_state`. Nodes with the same prefix share a log. Default `sse`; 1 to 64 ASCII
+    /// letters, digits, `-`, `_`, with dots between.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// How much of the log is kept. The server counts bytes as it stores them, with headers.
+    /// Sets the retention of the log. The server counts bytes as it stores them, with headers.
     #[must_use]
     pub fn retention(mut self, retention: Retention) -> Self {
         self.retention = retention;
         self
     }
 
-    /// Where the log is kept. Default: in files. That of a log which exists cannot be changed.
+    /// Sets the storage of the log. Default: files. The storage of an existing log cannot be
+    /// changed.
     #[must_use]
     pub fn storage(mut self, storage: Storage) -> Self {
         self.storage = storage;
         self
     }
 
-    /// How many servers of a cluster keep the log; an append is acknowledged by most of them.
-    /// Default 1; 1 to 5.
+    /// Sets the number of servers of a cluster that store the log. An append is acknowledged by
+    /// most of them. Default 1; 1 to 5.
     #[must_use]
     pub fn replicas(mut self, replicas: u8) -> Self {
         self.replicas = replicas;
         self
     }
 
-    /// How many appends may wait for their acknowledgement at once, 64 MiB at most; what comes
-    /// beyond is [`Busy`](sse_core::BackplaneError::Busy). Default 4,096; 1 to 100,000.
+    /// Sets the maximum number of appends that wait for their acknowledgement, which take at most
+    /// 64 MiB. A further append fails with [`Busy`](sse_core::BackplaneError::Busy). Default 4,096;
+    /// 1 to 100,000.
     #[must_use]
     pub fn appends_under_way(mut self, appends: usize) -> Self {
         self.appends_under_way = appends;
         self
     }
 
-    /// The JetStream domain, for logs behind a leaf node. Default: the server's own.
+    /// Sets the JetStream domain, for logs that are reached through a leaf node. Default: the
+    /// server's own.
     #[must_use]
     pub fn domain(mut self, domain: impl Into<String>) -> Self {
         self.domain = Some(domain.into());
         self
     }
 
-    /// A user and its password. Whatever is set here, here or by one of the following, counts
-    /// instead of what is in the URL; the last one counts.
+    /// Sets a user and its password. Credentials that are set by this method or the following ones
+    /// replace those of the URL; the last call counts.
     #[must_use]
     pub fn password(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
         self.credentials = Some(Credentials::Password {
@@ -172,43 +174,43 @@ impl NatsConfig {
         self
     }
 
-    /// A token.
+    /// Sets a token.
     #[must_use]
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.credentials = Some(Credentials::Token(token.into()));
         self
     }
 
-    /// The seed of an NKey: `SU…`.
+    /// Sets an NKey seed: `SU…`.
     #[must_use]
     pub fn nkey(mut self, seed: impl Into<String>) -> Self {
         self.credentials = Some(Credentials::Nkey(seed.into()));
         self
     }
 
-    /// A credentials file with a JWT and a seed, as `nsc` writes it.
+    /// Sets a credentials file with a JWT and an NKey seed, as `nsc` writes it.
     #[must_use]
     pub fn credentials_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.credentials = Some(Credentials::File(path.into()));
         self
     }
 
-    /// What stands in a credentials file.
+    /// Sets the content of a credentials file.
     #[must_use]
     pub fn credentials(mut self, text: impl Into<String>) -> Self {
         self.credentials = Some(Credentials::Text(text.into()));
         self
     }
 
-    /// Does without a server that speaks no TLS, as a `tls://` URL does. Without, TLS is spoken
-    /// with servers that ask for it.
+    /// Rejects servers without TLS, as a `tls://` URL does. Otherwise TLS is used with servers that
+    /// request it.
     #[must_use]
     pub fn require_tls(mut self) -> Self {
         self.tls.required = true;
         self
     }
 
-    /// Trusts certificates in a PEM file instead of those that the system trusts. May be set
+    /// Trusts certificates in a PEM file instead of those that the system trusts. Can be set
     /// several times.
     #[must_use]
     pub fn root_certificates(mut self, path: impl Into<PathBuf>) -> Self {
@@ -216,7 +218,7 @@ impl NatsConfig {
         self
     }
 
-    /// Shows the server a certificate: PEM files with it and with its key.
+    /// Presents a certificate to the server: PEM files with the certificate and with its key.
     #[must_use]
     pub fn client_certificate(
         mut self,

@@ -1,4 +1,4 @@
-//! The connection.
+//! The connection to the server.
 
 use std::{
     sync::{
@@ -34,47 +34,48 @@ pub(crate) struct Connection {
     noticed: Arc<Noticed>,
 }
 
-/// One of the connections that there are in turn.
+/// The number of a connection; each reconnection has the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Generation(u64);
 
 impl Generation {
-    /// Never there.
+    /// The number of no connection.
     pub(crate) const NONE: Self = Self(0);
 }
 
-/// Whether a server must be there at first.
+/// The requirement that a server is available at the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum InitialConnect {
     Connected,
     Connecting,
 }
 
-/// What the driver tells besides.
+/// Events that the driver reports.
 #[derive(Debug, Default)]
 struct Noticed {
-    /// How often a message came that nobody had taken its predecessors away for.
+    /// Number of messages that arrived while too many waited in their subscription.
     overruns: AtomicU64,
     complaint: Mutex<Option<(Instant, String)>>,
-    /// Why there is no connection.
+    /// The reason for a missing connection.
     failure: Mutex<Option<String>>,
 }
 
-/// A TCP connection and what is said first take so long at most.
+/// Timeout for a TCP connection and its handshake.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 
-/// How often the server is asked whether it is there. The driver gives up when it did not answer
-/// twice: after 9 s.
+/// Interval between pings. The driver closes the connection after two pings without a reply: after
+/// 9 s.
 const PING: Duration = Duration::from_secs(3);
 
-/// Between two attempts to connect.
+/// Minimum delay between two attempts to connect.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Messages that wait in one subscription. Everything that we ask for is less.
+/// Maximum number of messages that wait in one subscription. No request of this crate asks for as
+/// many.
 const WAITING_MESSAGES: usize = 4096;
 
-/// How long the server's complaint explains a request without an answer.
+/// Time for which an error message of the server explains a request without a reply.
 const COMPLAINT_TIME: Duration = Duration::from_secs(10);
 
 impl Connection {
@@ -84,7 +85,8 @@ impl Connection {
         begin: InitialConnect,
     ) -> Result<Self, BackplaneError> {
         let addresses = Addresses::parse(urls).map_err(BackplaneError::rejected)?;
-        // The driver takes the process's default, and would panic if there were two to choose from.
+        // The driver uses the process's default provider, and would panic if it had to choose
+        // between two.
         if crypto::CryptoProvider::get_default().is_none() {
             crypto::ring::default_provider().install_default().ok();
         }
@@ -111,7 +113,7 @@ impl Connection {
         &self.client
     }
 
-    /// The connection that there is.
+    /// Returns the number of the current connection.
     pub(crate) fn up(&self) -> Result<Generation, BackplaneError> {
         let generation = self.generation();
         if self.client.connection_state() != State::Connected {
@@ -131,31 +133,32 @@ impl Connection {
         Generation(self.client.statistics().connects.load(Ordering::Relaxed))
     }
 
-    /// Resolves when a connection is over.
+    /// Resolves when a connection has ended.
     pub(crate) async fn lost(&self, generation: Generation) {
         let mut events = self.events.clone();
         while self.is(generation) {
-            // The driver drops events that nobody takes in time, so a look now and then.
+            // The driver drops events that are not received in time, so the connection is also
+            // checked once a second.
             if let Ok(Err(_)) = timeout(Duration::from_secs(1), events.changed()).await {
                 return;
             }
         }
     }
 
-    /// Something happened; which connection there is tells what.
+    /// Returns a receiver of events. The number of the connection tells what happened.
     pub(crate) fn events(&self) -> watch::Receiver<()> {
         self.events.clone()
     }
 
-    /// How often messages were lost because too many waited.
+    /// Returns the number of times that messages were lost because too many waited.
     pub(crate) fn overruns(&self) -> u64 {
         self.noticed.overruns.load(Ordering::Relaxed)
     }
 
-    /// No answer in time: what to make of it.
+    /// Returns the error for a request without a reply in time.
     pub(crate) fn unanswered(&self, subject: &str) -> BackplaneError {
         let recently = Instant::now().checked_sub(COMPLAINT_TIME);
-        // Nothing is answered where the answers may not be taken.
+        // A reply does not arrive if the user has no right to receive replies.
         let complaint = recently.and_then(|since| {
             self.complaint(subject, since)
                 .or_else(|| self.complaint("Subscription to \"_INBOX", since))
@@ -163,7 +166,8 @@ impl Connection {
         complaint.unwrap_or_else(|| unavailable(format!("no answer in time to {subject}")))
     }
 
-    /// What the server said of missing rights on a subject, since some time.
+    /// Returns the server's message on missing rights for a subject, if it arrived at `since` or
+    /// later.
     pub(crate) fn complaint(&self, subject: &str, since: Instant) -> Option<BackplaneError> {
         let complaint = self.noticed.complaint.lock();
         let (_, text) = complaint
@@ -174,7 +178,7 @@ impl Connection {
         )))
     }
 
-    /// Resolves when the server says so.
+    /// Resolves when the server sends such a message.
     pub(crate) async fn complains(&self, subject: &str, since: Instant) -> BackplaneError {
         let mut events = self.events.clone();
         loop {
@@ -182,7 +186,7 @@ impl Connection {
                 return complaint;
             }
             if events.changed().await.is_err() {
-                // The client is closed, which others notice.
+                // The client is closed, which other tasks notice.
                 std::future::pending::<()>().await;
             }
         }
@@ -236,7 +240,7 @@ async fn with_credentials(
     })
 }
 
-/// How long to wait before an attempt: longer each time, and each node another time.
+/// Returns the delay before an attempt. It grows with each attempt, and differs between nodes.
 fn pause(attempt: usize) -> Duration {
     let doublings = u32::try_from(attempt.saturating_sub(1))
         .unwrap_or(u32::MAX)

@@ -1,8 +1,8 @@
-//! Reading a stream in order.
+//! Reads a stream in order.
 //!
-//! A pull consumer of our own, kept in the server's memory. The server sends no more than was asked
-//! for, so nothing waits anywhere without bound, and it says when a request ended without messages,
-//! which proves that it is there.
+//! The reader is a pull consumer in the server's memory, without the driver's consumer. The server
+//! sends no more than was requested, so no queue grows without bound. The server also reports the
+//! end of a request without messages, which proves that the server is alive.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ use crate::{
     jetstream::{ApiError, JetStream},
 };
 
-/// A consumer in the server's memory. The server removes one that is not asked anything for a
+/// A consumer in the server's memory. The server removes a consumer that receives no request for a
 /// while.
 #[derive(Debug)]
 pub(crate) struct Consumer {
@@ -29,44 +29,46 @@ pub(crate) struct Consumer {
     stream: String,
     name: String,
     inbox: String,
-    /// How often it was asked. Each time has a reply subject of its own, by which the end of an
-    /// earlier answer is told from that of the latest.
+    /// Number of requests so far. Each request has a separate reply subject, which distinguishes
+    /// the end of an earlier request from that of the latest.
     asks: u64,
-    /// When it was asked last.
+    /// Time of the last request.
     asked_at: Instant,
-    /// How often it was asked since it said anything.
+    /// Number of requests since the last message of the server.
     unanswered: u32,
     subscriber: Subscriber,
-    /// Messages that it had for us when it was made.
+    /// Number of messages that were available when the consumer was created.
     pending: u64,
-    /// What it numbers its next message.
+    /// The number of the consumer's next message.
     next: u64,
-    /// Messages that may come before it must be asked again; nothing was asked for when zero.
+    /// Number of messages that can arrive before the next request is necessary. Zero if no request
+    /// is open.
     asked: u64,
-    /// Whether any came since it was asked.
+    /// Set if a message arrived since the last request.
     came: bool,
 }
 
-/// So many requests may be without an answer; what they ask for has to fit into the subscription.
+/// Maximum number of requests without a reply. All messages that they request must fit into the
+/// subscription.
 const UNANSWERED: u32 = 3;
 
-/// What is asked for at once.
+/// The limits of one request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PullRequest {
     pub(crate) messages: u64,
-    /// Counted by the server, with subjects and headers.
+    /// Maximum number of bytes, as the server counts them: with subjects and headers.
     pub(crate) bytes: usize,
-    /// How long the server waits for messages.
+    /// Time for which the server waits for messages.
     pub(crate) wait: Duration,
 }
 
-/// What comes.
+/// An item that the consumer delivers.
 #[derive(Debug)]
 pub(crate) enum Delivery {
     Message(Delivered),
-    /// The time is over, or what there was has come.
+    /// The time has passed, or all available messages were delivered.
     Timeout,
-    /// As many bytes came as were asked for.
+    /// The maximum number of bytes was delivered.
     BatchFull,
 }
 
@@ -74,9 +76,9 @@ pub(crate) enum Delivery {
 #[derive(Debug)]
 pub(crate) struct Delivered {
     pub(crate) sequence: u64,
-    /// When the server got it, in nanoseconds since 1970.
+    /// Time when the server received the message, in nanoseconds since 1970.
     pub(crate) nanoseconds: i64,
-    /// How many follow.
+    /// Number of messages that follow.
     pub(crate) pending: u64,
     pub(crate) subject: String,
     pub(crate) headers: Option<HeaderMap>,
@@ -92,7 +94,7 @@ impl Delivered {
     }
 }
 
-/// What the server says of a message in its reply subject (NATS ADR-15).
+/// The server's facts on a message, in its reply subject (NATS ADR-15).
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct AckMetadata {
     pub(crate) sequence: u64,
@@ -102,7 +104,7 @@ pub(crate) struct AckMetadata {
 }
 
 impl Consumer {
-    /// Makes one that begins with a sequence.
+    /// Creates a consumer that starts at a sequence.
     pub(crate) async fn create(
         connection: &Arc<Connection>,
         jetstream: &Arc<JetStream>,
@@ -153,17 +155,17 @@ impl Consumer {
         })
     }
 
-    /// The connection over which it was made.
+    /// Returns the number of the connection over which the consumer was created.
     pub(crate) fn generation(&self) -> Generation {
         self.generation
     }
 
-    /// Messages that it had for us when it was made.
+    /// Returns the number of messages that were available when the consumer was created.
     pub(crate) fn pending(&self) -> u64 {
         self.pending
     }
 
-    /// Asks for messages, unless it was asked and the answer has not ended.
+    /// Requests messages, unless an earlier request is still open.
     pub(crate) async fn ask(&mut self, ask: PullRequest) -> Result<(), BackplaneError> {
         if self.asked > 0 {
             return Ok(());
@@ -171,17 +173,18 @@ impl Consumer {
         self.ask_again(ask).await
     }
 
-    /// When to ask again though the answer has not ended: nats-server 2.9 (2.9.10 is Debian's)
-    /// forgets a request without a word if a message comes at the moment at which its time is over.
-    /// Asked twice in that time, there is always one that it serves.
+    /// Returns the time to send another request although the last one is still open. nats-server
+    /// 2.9 (2.9.10 is Debian's) silently forgets a request if a message arrives at the moment at
+    /// which the request's time is over. With two requests in that time, the server always serves
+    /// one of them.
     ///
-    /// `None` if it said nothing to the last ones: should it come back, what they ask for has to
-    /// fit into the subscription.
+    /// Returns `None` if the last requests had no reply: should the server recover, the messages
+    /// that they request must fit into the subscription.
     pub(crate) fn due(&self, ask: PullRequest) -> Option<Instant> {
         (self.unanswered < UNANSWERED).then_some(self.asked_at + ask.wait / 2)
     }
 
-    /// Asks for messages beside those that it was asked for.
+    /// Requests messages in addition to those of open requests.
     pub(crate) async fn ask_again(&mut self, ask: PullRequest) -> Result<(), BackplaneError> {
         let request = json!({
             "batch": ask.messages,
@@ -208,7 +211,7 @@ impl Consumer {
         format!("{}.{}", self.inbox, self.asks)
     }
 
-    /// What comes next. *Cancel safety.* Nothing is lost.
+    /// Waits for the next item. *Cancel safety.* No item is lost.
     pub(crate) async fn next(&mut self) -> Result<Delivery, BackplaneError> {
         loop {
             let message = tokio::select! {
@@ -222,7 +225,7 @@ impl Consumer {
         }
     }
 
-    /// What came already.
+    /// Returns an item that has already arrived.
     pub(crate) fn next_now(&mut self) -> Result<Option<Delivery>, BackplaneError> {
         loop {
             let Some(message) = self.subscriber.next().now_or_never().flatten() else {
@@ -239,7 +242,7 @@ impl Consumer {
         let Some(status) = message.status else {
             return self.delivered(message).map(Delivery::Message).map(Some);
         };
-        // Whether nothing was asked for behind what ends here.
+        // `true` if no request was made after the one that ends here.
         let is_latest = self.asked > 0 && message.subject.as_str() == self.reply();
         let description = message.description.unwrap_or_default().to_ascii_lowercase();
         let is_enough = ["maxbytes", "batch completed"]
@@ -258,7 +261,7 @@ impl Consumer {
             }
         };
         if matches!(delivery, Delivery::BatchFull) && !self.came {
-            // It would be so the next time.
+            // The same would happen again.
             return Err(BackplaneError::rejected(
                 "an entry is larger than the server's max_payload allows for by now",
             ));
@@ -288,7 +291,8 @@ impl Consumer {
         })
     }
 
-    /// Removes it before the server does so by itself, without waiting for the answer.
+    /// Removes the consumer before the server removes it automatically, without waiting for the
+    /// reply.
     pub(crate) async fn remove(self) {
         let subject = self
             .jetstream
@@ -304,8 +308,8 @@ impl Consumer {
 }
 
 impl AckMetadata {
-    /// `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<number>.<time>.<pending>`, or with
-    /// domain and account behind `ACK`, and more at the end.
+    /// Parses `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<number>.<time>.<pending>`.
+    /// Domain and account can follow `ACK`, and more tokens can follow at the end.
     pub(crate) fn parse(reply: &str) -> Option<Self> {
         let words: Vec<_> = reply.strip_prefix("$JS.ACK.")?.split('.').collect();
         let numbers = match words.len() {

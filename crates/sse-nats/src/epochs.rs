@@ -1,19 +1,21 @@
-//! Which log there is: the same answer on every node, and another one when it lost something.
+//! The identity of the log: the same epoch on every node, and another epoch after a loss.
 //!
-//! An epoch is random, and stands in the one subject that the log's stream listens to. So it is
-//! made together with the stream, all nodes read it there, and whoever appends in an epoch that is
-//! over speaks to a subject where nobody listens. A stream that was made again has another one.
+//! An epoch is random, and is part of the one subject that the log's stream listens to. Therefore
+//! the epoch is created together with the stream, and all nodes read it from the stream. An append
+//! in an ended epoch is sent to a subject without a listener. A stream that was created again has
+//! another epoch.
 //!
-//! One whose files were replaced by an older copy has an old one. A node that notices gives the
-//! stream a new subject; of several that notice at once, the last one counts. It notices when it
-//! looks, on every connection and whenever something ends or does not add up, that
-//! - an entry that it has seen is not there, though nothing behind it was trimmed, or is another
-//!   one;
-//! - the epoch is one that it saw replaced before;
-//! - the stream was made at another time than before, and has the old epoch all the same.
+//! A stream whose files were replaced by an older copy has an old epoch. A node that detects an old
+//! copy sets a new subject of the stream; if several nodes do so at once, the last one counts. A
+//! node checks the log on every connection, and whenever something ends or is inconsistent. It
+//! detects an old copy if
+//! - an entry that the node has seen is missing without having been trimmed, or differs;
+//! - the epoch is one that the node saw replaced before;
+//! - the stream was created at another time than before, and still has the old epoch.
 //!
-//! Whoever reads or follows looks after making its consumer. A consumer ends with its stream and
-//! with its server, so if the epoch was right then, what the consumer brings is of that epoch.
+//! Readers and tails check the epoch after they have created their consumer. A consumer ends with
+//! its stream and with its server. If the epoch was right at that time, all entries of the consumer
+//! are of that epoch.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -36,7 +38,7 @@ use crate::{
     stream_config::{ConfigDiff, StreamConfig},
 };
 
-/// What we know of the log, and finding out.
+/// The known state of the log, and the checks that update it.
 #[derive(Debug)]
 pub(crate) struct Epochs {
     connection: Arc<Connection>,
@@ -46,7 +48,8 @@ pub(crate) struct Epochs {
     state: StreamConfig,
     known: Mutex<Known>,
     set_up: OnceCell<()>,
-    /// Held by the one who sets a new epoch or makes a stream again, with when that was done last.
+    /// Locked while a new epoch is set or a stream is created again. Contains the time when that
+    /// was last done.
     replacing: AsyncMutex<Option<Instant>>,
 }
 
@@ -61,11 +64,11 @@ struct Known {
 struct KnownLog {
     epoch: Epoch,
     subject: Subject,
-    /// When the stream was made.
+    /// Time when the stream was created.
     created: String,
-    /// The connection over which it was found to be right.
+    /// The connection over which the epoch was last verified.
     generation: Generation,
-    /// The latest entry that was acknowledged to us or came to us.
+    /// The latest entry that this node appended or received.
     seen: Option<(u64, Fingerprint)>,
 }
 
@@ -75,54 +78,55 @@ pub(crate) struct Current {
     pub(crate) epoch: Epoch,
     pub(crate) subject: Subject,
     pub(crate) generation: Generation,
-    /// The latest sequence that was seen: new ones are beyond.
+    /// The latest sequence that was seen: sequences of new entries are greater.
     pub(crate) seen: u64,
 }
 
-/// One look.
+/// The result of one inspection.
 #[derive(Debug)]
 struct Inspection {
     generation: Generation,
     info: StreamInfo,
     epoch: Epoch,
-    /// What we knew when we looked, and whether the latest entry of it is there.
+    /// The known log at the time of the inspection, and the state of its latest entry.
     known: Option<(KnownLog, Seen)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Seen {
-    /// It is there, or was trimmed.
+    /// The entry exists, or was trimmed.
     There,
-    /// It is not, or something else is.
+    /// The entry is missing or differs.
     Lost,
 }
 
-/// What a look says of the epoch.
+/// The verdict of an inspection on the epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     Right,
-    /// It is an old one.
+    /// The epoch was replaced before.
     Old,
     /// An entry is missing.
     Lost,
 }
 
-/// Epochs that are remembered to have been replaced.
+/// Maximum number of replaced epochs that are remembered.
 const REPLACED: usize = 64;
 
-/// Looks until the answer stands. Each but the first follows something that another node did
-/// meanwhile.
+/// Maximum number of inspections until the result is final. Each but the first follows a change
+/// that another node made meanwhile.
 const LOOKS: usize = 5;
 
-/// How long to wait before an entry is believed to be lost: a cluster's new leader may not have
-/// applied what it has.
+/// Delay before an entry is considered lost: a cluster's new leader may not have applied all its
+/// entries yet.
 const SECOND_LOOK: Duration = Duration::from_millis(250);
 
-/// How long a server may take to delete a stream after it said that the stream is not there.
-/// Another node may wait up to twice as long.
+/// Time that a server may need to delete a stream after reporting that the stream does not exist.
+/// Another node can wait up to twice as long.
 const DELETION: Duration = Duration::from_millis(300);
 
-/// A stream that loses its files again so soon would do so the next time.
+/// Minimum interval between two creations of a stream: if its files are lost again that soon, they
+/// would be lost the next time as well.
 const MADE_AGAIN: Duration = Duration::from_secs(5);
 
 impl Epochs {
@@ -144,7 +148,7 @@ impl Epochs {
         }
     }
 
-    /// Makes the streams, or sets those that are there to what is configured.
+    /// Creates the streams, or sets existing ones to the configuration.
     async fn set_up(&self) -> Result<(), BackplaneError> {
         for settings in [&self.log, &self.state] {
             let info = self.stream(settings).await?;
@@ -165,11 +169,11 @@ impl Epochs {
         Ok(())
     }
 
-    /// Makes the log anew whose stream lost its files, unless somebody did so already.
+    /// Creates the log again after its stream lost its files, unless another node already did.
     ///
-    /// nats-server 2.9 removes the files of a stream that is made while the one of the same name is
-    /// being deleted. It accepts entries until it closes the files, and none from then on. What it
-    /// accepted is lost, so the new log has another epoch.
+    /// nats-server 2.9 removes the files of a stream that is created while a stream of the same
+    /// name is being deleted. The server accepts entries until it closes the files, and none from
+    /// then on. The accepted entries are lost, so the new log has another epoch.
     pub(crate) async fn make_again(
         &self,
         broken: &Epoch,
@@ -190,7 +194,7 @@ impl Epochs {
         self.make(&self.log).await.map(drop)
     }
 
-    /// The same for the stream of states.
+    /// Creates the stream of states again after it lost its files.
     pub(crate) async fn make_state_again(&self, error: ServerError) -> Result<(), BackplaneError> {
         let _alone = self.replacing.lock().await;
         self.delete(&self.state, &error).await?;
@@ -210,12 +214,13 @@ impl Epochs {
         }
     }
 
-    /// Makes the stream of states if it went away.
+    /// Creates the stream of states if it was deleted.
     pub(crate) async fn make_state(&self) -> Result<(), BackplaneError> {
         self.stream(&self.state).await.map(drop)
     }
 
-    /// The log as last found over the connection that there is; looks if it was not.
+    /// Returns the log as last found over the current connection. Checks the log if it was not
+    /// checked over this connection.
     pub(crate) async fn current(&self) -> Result<Current, BackplaneError> {
         let generation = self.connection.up()?;
         if let Some(current) = self.current_over(generation) {
@@ -240,7 +245,7 @@ impl Epochs {
         })
     }
 
-    /// Looks which log there is.
+    /// Checks the log and its epoch.
     pub(crate) async fn find(&self) -> Result<LogInfo, BackplaneError> {
         self.set_up.get_or_try_init(|| self.set_up()).await?;
         for _ in 0..LOOKS {
@@ -251,7 +256,7 @@ impl Epochs {
         Err(unavailable("other nodes keep changing the log"))
     }
 
-    /// Takes a look for an answer if the epoch is right, and sets a new one otherwise.
+    /// Inspects the log. Returns a result if the epoch is right, and sets a new epoch otherwise.
     async fn try_find(&self) -> Result<Option<LogInfo>, BackplaneError> {
         let look = self.look().await?;
         if self.verdict(&look) == Verdict::Right {
@@ -270,7 +275,7 @@ impl Epochs {
         Ok(None)
     }
 
-    /// Entries up to here were acknowledged to us or came to us, over this connection.
+    /// Records the latest entry that this node appended or received over this connection.
     pub(crate) fn saw(
         &self,
         epoch: &Epoch,
@@ -288,7 +293,7 @@ impl Epochs {
         }
     }
 
-    /// Something does not add up: look again before anything is appended.
+    /// Requires another check before the next append, after an inconsistency.
     pub(crate) fn doubt(&self) {
         if let Some(log) = self.known.lock().log.as_mut() {
             log.generation = Generation::NONE;
@@ -332,7 +337,8 @@ impl Epochs {
         }
     }
 
-    /// Knows the epoch from now on; nothing if it was replaced since the look.
+    /// Adopts the epoch of an inspection. Returns `None` if the epoch was replaced since the
+    /// inspection.
     fn adopt(&self, look: Inspection) -> Option<LogInfo> {
         let Inspection {
             generation,
@@ -383,7 +389,7 @@ impl Epochs {
             .update_stream(&self.log.stream, &config)
             .await
         {
-            // If the stream went away, the next look will see that.
+            // If the stream was deleted, the next inspection finds that.
             Ok(_) | Err(ApiError::Missing) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -406,7 +412,7 @@ impl Epochs {
         }
     }
 
-    /// The stream, which is made if there is none.
+    /// Returns the stream, and creates it if it does not exist.
     async fn stream(&self, settings: &StreamConfig) -> Result<StreamInfo, BackplaneError> {
         match self.jetstream.stream_info(&settings.stream).await {
             Err(ApiError::Missing) => self.make(settings).await,
@@ -415,7 +421,7 @@ impl Epochs {
     }
 
     async fn make(&self, settings: &StreamConfig) -> Result<StreamInfo, BackplaneError> {
-        // A stream that was there a moment ago may still be going.
+        // The server may still be deleting a stream that existed a moment ago.
         if self.set_up.initialized() {
             sleep(DELETION.mul_f64(rand::random_range(1.0..=2.0))).await;
         }
@@ -425,7 +431,7 @@ impl Epochs {
             .create_stream(&settings.stream, &settings.new_stream())
             .await
         {
-            // Another node was first: its epoch counts.
+            // Another node created the stream first: its epoch counts.
             Err(ApiError::Conflict) => Ok(self.jetstream.stream_info(&settings.stream).await?),
             answer => Ok(answer?),
         }

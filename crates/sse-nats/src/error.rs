@@ -1,18 +1,18 @@
-//! What goes wrong, in the backplane's words.
+//! Translates errors into those of the backplane.
 
 use std::{error::Error, time::Duration};
 
 use sse_core::BackplaneError;
 
-/// When to try again what got no answer.
+/// Delay before a retry of a request without a reply.
 const SOON: Duration = Duration::from_millis(500);
 
-/// Nobody answered, or not what was expected.
+/// Creates the error for a missing or unexpected reply.
 pub(crate) fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> BackplaneError {
     BackplaneError::unavailable(SOON, source)
 }
 
-/// Refused, with what the driver said.
+/// Creates a rejection with the driver's text.
 pub(crate) fn refused(
     reason: impl Into<String>,
     source: impl Into<Box<dyn Error + Send + Sync>>,
@@ -23,7 +23,7 @@ pub(crate) fn refused(
     }
 }
 
-/// Rejected for the moment, with what the driver said.
+/// Creates the error for a temporary rejection with the driver's text.
 pub(crate) fn blocked(
     reason: impl Into<String>,
     source: impl Into<Box<dyn Error + Send + Sync>>,

@@ -1,4 +1,4 @@
-//! An entry as a message, and what tells it from every other one.
+//! Encodes entries as messages, each with a mark that distinguishes it from all others.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,27 +6,29 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_nats::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Says of every entry who appended it and as which one. So a log with another entry in the place
-/// of one that we know is noticed, even if they read the same.
+/// The header that identifies the node that appended an entry, and the entry's number on that node.
+/// With it, a different entry in the place of a known one is detected even if both have the same
+/// content.
 const MARK: &str = "Sse-Entry";
 
 const MARK_HEADER: HeaderName = HeaderName::from_static(MARK);
 
-/// The server takes a second message with the same one for the first.
+/// The header for deduplication: the server takes a second message with the same value for a
+/// duplicate.
 const KEY_HEADER: HeaderName = HeaderName::from_static("Nats-Msg-Id");
 
-/// A message that comes to another stream than this is refused.
+/// The header that names the expected stream: the server rejects the message in any other stream.
 const STREAM_HEADER: HeaderName = HeaderName::from_static("Nats-Expected-Stream");
 
-/// What an entry's subject and headers take at most of what the server allows for a message: a key
-/// may become three times as long.
+/// Maximum number of bytes of an entry's subject and headers, which count towards the server's
+/// limit for a message. A key can become three times as long.
 pub(crate) const HEADER_BYTES: usize = 640;
 
-/// What tells an entry from every other one that may stand in its place.
+/// The mark that distinguishes an entry from every other one that can stand in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fingerprint(u64);
 
-/// Marks entries.
+/// Assigns marks to entries.
 #[derive(Debug)]
 pub(crate) struct FingerprintWriter {
     us: u64,
@@ -41,7 +43,7 @@ impl FingerprintWriter {
         }
     }
 
-    /// The headers of a new entry.
+    /// Returns the headers of a new entry.
     pub(crate) fn headers(&self, stream: &str, key: Option<&str>) -> (HeaderMap, Fingerprint) {
         let mark = format!(
             "{:x}-{:x}",
@@ -53,7 +55,7 @@ impl FingerprintWriter {
         headers.insert(MARK_HEADER, HeaderValue::from(mark));
         headers.insert(STREAM_HEADER, HeaderValue::from(stream));
         if let Some(key) = key {
-            // Keys are any text, headers are not.
+            // Keys can contain any text, headers cannot.
             let encoded = utf8_percent_encode(key, NON_ALPHANUMERIC).to_string();
             headers.insert(KEY_HEADER, HeaderValue::from(encoded));
         }
@@ -68,7 +70,7 @@ impl Fingerprint {
         Self(hasher.finish())
     }
 
-    /// Of a message that was delivered. One that somebody else put there has no mark.
+    /// Returns the fingerprint of a delivered message. A foreign message has no mark.
     pub(crate) fn of_message(headers: Option<&HeaderMap>, payload: &[u8]) -> Self {
         let mark = headers.and_then(|headers| headers.get(MARK_HEADER));
         mark.map_or_else(
@@ -77,7 +79,7 @@ impl Fingerprint {
         )
     }
 
-    /// Of a message that was asked for, its headers as they were sent.
+    /// Returns the fingerprint of a requested message, with headers as they were sent.
     pub(crate) fn of_stored(headers: &[u8], payload: &[u8]) -> Self {
         let mark = headers.split(|byte| *byte == b'\n').find_map(|line| {
             let value = line.strip_prefix(MARK.as_bytes())?.strip_prefix(b":")?;

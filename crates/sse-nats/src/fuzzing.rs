@@ -1,4 +1,4 @@
-//! What the fuzz targets of this workspace need beside the API.
+//! Functions for the fuzz targets of this workspace, outside the API.
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -12,7 +12,7 @@ use crate::{
     log_info::LogInfo,
 };
 
-/// Reads the bytes of a server as the answer to every question that is asked.
+/// Reads the bytes of a server as the reply to every request.
 pub fn read_answer(bytes: &[u8]) {
     let _ = jetstream::read_ack(bytes);
     let _ = jetstream::read::<ConsumerInfo>(bytes);
@@ -31,8 +31,7 @@ pub fn read_answer(bytes: &[u8]) {
     }
 }
 
-/// Reads the subject for the acknowledgement of a message, which says where the message stands in
-/// its stream.
+/// Reads the reply subject of a message, which contains the message's position in its stream.
 pub fn read_place(reply: &str) {
     if let Some(place) = AckMetadata::parse(reply) {
         let head = place.sequence.saturating_add(place.pending);
@@ -51,7 +50,7 @@ pub fn read_place(reply: &str) {
 ///
 /// # Panics
 ///
-/// If a mark does not tell messages apart.
+/// If a mark does not distinguish messages.
 pub fn read_headers(headers: &[u8], payload: &[u8]) {
     let fingerprint = Fingerprint::of_stored(headers, payload);
     assert_eq!(fingerprint, Fingerprint::of_stored(headers, payload));
@@ -61,7 +60,7 @@ fn epoch() -> Epoch {
     Epoch::new("e").unwrap_or_else(|_| Epoch::random())
 }
 
-/// Asks of a log what readers and tails ask of it.
+/// Runs the checks of readers and tails on a log.
 fn check(found: &LogInfo, sequences: &[u64]) {
     let entry = |sequence: &u64| Entry {
         position: (*sequence).into(),

@@ -1,4 +1,4 @@
-//! What JetStream is asked, in the JSON of its API (NATS ADR-1).
+//! Requests to JetStream, in the JSON of its API (NATS ADR-1).
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,26 +19,26 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct JetStream {
     requests: Arc<Requests>,
-    /// With a dot at the end.
+    /// The prefix of subjects, with a dot at the end.
     prefix: String,
 }
 
-/// Why a request was not carried out.
+/// The reason why a request was not executed.
 #[derive(Debug)]
 pub(crate) enum ApiError {
-    /// What it is about is not there.
+    /// The stream, consumer or message does not exist.
     Missing,
-    /// Somebody else was first.
+    /// Another client was first.
     Conflict,
     /// The server lost the files of the stream, and will not find them again.
     Broken(ServerError),
-    /// The message is larger than the stream takes.
+    /// The message is larger than the stream accepts.
     TooLarge,
-    /// Something else.
+    /// Any other error.
     Failed(BackplaneError),
 }
 
-/// What the server says of a request that it does not carry out.
+/// The server's error for a request that it does not execute.
 #[derive(Debug, Error, Deserialize)]
 #[error("{description} ({err_code})")]
 pub(crate) struct ServerError {
@@ -52,7 +52,7 @@ pub(crate) struct ServerError {
 #[derive(Debug, Deserialize)]
 pub(crate) struct StreamInfo {
     pub(crate) config: Value,
-    /// When it was made: no two streams of a name share it.
+    /// Time when the stream was created: no two streams of a name share it.
     pub(crate) created: String,
     pub(crate) state: StreamState,
 }
@@ -62,13 +62,13 @@ pub(crate) struct StreamState {
     messages: u64,
     first_seq: u64,
     pub(crate) last_seq: u64,
-    /// Sequences between the first and the last that are not there.
+    /// Number of missing sequences between the first and the last.
     #[serde(default)]
     pub(crate) num_deleted: u64,
 }
 
 impl StreamState {
-    /// Everything up to here is gone.
+    /// Returns the sequence up to which all messages were removed.
     pub(crate) fn trimmed(&self) -> u64 {
         if self.messages == 0 {
             self.last_seq
@@ -78,7 +78,7 @@ impl StreamState {
     }
 }
 
-/// A message that was asked for.
+/// A message that was requested.
 #[derive(Debug)]
 pub(crate) struct Stored {
     /// The block of headers, as it was sent.
@@ -86,7 +86,7 @@ pub(crate) struct Stored {
     pub(crate) payload: Vec<u8>,
 }
 
-/// The answer with a message.
+/// The reply that contains a message.
 #[derive(Debug, Deserialize)]
 struct Found {
     message: Raw,
@@ -113,7 +113,7 @@ impl Raw {
     }
 }
 
-/// An acknowledgement, or what went wrong instead.
+/// An acknowledgement, or the error instead.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Ack {
     error: Option<ServerError>,
@@ -130,7 +130,7 @@ pub(crate) struct ConsumerInfo {
     pub(crate) num_pending: u64,
 }
 
-/// An answer: what was asked for, or an error beside it.
+/// A reply: the result, or an error in its place.
 #[derive(Debug, Deserialize)]
 struct Answer<T> {
     error: Option<ServerError>,
@@ -138,7 +138,7 @@ struct Answer<T> {
     content: Option<T>,
 }
 
-/// How long an answer may take.
+/// Timeout for a reply.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 impl JetStream {
@@ -182,7 +182,7 @@ impl JetStream {
         answer.map(drop)
     }
 
-    /// Removes what a subject has in a stream.
+    /// Removes the messages of a subject from a stream.
     pub(crate) async fn purge(&self, stream: &str, subject: &str) -> Result<(), ApiError> {
         let answer: Result<Value, _> = self
             .call(
@@ -202,7 +202,7 @@ impl JetStream {
         answer.map(drop)
     }
 
-    /// A message, from the stream's leader, which knows of every acknowledged one.
+    /// Returns a message from the stream's leader, which has every acknowledged message.
     pub(crate) async fn message(&self, stream: &str, sequence: u64) -> Result<Stored, ApiError> {
         let found: Found = self
             .call(
@@ -241,8 +241,8 @@ impl JetStream {
     }
 }
 
-/// What an acknowledgement says: a stream and a sequence, which some servers leave out of one that
-/// they are not done with.
+/// Parses an acknowledgement. It contains a stream and a sequence; some servers omit them for a
+/// message that they have not finished storing.
 pub(crate) fn read_ack(answer: &[u8]) -> Result<Ack, ApiError> {
     match serde_json::from_slice::<Ack>(answer) {
         Ok(Ack {
@@ -254,13 +254,13 @@ pub(crate) fn read_ack(answer: &[u8]) -> Result<Ack, ApiError> {
     }
 }
 
-/// Reads the answer with a message.
+/// Parses the reply that contains a message.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn read_message(answer: &[u8]) -> Result<Stored, ApiError> {
     read::<Found>(answer)?.message.decode()
 }
 
-/// What an answer says.
+/// Parses a reply.
 pub(crate) fn read<T: DeserializeOwned>(answer: &[u8]) -> Result<T, ApiError> {
     match serde_json::from_slice::<Answer<T>>(answer) {
         Ok(Answer {
@@ -275,22 +275,22 @@ pub(crate) fn read<T: DeserializeOwned>(answer: &[u8]) -> Result<T, ApiError> {
     }
 }
 
-/// A stream of this name is there, with other settings.
+/// A stream of this name exists with other settings.
 const STREAM_NAME_IN_USE: u32 = 10058;
 
-/// An append with the same key is under way on another server.
+/// An append with the same key is in flight on another server.
 const DUPLICATE_UNDER_WAY: u32 = 10158;
 
 /// A message is larger than the stream's `max_msg_size`.
 const MESSAGE_TOO_LARGE: u32 = 10054;
 
-/// A write failed; the description says why.
+/// A write failed; the description contains the reason.
 const STORE_FAILED: u32 = 10077;
 
-/// What a description has where the server looks for a file that is not there.
+/// Part of the description if the server does not find a file.
 const NO_FILE: &str = "no such file or directory";
 
-/// Errors that pass once an operator, or the server by itself, makes room, and what to do.
+/// Errors that pass once an operator, or the server automatically, makes room, and the remedy.
 const NO_ROOM: &[(u32, &str)] = &[
     (
         10002,
@@ -331,11 +331,11 @@ const NO_ROOM: &[(u32, &str)] = &[
     ),
 ];
 
-/// Errors of a configuration that the server will not take, now or later.
+/// Errors of a configuration that the server will never accept.
 const PERMANENT: &[u32] = &[
-    // A request that it does not understand.
+    // The server does not understand the request.
     10003, 10025,
-    // A configuration of a stream that it rejects, or that the account's limits reject.
+    // The server or the account's limits reject the configuration of the stream.
     10052, 10113, 10122, // Another stream takes our subject.
     10060, 10065, // More replicas than servers.
     10074,
@@ -369,7 +369,7 @@ impl From<ServerError> for ApiError {
                 Self::Failed(blocked(format!("{error}; {remedy}"), error))
             }
             ServerError { code: 404, .. } => Self::Missing,
-            // Whatever it is, it may pass.
+            // Any other error can be temporary.
             error => Self::Failed(unavailable(error)),
         }
     }
@@ -461,7 +461,7 @@ mod tests {
             );
         }
         assert!(matches!(error(400, 10054), ApiError::TooLarge));
-        // No leader, no quorum, too many requests, offline, and what servers to come will say.
+        // No leader, no quorum, too many requests, offline, and errors of future servers.
         for (code, err_code) in [
             (503, 10004),
             (500, 10006),

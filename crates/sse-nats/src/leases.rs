@@ -1,8 +1,8 @@
-//! Which nodes are there.
+//! Leases of nodes.
 //!
-//! A stream with one message for each node, which says for how long it counts. What time it is, the
-//! server says too: whoever asks puts a message behind the leases, so that no node's clock matters,
-//! and removes those whose terms are over.
+//! A stream has one message for each node, which contains the term of the lease. The server also
+//! supplies the current time: a node that lists leases puts a message after the leases, so that no
+//! node's clock matters. The node then removes expired leases.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ use crate::{
     shared::Shared,
 };
 
-/// For how long a lease counts, in milliseconds.
+/// The header for the term of a lease, in milliseconds.
 const TERM_HEADER: HeaderName = HeaderName::from_static("Sse-Term");
 
 const MAX_TERM: u128 = u64::MAX as u128;
@@ -68,8 +68,8 @@ impl Shared {
         let states = self.drain(&mut consumer).await;
         consumer.remove().await;
         let mut states = states?;
-        // Another node that asks takes the place of our message; its own says what time it is as
-        // well.
+        // The message of another node that lists leases can replace this one. It supplies the
+        // current time as well.
         let now = states
             .iter()
             .rfind(|state| state.subject == *self.names.now && state.sequence >= now.seq);
@@ -80,7 +80,8 @@ impl Shared {
         let (held, over): (Vec<_>, Vec<_>) =
             states.into_iter().partition(|state| is_held(state, now));
         for state in over {
-            // Somebody else may have removed it; a node that renewed it has another message.
+            // Another node may have removed the lease already. A node that renewed its lease has a
+            // newer message.
             self.jetstream
                 .delete(&self.names.state_stream, state.sequence)
                 .await
@@ -106,7 +107,7 @@ impl Shared {
         Ok(format!("{}{node}", self.names.leases).into())
     }
 
-    /// Sets what a subject says.
+    /// Stores the message of a subject.
     async fn state(
         &self,
         subject: &Subject,
@@ -131,8 +132,8 @@ impl Shared {
     }
 }
 
-/// Whether a lease's term is not over. One from the future was held before the server's clock was
-/// set back; it counts for a term at most.
+/// Returns `true` if the term of a lease has not ended. A lease from the future was stored before
+/// the server's clock was set back; it counts for one term at most.
 fn is_held(state: &Delivered, now: i64) -> bool {
     let header = state
         .headers

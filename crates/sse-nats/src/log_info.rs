@@ -1,17 +1,17 @@
-//! What was found of the log.
+//! The state of the log.
 
 use sse_core::{BackplaneError, Bounds, Cursor, Entry, Epoch, Position};
 
 use crate::connection::Generation;
 
-/// The log, as it was when we looked.
+/// The state of the log at the time of an inspection.
 #[derive(Debug, Clone)]
 pub(crate) struct LogInfo {
     pub(crate) epoch: Epoch,
     pub(crate) generation: Generation,
     pub(crate) trimmed: u64,
     pub(crate) head: u64,
-    /// Sequences between that are not there.
+    /// Number of missing sequences between the first and the last.
     pub(crate) holes: u64,
 }
 
@@ -28,7 +28,7 @@ impl LogInfo {
         Cursor::new(self.epoch.clone(), sequence.into())
     }
 
-    /// The sequence that a cursor stands for, if the log can be read behind it.
+    /// Returns the sequence of a cursor, if the log can be read after it.
     pub(crate) fn sequence(&self, after: &Cursor) -> Result<u64, BackplaneError> {
         if after.epoch != self.epoch {
             return Err(BackplaneError::Epoch {
@@ -45,8 +45,8 @@ impl LogInfo {
         Ok(after.position.minor())
     }
 
-    /// Entries that followed a sequence: whether one may be missing because it was trimmed before
-    /// it came. Holes without that were deleted one by one, on purpose.
+    /// Checks the entries that followed a sequence. Fails if an entry may be missing because it was
+    /// trimmed before it was read. Any other hole is an entry that was deleted on purpose.
     pub(crate) fn check_holes(&self, after: u64, entries: &[Entry]) -> Result<(), BackplaneError> {
         let first_missing = first_missing(after, entries);
         match entries.last() {
@@ -59,8 +59,8 @@ impl LogInfo {
     }
 }
 
-/// The first sequence behind another one that is not among entries. Behind the last number there is
-/// none.
+/// Returns the first sequence after another one that is not among the entries. No sequence follows
+/// the maximum.
 pub(crate) fn first_missing(after: u64, entries: &[Entry]) -> u64 {
     let following =
         |next: u64, entry: &Entry| next.saturating_add((entry.position.minor() == next).into());

@@ -1,15 +1,15 @@
-//! What our streams and subjects are called.
+//! Names of streams and subjects.
 
 use async_nats::Subject;
 
-/// Our names under one prefix.
+/// The names under one prefix.
 #[derive(Debug)]
 pub(crate) struct Names {
     pub(crate) log_stream: String,
     /// The log's subject without its epoch, which follows.
     pub(crate) log: String,
-    /// The stream that keeps one message for each of its subjects: the time, and a lease for each
-    /// node.
+    /// The stream that keeps one message for each of its subjects: the current time, and a lease
+    /// for each node.
     pub(crate) state_stream: String,
     pub(crate) states: String,
     pub(crate) now: Subject,

@@ -1,4 +1,4 @@
-//! Reading parts of the log.
+//! Reads parts of the log.
 
 use std::time::Duration;
 
@@ -12,19 +12,20 @@ use crate::{
     shared::Shared,
 };
 
-/// How many messages are asked for at once: fewer than may wait in a subscription.
+/// Maximum number of messages of one request. It is less than the number that can wait in a
+/// subscription.
 pub(crate) const MESSAGES: u64 = 1024;
 
-/// How long the server waits for messages that it said it has.
+/// Time for which the server waits for messages that it reported as available.
 const WAIT: Duration = Duration::from_secs(1);
 
-/// How long the server may be silent.
+/// Timeout for a silent server.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A page that takes longer ends early.
+/// Maximum time for a page; then the page ends early.
 const LONGEST: Duration = Duration::from_secs(4);
 
-/// How long a consumer is kept that nobody removed.
+/// Time for which the server keeps a consumer that was not removed.
 const IDLE: Duration = Duration::from_secs(10);
 
 impl Shared {
@@ -47,7 +48,7 @@ impl Shared {
         let page = self.page(&mut consumer, limit).await;
         consumer.remove().await;
         let page = page?;
-        // That it is the same log now says that it was while the consumer read it.
+        // If the log is the same now, it was the same while the consumer read it.
         let now = self.epochs.find().await?;
         if now.epoch != after.epoch {
             return Err(BackplaneError::Epoch { current: now.epoch });
@@ -88,7 +89,7 @@ impl Shared {
         Ok(page)
     }
 
-    /// A consumer of one page.
+    /// Creates a consumer for one page.
     pub(crate) async fn consumer(
         &self,
         stream: &str,
@@ -107,8 +108,8 @@ impl Shared {
         Ok(found.cursor(sequence))
     }
 
-    /// The latest sequence that so many entries follow: the server counts what it has behind one,
-    /// so a search finds it.
+    /// Returns the latest sequence that `count` entries follow. The server reports the number of
+    /// messages after a sequence, so a binary search finds it.
     async fn rewind_over_holes(
         &self,
         found: &LogInfo,
@@ -118,7 +119,7 @@ impl Shared {
         while low < high {
             let middle = low + (high - low).div_ceil(2);
             let consumer = self.consumer(&self.names.log_stream, middle + 1).await?;
-            // What came since we looked is not among those that were asked for.
+            // Entries that arrived since the inspection are not among those requested.
             let pending = consumer.pending();
             consumer.remove().await;
             if pending >= entries {
@@ -130,7 +131,7 @@ impl Shared {
         Ok(low)
     }
 
-    /// What is asked for at once: some payloads of the largest size fit.
+    /// Returns the limits of a request: a few payloads of the maximum size fit.
     pub(crate) fn ask(&self, messages: u64, wait: Duration) -> PullRequest {
         let bytes = (4 << 20).max(2 * self.connection.client().max_payload());
         PullRequest {
@@ -140,7 +141,7 @@ impl Shared {
         }
     }
 
-    /// Everything that a consumer had for us when it was made.
+    /// Reads everything that was available when the consumer was created.
     pub(crate) async fn drain(
         &self,
         consumer: &mut Consumer,

@@ -1,4 +1,4 @@
-//! Requests and their answers.
+//! Requests and their replies.
 
 use std::{
     collections::HashMap,
@@ -25,12 +25,12 @@ use crate::{
     error::unavailable,
 };
 
-/// Requests over a link. The driver can do this too, but remembers for ever what was never
-/// answered, and waits for answers that a lost connection took with it.
+/// Requests over a connection. The driver also supports requests, but it never forgets requests
+/// without a reply, and waits for replies that were lost with a connection.
 #[derive(Debug)]
 pub(crate) struct Requests {
     connection: Arc<Connection>,
-    /// With a dot at the end.
+    /// The prefix of reply subjects, with a dot at the end.
     inbox: String,
     waiting: Arc<Waiting>,
     next: AtomicU64,
@@ -39,12 +39,12 @@ pub(crate) struct Requests {
 
 type Waiting = Mutex<HashMap<u64, (Generation, oneshot::Sender<Message>)>>;
 
-/// Why there is no answer.
+/// The reason for a missing reply.
 #[derive(Debug)]
 pub(crate) enum RequestError {
-    /// Nobody listens there; nothing was done.
+    /// The subject has no listener; nothing was done.
     NobodyThere,
-    /// Or not in time.
+    /// The reply did not arrive in time, or the connection was lost.
     Failed(BackplaneError),
 }
 
@@ -79,7 +79,7 @@ impl Requests {
         })
     }
 
-    /// Asks and waits for the answer. A dropped future may have asked.
+    /// Sends a request and waits for the reply. A dropped future may have sent the request.
     pub(crate) async fn request(
         &self,
         subject: &Subject,
@@ -117,7 +117,7 @@ impl Requests {
         }
     }
 
-    /// Resolves when the server has taken everything that was said before.
+    /// Resolves when the server has processed everything that was sent before.
     pub(crate) async fn round_trip(&self, patience: Duration) -> Result<(), BackplaneError> {
         let (token, answer) = self.expect(self.connection.up()?);
         let subject = Subject::from(format!("{}{}", self.inbox, token.0));
@@ -145,12 +145,13 @@ impl Requests {
     }
 }
 
-/// A subject as the server's complaints have it, which is not the beginning of another one.
+/// Returns a subject in the form of the server's error messages, quoted so that it is not a prefix
+/// of another one.
 pub(crate) fn quoted(subject: &str) -> String {
     format!("\"{subject}\"")
 }
 
-/// Forgets an answer that nobody waits for any more.
+/// Removes a waiting request when its caller stops waiting.
 struct Token<'a>(u64, &'a Waiting);
 
 impl Drop for Token<'_> {
@@ -159,7 +160,7 @@ impl Drop for Token<'_> {
     }
 }
 
-/// Gives answers to those who wait, until the client is closed.
+/// Passes replies to their callers, until the client is closed.
 async fn deliver(
     connection: Arc<Connection>,
     mut subscriber: Subscriber,
@@ -173,7 +174,7 @@ async fn deliver(
                 let Some(message) = message else { return };
                 let token = message.subject.get(skip..).and_then(|token| token.parse().ok());
                 if let Some((_, sender)) = token.and_then(|token: u64| waiting.lock().remove(&token)) {
-                    // Who asked may have gone meanwhile.
+                    // The caller may have stopped waiting.
                     sender.send(message).ok();
                 }
             }
@@ -181,7 +182,7 @@ async fn deliver(
                 if changed.is_err() {
                     return;
                 }
-                // Answers of a connection that is over do not come.
+                // Replies of an ended connection do not arrive.
                 waiting.lock().retain(|_, (generation, _)| connection.is(*generation));
             }
         }

@@ -1,4 +1,4 @@
-//! What handles of one backplane share.
+//! State that all handles of one backplane share.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,14 +25,14 @@ pub(crate) struct Shared {
     pub(crate) names: Arc<Names>,
     pub(crate) epochs: Epochs,
     pub(crate) appends: Appends,
-    /// When the latest signal was sent.
+    /// Time when the latest signal was sent.
     pub(crate) signalled: Mutex<Instant>,
 }
 
-/// No call takes longer, whatever happens meanwhile.
+/// Time limit of every call.
 const LONGEST: Duration = Duration::from_secs(9);
 
-/// An append waits so long for its acknowledgement.
+/// Timeout of an append for its acknowledgement.
 pub(crate) const CALL: Duration = Duration::from_secs(8);
 
 impl Shared {
@@ -70,7 +70,7 @@ impl Shared {
     }
 }
 
-/// Ends a call that takes too long.
+/// Limits the time of a call.
 pub(crate) async fn bounded<T>(
     call: impl Future<Output = Result<T, BackplaneError>>,
 ) -> Result<T, BackplaneError> {

@@ -1,4 +1,4 @@
-//! What is told beside the log: NATS itself, without JetStream.
+//! Signals, outside the log: NATS without JetStream.
 
 use std::sync::Arc;
 
@@ -18,18 +18,18 @@ use crate::{
 };
 
 impl Shared {
-    /// Tells every node that listens.
+    /// Sends a signal to all listening nodes.
     pub(crate) async fn signal(&self, payload: Bytes) -> Result<(), BackplaneError> {
         self.connection.up()?;
-        // A complaint may come to us behind the answer that follows it: then it is found by the
-        // next one.
+        // An error message can arrive after the reply that follows it. The next signal then reports
+        // it.
         let since = std::mem::replace(&mut *self.signalled.lock(), Instant::now());
         self.connection
             .client()
             .publish(self.names.signal.clone(), payload)
             .await
             .map_err(unavailable)?;
-        // Says that the server looked at it.
+        // The reply shows that the server has processed the signal.
         self.requests.round_trip(PATIENCE).await?;
         for _ in 0..COMPLAINTS {
             yield_now().await;
@@ -40,18 +40,18 @@ impl Shared {
     }
 }
 
-/// How many turns other tasks have to bring a complaint.
+/// Number of times to yield to other tasks, so that an error message can arrive.
 const COMPLAINTS: usize = 4;
 
-/// Listens. The driver would go on over a new connection and say nothing of what came in between,
-/// so this ends with its connection.
+/// A listener for signals. The driver would continue over a new connection and not report the
+/// signals that were missed in between, so a listener ends with its connection.
 pub(crate) struct NatsSignals {
     shared: Arc<Shared>,
     subscriber: Subscriber,
     generation: Generation,
-    /// How often messages had been lost before.
+    /// Number of overruns at the start.
     overruns: u64,
-    /// When it began to listen.
+    /// Time when the listener started.
     since: Instant,
 }
 
@@ -87,7 +87,7 @@ impl NatsSignals {
         &self.shared.connection
     }
 
-    /// What the server says of one who may not listen.
+    /// Returns the start of the server's error message for a user that has no right to listen.
     fn denied(&self) -> String {
         format!("Subscription to {}", quoted(&self.shared.names.signal))
     }

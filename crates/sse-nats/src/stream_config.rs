@@ -1,4 +1,4 @@
-//! What our streams are set to.
+//! Settings of the streams.
 
 use std::time::Duration;
 
@@ -10,27 +10,27 @@ use crate::{
     names::Names,
 };
 
-/// A stream and what it is to be set to.
+/// A stream and its intended settings.
 #[derive(Debug)]
 pub(crate) struct StreamConfig {
     pub(crate) stream: String,
-    /// Without its subject.
+    /// The settings without the subject.
     config: Value,
     subject: String,
     wanted: Wanted,
 }
 
-/// What a stream's one subject is.
+/// The form of a stream's only subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
-    /// As it stands.
+    /// The subject as it is.
     Subject,
-    /// With an epoch behind.
+    /// The subject followed by an epoch.
     SubjectAndEpoch,
 }
 
-/// What a server may be asked to change in a stream that is there. What else differs is for the
-/// operator to decide.
+/// Settings that can be changed in an existing stream. An operator must decide on any other
+/// difference.
 const CHANGEABLE: &[&str] = &[
     "max_msgs",
     "max_bytes",
@@ -40,10 +40,10 @@ const CHANGEABLE: &[&str] = &[
     "description",
 ];
 
-/// What must be as we ask for.
+/// Settings that must have the intended value.
 const FIXED: &[&str] = &["retention", "storage", "discard", "max_msgs_per_subject"];
 
-/// What makes a stream something else when it is there at all.
+/// Settings whose presence alone makes a stream foreign.
 const FOREIGN: &[&str] = &[
     "mirror",
     "sources",
@@ -54,14 +54,14 @@ const FOREIGN: &[&str] = &[
     "deny_purge",
 ];
 
-/// How a stream that is there differs.
+/// The difference between an existing stream and the intended settings.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ConfigDiff {
-    /// In nothing.
+    /// No difference.
     None,
-    /// In what can be changed, to this.
+    /// A difference that can be removed, with the settings to send.
     Changeable(Value),
-    /// In what cannot.
+    /// A difference that cannot be removed.
     Fixed(String),
 }
 
@@ -75,7 +75,7 @@ impl StreamConfig {
             ("max_bytes".to_owned(), json!(retention.bytes)),
             ("max_age".to_owned(), nanoseconds(retention.age)),
             ("max_msgs_per_subject".to_owned(), json!(-1)),
-            // The server takes no window that is longer than the age of entries.
+            // The server rejects a window that is longer than the maximum age of entries.
             (
                 "duplicate_window".to_owned(),
                 nanoseconds(retention.age.min(KEY_WINDOW)),
@@ -103,7 +103,7 @@ impl StreamConfig {
         }
     }
 
-    /// What a new stream is set to.
+    /// Returns the settings of a new stream.
     pub(crate) fn new_stream(&self) -> Value {
         let new = match self.wanted {
             Wanted::Subject => None,
@@ -112,7 +112,7 @@ impl StreamConfig {
         self.with_subject(&self.config, new.as_ref())
     }
 
-    /// What a stream that is there is to be set to, to be the log of an epoch.
+    /// Returns the settings that turn an existing stream into the log of an epoch.
     pub(crate) fn of_epoch(&self, there: &Value, epoch: &Epoch) -> Value {
         self.with_subject(there, Some(epoch))
     }
@@ -127,7 +127,7 @@ impl StreamConfig {
         config
     }
 
-    /// The epoch in a stream's subject.
+    /// Returns the epoch in a stream's subject.
     pub(crate) fn epoch(&self, there: &Value) -> Option<Epoch> {
         let [subject] = &there["subjects"].as_array()?[..] else {
             return None;
@@ -135,7 +135,7 @@ impl StreamConfig {
         Epoch::new(subject.as_str()?.strip_prefix(&self.subject)?).ok()
     }
 
-    /// How a stream that is there differs from this.
+    /// Compares an existing stream with the intended settings.
     pub(crate) fn difference(&self, there: &Value) -> ConfigDiff {
         let fixed = self.fixed_differences(there);
         if !fixed.is_empty() {

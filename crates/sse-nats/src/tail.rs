@@ -1,4 +1,4 @@
-//! Following the log.
+//! Follows the log.
 
 use std::{mem, sync::Arc, time::Duration};
 
@@ -15,32 +15,33 @@ use crate::{
     shared::{Shared, bounded},
 };
 
-/// Follows the log with a consumer of its own.
+/// A tail, with a separate consumer.
 pub(crate) struct NatsTail {
     shared: Arc<Shared>,
     consumer: Consumer,
     after: Cursor,
-    /// What came and was not given out yet.
+    /// Entries that arrived and were not returned yet.
     entries: Vec<Entry>,
-    /// How many follow the last one that came.
+    /// Number of entries that follow the last one that arrived.
     pending: u64,
-    /// When the log was last looked at.
+    /// Time of the last check of the log.
     looked: Instant,
 }
 
-/// The server says after so long that there is nothing.
+/// Time after which the server reports that no entry arrived.
 const PULSE: Duration = Duration::from_millis(900);
 
-/// It may say so this much late. Who wants to know earlier that it is silent has a clock, too.
+/// Maximum delay of that report. Callers that need to detect silence earlier must measure it
+/// themselves.
 const GRACE: Duration = Duration::from_secs(8);
 
-/// The log is looked at this often.
+/// Interval between checks of the log.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How long it may take to find out why a tail ended.
+/// Timeout for finding out why a tail ended.
 const EXPLAIN: Duration = Duration::from_secs(1);
 
-/// How long a consumer is kept whose tail nobody asks.
+/// Time for which the server keeps the consumer of a tail that is not polled.
 const IDLE: Duration = Duration::from_secs(60);
 
 impl NatsTail {
@@ -55,7 +56,7 @@ impl NatsTail {
             IDLE,
         )
         .await?;
-        // Looked at again behind the consumer, so that it is one of this log.
+        // The check follows the creation of the consumer, so that the consumer belongs to this log.
         shared.epochs.find().await?.sequence(after)?;
         Ok(Self {
             pending: consumer.pending(),
@@ -67,8 +68,8 @@ impl NatsTail {
         })
     }
 
-    /// Waits for entries, or for the server to say that there are none. *Cancel safety.* What came
-    /// is kept.
+    /// Waits for entries, or for the server's report that no entry arrived. *Cancel safety.*
+    /// Entries that arrived are kept.
     async fn collect(&mut self) -> Result<(), BackplaneError> {
         let ask = self.shared.ask(MESSAGES, PULSE);
         self.consumer.ask(ask).await?;
@@ -83,7 +84,7 @@ impl NatsTail {
                     }
                     Delivery::Timeout => {
                         self.pending = 0;
-                        // Asked before anybody looks again, so that what comes need not wait.
+                        // The request is sent before the next check, so that entries need not wait.
                         return self.consumer.ask(ask).await;
                     }
                     Delivery::BatchFull => self.consumer.ask(ask).await?,
@@ -94,7 +95,7 @@ impl NatsTail {
         }
     }
 
-    /// What came along.
+    /// Collects the entries that have already arrived.
     fn collect_now(&mut self) -> Result<(), BackplaneError> {
         while self.entries.len() < BATCH {
             match self.consumer.next_now()? {
@@ -115,7 +116,7 @@ impl NatsTail {
         self.entries.push(message.entry());
     }
 
-    /// Looks now and then whether it is the same log, and whether a hole is one that was trimmed.
+    /// Checks from time to time that the log is the same, and that holes are not trimmed entries.
     async fn check(&mut self) -> Result<(), BackplaneError> {
         let after = self.after.position.minor();
         let last = self
@@ -134,7 +135,7 @@ impl NatsTail {
         now.check_holes(after, &self.entries)
     }
 
-    /// What an end means: perhaps the log is another one, or was trimmed.
+    /// Explains the end of the tail: the log may be a different one now, or was trimmed.
     async fn explain(&self, error: BackplaneError) -> BackplaneError {
         match timeout(EXPLAIN, self.shared.epochs.find()).await {
             Ok(Ok(now)) => now.sequence(&self.after).err().unwrap_or(error),
@@ -154,7 +155,7 @@ impl NatsTail {
     }
 }
 
-/// Entries that are given out at once.
+/// Maximum number of entries that are returned at once.
 const BATCH: usize = 1024;
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! Appending, many at once.
+//! Appends, grouped into batches.
 
 pub(crate) mod batch;
 pub(crate) mod commands;
@@ -28,22 +28,24 @@ use crate::{
     shared::Shared,
 };
 
-/// Appends go to a task that hands the server whatever waits at the moment: under load large
-/// batches, else single entries at once.
+/// A task sends appends to the server in batches. A batch holds all appends that are waiting at
+/// that moment: many under load, otherwise a single one.
 pub(crate) struct Appender {
     shared: Arc<Shared>,
     room: Arc<Room>,
-    /// To the task, which is started with the first append, and again where its runtime ended.
+    /// The queue of the task. The task starts with the first append, and starts again if its
+    /// runtime has ended.
     queue: Mutex<Option<mpsc::Sender<PendingAppend>>>,
 }
 
-/// Entries that are handed over at once, at most.
+/// Maximum number of entries in a batch.
 const BATCH: usize = 512;
 
-/// While the server works on one batch the next is on its way, and the answers to another are read.
+/// Maximum number of batches in flight. While the server executes one batch, the next is on its way
+/// and the replies to another are read.
 const BATCHES: usize = 4;
 
-/// Longer than an append takes if all its attempts run into their time limits.
+/// Time limit of a batch. An append takes less, even if all its attempts time out.
 const LONGEST: Duration = Duration::from_secs(8);
 
 impl Appender {
@@ -101,7 +103,7 @@ impl Appender {
     }
 }
 
-/// Ends when the backplane is dropped and everything was answered.
+/// Runs until the backplane is dropped and every append has a result.
 async fn write(shared: Arc<Shared>, mut queue: mpsc::Receiver<PendingAppend>) {
     let slot = Reconnecting::new(shared);
     let mut batches = FuturesUnordered::new();
@@ -116,7 +118,7 @@ async fn write(shared: Arc<Shared>, mut queue: mpsc::Receiver<PendingAppend>) {
                 }
                 gather(&mut queue, &mut next).await;
                 let batch = Batch::new(std::mem::replace(&mut next, Vec::with_capacity(BATCH)));
-                // A batch that takes longer has nobody any more who waits for it.
+                // Nobody waits for a batch that takes longer.
                 batches.push(async { timeout(LONGEST, batch.run(&slot)).await.unwrap_or_default() });
             }
         }
@@ -124,8 +126,8 @@ async fn write(shared: Arc<Shared>, mut queue: mpsc::Receiver<PendingAppend>) {
     while batches.next().await.is_some() {}
 }
 
-/// Whoever was just answered may append again: they come first, so that one batch takes them all
-/// instead of one each.
+/// Fills the next batch. Callers whose appends have just completed can append again at once. They
+/// run first, so that a single batch takes all their appends.
 async fn gather(queue: &mut mpsc::Receiver<PendingAppend>, next: &mut Vec<PendingAppend>) {
     yield_now().await;
     while next.len() < BATCH

@@ -27,11 +27,11 @@ use crate::{
     tail::RedisTail,
 };
 
-/// A log on Redis Streams that every node appends to and follows. A clone is cheap and the same
+/// A log on Redis Streams that every node appends to and follows. A clone is cheap and is the same
 /// node.
 ///
-/// It has one connection for appends, one for everything else that is asked, and one for each tail
-/// and listener. They are made when they are needed, and again when they are gone.
+/// The backplane has one connection for appends, one for all other requests, and one for each tail
+/// and listener. Connections are made when they are needed, and made again after they are lost.
 #[derive(Clone)]
 pub struct RedisBackplane(Arc<Node>);
 
@@ -41,35 +41,35 @@ struct Node {
     calls: Reconnecting<Connection>,
 }
 
-/// No call takes longer.
+/// Time limit of every call.
 const LONGEST: Duration = Duration::from_secs(9);
 
 impl RedisBackplane {
-    /// Connects, and makes the log if there is none.
+    /// Connects, and creates the log if it does not exist.
     ///
     /// `redis://[user][:password@]host[:port][/database]`; `rediss://` for TLS,
-    /// `unix:///path?db=…&user=…&pass=…` for a socket; `valkey` in place of `redis` is the same. In
-    /// a cluster, any of its servers.
+    /// `unix:///path?db=…&user=…&pass=…` for a socket. `valkey` in place of `redis` means the same.
+    /// In a cluster, the host is any of its servers.
     ///
     /// `redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/primary[/database]` asks
-    /// sentinels where the primary of that name is, each time that it connects;
-    /// `rediss+sentinel://` speaks TLS with them as well as with it. The user is the one of the
-    /// primary; with sentinels that want to know, `?sentinel_user=…&sentinel_password=…`.
+    /// sentinels for the address of the named primary each time that it connects.
+    /// `rediss+sentinel://` uses TLS for sentinels and primary. The user is that of the primary;
+    /// sentinels that require a login get `?sentinel_user=…&sentinel_password=…`.
     ///
     /// # Errors
-    /// [`BackplaneError::Rejected`] when the URL or the configuration cannot be used, or the server
-    /// refuses us. [`BackplaneError::Unavailable`] when it cannot be reached.
+    /// [`BackplaneError::Rejected`] if the URL or the configuration is invalid, or if the server
+    /// rejects the login. [`BackplaneError::Unavailable`] if the server cannot be reached.
     pub async fn connect(url: &str, config: RedisConfig) -> Result<Self, BackplaneError> {
         let backplane = Self::new(url, config)?;
         backplane.bounds().await?;
         Ok(backplane)
     }
 
-    /// Connects when it is first used; for a node that is to start while its server is away. Else
-    /// as [`RedisBackplane::connect`].
+    /// Creates a backplane that connects when it is first used, for a node that must start while
+    /// its server is unavailable. Otherwise like [`RedisBackplane::connect`].
     ///
     /// # Errors
-    /// [`BackplaneError::Rejected`] when the URL or the configuration cannot be used.
+    /// [`BackplaneError::Rejected`] if the URL or the configuration is invalid.
     pub fn new(url: &str, config: RedisConfig) -> Result<Self, BackplaneError> {
         let certificates = Certificates {
             authorities: config.authorities.as_deref(),
@@ -110,7 +110,7 @@ impl fmt::Debug for RedisBackplane {
     }
 }
 
-/// The result, if it comes in time.
+/// Returns the result, or an error if the time limit passes first.
 async fn in_time<T>(
     call: impl Future<Output = Result<T, BackplaneError>>,
 ) -> Result<T, BackplaneError> {
@@ -173,7 +173,7 @@ impl Backplane for RedisBackplane {
 }
 
 impl RedisBackplane {
-    /// Not twice, even if it is not known whether it was heard.
+    /// A signal is not sent twice, even if it is not known whether the server received it.
     async fn publish(&self, payload: &[u8]) -> Result<(), BackplaneError> {
         let connection = self.0.calls.connection().await?;
         let mut command = redis::cmd("PUBLISH");

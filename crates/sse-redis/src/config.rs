@@ -1,41 +1,41 @@
-//! How a log on Redis is set up.
+//! Configuration of a log on Redis.
 
 use std::{fmt, time::Duration};
 
 use sse_core::Retention;
 
-/// How a log on Redis is set up. Nodes of one hub must have the same prefix, and should have the
+/// Configuration of a log on Redis. Nodes of one hub must have the same prefix, and should have the
 /// same retention.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RedisConfig {
-    /// What the names of all keys begin with, in braces; hubs with different ones share nothing.
-    /// Default `sse`; 1 to 64 ASCII letters, digits, `:`, `.`, `_`, `-`.
+    /// Prefix of all key names, where it stands in braces. Hubs with different prefixes share
+    /// nothing. Default `sse`; 1 to 64 ASCII letters, digits, `:`, `.`, `_`, `-`.
     pub prefix: String,
-    /// How much is kept, in about: Redis trims whole nodes of its tree by number (100 entries,
-    /// unless it was told otherwise), and bytes are those that `MEMORY USAGE` tells, estimated by
-    /// Redis itself. Ages are exact, by the clock of the server.
+    /// Approximate retention of the log. Redis trims by number in whole nodes of its tree (100
+    /// entries, unless configured otherwise). Bytes are those that `MEMORY USAGE` returns, which
+    /// Redis estimates. Ages are exact, by the clock of the server.
     pub retention: Retention,
-    /// Whether an append is only acknowledged when replicas have it. Default no.
+    /// Replicas that must have an entry before its append is acknowledged. Default none.
     pub replicas: Option<Replicas>,
-    /// Bytes of one entry or signal at most. Default 1 MiB; Redis itself takes 512 MB.
+    /// Maximum number of bytes of one entry or signal. Default 1 MiB; Redis itself takes 512 MB.
     pub max_payload: usize,
-    /// Appends under way at most, acknowledged ones not counted; further ones are refused as busy.
-    /// Default 4,096. Together they hold no more than 64 MiB.
+    /// Maximum number of appends in flight, without acknowledged ones. Further appends are rejected
+    /// as busy. Default 4,096. Together they hold at most 64 MiB.
     pub pipeline: usize,
-    /// How long a connection may take until it is ready to be used. Default 3 s.
+    /// Timeout for a connection to become ready for use. Default 3 s.
     pub connect_timeout: Duration,
-    /// How long an answer may take until the connection is given up. Default 2 s.
+    /// Timeout for a reply, after which the connection is closed. Default 2 s.
     pub response_timeout: Duration,
-    /// Certificates, as PEM, of the authorities that may vouch for a server behind `rediss://`.
+    /// Certificates, as PEM, of the authorities that are trusted to certify a `rediss://` server.
     /// Default those of the system.
     pub authorities: Option<Vec<u8>>,
-    /// What a server behind `rediss://` is shown that wants to know who we are
-    /// (`tls-auth-clients`). Default nothing.
+    /// Certificate for a `rediss://` server that requires one of its clients (`tls-auth-clients`).
+    /// Default none.
     pub client_certificate: Option<ClientCertificate>,
 }
 
-/// A certificate of ours. Debug output shows no key.
+/// A client certificate. Debug output shows no key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClientCertificate {
     /// The certificate, as PEM, and those between it and the authority that the server trusts.
@@ -50,15 +50,15 @@ impl fmt::Debug for ClientCertificate {
     }
 }
 
-/// How many replicas must have an entry before its append is acknowledged (`WAIT`).
+/// Replicas that must have an entry before its append is acknowledged (`WAIT`).
 ///
-/// A failover can still lose an acknowledged entry, to a replica that is none of these; then the
-/// log gets a new epoch.
+/// A failover to any other replica can still lose an acknowledged entry; the log then gets a new
+/// epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Replicas {
-    /// So many.
+    /// Number of replicas.
     pub count: u32,
-    /// How long they may take; afterwards the append fails as unavailable. Below
+    /// Timeout for the replicas, after which the append fails as unavailable. Below
     /// `response_timeout`.
     pub within: Duration,
 }
@@ -80,49 +80,49 @@ impl Default for RedisConfig {
 }
 
 impl RedisConfig {
-    /// Names keys so.
+    /// Sets the prefix of all keys.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// Keeps so much.
+    /// Sets the retention.
     #[must_use]
     pub fn retention(mut self, retention: Retention) -> Self {
         self.retention = retention;
         self
     }
 
-    /// Acknowledges what replicas have.
+    /// Sets the replicas that must have an entry before its append is acknowledged.
     #[must_use]
     pub fn replicas(mut self, replicas: Replicas) -> Self {
         self.replicas = Some(replicas);
         self
     }
 
-    /// Takes entries and signals of so many bytes.
+    /// Sets the maximum number of bytes of an entry or signal.
     #[must_use]
     pub fn max_payload(mut self, bytes: usize) -> Self {
         self.max_payload = bytes;
         self
     }
 
-    /// Has so many appends under way.
+    /// Sets the maximum number of appends in flight.
     #[must_use]
     pub fn pipeline(mut self, appends: usize) -> Self {
         self.pipeline = appends;
         self
     }
 
-    /// Waits so long for a connection.
+    /// Sets the timeout for a connection.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// Waits so long for an answer.
+    /// Sets the timeout for a reply.
     #[must_use]
     pub fn response_timeout(mut self, timeout: Duration) -> Self {
         self.response_timeout = timeout;
@@ -136,7 +136,7 @@ impl RedisConfig {
         self
     }
 
-    /// Shows servers this certificate, and proves with the key that it is ours; both as PEM.
+    /// Presents this certificate to servers, and proves its ownership with the key; both as PEM.
     #[must_use]
     pub fn client_certificate(
         mut self,

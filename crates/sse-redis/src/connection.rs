@@ -1,4 +1,4 @@
-//! A connection to a server that has what this node saw.
+//! A connection to a server that has everything this node saw.
 
 pub(crate) mod address;
 pub(crate) mod backoff;
@@ -29,19 +29,19 @@ use crate::{
     shared::Shared,
 };
 
-/// A connection to a server that had what this node saw when the connection was made, and which
-/// epoch the log had then.
+/// A connection to a server that had everything this node saw when the connection was made, with
+/// the epoch of the log at that time.
 pub(crate) struct Connection {
     id: u64,
     pub(crate) connected: Connected,
     scripts: Scripts,
     pub(crate) epoch: Epoch,
     pub(crate) shared: Arc<Shared>,
-    /// The log has another epoch now.
+    /// Set if the log has another epoch now.
     outdated: AtomicBool,
 }
 
-/// A connection to a server of which it is not known yet whether it has that.
+/// A connection to a server that has not been verified yet.
 pub(crate) struct UnverifiedConnection {
     pub(crate) id: u64,
     pub(crate) connected: Connected,
@@ -50,11 +50,11 @@ pub(crate) struct UnverifiedConnection {
     pub(crate) server: Arc<str>,
 }
 
-/// How often another connection may come in between.
+/// Maximum number of attempts if other connections interfere.
 const ATTEMPTS: usize = 3;
 
 impl UnverifiedConnection {
-    /// Finds what this node saw, or gives the log a new epoch.
+    /// Checks that the server has everything this node saw, and sets a new epoch if it does not.
     pub(crate) async fn verify(
         mut self,
         shared: &Arc<Shared>,
@@ -93,7 +93,8 @@ impl UnverifiedConnection {
         ))
     }
 
-    /// The epoch of the log, which is a new one if the log lacks what was seen.
+    /// Returns the epoch of the log, which is a new one if the log lacks an entry that this node
+    /// saw.
     async fn examine(&mut self, shared: &Shared, snapshot: &Snapshot) -> Result<Epoch, RedisError> {
         let log = &*shared.keys.log;
         let mut pipe = redis::pipe();
@@ -114,8 +115,8 @@ impl UnverifiedConnection {
         let newest = snapshot.marks.iter().map(|mark| mark.position).max();
         for (mark, found) in snapshot.marks.iter().zip(answers) {
             let found = reply::entries(reply::checked(found)?)?.pop();
-            // A connection may have been idle while what it saw was trimmed; the one that saw the
-            // most tells whether this is the log it was.
+            // A connection may have been idle while the entries that it saw were trimmed. The
+            // connection that saw the most tells whether the log is the same.
             let same = *mark.server == *self.server || Some(mark.position) != newest;
             if !has(
                 mark,
@@ -137,11 +138,11 @@ impl UnverifiedConnection {
     }
 }
 
-/// Whether a server is believed that it trimmed an entry which it has not.
+/// Trust in the claim of a server that it trimmed an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Believed {
     Yes,
-    /// Another server might say so of an entry that it never had.
+    /// Another server might claim so of an entry that it never had.
     No,
 }
 
@@ -155,12 +156,12 @@ fn has(mark: &HighWaterMark, found: Option<RawEntry>, info: &LogInfo, believed: 
 }
 
 impl Connection {
-    /// Whether it can be used no more.
+    /// Returns `true` if the connection cannot be used any more.
     pub(crate) fn is_over(&self) -> bool {
         self.connected.driver.is_over() || self.is_outdated()
     }
 
-    /// Whether the log was seen to have another epoch.
+    /// Returns `true` if the log was seen to have another epoch.
     pub(crate) fn is_outdated(&self) -> bool {
         self.outdated.load(Ordering::Relaxed)
     }
@@ -173,12 +174,12 @@ impl Connection {
         self.scripts.call(script, keys)
     }
 
-    /// A script of the log.
+    /// Returns a call of a script, with the log as its key.
     pub(crate) fn call_log(&self, script: Script) -> Cmd {
         self.scripts.call(script, &[self.log()])
     }
 
-    /// The command that trims the log as it should be.
+    /// Returns the command that trims the log to its retention.
     pub(crate) fn trim(&self) -> Cmd {
         let retention = &self.shared.config.retention;
         let mut command = self.call_log(Script::Trim);
@@ -188,7 +189,7 @@ impl Connection {
         command
     }
 
-    /// Asks, and fails with what the server refuses.
+    /// Sends a command. Fails with the error of the server.
     pub(crate) async fn ask(&self, command: &Cmd) -> Result<Value, RedisError> {
         self.connected
             .connection
@@ -198,7 +199,7 @@ impl Connection {
             .and_then(reply::checked)
     }
 
-    /// Asks many things; each may be refused for itself.
+    /// Sends several commands. Each of them can fail on its own.
     pub(crate) async fn ask_many(
         &self,
         pipe: &Pipeline,
@@ -217,7 +218,7 @@ impl Connection {
         }
     }
 
-    /// Asks many things between which nothing happens.
+    /// Sends several commands that the server executes without anything in between.
     pub(crate) async fn ask_atomically(&self, pipe: Pipeline) -> Result<Vec<Value>, RedisError> {
         atomically(&mut self.connected.connection.clone(), pipe).await
     }
@@ -227,7 +228,7 @@ impl Connection {
         self.connected.connection.clone().subscribe(channel).await
     }
 
-    /// Gives the log a new epoch, unless somebody already did.
+    /// Sets a new epoch of the log, unless another node already did.
     pub(crate) async fn declare(&self) -> Result<Epoch, RedisError> {
         declare(
             &mut self.connected.connection.clone(),
@@ -238,7 +239,7 @@ impl Connection {
         .await
     }
 
-    /// The server told of the log.
+    /// Records the last position of the log that the server reported.
     pub(crate) fn saw_log(&self, info: &LogInfo) {
         self.saw_entries(info, &[]);
         if info.epoch == self.epoch {
@@ -246,17 +247,17 @@ impl Connection {
         }
     }
 
-    /// The server told of entries, and of the log that they are in.
+    /// Records entries that the server returned, and the log that contains them.
     pub(crate) fn saw_entries(&self, info: &LogInfo, entries: &[RawEntry]) {
         if info.epoch != self.epoch {
-            // What it sees from now on would not be remembered.
+            // Anything seen from now on would not be remembered.
             self.outdated.store(true, Ordering::Relaxed);
         } else if let Some(last) = entries.last() {
             self.saw(last.position, last.payload.clone());
         }
     }
 
-    /// The server told of an entry.
+    /// Records an entry that the server returned.
     pub(crate) fn saw(&self, position: Position, payload: Option<Bytes>) {
         self.shared
             .high_water_marks
@@ -295,8 +296,8 @@ async fn atomically(
     }
 }
 
-/// Asks many things of which the first looks at the log, and looks once more at the end: if both
-/// say the same nothing happened between.
+/// Sends several commands. The first of them checks the log, and the log is checked again at the
+/// end: if both checks agree, nothing happened in between.
 ///
 /// A server whose memory is full rejects all commands of a transaction, also those that only read.
 async fn in_turn(

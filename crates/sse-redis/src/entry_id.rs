@@ -2,18 +2,18 @@
 
 use sse_core::Position;
 
-/// The id of an entry.
+/// Returns the id of an entry.
 pub(crate) fn of(position: Position) -> String {
     format!("{}-{}", position.major(), position.minor())
 }
 
-/// The position of an id.
+/// Returns the position of an id.
 pub(crate) fn parse(id: &[u8]) -> Option<Position> {
     let (major, minor) = std::str::from_utf8(id).ok()?.split_once('-')?;
     Some(Position::new(major.parse().ok()?, minor.parse().ok()?))
 }
 
-/// The last position before another.
+/// Returns the last position before another.
 pub(crate) fn before(position: Position) -> Position {
     match (position.major(), position.minor()) {
         (0, 0) => Position::ZERO,

@@ -1,41 +1,41 @@
-//! The driver's errors in our words.
+//! Translates errors of the driver.
 
 use std::time::Duration;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 use sse_core::BackplaneError;
 
-/// When to try again what failed on a connection that was there.
+/// Delay before a retry of a call that failed on a working connection.
 pub(crate) const SOON: Duration = Duration::from_millis(50);
 
-/// What is said of a server that follows another one. What it holds may be old, and nobody would
-/// notice.
+/// The error text for a server that replicates another one. Its data may be outdated, and nobody
+/// would notice.
 pub(crate) const REPLICA: &str = "the server is a replica";
 
 /// The meaning of a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Meaning {
-    /// This connection is of no use now: another server is, or this one in a moment.
+    /// The connection is of no use now: another server is in charge, or this one recovers in a
+    /// moment.
     Away,
-    /// The server executes nothing of this kind for the moment.
+    /// The server temporarily executes no commands of this kind.
     Blocked(Connection),
-    /// The server executes nothing of this kind until an operator changes something.
+    /// The server executes no commands of this kind until an operator changes something.
     Refused(Connection),
 }
 
-/// What becomes of the connection.
+/// The fate of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Connection {
     Stays,
-    /// A new one may be to another server, or with other rights.
+    /// A new connection may lead to another server, or have other rights.
     Ends,
 }
 
 use Connection::{Ends, Stays};
 use Meaning::{Away, Blocked, Refused};
 
-/// Replies by their first word, and what an operator does about them. A word that is not here is
-/// [`Away`].
+/// Replies by their first word, and the operator's remedy. Any other word means [`Away`].
 const WORDS: &[(&str, Meaning, &str)] = &[
     ("LOADING", Away, "the server reads its files"),
     (
@@ -116,7 +116,7 @@ const WORDS: &[(&str, Meaning, &str)] = &[
     ),
 ];
 
-/// Replies that begin with `ERR` and will not change by themselves, by a part of their text.
+/// Replies that begin with `ERR` and that recur until something changes, by a part of their text.
 const ERRORS: &[(&str, &str)] = &[
     (
         "unknown command",
@@ -145,7 +145,7 @@ const ERRORS: &[(&str, &str)] = &[
     ("Client sent AUTH", "the URL has a password, and Redis none"),
 ];
 
-/// Replies that have the word of another kind, by a part of their text.
+/// Replies whose word belongs to another kind, by a part of their text.
 const FOR_NOW: &[(&str, &str)] = &[
     (
         "max number of clients",
@@ -157,7 +157,7 @@ const FOR_NOW: &[(&str, &str)] = &[
     ),
 ];
 
-/// The error as the core knows it.
+/// Translates an error of the driver into an error of sse-core.
 pub(crate) fn translate(error: RedisError) -> BackplaneError {
     let (meaning, remedy) = meaning(&error);
     let reason = || {
@@ -181,17 +181,17 @@ pub(crate) fn translate(error: RedisError) -> BackplaneError {
     }
 }
 
-/// Whether the connection is of no more use after it.
+/// Returns `true` if the connection is of no more use after the error.
 pub(crate) fn ends_connection(error: &RedisError) -> bool {
     !matches!(meaning(error).0, Blocked(Stays) | Refused(Stays))
 }
 
-/// Whether the server executes nothing of this kind for the moment.
+/// Returns `true` if the server temporarily executes no commands of this kind.
 pub(crate) fn is_blocked(error: &RedisError) -> bool {
     matches!(meaning(error).0, Blocked(_))
 }
 
-/// Whether scripts are not where they were put.
+/// Returns `true` if the server has lost the scripts that were loaded.
 pub(crate) fn lacks_script(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
@@ -206,7 +206,7 @@ fn meaning(error: &RedisError) -> (Meaning, &'static str) {
             return (Refused(Ends), "Redis does not accept our credentials");
         }
         ErrorKind::RESP3NotSupported => return (Refused(Ends), "Redis 7 or Valkey is needed"),
-        // The commands of a transaction that was not executed stand in the text, each with its own
+        // The text lists the commands of a transaction that was not executed, each with its own
         // word.
         ErrorKind::Server(ServerErrorKind::ExecAbort) => {
             let found = WORDS.iter().find(|(word, ..)| has_word(&text, word));
@@ -215,7 +215,7 @@ fn meaning(error: &RedisError) -> (Meaning, &'static str) {
         _ => {}
     }
     match error.code() {
-        // Inside a script the word of a missing right is another one in some versions.
+        // Some versions use a different word for a missing right inside a script.
         Some(_) if text.contains("ACL failure in script") => (Refused(Stays), remedy_of("NOPERM")),
         Some("ERR") => {
             let found = ERRORS.iter().find(|(part, _)| text.contains(part));
@@ -247,13 +247,13 @@ mod tests {
 
     use super::*;
 
-    /// A reply as the server writes it.
+    /// Creates an error from a reply as the server writes it.
     fn reply(text: &str) -> RedisError {
         crate::reply::checked(parse_redis_value(format!("-{text}\r\n").as_bytes()).unwrap())
             .unwrap_err()
     }
 
-    /// Everything that a server says, as far as it is known, with whether the connection stays.
+    /// All known error replies, and whether the connection survives them.
     #[test]
     fn every_reply_has_a_meaning() {
         let away = [
@@ -270,7 +270,7 @@ mod tests {
             "ERR max number of clients reached",
             "ERR max clients reached",
             "EXECABORT Transaction discarded because of previous errors.",
-            // Of proxies, and of servers that do not exist yet.
+            // Replies of proxies, and of servers that do not exist yet.
             "ERR upstream failure",
             "ERR server closed connection",
             "ERR Error running script",

@@ -1,4 +1,4 @@
-//! What the fuzz targets of this workspace need beside the API.
+//! Functions for the fuzz targets of this workspace, outside the API.
 
 use redis::Value;
 
@@ -10,12 +10,12 @@ use crate::{
     read, reply,
 };
 
-/// Reads the bytes of a server as the answers to every question that is asked, and returns how many
-/// bytes were answers.
+/// Reads the bytes of a server as the replies to every command that is sent. Returns the number of
+/// bytes that were replies.
 ///
 /// # Panics
 ///
-/// If an answer has another length or meaning than the driver's parser finds.
+/// If a reply has another length or meaning than the driver's parser finds.
 #[must_use]
 pub fn read_answers(bytes: &[u8]) -> usize {
     let mut at = 0;

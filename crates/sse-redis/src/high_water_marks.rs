@@ -1,4 +1,4 @@
-//! What a node saw of the log, by which it finds out whether a server still has it.
+//! The entries that a node saw, by which it checks that a server still has the log.
 
 use std::sync::Arc;
 
@@ -6,45 +6,46 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use sse_core::{Epoch, Position};
 
-/// What a node saw, connection by connection: for each the last entry that it was told of.
+/// The last entry that each connection of a node received.
 ///
-/// One latest entry for all would not do. After a failover one connection may already see new
-/// entries of the new server while another was told of an entry by the old one that the new one
-/// lacks; the newer entry would hide that. So a connection that ended leaves what it saw behind,
-/// until a new connection has found it on its server.
+/// A single latest entry for the whole node would not do. After a failover, one connection may
+/// already receive new entries from the new server. Another connection may have received an entry
+/// from the old server that the new one lacks. The newer entry would hide that loss. Therefore the
+/// mark of an ended connection is kept until a new connection has found the entry on its server.
 #[derive(Debug, Default)]
 pub(crate) struct HighWaterMarks(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     epoch: Option<Epoch>,
-    /// One for each connection that is there, and for those that ended since one was last made.
+    /// A mark for each open connection, and for those that ended since a connection was last made.
     marks: Vec<HighWaterMark>,
 }
 
-/// What a witness has to say.
+/// A copy of what the node saw.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Snapshot {
     /// The epoch that the node is in.
     pub(crate) epoch: Option<Epoch>,
-    /// What it saw of it.
+    /// The entries that the node saw of that epoch.
     pub(crate) marks: Vec<HighWaterMark>,
 }
 
-/// The last entry that a connection was told of.
+/// The last entry that a connection received.
 #[derive(Debug, Clone)]
 pub(crate) struct HighWaterMark {
     link: u64,
     over: bool,
     pub(crate) position: Position,
-    /// If it is known. A server whose clock is behind may give a position a second time.
+    /// The content of the entry, if known. A server whose clock was set back can assign a position
+    /// a second time.
     pub(crate) payload: Option<Bytes>,
     /// The server's run and history.
     pub(crate) server: Arc<str>,
 }
 
 impl HighWaterMarks {
-    /// The epoch that the node is in, and what it saw of it.
+    /// Returns the epoch that the node is in, and the entries that the node saw of it.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let State { epoch, marks } = &*self.0.lock();
         let marks = marks.iter().filter(|mark| mark.position != Position::ZERO);
@@ -54,14 +55,14 @@ impl HighWaterMarks {
         }
     }
 
-    /// Whether the node is in this epoch.
+    /// Returns `true` if the node is in this epoch.
     pub(crate) fn is_in(&self, epoch: &Epoch) -> bool {
         self.0.lock().epoch.as_ref() == Some(epoch)
     }
 
-    /// A connection was made to a server that is in `epoch`, and has all that was seen if that was
-    /// the epoch before. False if the testimony is out of date: then the server is to be asked
-    /// again.
+    /// Records that a connection was made to a server that is in `epoch`. If the epoch is the one
+    /// of the snapshot, the server has all entries of the snapshot. Returns `false` if the snapshot
+    /// is outdated: then the server must be checked again.
     pub(crate) fn confirmed(
         &self,
         link: u64,
@@ -81,7 +82,7 @@ impl HighWaterMarks {
             state.marks.clear();
             seen = &[];
         }
-        // What was seen since then is still to be found.
+        // Entries seen since the snapshot still have to be found on a server.
         state.marks.retain(|mark| {
             let found = seen
                 .iter()
@@ -99,7 +100,7 @@ impl HighWaterMarks {
         true
     }
 
-    /// A connection was told of an entry.
+    /// Records an entry that a connection received.
     pub(crate) fn saw(&self, link: u64, epoch: &Epoch, position: Position, payload: Option<Bytes>) {
         let mut state = self.0.lock();
         if state.epoch.as_ref() != Some(epoch) {
@@ -113,7 +114,7 @@ impl HighWaterMarks {
         }
     }
 
-    /// A connection ended.
+    /// Records the end of a connection.
     pub(crate) fn ended(&self, link: u64) {
         let mut state = self.0.lock();
         state
@@ -121,7 +122,7 @@ impl HighWaterMarks {
             .iter_mut()
             .filter(|mark| mark.link == link)
             .for_each(|own| own.over = true);
-        // One that saw nothing has nothing to leave behind.
+        // The mark of a connection that saw nothing need not be kept.
         state
             .marks
             .retain(|mark| !(mark.over && mark.position == Position::ZERO));

@@ -1,20 +1,21 @@
-//! The names of what is kept.
+//! Names of the Redis keys.
 
 use std::sync::Arc;
 
 use sse_core::BackplaneError;
 
-/// The names of one log and what goes with it. The braces make one slot of them all in a cluster.
+/// The key names of one log and its accompanying data. The braces put all of them into one slot of
+/// a cluster.
 #[derive(Debug, Clone)]
 pub(crate) struct Keys {
     prefix: Arc<str>,
     pub(crate) log: Arc<str>,
     pub(crate) leases: Arc<str>,
-    /// Counts idempotency keys of backends.
+    /// Counter of the idempotency keys of backends.
     pub(crate) of_backends: Arc<str>,
-    /// Counts idempotency keys of all users.
+    /// Counter of the idempotency keys of all users.
     pub(crate) of_users: Arc<str>,
-    /// A channel, which unlike a key belongs to no database.
+    /// The channel for signals. Unlike a key, a channel belongs to no database.
     pub(crate) signals: Arc<str>,
 }
 
@@ -42,17 +43,17 @@ impl Keys {
         })
     }
 
-    /// Where it is kept that something was appended under an idempotency key.
+    /// Returns the key that records an append with an idempotency key.
     pub(crate) fn idempotency(&self, key: &str) -> String {
         format!("{{{}}}:key:{key}", self.prefix)
     }
 
-    /// Where the idempotency keys of a user are counted.
+    /// Returns the key that counts the idempotency keys of a user.
     pub(crate) fn of_user(&self, user: &str) -> String {
         format!("{{{}}}:keys:user:{user}", self.prefix)
     }
 
-    /// Where a node's lease is kept.
+    /// Returns the key of a node's lease.
     pub(crate) fn lease(&self, node: &str) -> String {
         format!("{{{}}}:lease:{node}", self.prefix)
     }

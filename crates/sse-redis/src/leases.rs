@@ -1,4 +1,4 @@
-//! Which nodes are there.
+//! Leases of nodes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,14 +13,14 @@ use crate::{
     shared::Shared,
 };
 
-/// Bytes of what a node says of itself, at most.
+/// Maximum number of bytes of a lease's payload.
 const MAX_PAYLOAD_BYTES: usize = 64 << 10;
 
-/// Leases that are fetched at once.
+/// Maximum number of leases that are fetched at once.
 const STEP: usize = 32;
 
-/// Each lease is a key that the server lets go at the end of its term, and there is an index of
-/// them: a server has no cheap way to find keys by how they begin.
+/// Writes a lease. Each lease is a key that the server deletes at the end of its term. Leases are
+/// also listed in an index, because a server cannot cheaply find keys by prefix.
 pub(crate) async fn hold(
     slot: &Reconnecting<Connection>,
     shared: &Shared,
@@ -55,7 +55,7 @@ pub(crate) async fn hold(
 /// A hundred years, in milliseconds.
 const LONGEST_TERM: u64 = 100 * 365 * 24 * 60 * 60 * 1000;
 
-/// A lease that is not held is no error.
+/// Deletes a lease. A lease that is not held is no error.
 pub(crate) async fn drop(
     slot: &Reconnecting<Connection>,
     shared: &Shared,
@@ -104,7 +104,7 @@ pub(crate) async fn all(
                 _ => Err(unexpected("no list of leases")),
             }
         });
-        // One whose term ended since the list was made has none.
+        // A lease whose term ended since the index was read has no payload.
         leases.extend(nodes.iter().zip(payloads.await?).filter_map(
             |(node, payload)| match payload {
                 Value::BulkString(payload) => Some(Lease {

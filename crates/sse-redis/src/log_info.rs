@@ -1,4 +1,4 @@
-//! What a log holds, as its server tells.
+//! The extent of a log, as its server reports it.
 
 use redis::{RedisError, Value};
 use sse_core::{BackplaneError, Bounds, Cursor, Epoch, Position};
@@ -8,18 +8,18 @@ use crate::{
     reply::{self, unexpected},
 };
 
-/// What a log holds.
+/// The extent of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LogInfo {
     pub(crate) epoch: Epoch,
     pub(crate) trimmed: Position,
     pub(crate) head: Position,
-    /// Entries that are held.
+    /// Number of entries in the log.
     pub(crate) length: u64,
 }
 
 impl LogInfo {
-    /// From the answer of a script. None if there is no log.
+    /// Parses the reply of a script. Returns `None` if the log does not exist.
     pub(crate) fn read(value: Value) -> Result<Option<Self>, RedisError> {
         match reply::checked(value)? {
             Value::Nil => Ok(None),
@@ -48,16 +48,17 @@ impl LogInfo {
         let (aged, head) = (reply::position(aged)?, reply::position(head)?);
         let length = reply::number(length)?;
         let trimmed = if reply::number(aged_count)? == reply::number(gone)? {
-            // Nothing went since this was written down, so it is exact.
+            // No entry was removed since this was recorded, so it is exact.
             aged
         } else if length == 0 {
             head
         } else {
-            // Which entry was the last to go is not known: the next position after it may be free.
+            // The position of the last removed entry is not known: the next position after it may
+            // be unused.
             entry_id::before(reply::position(first)?).max(aged)
         };
-        // Who takes entries out of the middle leaves a hole, so what is before it cannot be read
-        // without one.
+        // Deleting entries from the middle of the log leaves a hole, so entries before the hole
+        // cannot be read without a gap.
         let trimmed = trimmed.max(reply::position(deleted)?);
         Some(Self {
             epoch: reply::epoch(epoch)?,
@@ -67,7 +68,7 @@ impl LogInfo {
         })
     }
 
-    /// Whether a cursor can be read from.
+    /// Checks that the log can be read from a cursor.
     pub(crate) fn check(&self, after: &Cursor) -> Result<(), BackplaneError> {
         if after.epoch != self.epoch {
             return Err(self.other_log());
@@ -83,7 +84,7 @@ impl LogInfo {
         Ok(())
     }
 
-    /// Whether a position that can be read from is one that this log gave out.
+    /// Returns `true` if this log assigned the position, given that it can be read from.
     pub(crate) fn gave(&self, position: Position, exists: EntryExists) -> bool {
         exists == EntryExists::Yes || position == self.trimmed || position == self.head
     }
@@ -95,7 +96,7 @@ impl LogInfo {
     }
 }
 
-/// Whether there is an entry at a position.
+/// The presence of an entry at a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EntryExists {
     Yes,
@@ -133,8 +134,8 @@ mod tests {
         Value::BulkString(text.as_bytes().to_vec())
     }
 
-    /// What went by age, how many went, how many are left, the first, the last, the last that was
-    /// taken out.
+    /// Arguments: the entries removed by age, the number removed, the number left, and the ids of
+    /// the first entry, the last entry and the last deleted one.
     fn trimmed(aged: (&str, i64), gone: i64, length: i64, ids: [&str; 3]) -> (Position, Position) {
         let [first, head, deleted] = ids.map(text);
         let numbers = [aged.1, gone, length].map(Value::Int);

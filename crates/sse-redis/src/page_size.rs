@@ -1,14 +1,14 @@
-//! How many entries are asked for at once.
+//! The number of entries to request at once.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::reply::RawEntry;
 
-/// How many entries are asked for at once, so that an answer is about so large whatever the size of
-/// entries: Redis can be told a number of entries, and no number of bytes.
+/// The number of entries to request at once. It is adapted so that replies have about the same size
+/// for any size of entries: Redis accepts a limit on the number of entries, but none on bytes.
 #[derive(Debug)]
 pub(crate) struct PageSize {
-    /// The size of an entry, as it was lately.
+    /// The recent size of an entry.
     size: AtomicUsize,
 }
 
@@ -16,10 +16,10 @@ const ANSWER_BYTES: usize = 1 << 20;
 const FEWEST: usize = 4;
 const MOST: usize = 1024;
 
-/// Until something is known.
+/// Size of an entry before any entry was received.
 const PRESUMED_BYTES: usize = 4096;
 
-/// What an entry takes beside its payload, on its way.
+/// Size of an entry in a reply, without its payload.
 const OVERHEAD_BYTES: usize = 64;
 
 impl Default for PageSize {
@@ -35,7 +35,7 @@ impl PageSize {
         (ANSWER_BYTES / self.size.load(Ordering::Relaxed).max(1)).clamp(FEWEST, MOST)
     }
 
-    /// Learns from an answer: at once that entries are larger, slowly that they are smaller.
+    /// Adapts to a reply: at once if entries are larger, slowly if they are smaller.
     pub(crate) fn learn(&self, entries: &[RawEntry]) {
         let sizes = entries
             .iter()

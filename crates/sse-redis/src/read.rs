@@ -1,4 +1,4 @@
-//! Reading the log.
+//! Reads the log.
 
 use redis::{RedisError, Value};
 use sse_core::{BackplaneError, Cursor, Entry, Page, Position, ReadLimit};
@@ -11,19 +11,19 @@ use crate::{
     scripts::Script,
 };
 
-/// Entries as one question brings them, and what the log held at that moment.
+/// Entries from one request, and the extent of the log at that moment.
 pub(crate) struct FetchedEntries {
-    /// None if there is no log.
+    /// `None` if the log does not exist.
     pub(crate) info: Option<LogInfo>,
-    /// Whether there is an entry where they follow.
+    /// The presence of an entry at the position that they follow.
     pub(crate) exists: EntryExists,
     pub(crate) entries: Vec<RawEntry>,
-    /// Whether there was nothing behind them.
+    /// Set if no entries followed.
     pub(crate) at_head: bool,
 }
 
 impl FetchedEntries {
-    /// The entries behind a position.
+    /// Fetches the entries after a position.
     pub(crate) async fn fetch(
         connection: &Connection,
         after: Position,
@@ -31,8 +31,8 @@ impl FetchedEntries {
     ) -> Result<Self, RedisError> {
         let mut pipe = redis::pipe();
         pipe.add_command(connection.call_log(Script::Info));
-        // With the entry at the position itself, which shows that it is a position of this log, and
-        // with one that shows that there are more.
+        // The range includes the entry at the position itself, which shows that the position
+        // belongs to this log. It also includes an entry that shows that more entries follow.
         pipe.cmd("XRANGE")
             .arg(connection.log())
             .arg(entry_id::of(after))
@@ -63,7 +63,7 @@ impl FetchedEntries {
     }
 }
 
-/// The oldest entries behind a cursor.
+/// Reads the oldest entries after a cursor.
 pub(crate) async fn read(
     slot: &Reconnecting<Connection>,
     after: &Cursor,
@@ -85,7 +85,7 @@ pub(crate) async fn read(
         match reader.take(fetched.await?) {
             Ok(Some(page)) => return Ok(page),
             Ok(None) => {}
-            // What was read before that is still right.
+            // The entries that were read before are still valid.
             Err(_) if !reader.page.entries.is_empty() => return Ok(reader.page),
             Err(Lost::Log) => return Err(no_such_log(slot, after).await),
             Err(Lost::Place(error)) => return Err(error),
@@ -93,24 +93,24 @@ pub(crate) async fn read(
     }
 }
 
-/// Puts a page together.
+/// Assembles a page.
 struct Reader {
     after: Cursor,
     limit: ReadLimit,
-    /// Bytes that may still come.
+    /// Number of bytes that the page can still take.
     left: usize,
     page: Page,
 }
 
 enum Lost {
-    /// There is none.
+    /// The log does not exist.
     Log,
-    /// It cannot be read from there.
+    /// The log cannot be read from the position.
     Place(BackplaneError),
 }
 
 impl Reader {
-    /// The page, once it is complete.
+    /// Adds entries. Returns the page once it is complete.
     fn take(&mut self, fetched: FetchedEntries) -> Result<Option<Page>, Lost> {
         let info = fetched.info.ok_or(Lost::Log)?;
         info.check(&self.after).map_err(Lost::Place)?;
@@ -131,7 +131,8 @@ impl Reader {
     }
 }
 
-/// There is no log, so a cursor is of another one than that which is made now.
+/// Returns the error for a missing log: the cursor is from another log than the one that is created
+/// now.
 async fn no_such_log(slot: &Reconnecting<Connection>, after: &Cursor) -> BackplaneError {
     match open(slot).await {
         Ok(info) if info.epoch != after.epoch => info.other_log(),
@@ -140,7 +141,7 @@ async fn no_such_log(slot: &Reconnecting<Connection>, after: &Cursor) -> Backpla
     }
 }
 
-/// What the log holds, after trimming; makes it if there is none.
+/// Returns the extent of the log after trimming. Creates the log if it does not exist.
 pub(crate) async fn open(slot: &Reconnecting<Connection>) -> Result<LogInfo, BackplaneError> {
     slot.ask(|connection| async move {
         let mut pipe = redis::pipe();
@@ -152,7 +153,7 @@ pub(crate) async fn open(slot: &Reconnecting<Connection>) -> Result<LogInfo, Bac
         let [trimmed, info] =
             <[Value; 2]>::try_from(answers).map_err(|_| unexpected("no facts"))?;
         let info = LogInfo::read(info)?.ok_or_else(|| unexpected("no log that was just made"))?;
-        // Where nothing may be written the log can still be read.
+        // The log can be read even if the server accepts no writes.
         if let Err(error) = reply::checked(trimmed) {
             if error::lacks_script(&error) {
                 return Err(error);
@@ -165,11 +166,10 @@ pub(crate) async fn open(slot: &Reconnecting<Connection>) -> Result<LogInfo, Bac
     .await
 }
 
-/// So many entries are gone through at once, which keeps the server from others for about as many
-/// microseconds.
+/// Number of entries per step. A step blocks the server for about as many microseconds.
 const STEP: u64 = 1000;
 
-/// A cursor that the latest entries follow.
+/// Returns a cursor that the latest entries follow.
 pub(crate) async fn rewind(
     slot: &Reconnecting<Connection>,
     entries: u64,
@@ -200,13 +200,14 @@ pub(crate) async fn rewind(
         match last {
             Some(last) if left == 0 => return Ok(Cursor::new(info.epoch, last)),
             Some(last) if count == step => from = format!("({}", entry_id::of(last)),
-            // That was all of it.
+            // The steps reached the start of the log.
             _ => return Ok(Cursor::new(info.epoch, open(slot).await?.trimmed)),
         }
     }
 }
 
-/// How many entries a step went back, and to which one. None if the log is not the one it was.
+/// Returns the number of entries that a step went back, and the position that it reached. Returns
+/// `None` if the log is not the same any more.
 pub(crate) fn step_back(found: &Value, info: &LogInfo) -> Option<(u64, Option<Position>)> {
     let Value::Array(facts) = found else {
         return None;

@@ -1,4 +1,4 @@
-//! What is in the answers of a server.
+//! Parses replies of a server.
 
 use bytes::Bytes;
 use redis::{ErrorKind, RedisError, ServerErrorKind, Value};
@@ -9,15 +9,15 @@ use crate::entry_id;
 /// The field of an entry that holds its payload.
 pub(crate) const PAYLOAD: &[u8] = b"p";
 
-/// What the names of groups that stand for epochs begin with.
+/// Prefix of the names of groups that represent epochs.
 const GROUP: &str = "sse:";
 
-/// An answer that is none to what was asked.
+/// Creates the error for an unexpected reply.
 pub(crate) fn unexpected(what: &'static str) -> RedisError {
     RedisError::from((ErrorKind::UnexpectedReturnType, what))
 }
 
-/// An answer, or the error that it is.
+/// Returns a reply, or the error that it contains.
 pub(crate) fn checked(value: Value) -> Result<Value, RedisError> {
     match value {
         Value::ServerError(error) => Err(error.into()),
@@ -25,8 +25,8 @@ pub(crate) fn checked(value: Value) -> Result<Value, RedisError> {
     }
 }
 
-/// The answers to so many commands between which nothing happened. The last of what came has them;
-/// where that says only that a command was refused, the answer to the command says why.
+/// Returns the replies to `count` commands of a transaction. The last of the values contains them.
+/// If that value says only that a command was rejected, the reply to the command says why.
 pub(crate) fn of_transaction(
     mut answers: Vec<Value>,
     count: usize,
@@ -67,7 +67,7 @@ pub(crate) fn number(value: &Value) -> Option<u64> {
     }
 }
 
-/// Whether the answer to `ROLE` is that of a server which is written to.
+/// Returns `true` if the reply to `ROLE` is that of a primary.
 pub(crate) fn is_primary(role: &Value) -> bool {
     matches!(role, Value::Array(parts) if parts.first().and_then(text) == Some("master"))
 }
@@ -76,7 +76,7 @@ pub(crate) fn position(value: &Value) -> Option<Position> {
     entry_id::parse(bytes(value)?)
 }
 
-/// An entry of a stream; one that is none of ours has no payload.
+/// An entry of a stream. A foreign entry has no payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RawEntry {
     pub(crate) position: Position,
@@ -92,7 +92,7 @@ impl From<RawEntry> for Option<Entry> {
     }
 }
 
-/// The entries that `XRANGE` gives.
+/// Parses the entries of a reply to `XRANGE`.
 pub(crate) fn entries(value: Value) -> Result<Vec<RawEntry>, RedisError> {
     match value {
         Value::Nil => Some(Vec::new()),
@@ -102,7 +102,7 @@ pub(crate) fn entries(value: Value) -> Result<Vec<RawEntry>, RedisError> {
     .ok_or_else(|| unexpected("no entries of a stream"))
 }
 
-/// The entries that `XREAD` of one stream gives.
+/// Parses the entries of a reply to `XREAD` of one stream.
 pub(crate) fn read_entries(value: Value) -> Result<Vec<RawEntry>, RedisError> {
     let Value::Array(streams) = value else {
         return entries(value);
@@ -137,13 +137,13 @@ fn payload(fields: Value) -> Option<Bytes> {
     None
 }
 
-/// The group that stands for an epoch.
+/// Returns the name of the group that represents an epoch.
 pub(crate) fn group_of(epoch: &Epoch) -> String {
     format!("{GROUP}{epoch}")
 }
 
-/// The epoch among the groups of a stream, from `XINFO GROUPS`. None if there is no stream, or it
-/// is none of ours.
+/// Returns the epoch from the groups of a stream (`XINFO GROUPS`). Returns `None` if the stream
+/// does not exist or is foreign.
 pub(crate) fn epoch_of_groups(value: &Value) -> Option<Epoch> {
     let Value::Array(groups) = value else {
         return None;

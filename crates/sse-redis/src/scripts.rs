@@ -1,8 +1,8 @@
-//! What the server does in one step.
+//! Scripts that the server executes atomically.
 
 use redis::Cmd;
 
-/// A script. Those of the log have its key for their first.
+/// A script. Scripts of the log have its key as their first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Script {
     Info,
@@ -21,7 +21,7 @@ macro_rules! of_the_log {
     };
 }
 
-/// In the order of [`Script`].
+/// Sources, in the order of [`Script`].
 const SOURCES: [&str; 8] = [
     of_the_log!("scripts/info.lua"),
     of_the_log!("scripts/open.lua"),
@@ -33,13 +33,13 @@ const SOURCES: [&str; 8] = [
     include_str!("scripts/lease_list.lua"),
 ];
 
-/// The names under which a server knows the scripts. They are the same everywhere, since they are
-/// digests.
+/// The names under which a server knows the scripts. They are digests, and therefore the same on
+/// every server.
 #[derive(Debug, Clone)]
 pub(crate) struct Scripts(Vec<String>);
 
 impl Scripts {
-    /// Commands that load them, one answer each.
+    /// Returns the commands that load the scripts, with one reply each.
     pub(crate) fn load() -> impl ExactSizeIterator<Item = Cmd> {
         SOURCES.iter().map(|source| {
             let mut command = redis::cmd("SCRIPT");
@@ -48,13 +48,13 @@ impl Scripts {
         })
     }
 
-    /// From the answers to [`Scripts::load`].
+    /// Creates the names from the replies to [`Scripts::load`].
     pub(crate) fn new(names: Vec<String>) -> Self {
         debug_assert_eq!(names.len(), SOURCES.len());
         Self(names)
     }
 
-    /// A call, to which arguments are added.
+    /// Returns a call of a script, to which arguments can be added.
     pub(crate) fn call(&self, script: Script, keys: &[&str]) -> Cmd {
         let mut command = redis::cmd("EVALSHA");
         command

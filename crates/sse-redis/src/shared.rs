@@ -1,4 +1,4 @@
-//! What all parts of a backplane share.
+//! State that all parts of a backplane share.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -18,24 +18,24 @@ use crate::{
     reply,
 };
 
-/// What all parts of a backplane share.
+/// State that all parts of a backplane share.
 pub(crate) struct Shared {
     pub(crate) server: Server,
     pub(crate) keys: Keys,
     pub(crate) config: RedisConfig,
     pub(crate) high_water_marks: HighWaterMarks,
     pub(crate) page_size: PageSize,
-    /// The command that appends an entry without a key, but for its payload.
+    /// The command that appends an entry without a key. The payload is its last argument.
     pub(crate) append: Template,
     pub(crate) backoff: ConnectBackoff,
-    /// Connections so far, for their numbers.
+    /// Number of connections so far, which numbers the next.
     pub(crate) connections: AtomicU64,
     started: Instant,
-    /// When the log was last trimmed, in milliseconds since the start and one more.
+    /// Time of the last trimming, in milliseconds since the start, plus one.
     trimmed: AtomicU64,
 }
 
-/// The log is looked after this often, by whoever talks to the server anyway.
+/// Interval between trimmings of the log. Trimming is part of another request to the server.
 const TRIMMING: Duration = Duration::from_secs(1);
 
 impl Shared {
@@ -55,7 +55,7 @@ impl Shared {
         }
     }
 
-    /// Whether it is time to trim the log; tells one caller each time.
+    /// Returns `true` if the log is due to be trimmed. Only one caller gets `true` each time.
     pub(crate) fn trimming_is_due(&self) -> bool {
         let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1;
         let last = self.trimmed.load(Ordering::Relaxed);
@@ -67,7 +67,7 @@ impl Shared {
     }
 }
 
-/// Without the payload.
+/// Returns the command that appends an entry, without the payload.
 fn append(log: &str, entries: usize) -> Cmd {
     let mut command = redis::cmd("XADD");
     command

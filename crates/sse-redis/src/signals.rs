@@ -1,4 +1,4 @@
-//! Listening to signals.
+//! Receives signals.
 
 use std::{
     sync::{
@@ -26,7 +26,7 @@ use crate::{
     shared::Shared,
 };
 
-/// Listens, on a connection of its own.
+/// A listener for signals, on a connection of its own.
 pub(crate) struct RedisSignals {
     connection: Connection,
     heard: mpsc::Receiver<Bytes>,
@@ -34,30 +34,30 @@ pub(crate) struct RedisSignals {
     checks: Interval,
 }
 
-/// What waits for one who listens.
+/// The signals that wait for a listener.
 #[derive(Debug, Default)]
 struct Hearing {
     bytes: AtomicUsize,
-    /// Some could not wait.
+    /// Set if signals were dropped because the maximum was waiting.
     lost: AtomicBool,
 }
 
-/// Takes messages from the connection, which must not wait.
+/// Receives messages from the connection, which must not be blocked.
 struct Ear {
     heard: mpsc::Sender<Bytes>,
     waiting: Arc<Hearing>,
 }
 
-/// Signals that wait for one who listens, at most.
+/// Maximum number of signals that wait for a listener.
 const MOST: usize = 4096;
 const MOST_BYTES: usize = 16 << 20;
 
-/// Whether the server is still there, and still the one that signals are sent to, is asked this
-/// often.
+/// Interval between checks that the server is still connected, and that it is still the one that
+/// signals are sent to.
 const CHECK: Duration = Duration::from_secs(1);
 
 impl RedisSignals {
-    /// Listens from now on.
+    /// Starts to listen.
     pub(crate) async fn new(shared: &Arc<Shared>) -> Result<Self, BackplaneError> {
         let (sender, heard) = mpsc::channel(MOST);
         let waiting = Arc::new(Hearing::default());
@@ -80,8 +80,8 @@ impl RedisSignals {
         })
     }
 
-    /// Fails if the server is gone, or became a replica, which hears what is sent to the one it
-    /// follows but is on its own if that is cut off.
+    /// Fails if the connection is lost or if the server became a replica. A replica receives the
+    /// signals that are sent to its primary, but no signals once it is cut off from the primary.
     async fn check(&self) -> Result<(), BackplaneError> {
         let role = self
             .connection
@@ -122,7 +122,7 @@ impl Signals for RedisSignals {
 
 impl AsyncPushSender for Ear {
     fn send(&self, PushInfo { kind, data }: PushInfo) -> Result<(), SendError> {
-        // The kind, the channel, the message.
+        // A message consists of the kind, the channel and the payload.
         let (PushKind::Message, Some(Value::BulkString(signal))) = (kind, data.into_iter().nth(1))
         else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Following the log.
+//! Follows the log.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -22,25 +22,25 @@ pub(crate) struct RedisTail {
     connection: Arc<Connection>,
     after: Cursor,
     progress: Progress,
-    /// The question that is under way. A wait that is dropped leaves it, and the next one takes it
-    /// up: on the server it goes on anyway.
+    /// The request in flight. If a wait is dropped, its request stays here and the next wait
+    /// continues it, because the server executes it in any case.
     question: Option<BoxFuture<'static, Result<FetchedEntries, RedisError>>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
-    /// There may be entries behind the cursor.
+    /// Entries may follow the cursor.
     Behind,
-    /// There are none yet.
+    /// No entries follow the cursor yet.
     CaughtUp,
 }
 
-/// The server answers at the latest after this, with nothing if there is nothing.
+/// Maximum time until the server replies, with an empty reply if no entries arrived.
 const PULSE: Duration = Duration::from_millis(PULSE_MS);
 const PULSE_MS: u64 = 750;
 
 impl RedisTail {
-    /// Begins behind a cursor.
+    /// Starts after a cursor.
     pub(crate) async fn new(shared: &Arc<Shared>, after: &Cursor) -> Result<Self, BackplaneError> {
         let patience = PULSE + shared.config.response_timeout;
         let connection = Arc::new(shared.connect_for(patience, Purpose::Questions).await?);
@@ -58,7 +58,8 @@ impl RedisTail {
         };
         info.check(after)?;
         if !info.gave(after.position, fetched.exists) {
-            // A node follows from where it was itself, so this stood there, and a failover lost it.
+            // A node follows the log from a position that it reached itself, so the entry existed,
+            // and a failover lost it.
             return Err(lost(&tail.connection, after).await);
         }
         if fetched.at_head && fetched.entries.is_empty() {
@@ -84,7 +85,7 @@ impl RedisTail {
         };
         match info.check(&self.after) {
             Ok(()) if info.gave(self.after.position, fetched.exists) => {}
-            // It stood there when this tail came to it, and was not trimmed.
+            // The entry existed when this tail reached it, and was not trimmed.
             Ok(()) | Err(BackplaneError::Future { .. }) => {
                 return Err(lost(&self.connection, &self.after).await);
             }
@@ -122,7 +123,7 @@ impl Tail for RedisTail {
             let fetched = self.question.insert(question).await;
             self.question = None;
             let batch = self.take(fetched.map_err(error::translate)?).await?;
-            // Behind the last entry there was none when this was asked: there may be one any
+            // When the request was made, no entry followed the last one. An entry can arrive at any
             // moment.
             if !batch.entries.is_empty() || caught_up == Progress::CaughtUp || !batch.at_head {
                 return Ok(batch);
@@ -131,7 +132,7 @@ impl Tail for RedisTail {
     }
 }
 
-/// The cursor, at which a tail was, is none of this log any more.
+/// Returns the error for a cursor that this tail reached, and that no longer belongs to the log.
 async fn lost(connection: &Connection, after: &Cursor) -> BackplaneError {
     match connection.declare().await {
         Ok(current) if current != after.epoch => BackplaneError::Epoch { current },
@@ -140,7 +141,7 @@ async fn lost(connection: &Connection, after: &Cursor) -> BackplaneError {
     }
 }
 
-/// Waits for entries behind the last one.
+/// Waits for entries after the last one.
 async fn wait(connection: &Connection, after: Position) -> Result<FetchedEntries, RedisError> {
     let most = connection.shared.page_size.entries();
     let after = entry_id::of(after);
@@ -152,8 +153,8 @@ async fn wait(connection: &Connection, after: Position) -> Result<FetchedEntries
         .arg("BLOCK")
         .arg(PULSE_MS);
     pipe.arg("STREAMS").arg(connection.log()).arg(&after);
-    // Whether it is still that log, and whether what this tail saw last is still in it: asked
-    // afterwards, since an epoch never comes back.
+    // Checks that the log is the same, and that the entry which this tail saw last is still in it.
+    // The check comes last, since an epoch never recurs.
     pipe.add_command(connection.call_log(Script::Info))
         .arg(&after);
     pipe.cmd("ROLE");

@@ -1,11 +1,11 @@
-//! Without others.
+//! Clusters of one node.
 
 use sse_cluster::{Cluster, ClusterConfig, ClusterQuery};
 use sse_core::{DisconnectOptions, Handshake, Manager, Target};
 
 use crate::support::user;
 
-/// No runtime is there when it is made.
+/// The clusters are created outside a runtime.
 fn managers() -> [Cluster; 2] {
     let manager = || Manager::builder().build().unwrap();
     [

@@ -1,4 +1,4 @@
-//! What is lost between nodes.
+//! Lost messages between nodes.
 
 use std::{
     sync::{Arc, Mutex},
@@ -90,7 +90,7 @@ async fn more_changes_than_are_remembered_are_made_up_for() {
         .map(|number| one.connect(&format!("kept{number}")))
         .collect();
     sleep(SOON).await;
-    // Within one batch, since nothing is awaited.
+    // All in one batch, since the loop does not await.
     let many: Vec<_> = (0..70_000)
         .map(|number| one.connect(&format!("u{number}")))
         .collect();
@@ -107,7 +107,7 @@ async fn more_changes_than_are_remembered_are_made_up_for() {
     drop(rest);
 }
 
-/// Notes what nodes say.
+/// Records the messages of nodes.
 #[derive(Default)]
 struct Ear(Mutex<Vec<Bytes>>);
 
@@ -183,7 +183,7 @@ async fn a_quiet_cluster_says_nothing_and_churn_is_told_in_batches() {
     two.manager.on_signal(ear.clone());
     sleep(TERM * 10).await;
     assert_eq!(ear.0.lock().unwrap().len(), 0);
-    // 256 users to a report.
+    // A report has 256 users.
     drop(streams);
     sleep(SOON).await;
     let said = ear.0.lock().unwrap().len();

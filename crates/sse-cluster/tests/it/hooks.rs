@@ -124,7 +124,7 @@ async fn a_lone_manager_has_hooks_too() {
     assert_eq!(heard.take(), ["-ada"]);
 }
 
-/// Panics for some.
+/// Hooks that panic for some users.
 struct Fragile(Heard);
 
 impl PresenceHooks for Fragile {

@@ -1,4 +1,4 @@
-//! Who is connected, on all nodes.
+//! Listings of streams on all nodes.
 
 use std::collections::BTreeSet;
 

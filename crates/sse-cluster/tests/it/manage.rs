@@ -1,4 +1,4 @@
-//! What is done to streams, on whichever node they are.
+//! Operations on streams of any node.
 
 use std::time::Duration;
 
@@ -162,7 +162,8 @@ async fn a_user_stays_away_from_all_nodes_also_from_those_that_start_later() {
         .await;
     assert_eq!(ended.streams, 1);
     assert!(is_refused(&one, "ada") && is_refused(&two, "ada"));
-    // Neither has the second node heard it from the first alone, nor the third only from the first.
+    // The ban does not depend on the first node: the second node still has it, and the third
+    // receives it from the second.
     one.cluster.shutdown().await;
     drop(one);
     let three = Node::start(&memory).await;
@@ -241,7 +242,7 @@ async fn a_client_stays_away_from_all_nodes_whichever_its_stream_was_on() {
         !is_refused(&one, 3) && !is_refused(&two, 3),
         "the user's other browsers may come"
     );
-    // One that starts later hears it from those that are there.
+    // A node that starts later receives the ban from the existing nodes.
     let three = Node::start(&memory).await;
     sleep(LATER).await;
     assert!(is_refused(&three, 1) && is_refused(&three, 2) && !is_refused(&three, 3));

@@ -1,4 +1,4 @@
-//! Whatever happens: when it is quiet, every node knows the truth.
+//! A model test: after any sequence of events, every node has the true state once it is quiet.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -39,12 +39,12 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Three places for nodes, and the streams on them.
+/// Three slots for nodes, and the streams on them.
 struct World {
     memory: MemoryBackplane,
     nodes: Vec<Node>,
     streams: Vec<(usize, Session)>,
-    /// What each node has told of users, from its start on.
+    /// The users that each node's hooks have reported since its start.
     told: Vec<BTreeMap<String, bool>>,
 }
 
@@ -97,7 +97,7 @@ impl World {
         std::mem::replace(&mut self.nodes[node], fresh)
     }
 
-    /// Of each user the hooks tell by turns that it came and that it went.
+    /// Checks that the hooks of a node alternate between `online` and `offline` for each user.
     fn listen(&mut self) {
         for (node, told) in self.nodes.iter().zip(&mut self.told) {
             for (user, is_online) in Heard::in_order(&node.heard) {

@@ -1,4 +1,4 @@
-//! How many there are.
+//! Statistics.
 
 use sse_cluster::ClusterConfig;
 use sse_core::{Handshake, Target};

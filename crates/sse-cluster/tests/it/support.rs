@@ -1,4 +1,4 @@
-//! Nodes, and what is known of them.
+//! Nodes, and assertions on them.
 
 use std::{
     sync::{Arc, Mutex},
@@ -10,13 +10,13 @@ use sse_core::{Handshake, LogState, Manager, MemoryBackplane, Retention, Session
 use sse_testkit::backplane::ScriptedBackplane;
 use tokio::time::sleep;
 
-/// Long enough for whatever nodes tell each other by themselves, in paused time.
+/// Long enough for all automatic reports between nodes, in paused time.
 pub(crate) const SOON: Duration = Duration::from_millis(500);
 
-/// Long enough to find out that something was missed and to ask for it.
+/// Long enough to detect a missed report and to request a list.
 pub(crate) const LATER: Duration = Duration::from_secs(20);
 
-/// As a node does by default.
+/// The default term of a node.
 pub(crate) const TERM: Duration = Duration::from_secs(10);
 pub(crate) const GRACE: Duration = Duration::from_secs(10);
 
@@ -24,7 +24,7 @@ pub(crate) fn memory() -> MemoryBackplane {
     MemoryBackplane::new(Retention::default())
 }
 
-/// A node, its way to the backplane, and what its hooks heard.
+/// A node, its path to the backplane, and its recorded hook calls.
 pub(crate) struct Node {
     pub(crate) manager: Manager,
     pub(crate) cluster: Cluster,
@@ -32,7 +32,7 @@ pub(crate) struct Node {
     pub(crate) heard: Heard,
 }
 
-/// Users that came (`+`) and went (`-`).
+/// Users that came on-line (`+`) and went off-line (`-`).
 #[derive(Clone, Default)]
 pub(crate) struct Heard(Arc<Mutex<Vec<String>>>);
 
@@ -47,7 +47,7 @@ impl PresenceHooks for Heard {
 }
 
 impl Heard {
-    /// Each user with whether it came.
+    /// Returns each user, with `true` if the user came on-line.
     pub(crate) fn in_order(&self) -> Vec<(String, bool)> {
         let heard = std::mem::take(&mut *self.0.lock().unwrap());
         heard
@@ -70,7 +70,7 @@ impl Node {
 
     pub(crate) async fn start_as(memory: &MemoryBackplane, config: ClusterConfig) -> Self {
         let way = ScriptedBackplane::new(memory.clone());
-        // Nobody takes what streams are given.
+        // Nothing reads the events of the streams.
         let patient = Manager::builder().connection_timeout(Duration::from_secs(86_400));
         let manager = patient
             .backplane(way.clone())
@@ -95,7 +95,7 @@ impl Node {
         self.manager.connect(Handshake::new().user(user)).unwrap()
     }
 
-    /// Ends without a word, as by `kill -9`.
+    /// Ends the node without a message, as by `kill -9`.
     pub(crate) fn crash(self) {
         self.way.set_away(true);
     }
@@ -107,7 +107,7 @@ impl Node {
             .collect()
     }
 
-    /// Streams and users of the whole cluster, and how many nodes there are.
+    /// Asserts the number of streams, users and nodes of the whole cluster.
     #[track_caller]
     pub(crate) fn sees(&self, connections: usize, unique_users: usize, nodes: usize) {
         let stats = self.cluster.stats();

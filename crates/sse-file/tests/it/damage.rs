@@ -1,4 +1,4 @@
-//! What is on disk is not what was written there.
+//! Damaged files.
 
 use std::{
     error::Error,
@@ -21,21 +21,21 @@ const PAGE: ReadLimit = ReadLimit {
     bytes: 1000,
 };
 
-/// Six entries in a segment.
+/// Returns a configuration with six entries per segment.
 fn config() -> FileConfig {
     FileConfig::default()
         .retention(Retention::default().entries(48))
         .recent_bytes(0)
 }
 
-/// How a log was left.
+/// The state in which a log was left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Left {
     Closed,
     Killed,
 }
 
-/// A log of four segments, the last with three entries, of two openings.
+/// A log of four segments, the last with three entries, from two openings.
 struct Written {
     dir: TempDir,
     left: Left,
@@ -81,10 +81,9 @@ impl Written {
         Cursor::new(self.bounds.epoch.clone(), position)
     }
 
-    /// Opens a copy in which something is damaged, and holds it to what every log promises: either
-    /// it is not opened, and the file is named, or whatever was acknowledged is given or covered by
-    /// a gap, for whoever comes back from wherever, and no position is given twice. Whether it was
-    /// opened.
+    /// Opens a damaged copy and checks the guarantees of every log. Either the log is not opened,
+    /// and the error names the file. Or every acknowledged entry is returned or covered by a gap,
+    /// from every cursor, and no position is assigned twice. Returns `true` if the log was opened.
     async fn check(&self, dir: &Path, what: &str) -> bool {
         let told = format!("{what}, {:?}", self.left);
         let log = match FileBackplane::open(dir, config()).await {
@@ -113,7 +112,7 @@ impl Written {
             );
         }
         log.close().await;
-        // Whoever opens it again finds the same.
+        // A second opening finds the same.
         let log = open(dir, config()).await;
         self.check_open(&log, &told).await;
         let all = follow(&log, beginning(&log).await).await;
@@ -148,7 +147,7 @@ impl Written {
     }
 }
 
-/// What comes to somebody who goes on behind a cursor.
+/// The entries and gaps that a client receives after a cursor.
 #[derive(Debug, Default)]
 struct Came {
     entries: Vec<Entry>,
@@ -172,7 +171,7 @@ async fn follow(log: &FileBackplane, mut after: Cursor) -> Came {
                 came.gaps.push((from, to));
                 after.position = to;
             }
-            // The client is ahead of the log, and is told so.
+            // The client is ahead of the log, which the error reports.
             Err(BackplaneError::Future { .. }) => {
                 came.gaps.push((from, Position::new(u64::MAX, 0)));
                 return came;
@@ -204,7 +203,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 /// A change of the bytes of a file.
 type Change = Box<dyn Fn(&mut Vec<u8>)>;
 
-/// What can become of the bytes of a file.
+/// Returns the possible kinds of damage to a file.
 fn changes(length: usize) -> Vec<(String, Change)> {
     let mut changes: Vec<(String, Change)> = vec![
         ("empty".to_owned(), Box::new(Vec::clear)),
@@ -222,7 +221,7 @@ fn changes(length: usize) -> Vec<(String, Change)> {
             Box::new(|bytes| bytes.extend([0; 100])),
         ),
     ];
-    // Each field of the header, and of the first record; then some of the rest.
+    // Each field of the header and of the first record; then some of the remaining bytes.
     for at in (0..44 + 16 + 21)
         .step_by(4)
         .chain((80..length).step_by(23))
@@ -264,7 +263,7 @@ fn any_change_of_any_file_is_refused_or_told() {
                     change(&dir.path().join(name), damage);
                     let told = format!("{}: {what}", name.display());
                     let was_opened = written.check(dir.path(), &told).await;
-                    // Without META nobody knows what the others are.
+                    // Without META the other files cannot be identified.
                     assert_eq!(was_opened, name != "META", "{told}");
                 }
             }
@@ -343,8 +342,8 @@ fn any_flips_of_several_bits_are_refused_or_told() {
     });
 }
 
-/// Whatever was acknowledged before the end that is there is given, and the rest is a gap, though
-/// nothing in the file says that anything is missing.
+/// All entries that were acknowledged before the remaining end are returned. The rest is a gap,
+/// although the file does not show that anything is missing.
 #[test]
 fn a_log_that_lost_its_end_says_so_at_any_cut() {
     let both = [Left::Closed, Left::Killed].map(|left| block_on(written(left)));
@@ -364,8 +363,7 @@ fn a_log_that_lost_its_end_says_so_at_any_cut() {
     });
 }
 
-/// A log that was killed has everything that was acknowledged, and goes on in its epoch without a
-/// gap.
+/// A killed log has every acknowledged entry, and continues in its epoch without a gap.
 #[tokio::test]
 async fn a_log_that_died_while_it_wrote_has_no_gap() {
     let written = written(Left::Killed).await;
@@ -384,7 +382,7 @@ async fn a_log_that_died_while_it_wrote_has_no_gap() {
     }
 }
 
-/// A directory that is put back as it was some time ago.
+/// A directory is restored from an older copy.
 #[tokio::test]
 async fn an_older_copy_gives_no_position_again() {
     let dir = directory();
@@ -426,7 +424,7 @@ async fn an_older_copy_gives_no_position_again() {
             let now = append(&log, format!("new {number}")).await;
             assert!(!given.contains(&now), "{now} is given twice");
             for had in &given {
-                // Ahead of the log, or in a part of it that was lost: never a place in it.
+                // The cursor is ahead of the log or in a lost part of it, and never at an entry.
                 let came = follow(&log, had.clone()).await;
                 assert_eq!(came.gaps.len(), 1, "{had} is taken for a place of this log");
             }
@@ -490,7 +488,7 @@ async fn a_flip_in_a_log_that_is_open_is_told_to_those_who_read_there() {
     log.close().await;
 }
 
-/// While the log is open.
+/// Damage while the log is open.
 #[tokio::test]
 async fn whatever_becomes_of_an_old_segment_others_are_read() {
     type Act = fn(&Path);
@@ -560,7 +558,7 @@ async fn a_log_without_its_entries_is_another_one() {
     log.close().await;
 }
 
-/// As if the machine had been started again since.
+/// Simulates a restart of the machine.
 fn restart_machine(dir: &TempDir) {
     let file = dir.path().join("META");
     change(&file, |bytes| {
@@ -600,7 +598,7 @@ async fn after_a_crash_of_the_machine_a_log_that_was_not_synced_has_a_gap() {
             "{sync:?}, closed: {is_closed}"
         );
         assert_eq!(came.entries[0].payload, "entry");
-        // Also for one who had all of it, as far as it knows.
+        // Clients that had every known entry also get a gap.
         let bounds = log.bounds().await.unwrap();
         assert_eq!(
             bounds.head == cursor.position,

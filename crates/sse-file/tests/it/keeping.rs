@@ -1,4 +1,4 @@
-//! What is kept, for how long, and what is refused.
+//! Retention, and rejected appends.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -36,7 +36,7 @@ async fn the_disk_never_holds_more_bytes_than_it_may() {
     .await;
     for number in 0..600 {
         append(&log, format!("{number:0>400}")).await;
-        // What is acknowledged may be there a moment before the oldest goes: one entry.
+        // A new entry may be acknowledged a moment before the oldest is removed: one entry more.
         let bytes = bytes_on_disk(dir.path());
         assert!(bytes <= MOST + 500, "{bytes} bytes after {number} entries");
     }
@@ -62,7 +62,7 @@ async fn the_disk_never_holds_more_bytes_than_it_may() {
     log.close().await;
 }
 
-/// Two entries in a segment, 18 in all.
+/// Returns a configuration with two entries per segment, 18 in all.
 fn small() -> FileConfig {
     FileConfig::default().retention(Retention::default().entries(16))
 }
@@ -83,7 +83,7 @@ async fn keys_count_after_a_restart_though_their_entries_are_gone() {
             cursors.push(log.append(keyed(scope, key)).await.unwrap().cursor);
         }
     }
-    // Killed, closed, and killed once more with nothing of them left.
+    // The log is killed, closed, and killed once more after all entries were removed.
     for flood in [0, 5, 50] {
         for _ in 0..flood {
             append(&log, "without a key").await;
@@ -143,7 +143,7 @@ async fn old_entries_go_though_nothing_is_appended() {
     assert!(matches!(gone, Err(BackplaneError::Trimmed { trimmed }) if trimmed == last.position));
     assert_eq!(log.rewind(10).await.unwrap(), last);
     log.close().await;
-    // Positions go on where they were, though there is no entry left to tell.
+    // Positions continue, although no entry is left.
     let log = open(dir.path(), config).await;
     assert_eq!(log.bounds().await.unwrap().head, last.position);
     let next = append(&log, "new").await;

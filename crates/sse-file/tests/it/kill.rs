@@ -19,7 +19,7 @@ use crate::support::{beginning, directory, entries, open};
 const DIR: &str = "SSE_FILE_TEST_DIR";
 const SYNC: &str = "SSE_FILE_TEST_SYNC";
 
-/// Small segments, so that a kill may come between two.
+/// Returns a configuration with small segments, so that a kill can hit between two.
 fn config(sync: &str) -> FileConfig {
     let sync = if sync == "never" {
         SyncPolicy::Never
@@ -31,7 +31,7 @@ fn config(sync: &str) -> FileConfig {
         .sync(sync)
 }
 
-/// Appends from several tasks, as fast as it goes, and says what was acknowledged.
+/// Appends from several tasks as fast as possible, and prints the acknowledged entries.
 #[test]
 #[ignore = "this is the process that is killed"]
 fn appender() {
@@ -65,7 +65,7 @@ async fn write(log: FileBackplane, writer: usize) {
             })
             .await
             .unwrap();
-        // One write a line, so that none is torn but the last.
+        // Each line is a single write, so that only the last can be torn.
         std::io::stdout()
             .lock()
             .write_all(format!("\nacknowledged {} {text}\n", appended.cursor).as_bytes())
@@ -73,7 +73,7 @@ async fn write(log: FileBackplane, writer: usize) {
     }
 }
 
-/// Lets an appender go until it has acknowledged `count`, and kills it.
+/// Runs an appender until it has acknowledged `count` entries, and kills it.
 fn run(dir: &Path, sync: &str, count: usize, pause: Duration) -> Vec<(Cursor, String)> {
     let mut child = Command::new(env::current_exe().unwrap())
         .args([
@@ -99,7 +99,8 @@ fn run(dir: &Path, sync: &str, count: usize, pause: Duration) -> Vec<(Cursor, St
     std::thread::sleep(pause);
     child.kill().unwrap();
     child.wait().unwrap();
-    // What it said before it died is still in the pipe; of the last line perhaps not all.
+    // Lines that the process printed before it died are still in the pipe; the last may be
+    // incomplete.
     acknowledged.extend(lines.filter_map(|line| parse(&line.ok()?)));
     assert!(
         acknowledged.len() >= count,

@@ -1,4 +1,4 @@
-//! A log on disk, through its public interface.
+//! Tests of the public interface.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod damage;

@@ -1,4 +1,4 @@
-//! The rules that every backplane keeps; what comes back after a restart also without syncing.
+//! The test suite of every backplane, with restarts also for a log without syncing.
 
 use std::{fs, sync::Arc};
 
@@ -35,7 +35,7 @@ impl<const SYNCS: bool> Broker for File<SYNCS> {
         } else {
             SyncPolicy::Never
         };
-        // Little is held in memory, so that much is read from disk.
+        // Few entries are kept in memory, so that many are read from disk.
         let config = FileConfig::default()
             .retention(retention)
             .sync(sync)
@@ -63,7 +63,7 @@ impl<const SYNCS: bool> Wipe for File<SYNCS> {
 }
 
 impl<const SYNCS: bool> Restart for File<SYNCS> {
-    /// Takes what is in the directory while it is open, which is what `kill -9` leaves.
+    /// Copies the directory while the log is open, which is the state that `kill -9` leaves.
     async fn stop(&mut self) {
         let left = directory();
         copy(self.dir.path(), left.path());

@@ -1,4 +1,4 @@
-//! What tests do with a log.
+//! Helpers of the tests.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ const ALL: ReadLimit = ReadLimit {
     bytes: 1 << 30,
 };
 
-/// In memory where there is room: the code is the same, and a sync takes no time.
+/// Returns a directory, in memory if possible: the code is the same, and a sync takes no time.
 pub(crate) fn directory() -> TempDir {
     let memory = Path::new("/dev/shm");
     if has_room(memory) {
@@ -25,7 +25,7 @@ pub(crate) fn directory() -> TempDir {
     .unwrap()
 }
 
-/// Containers often have little there.
+/// Memory file systems of containers are often small.
 #[cfg(unix)]
 fn has_room(dir: &Path) -> bool {
     const ENOUGH: u64 = 512 << 20;
@@ -57,7 +57,7 @@ pub(crate) async fn beginning(log: &FileBackplane) -> Cursor {
     Cursor::new(log.bounds().await.unwrap().epoch, Position::ZERO)
 }
 
-/// Everything that is held.
+/// Returns all entries of a log.
 pub(crate) async fn entries(log: &FileBackplane) -> Vec<Entry> {
     let bounds = log.bounds().await.unwrap();
     let mut after = Cursor::new(bounds.epoch, bounds.trimmed);
@@ -80,7 +80,7 @@ pub(crate) async fn texts(log: &FileBackplane) -> Vec<String> {
         .collect()
 }
 
-/// The segments, oldest first.
+/// Returns the segments, oldest first.
 pub(crate) fn segments(dir: &Path) -> Vec<PathBuf> {
     let files = fs::read_dir(dir).unwrap().map(|file| file.unwrap().path());
     let mut segments: Vec<_> = files
@@ -90,10 +90,10 @@ pub(crate) fn segments(dir: &Path) -> Vec<PathBuf> {
     segments
 }
 
-/// What `kill -9` would leave behind now.
+/// Copies a directory in the state that `kill -9` would leave now.
 pub(crate) fn copy(from: &Path, to: &Path) {
-    // What is written last is copied first, so that no file is ahead of one that was written before
-    // it.
+    // Files that are written last are copied first, so that no file is ahead of one that was
+    // written before it.
     let mut files: Vec<_> = fs::read_dir(from)
         .unwrap()
         .map(|file| file.unwrap().path())

@@ -1,4 +1,4 @@
-//! Bounds of the appends under way.
+//! Bounds of the appends in flight.
 
 use std::sync::Arc;
 
@@ -8,17 +8,17 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{config::NatsConfig, fingerprint::FingerprintWriter};
 
-/// Marks entries, and bounds how many are under way.
+/// Marks entries, and bounds the number of appends in flight.
 #[derive(Debug)]
 pub(crate) struct Appends {
     pub(super) marker: FingerprintWriter,
     count: Semaphore,
     kibibytes: Semaphore,
-    /// Keys that this node has sent lately. The server remembers keys without a bound.
+    /// Keys that this node sent recently. The server remembers keys without a bound.
     keys: Mutex<IdempotencyKeys<()>>,
 }
 
-/// Bytes that may be under way.
+/// Maximum number of KiB in flight.
 const KIBIBYTES: usize = 64 << 10;
 
 impl Appends {
@@ -35,8 +35,8 @@ impl Appends {
         }
     }
 
-    /// Counts a key. One that is not stored in the end counts all the same: nobody knows whether it
-    /// was.
+    /// Counts a key. A key whose entry is not stored in the end also counts, because nobody knows
+    /// whether the entry was stored.
     pub(super) fn count(&self, key: &EntryKey) -> Result<(), BackplaneError> {
         let mut keys = self.keys.lock();
         if keys.get(key.text()).is_none() {
@@ -47,7 +47,7 @@ impl Appends {
     }
 
     pub(super) fn begin(&self, size: usize) -> Result<[SemaphorePermit<'_>; 2], BackplaneError> {
-        // One that is larger than all that may be under way goes alone.
+        // An append that exceeds the maximum is sent while no other append is in flight.
         let kibibytes = u32::try_from(size.div_ceil(1024).clamp(1, KIBIBYTES)).unwrap_or(1);
         let permits = [
             self.count.try_acquire(),

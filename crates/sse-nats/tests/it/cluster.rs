@@ -1,4 +1,4 @@
-//! Three servers that keep one log together.
+//! Three servers that replicate one log.
 
 use std::{path::Path, time::Duration};
 
@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::server::{LOG, Server, config, free_port};
 
-/// How long something may take that must happen: elections, on a busy machine.
+/// Timeout for an event that must happen: elections, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(200);
 
 const ENTRIES: usize = 150;
@@ -45,14 +45,14 @@ impl Cluster {
         loop {
             match NatsBackplane::connect(&urls, config.clone()).await {
                 Ok(node) => return node,
-                // As long as they have not found each other, there is no place for three replicas.
+                // Until the servers have found each other, three replicas cannot be placed.
                 Err(error) => assert!(Instant::now() < end, "{error:?}"),
             }
             sleep(Duration::from_millis(200)).await;
         }
     }
 
-    /// The one that takes appends; `None` while there is none.
+    /// Returns the server that accepts appends, or `None` while no server does.
     async fn leader(&mut self) -> Option<&mut Server> {
         let client = timeout(Duration::from_secs(5), self.0[0].client())
             .await

@@ -1,4 +1,4 @@
-//! What breaks, and what nodes make of it.
+//! Faults, and the behavior of nodes.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::server::{LOG, STATE, Server, config};
 
-/// How long something may take that must happen, on a busy machine.
+/// Timeout for an event that must happen, on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 const ALL: ReadLimit = ReadLimit {
@@ -91,7 +91,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Takes a copy of the store while the server is not there, and puts it back in its place.
+/// A copy of the store, taken while the server is stopped, and restored later.
 struct Older(std::path::PathBuf);
 
 impl Older {
@@ -131,7 +131,7 @@ async fn an_older_copy_of_the_log_is_another_log() {
     for number in 1..5 {
         lost = append(&one, format!("lost {number}")).await;
     }
-    // Another node knows it by following only.
+    // Another node knows the entry only because it follows the log.
     let mut live = other.tail(&start).await.unwrap();
     take(&mut live, 6).await;
     older.put_back(&mut server).await;
@@ -156,7 +156,7 @@ async fn an_older_copy_of_the_log_is_another_log() {
         next(&mut live).await.is_err(),
         "a tail goes over to another log"
     );
-    // Those who come new agree, and nobody appends to the old one.
+    // New nodes agree, and no node appends to the old log.
     let third = server.node().await;
     assert_eq!(settled(&third).await, first);
     for node in [&one, &other, &third] {
@@ -177,13 +177,13 @@ async fn an_older_copy_is_noticed_when_newer_entries_stand_above_the_lost_ones()
     append(&node, "kept").await;
     let older = Older::take(&mut server).await;
     settled(&node).await;
-    // The same text as what takes its place.
+    // The same text as that of the entry that takes its place.
     let lost = append(&node, "same").await;
     server.stop();
     fs::remove_dir_all(server.store()).unwrap();
     copy(&older.0, &server.store());
     server.resume().await;
-    // Somebody who knows nothing is faster.
+    // A node that knows nothing of the loss is faster.
     let stranger = server.node().await;
     for _ in 0..20 {
         append(&stranger, "same").await;
@@ -260,7 +260,7 @@ async fn a_tail_does_not_go_on_in_a_stream_that_was_made_again_in_its_old_form()
     }
     let mut live = node.tail(&start).await.unwrap();
     take(&mut live, 3).await;
-    // As from a configuration that somebody kept, epoch included.
+    // As from a configuration that an operator saved, with the epoch.
     let info = server.ask(&format!("STREAM.INFO.{LOG}"), json!({})).await;
     server.ask(&format!("STREAM.DELETE.{LOG}"), json!({})).await;
     server
@@ -454,7 +454,7 @@ async fn appends_beyond_those_under_way_are_told_so() {
     eventually("an append", async || node.append(entry("after")).await.ok()).await;
 }
 
-/// A server that says nothing more: everything ends in time, and goes on later.
+/// Checks a server that falls silent: everything ends in time, and works again later.
 async fn falls_silent(node: &NatsBackplane, silence: impl FnOnce(), end: impl FnOnce()) {
     let start = beginning(node).await;
     append(node, "before").await;
@@ -479,7 +479,7 @@ async fn falls_silent(node: &NatsBackplane, silence: impl FnOnce(), end: impl Fn
     assert!(is_unavailable(
         &timeout(PATIENCE, signals.next()).await.unwrap()
     ));
-    // By now it is known, and told at once.
+    // By now the silence is known, and is reported at once.
     assert!(is_unavailable(&node.append(entry("never")).await));
     end();
     let appended = eventually("an append", async || node.append(keyed.clone()).await.ok()).await;
@@ -513,7 +513,7 @@ async fn a_network_that_swallows_bytes_is_noticed_and_nothing_is_lost() {
         .await
         .unwrap();
     let heal = || {
-        // New connections work again; those that fell silent stay so.
+        // New connections work again; those that fell silent stay silent.
         proxy.black_hole();
         proxy.thaw();
     };

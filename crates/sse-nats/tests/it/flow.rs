@@ -1,4 +1,4 @@
-//! Entries that keep coming.
+//! A steady flow of entries.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use crate::{
     server::Server,
 };
 
-/// nats-server 2.9 forgets a request for messages if one comes at the moment at which its time is
-/// over.
+/// nats-server 2.9 forgets a request for messages if a message arrives at the moment at which the
+/// request's time is over.
 #[tokio::test]
 async fn a_steady_flow_never_ceases() {
     const COUNT: usize = 3000;
@@ -27,12 +27,13 @@ async fn a_steady_flow_never_ceases() {
     for offset in 0..8 {
         let mut tail = node.tail(&start).await.unwrap();
         tails.spawn(async move {
-            // So that their requests end at other moments.
+            // The delay lets their requests end at other moments.
             sleep(Duration::from_millis(100) * offset).await;
             take(&mut tail, COUNT).await.len()
         });
     }
-    // One after the other, so that a slow machine has a slower flow, and not too many under way.
+    // Appends are sequential, so that a slow machine has a slower flow, and not too many appends in
+    // flight.
     let begin = Instant::now();
     for number in 0..COUNT {
         let due = Duration::from_millis(u64::try_from(number).unwrap());

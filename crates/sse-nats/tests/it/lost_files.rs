@@ -1,4 +1,4 @@
-//! A stream whose files the server removes.
+//! Streams whose files the server removes.
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -16,7 +16,7 @@ fn files(server: &Server, stream: &str) -> PathBuf {
     server.store().join("jetstream/$G/streams").join(stream)
 }
 
-/// Asks JetStream for something, whatever it answers.
+/// Sends a request to JetStream and returns any reply.
 async fn ask(client: &Client, what: &str, request: Value) -> Value {
     let answer = client
         .request(format!("$JS.API.{what}"), request.to_string().into())
@@ -24,9 +24,9 @@ async fn ask(client: &Client, what: &str, request: Value) -> Value {
     serde_json::from_slice(&answer.unwrap().payload).unwrap()
 }
 
-/// Makes a stream anew while the server deletes it: nats-server 2.9 removes the files of the new
-/// one with those of the old one. What a server does that has not this fault is done here in its
-/// place.
+/// Creates a stream again while the server deletes it: nats-server 2.9 removes the files of the new
+/// stream with those of the old one. For a server without this fault, the test removes the files
+/// itself.
 async fn lose(server: &Server, stream: &str) {
     let (deleting, making) = (server.client().await, server.client().await);
     let mut config =
@@ -34,7 +34,7 @@ async fn lose(server: &Server, stream: &str) {
     if stream == LOG {
         config["subjects"] = json!(["test.suite.log.anew"]);
     }
-    // One that is there just so would be taken for made.
+    // An existing stream with identical settings would be taken for the created one.
     config["description"] = json!("anew");
     let make = async {
         loop {
@@ -52,11 +52,11 @@ async fn lose(server: &Server, stream: &str) {
     }
 }
 
-/// Waits until the server has closed the files and notices.
+/// Waits until the server has closed the files and notices the loss.
 async fn is_broken(server: &Server, subject: &'static str) {
     let client = server.client().await;
     eventually("the loss", async || {
-        // It keeps a file open for as long as it is used.
+        // The server keeps a file open for as long as it is used.
         sleep(Duration::from_secs(7)).await;
         let answer = client.request(subject, "foreign".into()).await.unwrap();
         let answer: Value = serde_json::from_slice(&answer.payload).unwrap();
@@ -72,13 +72,13 @@ async fn a_log_whose_files_are_removed_is_made_again() {
     };
     let (one, two) = (server.node().await, server.node().await);
     let before = beginning(&one).await;
-    // Enough files to be deleted for a while.
+    // The stream has enough files for their deletion to take a while.
     for _ in 0..40 {
         append(&one, "x".repeat(1 << 20)).await;
     }
     lose(&server, LOG).await;
     is_broken(&server, "test.suite.log.anew").await;
-    // Both find out, and make one log of it.
+    // Both nodes detect the loss, and create one common log.
     let heal = async |node, text: &'static str| {
         eventually("an append", async || {
             sse_nats::NatsBackplane::append(node, entry(text))
@@ -106,7 +106,7 @@ async fn a_log_whose_files_are_removed_is_made_again() {
     append(&one, "after").await;
     let all = [held, vec!["after".to_owned()]].concat();
     assert_eq!(take(&mut tail, all.len()).await, all);
-    // It is on disk.
+    // The entry is on disk.
     server.stop();
     server.resume().await;
     eventually("the server", async || one.bounds().await.ok()).await;
@@ -136,7 +136,8 @@ async fn leases_whose_files_are_removed_are_held_again() {
     assert!(files(&server, STATE).exists());
 }
 
-/// Nodes whose stream is deleted wait before they make it again, as long as that takes.
+/// Nodes whose stream is deleted wait before they create it again, for as long as the deletion
+/// takes.
 #[tokio::test]
 async fn a_deleted_log_is_made_again_with_its_files() {
     let Some(server) = Server::start().await else {

@@ -1,7 +1,7 @@
-//! Against real servers, which the tests start and end. Without `nats-server` in `PATH` they are
+//! Tests with real servers, which the tests start and end. Without `nats-server` in `PATH` they are
 //! skipped.
 //!
-//! A second one in `PATH`, such as a newer one behind that of the distribution, plays the suite as
+//! A second server in `PATH`, such as a newer one after that of the distribution, runs the suite as
 //! well.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]

@@ -1,4 +1,4 @@
-//! A server that answers, and does not do what it is asked.
+//! Servers that reply, and do not execute the requests.
 
 use bytes::Bytes;
 use serde_json::json;
@@ -40,7 +40,7 @@ async fn an_account_that_is_full_has_room_again_later() {
     let node = NatsBackplane::connect(&url(&server), node).await.unwrap();
     let start = beginning(&node).await;
     append(&node, "before").await;
-    // Another stream takes the rest.
+    // Another stream takes the remaining room.
     let user = async_nats::ConnectOptions::with_user_and_password("u".to_owned(), "p".to_owned());
     let client = user.connect(server.url()).await.unwrap();
     let ask = async |what: &str, request: serde_json::Value| {
@@ -76,7 +76,7 @@ async fn an_account_that_is_full_has_room_again_later() {
     assert_eq!(read(&node, &start).await.last().unwrap(), "after");
 }
 
-/// A stream that has no room at the start is none that will never have it.
+/// A stream that has no room at the start can get room later.
 #[tokio::test]
 async fn a_start_waits_for_room() {
     let account =
@@ -107,7 +107,7 @@ async fn an_entry_that_the_stream_does_not_take_is_too_large() {
     append(&node, "after").await;
 }
 
-/// An operator takes a right away while a node runs, and gives it back.
+/// An operator revokes a right while a node runs, and grants it again.
 #[tokio::test]
 async fn a_right_that_is_taken_away_may_come_back() {
     const ALL: &str = "publish: \">\", subscribe: \">\"";
@@ -185,7 +185,7 @@ async fn a_right_that_is_taken_away_may_come_back() {
         server.reconfigure(&user(ALL));
         eventually(subject, async || refusals().await.is_empty().then_some(())).await;
     }
-    // Nothing was appended that was not acknowledged.
+    // No entry was appended without an acknowledgement.
     let keyed = NewEntry {
         key: "k".try_into().ok(),
         ..entry("after")

@@ -1,4 +1,4 @@
-//! Who may talk to the server, and TLS.
+//! Credentials, rights and TLS.
 
 use std::{
     fs,
@@ -16,7 +16,7 @@ use sse_nats::{NatsBackplane, NatsConfig};
 
 use crate::server::{Server, config};
 
-/// Works: it connects, appends, and is who the server lets in.
+/// Checks that a node connects and appends as the given user.
 async fn works(url: &str, config: NatsConfig) {
     let node = NatsBackplane::connect(url, config).await.unwrap();
     node.bounds().await.unwrap();
@@ -235,7 +235,7 @@ async fn tls_with_a_root_of_ones_own() {
         config().root_certificates(&root).require_tls(),
     )
     .await;
-    // Also where only the server asks for it.
+    // TLS is also used if only the server requests it.
     works(&server.url(), config().root_certificates(&root)).await;
     let untrusted = NatsBackplane::connect(&server.url(), config()).await;
     assert!(untrusted.is_err(), "a certificate that nobody trusts");
@@ -287,12 +287,12 @@ impl std::io::Write for Written {
 
 #[test]
 fn nothing_secret_is_written_to_the_log() {
-    // What other tests do at the same moment may make the driver's log lines silent, until the next
-    // subscriber comes.
+    // Other tests that run at the same moment can suppress the driver's log lines until the next
+    // subscriber is installed.
     assert!((0..20).any(|_| is_written()));
 }
 
-/// Looks at the log of some connections; false if there is none.
+/// Checks the log of some connections. Returns `false` if the log is empty.
 fn is_written() -> bool {
     let written = Written::default();
     let writer = written.clone();
@@ -300,7 +300,7 @@ fn is_written() -> bool {
         .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
         .with_writer(move || writer.clone())
         .finish();
-    // One thread, so that the driver's tasks write there as well.
+    // A single thread, so that the log lines of the driver's tasks are captured too.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -1,4 +1,4 @@
-//! A server of one test's own.
+//! A server for one test.
 
 use std::{
     env, fs,
@@ -23,10 +23,10 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-/// What a server may take to start, on a busy machine.
+/// Timeout for the start of a server, on a busy machine.
 const START: Duration = Duration::from_secs(60);
 
-/// A server, its files in a directory of its own. Dropping it kills it.
+/// A server with its files in a directory of its own. Dropping it kills the server.
 pub(crate) struct Server {
     binary: PathBuf,
     directory: TempDir,
@@ -35,7 +35,7 @@ pub(crate) struct Server {
     process: Option<Child>,
 }
 
-/// Which of the servers that are installed.
+/// Returns the path of an installed server.
 pub(crate) fn installed(which: usize) -> Option<PathBuf> {
     let first = executable("nats-server").unwrap_or_else(|error| panic!("{error}"));
     let Some(first) = first else {
@@ -59,12 +59,13 @@ pub(crate) fn installed(which: usize) -> Option<PathBuf> {
 }
 
 impl Server {
-    /// Starts the first one that is installed.
+    /// Starts the first installed server.
     pub(crate) async fn start() -> Option<Self> {
         Self::start_with(0, |_| String::new()).await
     }
 
-    /// Starts one with more in its configuration file, which may name files in its directory.
+    /// Starts a server with additional text in its configuration file, which can name files in its
+    /// directory.
     pub(crate) async fn start_with(which: usize, extra: impl Fn(&Path) -> String) -> Option<Self> {
         let binary = installed(which)?;
         let directory = directory();
@@ -90,7 +91,7 @@ impl Server {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
-    /// A way to it that can fail.
+    /// Returns a proxy of the server that can fail.
     pub(crate) async fn proxy(&self) -> Proxy {
         Proxy::to(([127, 0, 0, 1], self.port).into()).await.unwrap()
     }
@@ -99,7 +100,7 @@ impl Server {
         self.directory.path()
     }
 
-    /// Where the server keeps streams.
+    /// Returns the directory in which the server keeps streams.
     pub(crate) fn store(&self) -> PathBuf {
         self.directory.path().join("store")
     }
@@ -120,7 +121,7 @@ impl Server {
         self.process = Some(command.spawn().unwrap());
     }
 
-    /// Changes what the configuration file has besides while the server runs.
+    /// Changes the additional text of the configuration file while the server runs.
     pub(crate) fn reconfigure(&mut self, extra: &str) {
         extra.clone_into(&mut self.extra);
         self.write_config();
@@ -142,7 +143,8 @@ impl Server {
         config
     }
 
-    /// One that no other server has, to know ours by when another one has taken the port.
+    /// Returns a name that no other server has. It identifies this server if another one has taken
+    /// the port.
     pub(crate) fn name(&self) -> String {
         self.directory
             .path()
@@ -152,7 +154,7 @@ impl Server {
             .into_owned()
     }
 
-    /// Waits until it can be talked to; false if it ended instead.
+    /// Waits until the server accepts connections. Returns `false` if the server ended instead.
     async fn is_ready(&mut self) -> bool {
         let end = Instant::now() + START;
         while Instant::now() < end {
@@ -169,7 +171,7 @@ impl Server {
         panic!("nats-server does not greet: {}", self.log());
     }
 
-    /// Kills it, as by `kill -9`.
+    /// Kills the server, as by `kill -9`.
     pub(crate) fn stop(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().unwrap();
@@ -177,7 +179,7 @@ impl Server {
         }
     }
 
-    /// Starts it again, at the same address.
+    /// Starts the server again, at the same address.
     pub(crate) async fn resume(&mut self) {
         let end = Instant::now() + START;
         loop {
@@ -194,12 +196,12 @@ impl Server {
         }
     }
 
-    /// Stops it without ending it, or lets it go on.
+    /// Sends a signal: pauses the process without ending it, or resumes it.
     pub(crate) fn signal(&self, signal: Signal) {
         let id = Pid::from_child(self.process.as_ref().unwrap());
         kill_process(id, signal).unwrap();
         if signal == Signal::STOP {
-            // Its threads go on for a moment.
+            // The threads of the process continue for a moment.
             waitpid(Some(id), WaitOptions::UNTRACED).unwrap();
         }
     }
@@ -212,12 +214,12 @@ impl Server {
         NatsBackplane::connect(&self.url(), config).await.unwrap()
     }
 
-    /// A client of the test's own.
+    /// Returns a separate client of the test.
     pub(crate) async fn client(&self) -> Client {
         ConnectOptions::new().connect(self.url()).await.unwrap()
     }
 
-    /// Asks JetStream for something, which must succeed.
+    /// Sends a request to JetStream, which must succeed.
     pub(crate) async fn ask(&self, what: &str, request: Value) -> Value {
         let answer = self
             .client()
@@ -233,16 +235,16 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some(mut process) = self.process.take() {
-            // It may have ended by itself.
+            // The process may have ended already.
             process.kill().ok();
             process.wait().ok();
         }
     }
 }
 
-/// The names of all tests' logs.
+/// Returns the configuration of all tests, with their prefix.
 pub(crate) fn config() -> NatsConfig {
-    // Fewer at once than by default, so that none waits for long on a busy machine.
+    // Fewer appends at once than by default, so that none waits for long on a busy machine.
     NatsConfig::default()
         .prefix("test.suite")
         .appends_under_way(256)
@@ -261,8 +263,8 @@ async fn greeting(port: u16) -> Option<String> {
     Some(line)
 }
 
-/// In memory where there is room: a server whose disk is busy with something else says nothing for
-/// seconds, and rightly counts as silent.
+/// Returns a directory, in memory if possible. A server whose disk is busy with other work does not
+/// reply for seconds, and correctly counts as silent.
 fn directory() -> TempDir {
     const MEMORY: &str = "/dev/shm";
     const ROOM: u64 = 2 << 30;
@@ -275,7 +277,8 @@ fn directory() -> TempDir {
     }
 }
 
-/// A port that nobody listens to, and that the system does not give to connections that go out.
+/// Returns a port without a listener, outside the range that the system assigns to outgoing
+/// connections.
 pub(crate) fn free_port() -> u16 {
     loop {
         let port = rand::random_range(10_000..32_000);

@@ -1,4 +1,4 @@
-//! Streams that are there already.
+//! Existing streams.
 
 use std::time::Duration;
 

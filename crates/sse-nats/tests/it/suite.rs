@@ -1,4 +1,4 @@
-//! The rules for every backplane.
+//! The test suite of every backplane.
 
 use std::sync::Arc;
 

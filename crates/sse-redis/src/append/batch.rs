@@ -1,4 +1,4 @@
-//! Appends that are handed over together.
+//! A batch of appends.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,21 +15,21 @@ use crate::{
     shared::Shared,
 };
 
-/// Appends that are handed over together.
+/// A batch of appends.
 pub(crate) struct Batch {
     waiting: Vec<PendingAppend>,
 }
 
-/// What became of an append.
+/// The outcome of an append.
 pub(crate) enum Outcome {
-    /// It stands there, in the epoch that the server was in before or after.
+    /// The entry is stored at this position, in the epoch that the server was in before or after.
     Stands(Position),
-    /// It stands there in this epoch, or did before.
+    /// The entry is stored at this position of this epoch, now or since an earlier append.
     StandsIn(Epoch, Position, Duplicate),
-    /// There is no room for another key, so it was not appended. Another try makes sense after this
+    /// The bound on keys is reached, so the entry was not appended. A retry makes sense after this
     /// time.
     NoRoom(KeyBound, Duration),
-    /// There is no log, so it was not appended.
+    /// The log does not exist, so the entry was not appended.
     NoLog,
     Failed(RedisError),
 }
@@ -40,7 +40,7 @@ pub(crate) enum Duplicate {
     No,
 }
 
-/// How often a log may be lost while an append is under way.
+/// Maximum number of attempts if the log is lost while an append is in flight.
 const ATTEMPTS: usize = 3;
 
 impl Batch {
@@ -48,7 +48,7 @@ impl Batch {
         Self { waiting }
     }
 
-    /// Answers them all.
+    /// Completes every append of the batch.
     pub(crate) async fn run(mut self, slot: &Reconnecting<AppendConnection>) {
         for _ in 0..ATTEMPTS {
             let append_connection = match slot.connection().await {
@@ -76,8 +76,8 @@ impl Batch {
         ));
     }
 
-    /// One for each, then one for the epoch, then, if that is asked for, one for how many replicas
-    /// have it all.
+    /// Returns a command for each append, a command for the epoch, and, if configured, a command
+    /// for the number of replicas that have the whole batch.
     fn commands(&self, connection: &Connection) -> Commands {
         let Shared { append, config, .. } = &*connection.shared;
         let payloads: usize = self
@@ -93,9 +93,9 @@ impl Batch {
                 Some(key) => commands.add(&keyed(connection, key, &entry.payload)),
             }
         }
-        // An epoch never comes back: if it is the same behind the entries as when the connection
-        // was made, they stand in it. Its group has no consumers; asking for them costs less than a
-        // list of groups, and is an error if there is no such group.
+        // An epoch never recurs: if it is the same after the entries as when the connection was
+        // made, the entries belong to it. The epoch's group has no consumers. A request for the
+        // consumers costs less than a list of groups, and fails if the group does not exist.
         let group = reply::group_of(&connection.epoch);
         commands.add(
             redis::cmd("XINFO")
@@ -113,7 +113,8 @@ impl Batch {
         commands
     }
 
-    /// Answers all whose outcome is known; what was certainly not appended stays.
+    /// Completes all appends whose outcome is known. Appends that were certainly not executed stay
+    /// in the batch.
     async fn sort(
         &mut self,
         answers: Vec<Value>,
@@ -174,7 +175,7 @@ impl Batch {
     }
 }
 
-/// Appends under a key.
+/// Returns the command that appends under a key.
 fn keyed(connection: &Connection, key: &EntryKey, payload: &[u8]) -> Cmd {
     let (names, limits) = (&connection.shared.keys, key.limits());
     let known = names.idempotency(key.text());
@@ -246,7 +247,7 @@ fn facts_of(facts: &[Value]) -> Option<Outcome> {
     ))
 }
 
-/// Whether as many replicas have it as were asked for; else what to say.
+/// Checks that as many replicas as configured have the batch.
 fn durable(replicas: Option<Replicas>, answer: Option<&Value>) -> Result<(), BackplaneError> {
     let Some(Replicas { count, .. }) = replicas else {
         return Ok(());
@@ -268,7 +269,7 @@ fn acknowledge(
 ) {
     let last = certain.iter().max_by_key(|(_, position, _)| *position);
     if let Some((waiting, position, duplicate)) = last {
-        // A second append under one key may have brought another payload.
+        // A second append under the same key may have had another payload.
         let payload = (*duplicate == Duplicate::No).then(|| waiting.entry.payload.clone());
         connection.saw(*position, payload);
     }
@@ -282,8 +283,8 @@ fn acknowledge(
     }
 }
 
-/// Finds out whether entries stand in the log that there is now. They were appended, but it is not
-/// known to which one.
+/// Finds out whether entries are in the current log. They were appended, but it is not known to
+/// which log.
 async fn resolve(
     slot: &Reconnecting<AppendConnection>,
     uncertain: Vec<(PendingAppend, Position, Duplicate)>,
@@ -359,8 +360,8 @@ async fn find(
     found.collect()
 }
 
-/// The same error for another one who waits. Its source is only there for logs, so its text will
-/// do.
+/// Copies an error for another waiting append. The source of an error is only logged, so its text
+/// is sufficient.
 fn again(error: &BackplaneError) -> BackplaneError {
     match error {
         BackplaneError::Unavailable {

@@ -1,19 +1,19 @@
-//! Commands as the bytes that are sent.
+//! Commands, encoded as they are sent.
 
 use redis::Cmd;
 
-/// Commands that are asked together.
+/// Commands that are sent together.
 #[derive(Debug)]
 pub(crate) struct Commands {
     pub(crate) bytes: Vec<u8>,
     pub(crate) count: usize,
 }
 
-/// A command but for its last argument.
+/// A command without its last argument.
 #[derive(Debug)]
 pub(crate) struct Template(Vec<u8>);
 
-/// How an empty argument is sent.
+/// The encoding of an empty argument.
 const EMPTY: &[u8] = b"$0\r\n\r\n";
 
 impl Commands {
@@ -42,7 +42,7 @@ impl Commands {
 }
 
 impl Template {
-    /// Of a command that wants one more argument.
+    /// Creates a template from a command that lacks one argument.
     pub(crate) fn new(mut command: Cmd) -> Self {
         let mut packed = command.arg("").get_packed_command();
         packed.truncate(packed.len() - EMPTY.len());

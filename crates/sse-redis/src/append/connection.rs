@@ -13,7 +13,8 @@ use crate::{
     shared::Shared,
 };
 
-/// A connection for appends: made, logged in and proven by the driver, and used without it.
+/// A connection for appends. The driver makes it, logs in and verifies it; afterwards it is used
+/// without the driver.
 pub(crate) struct AppendConnection {
     pub(crate) connection: Connection,
     pipeline: Pipeline,
@@ -38,7 +39,7 @@ impl Connect for AppendConnection {
 }
 
 impl AppendConnection {
-    /// Asks many things; each may be refused for itself.
+    /// Sends several commands. Each of them can fail on its own.
     pub(crate) async fn ask(
         &self,
         Commands { bytes, count }: Commands,
@@ -46,14 +47,14 @@ impl AppendConnection {
         self.pipeline.ask(bytes, count).await
     }
 
-    /// Asks many things between which nothing happens.
+    /// Sends several commands that the server executes without anything in between.
     pub(crate) async fn ask_atomically(
         &self,
         mut pipe: redis::Pipeline,
     ) -> Result<Vec<Value>, RedisError> {
         pipe.atomic();
         let count = pipe.len();
-        // With `MULTI` and `EXEC`.
+        // The replies include those to `MULTI` and `EXEC`.
         let answers = self
             .pipeline
             .ask(pipe.get_packed_pipeline(), count + 2)

@@ -1,4 +1,4 @@
-//! An append under way.
+//! An append in flight.
 
 use std::{
     sync::{
@@ -11,7 +11,7 @@ use std::{
 use sse_core::{Appended, BackplaneError, KeyBound, KeysFull, NewEntry};
 use tokio::sync::oneshot;
 
-/// An append under way.
+/// An append in flight.
 pub(crate) struct PendingAppend {
     pub(crate) entry: NewEntry,
     pub(super) reply: oneshot::Sender<Result<Appended, BackplaneError>>,
@@ -20,13 +20,13 @@ pub(crate) struct PendingAppend {
 
 impl PendingAppend {
     pub(crate) fn settle(self, result: Result<Appended, BackplaneError>) {
-        // Whoever hears of it may come again at once.
+        // A caller that receives the result may append again at once, and needs the room.
         drop(self.place);
         // Nobody waits for an append that was dropped.
         self.reply.send(result).ok();
     }
 
-    /// Says that there is no room for the key.
+    /// Completes the append with the error that the bound on keys is reached.
     pub(crate) fn refuse(self, bound: KeyBound, retry_after: Duration) {
         let limits = self
             .entry
@@ -38,25 +38,27 @@ impl PendingAppend {
     }
 }
 
-/// How much is under way.
+/// The number and the size of the appends in flight.
 #[derive(Debug, Default)]
 pub(super) struct Room {
     appends: AtomicUsize,
     bytes: AtomicUsize,
 }
 
-/// The place of one append in the room.
+/// The room that one append occupies.
 #[derive(Debug)]
 pub(super) struct Place {
     room: Arc<Room>,
     bytes: usize,
 }
 
-/// Payloads under way, at most; one is always taken.
+/// Maximum number of bytes of payloads in flight. If no other append is in flight, an append of any
+/// size is accepted.
 const MOST_BYTES: usize = 64 << 20;
 
 impl Room {
-    /// Takes a place, unless that is one append too many, or too many bytes.
+    /// Reserves room for an append. Returns `None` if the number of appends or of bytes would
+    /// exceed its maximum.
     pub(super) fn place(self: &Arc<Self>, bytes: usize, most: usize) -> Option<Place> {
         let Self {
             appends,

@@ -13,11 +13,11 @@ use tokio::{
 
 use crate::{append::resp, connection::socket::Socket, reply::unexpected};
 
-/// A connection that the driver logged in and that we use ourselves from then on.
+/// A connection that the driver logged in, and that this crate uses without the driver afterwards.
 ///
-/// The driver takes commands one by one, packs each twice, and wants one of its own for each
-/// answer; here commands that are asked together are bytes that are written as they are, and their
-/// answers come together.
+/// The driver takes commands one by one, packs each of them twice, and allocates a channel for each
+/// reply. Here the commands that are sent together are bytes that are written unchanged, and their
+/// replies arrive together.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     questions: mpsc::Sender<Request>,
@@ -25,23 +25,23 @@ pub(crate) struct Pipeline {
     response_timeout: Duration,
 }
 
-/// Commands that are asked together.
+/// Commands that are sent together.
 struct Request {
     commands: Vec<u8>,
-    /// How many they are.
+    /// Number of commands.
     count: usize,
     answers: oneshot::Sender<Vec<Value>>,
 }
 
-/// Questions that wait to be sent, and as many that wait for their answers, at most. Who asks more
-/// waits.
+/// Maximum number of requests that wait to be sent, and of requests that wait for their replies. A
+/// further caller waits.
 const WAITING: usize = 16;
 
-/// There is room for so many bytes of answers when the socket is read.
+/// Size of the buffer that replies are read into.
 const READ: usize = 64 << 10;
 
 impl Pipeline {
-    /// On a socket on which nothing is under way.
+    /// Takes over a socket on which nothing is in flight.
     pub(crate) fn new(socket: Box<dyn Socket>, response_timeout: Duration) -> Self {
         let (questions, asked) = mpsc::channel(WAITING);
         let task = tokio::spawn(run(socket, asked)).abort_handle();
@@ -52,7 +52,7 @@ impl Pipeline {
         }
     }
 
-    /// Asks many things. What the server refuses is among the answers.
+    /// Sends several commands. Errors of the server are among the replies.
     pub(crate) async fn ask(
         &self,
         commands: Vec<u8>,
@@ -76,7 +76,7 @@ impl Pipeline {
         }
     }
 
-    /// Whether the connection is over.
+    /// Returns `true` if the connection has ended.
     pub(crate) fn is_over(&self) -> bool {
         self.task.is_finished()
     }
@@ -92,7 +92,7 @@ fn gone() -> RedisError {
     io::Error::from(io::ErrorKind::BrokenPipe).into()
 }
 
-/// Until the connection ends. Whoever waits hears that then.
+/// Runs until the connection ends. Every waiting caller is notified then.
 async fn run(socket: Box<dyn Socket>, asked: mpsc::Receiver<Request>) {
     let (from, to) = split(socket);
     let (sent, unanswered) = mpsc::channel(WAITING);
@@ -105,10 +105,10 @@ async fn run(socket: Box<dyn Socket>, asked: mpsc::Receiver<Request>) {
     }
 }
 
-/// Whose answers are still to come.
+/// A request whose replies are still to come.
 struct Unanswered {
     values: Vec<Value>,
-    /// How many there will be.
+    /// Number of replies.
     count: usize,
     answers: oneshot::Sender<Vec<Value>>,
 }
@@ -136,7 +136,8 @@ async fn write(
     Ok(())
 }
 
-/// Reads also while nobody waits, so that the end of the connection is noticed before it is needed.
+/// Reads replies. It reads also while nobody waits, so that the end of the connection is noticed
+/// before the connection is needed.
 async fn read(
     mut from: ReadHalf<Box<dyn Socket>>,
     mut unanswered: mpsc::Receiver<Unanswered>,
@@ -154,7 +155,7 @@ async fn read(
             if question.values.len() < question.count {
                 current = Some(question);
             } else {
-                // Nobody waits for answers that came too late.
+                // Nobody waits for replies that arrive too late.
                 question.answers.send(question.values).ok();
             }
         }
@@ -224,7 +225,7 @@ mod tests {
         assert_eq!(two.unwrap(), [Value::Int(2)]);
     }
 
-    /// Both directions are full, as with a server that reads no further before its answers were
+    /// Both directions are full, as with a server that reads no further until its replies are
     /// taken.
     #[tokio::test]
     async fn answers_are_taken_while_questions_cannot_be_sent() {

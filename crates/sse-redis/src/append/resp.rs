@@ -1,12 +1,13 @@
-//! Where one answer ends and the next begins (RESP2).
+//! Boundaries between replies (RESP2).
 
 use redis::{RedisError, Value};
 
 use crate::reply::unexpected;
 
-/// How long the first answer is. `None` if it is not complete.
+/// Returns the length of the first reply, or `None` if the reply is not complete.
 ///
-/// The driver's parser does not say how much it took. What an answer means is left to it.
+/// The driver's parser does not return the number of bytes that it consumed. The meaning of a reply
+/// is left to the driver.
 pub(crate) fn length(bytes: &[u8]) -> Result<Option<usize>, RedisError> {
     let (mut at, mut values) = (0_usize, 1_usize);
     let wrong = || unexpected("no answer of Redis");
@@ -25,7 +26,7 @@ pub(crate) fn length(bytes: &[u8]) -> Result<Option<usize>, RedisError> {
             None => Err(wrong()),
         };
         match line {
-            // Nothing.
+            // Nothing follows the line.
             b"$-1" | b"*-1" | [b'+' | b'-' | b':', ..] => {}
             [b'$', digits @ ..] => at = at.checked_add(size(digits)? + 2).ok_or_else(wrong)?,
             [b'*', digits @ ..] => values = values.checked_add(size(digits)?).ok_or_else(wrong)?,
@@ -35,10 +36,10 @@ pub(crate) fn length(bytes: &[u8]) -> Result<Option<usize>, RedisError> {
     Ok((at <= bytes.len()).then_some(at))
 }
 
-/// A complete answer.
+/// Parses a complete reply.
 pub(crate) fn value(frame: &[u8]) -> Result<Value, RedisError> {
     match (frame, split_line(frame)) {
-        // The id of an entry, of which there are as many as appends.
+        // The id of an entry: every append has one, so this case is handled without the driver.
         ([b'$', b'0'..=b'9', ..], Some((_, [text @ .., b'\r', b'\n']))) => {
             Ok(Value::BulkString(text.to_vec()))
         }
@@ -46,7 +47,7 @@ pub(crate) fn value(frame: &[u8]) -> Result<Value, RedisError> {
     }
 }
 
-/// What is before the first line feed, and what is behind it.
+/// Splits at the first line feed.
 fn split_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = bytes.iter().position(|byte| *byte == b'\n')?;
     Some((&bytes[..end], &bytes[end + 1..]))
@@ -58,7 +59,7 @@ mod tests {
 
     use super::*;
 
-    /// Answers as Redis writes them.
+    /// Replies as Redis writes them.
     fn answer() -> impl Strategy<Value = Vec<u8>> {
         let text = "[a-z0-9 ]{0,20}";
         let leaf = prop_oneof![

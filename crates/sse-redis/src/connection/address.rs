@@ -1,8 +1,8 @@
-//! Where servers listen.
+//! Addresses of servers.
 
 use std::{fmt, path::PathBuf};
 
-/// Where a server listens.
+/// The address of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Address {
     Tcp { host: String, port: u16 },
@@ -29,7 +29,8 @@ impl Address {
         })
     }
 
-    /// Where a server of a cluster says that our keys are: `host:port`, and no host for its own.
+    /// Returns the address that a cluster's redirection names: `host:port`, without a host if it is
+    /// the redirecting server's own.
     pub(crate) fn moved_to(&self, node: &str) -> Option<Self> {
         let (host, port) = node.rsplit_once(':')?;
         let port = port.parse().ok()?;

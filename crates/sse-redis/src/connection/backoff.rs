@@ -1,4 +1,4 @@
-//! When another attempt to connect makes sense.
+//! Delays between attempts to connect.
 
 use std::{error::Error, time::Duration};
 
@@ -6,9 +6,9 @@ use parking_lot::Mutex;
 use sse_core::BackplaneError;
 use tokio::time::Instant;
 
-/// Lets attempts to connect through, fewer and fewer while they fail. In between everybody is
-/// refused at once, so that a server that is down makes no busy loop, and nodes that lost it at one
-/// moment do not return at one moment.
+/// Limits attempts to connect: while attempts fail, fewer and fewer are made. All other attempts
+/// fail at once. A server that is down causes no busy loop, and nodes that lost it at the same
+/// moment do not reconnect at the same moment.
 #[derive(Debug, Default)]
 pub(crate) struct ConnectBackoff(Mutex<State>);
 
@@ -21,7 +21,7 @@ struct State {
 #[derive(Debug)]
 struct Closed {
     until: Instant,
-    /// What the last attempt met, and whether the next one would as well.
+    /// The error of the last attempt, which the next attempt would also get.
     reason: String,
     kind: Kind,
 }
@@ -37,7 +37,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 impl ConnectBackoff {
-    /// Whether an attempt may be made.
+    /// Checks that an attempt can be made.
     pub(crate) fn pass(&self) -> Result<(), BackplaneError> {
         let state = self.0.lock();
         let Some(closed) = &state.closed else {
@@ -55,12 +55,12 @@ impl ConnectBackoff {
         })
     }
 
-    /// An attempt succeeded.
+    /// Records a successful attempt.
     pub(crate) fn open(&self) {
         *self.0.lock() = State::default();
     }
 
-    /// An attempt failed; when the next one may be made.
+    /// Records a failed attempt. Returns the delay until the next attempt.
     pub(crate) fn close(&self, error: &BackplaneError) -> Duration {
         let mut state = self.0.lock();
         let pause = FIRST_PAUSE
@@ -81,7 +81,7 @@ impl ConnectBackoff {
     }
 }
 
-/// What went wrong, without what the error itself says in general.
+/// Returns the specific part of an error, without the general text of its kind.
 fn reason(error: &BackplaneError) -> String {
     match error {
         BackplaneError::Blocked { reason, .. } | BackplaneError::Rejected { reason, .. } => {

@@ -1,4 +1,4 @@
-//! Making a connection to a server that has what this node saw.
+//! Connects to a server that has everything this node saw.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -16,17 +16,17 @@ use crate::{
     shared::Shared,
 };
 
-/// The oldest major version that keeps all of what we keep with a stream.
+/// Minimum major version that stores everything that this crate stores with a stream.
 const OLDEST: u32 = 7;
 
-/// How often a server of a cluster may send us on to another one.
+/// Maximum number of redirections by servers of a cluster.
 const REDIRECTIONS: usize = 3;
 
 impl Shared {
-    /// A new connection, to a server that has what this node saw; if it has not, the log got a new
-    /// epoch by it.
+    /// Creates a connection to a server that has everything this node saw. If the server lacks an
+    /// entry, the log gets a new epoch.
     ///
-    /// Fails at once while it makes no sense to try.
+    /// Fails at once during the delay after a failed attempt.
     pub(crate) async fn connect(
         self: &Arc<Self>,
         purpose: Purpose,
@@ -35,7 +35,7 @@ impl Shared {
             .await
     }
 
-    /// One whose answers may take longer.
+    /// Creates a connection with a different response timeout.
     pub(crate) async fn connect_for(
         self: &Arc<Self>,
         response_timeout: Duration,
@@ -83,7 +83,7 @@ impl Shared {
                 .query_async(&mut connected.connection)
                 .await;
             if let Err(error) = at_home {
-                // A server of a cluster, and not the one for our keys.
+                // The server belongs to a cluster, and another server has the keys of this log.
                 let elsewhere = error
                     .redirect_node()
                     .and_then(|(node, _)| address.moved_to(node));
@@ -107,7 +107,7 @@ impl Shared {
     }
 }
 
-/// Gives a server our scripts and asks who it is: its run and its history of the data.
+/// Loads the scripts and returns the identity of the server: its run and its history of the data.
 async fn greet(
     connection: &mut MultiplexedConnection,
 ) -> Result<(Scripts, Arc<str>), BackplaneError> {
@@ -133,7 +133,7 @@ async fn greet(
     ))
 }
 
-/// Which server it is, from `INFO`; if it is one that can be used.
+/// Returns the identity of a server from `INFO`. Fails if the server cannot be used.
 fn identity(info: &str) -> Result<Arc<str>, BackplaneError> {
     let field = |name: &str| {
         let lines = info.lines().filter_map(|line| line.split_once(':'));

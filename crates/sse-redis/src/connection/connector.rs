@@ -1,4 +1,4 @@
-//! Connecting to an address, with TLS or without, and logging in there.
+//! Connects to an address, with TLS or without, and logs in.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -21,24 +21,24 @@ pub(crate) struct Connector {
     pub(crate) tls: Option<TlsConnector>,
 }
 
-/// Runs a connection; dropping it ends that.
+/// The task that runs a connection; dropping it ends the connection.
 #[derive(Debug)]
 pub(crate) struct Driver(AbortHandle);
 
-/// What a connection is for.
+/// The purpose of a connection.
 #[derive(Clone)]
 pub(crate) enum Purpose {
-    /// Questions and their answers.
+    /// Commands and their replies.
     Questions,
-    /// Messages that are no answers, and where they go.
+    /// Pushed messages, and the receiver of them.
     Messages(Arc<dyn AsyncPushSender>),
 }
 
-/// A connection that was logged in.
+/// A connection after the login.
 pub(crate) struct Connected {
     pub(crate) connection: MultiplexedConnection,
     pub(crate) driver: Driver,
-    /// What it runs over.
+    /// The transport of the connection.
     pub(crate) socket: SharedSocket,
 }
 
@@ -50,8 +50,8 @@ impl AsyncPushSender for Pushes {
     }
 }
 
-/// A quiet connection is looked after this often, so that one which is dead is found before it is
-/// needed.
+/// Interval of keepalive probes on a quiet connection, so that a dead connection is found before it
+/// is needed.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
 impl Connector {
@@ -106,7 +106,7 @@ impl Connector {
 }
 
 impl Driver {
-    /// Whether the connection is over.
+    /// Returns `true` if the connection has ended.
     pub(crate) fn is_over(&self) -> bool {
         self.0.is_finished()
     }

@@ -1,4 +1,4 @@
-//! A connection that many share.
+//! A shared connection.
 
 use std::sync::Arc;
 
@@ -13,18 +13,18 @@ use crate::{
     shared::Shared,
 };
 
-/// A connection that many share, made when it is needed and when the last one ended.
+/// A shared connection, made when it is needed and again after it has ended.
 pub(crate) struct Reconnecting<C> {
     shared: Arc<Shared>,
     connection: Mutex<Option<Arc<C>>>,
 }
 
-/// A connection that is made anew.
+/// A connection that can be made again.
 #[async_trait]
 pub(crate) trait Connect: Sized {
     async fn connect(shared: &Arc<Shared>) -> Result<Self, BackplaneError>;
 
-    /// Whether it can be used no more.
+    /// Returns `true` if the connection cannot be used any more.
     fn is_over(&self) -> bool;
 }
 
@@ -47,20 +47,21 @@ impl<C: Connect> Reconnecting<C> {
         }
     }
 
-    /// The connection. Fails at once while it makes no sense to try to make one.
+    /// Returns the connection, and makes it if necessary. Fails at once during the delay after a
+    /// failed attempt.
     pub(crate) async fn connection(&self) -> Result<Arc<C>, BackplaneError> {
         let mut slot = self.connection.lock().await;
         if let Some(connection) = slot.as_ref().filter(|connection| !connection.is_over()) {
             return Ok(Arc::clone(connection));
         }
-        // What the old one saw is to be found by the new one.
+        // The new connection must find the entries that the old one saw.
         *slot = None;
         let connection = Arc::new(C::connect(&self.shared).await?);
         *slot = Some(Arc::clone(&connection));
         Ok(connection)
     }
 
-    /// The connection is of no use any more.
+    /// Removes a connection that is of no more use.
     pub(crate) async fn discard(&self, connection: &Arc<C>) {
         let mut slot = self.connection.lock().await;
         if slot
@@ -73,8 +74,8 @@ impl<C: Connect> Reconnecting<C> {
 }
 
 impl Reconnecting<Connection> {
-    /// Asks something that does no harm if it is asked twice, which it is when the connection turns
-    /// out to be gone.
+    /// Runs a request that does no harm if it is executed twice. It is repeated on a new connection
+    /// if the first connection turns out to be lost.
     pub(crate) async fn ask<T, F>(
         &self,
         question: impl Fn(Arc<Connection>) -> F,

@@ -1,4 +1,4 @@
-//! Finding the primary by asking sentinels.
+//! Finds the primary by asking sentinels.
 
 use std::{fmt, pin::pin, time::Duration};
 
@@ -16,25 +16,25 @@ use crate::{
     reply::{self, unexpected},
 };
 
-/// Sentinels, and which primary they are asked for.
+/// Sentinels, and the name of the primary.
 pub(crate) struct Sentinels {
     addresses: Vec<Address>,
     primary: String,
-    /// Who we are to them.
+    /// The login for sentinels.
     login: RedisConnectionInfo,
 }
 
-/// Where sentinels listen if nothing else is said.
+/// Default port of sentinels.
 const PORT: u16 = 26_379;
 
-/// How long it is waited for most of them to agree. Then those who answered have to do.
+/// Timeout for a majority of the sentinels to agree. Afterwards the replies that arrived decide.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 const FORM: &str = "a URL of sentinels is redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/primary[/database]\
     [?sentinel_user=…&sentinel_password=…]";
 
 impl Sentinels {
-    /// Reads what follows the scheme; with it who we are to the primary.
+    /// Parses the part of the URL that follows the scheme. Also returns the login for the primary.
     pub(crate) fn parse(rest: &str) -> Result<(Self, RedisConnectionInfo), BackplaneError> {
         let wrong = || BackplaneError::rejected(FORM);
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -53,7 +53,7 @@ impl Sentinels {
             .map(|host| Address::parse(host, PORT))
             .collect();
         let addresses = addresses.ok_or_else(wrong)?;
-        // The driver reads what they have in common with other URLs.
+        // The driver parses the parts that are common to all URLs.
         let info = format!("redis://{user}localhost/{database}").into_connection_info();
         let server = info.map_err(|_| wrong())?.redis_settings().clone();
         let login = login(query).ok_or_else(wrong)?;
@@ -67,10 +67,10 @@ impl Sentinels {
         ))
     }
 
-    /// Where the primary is, by what more than half of them say, or most of those who answer in
-    /// time.
+    /// Returns the address of the primary. The address is the one that more than half of the
+    /// sentinels name, or most of those that reply in time.
     ///
-    /// One that was cut off may still name the primary from before a failover.
+    /// A sentinel that was cut off may still name the primary from before a failover.
     pub(crate) async fn ask(
         &self,
         connector: &Connector,
@@ -143,7 +143,7 @@ impl fmt::Debug for Sentinels {
     }
 }
 
-/// Who we are to sentinels. None if a query says something else as well.
+/// Returns the login for sentinels, or `None` if the query has any other parameter.
 fn login(query: &str) -> Option<RedisConnectionInfo> {
     let mut login = RedisConnectionInfo::default();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -156,7 +156,7 @@ fn login(query: &str) -> Option<RedisConnectionInfo> {
     Some(login)
 }
 
-/// How many have named it now.
+/// Counts a vote. Returns the number of votes for the address.
 fn vote(votes: &mut Vec<(Address, usize)>, address: &Address) -> usize {
     match votes.iter_mut().find(|(named, _)| named == address) {
         Some((_, count)) => {
@@ -170,7 +170,7 @@ fn vote(votes: &mut Vec<(Address, usize)>, address: &Address) -> usize {
     }
 }
 
-/// The host and the port.
+/// Returns the host and the port.
 pub(crate) fn address(answer: &Value) -> Option<Address> {
     let Value::Array(parts) = answer else {
         return None;
@@ -184,7 +184,8 @@ pub(crate) fn address(answer: &Value) -> Option<Address> {
     })
 }
 
-/// Only what all refuse will be refused again.
+/// Selects one of the errors of all sentinels. The result is a rejection only if every error is
+/// one: only then would another attempt also be rejected.
 fn summary(errors: Vec<BackplaneError>) -> BackplaneError {
     let is_refused = |error: &BackplaneError| matches!(error, BackplaneError::Rejected { .. });
     let last = errors.into_iter().max_by_key(|error| !is_refused(error));

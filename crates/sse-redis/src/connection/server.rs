@@ -1,4 +1,4 @@
-//! Where the server is, and how it is talked to.
+//! The server: its address, TLS and login.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use crate::connection::{
     tls::{self, Certificates},
 };
 
-/// A server, and who we are to it. Shows no password.
+/// A server, and the login for it. Debug output shows no password.
 pub(crate) struct Server {
     pub(crate) discovery: Discovery,
     connector: Connector,
     login: RedisConnectionInfo,
 }
 
-/// How a server is found.
+/// The way in which a server is found.
 #[derive(Debug)]
 pub(crate) enum Discovery {
     At(Address),
@@ -27,7 +27,7 @@ pub(crate) enum Discovery {
 }
 
 impl Server {
-    /// Reads a URL; see [`RedisBackplane::connect`](crate::RedisBackplane::connect).
+    /// Parses a URL; see [`RedisBackplane::connect`](crate::RedisBackplane::connect).
     pub(crate) fn parse(url: &str, certificates: Certificates<'_>) -> Result<Self, BackplaneError> {
         let (plain, secure) = without_tls(url);
         if secure && url.contains('#') {
@@ -56,7 +56,7 @@ impl Server {
         self.login.db()
     }
 
-    /// Where it is.
+    /// Returns the current address of the server.
     pub(crate) async fn address(
         &self,
         response_timeout: Duration,
@@ -80,8 +80,8 @@ impl Server {
     }
 }
 
-/// The URL for a connection without TLS, and whether it asks for one with it. The driver's own TLS
-/// takes whatever provider of cryptography the process has, and panics where that is ambiguous.
+/// Returns the URL for a connection without TLS, and `true` if the URL requests TLS. The driver's
+/// own TLS uses the cryptography provider of the process, and panics if that is ambiguous.
 fn without_tls(url: &str) -> (String, bool) {
     for (secure, plain) in [
         ("rediss://", "redis://"),
@@ -96,7 +96,7 @@ fn without_tls(url: &str) -> (String, bool) {
     (url.to_owned(), false)
 }
 
-/// How the server is found, and who we are to it.
+/// Parses a URL into the way to find the server, and the login for it.
 fn find(url: &str) -> Result<(Discovery, RedisConnectionInfo), BackplaneError> {
     for scheme in ["redis+sentinel://", "valkey+sentinel://"] {
         if let Some(rest) = url.strip_prefix(scheme) {
@@ -123,7 +123,7 @@ fn find(url: &str) -> Result<(Discovery, RedisConnectionInfo), BackplaneError> {
 }
 
 fn unusable(error: &RedisError) -> BackplaneError {
-    // What the driver says of a URL names its parts, and never the password.
+    // The driver's error names parts of a URL, and never the password.
     BackplaneError::rejected(format!(
         "a URL of Redis that cannot be used: {}",
         error.category()

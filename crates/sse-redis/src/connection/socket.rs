@@ -1,4 +1,4 @@
-//! What a connection runs over.
+//! The transport of a connection.
 
 use std::{
     io,
@@ -15,7 +15,7 @@ pub(crate) trait Socket: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Socket for S {}
 
-/// A socket that the driver has, and that can be taken back from it.
+/// A socket that is lent to the driver, and that can be taken back.
 #[derive(Clone)]
 pub(crate) struct SharedSocket(Arc<Mutex<Option<Box<dyn Socket>>>>);
 
@@ -24,9 +24,9 @@ impl SharedSocket {
         Self(Arc::new(Mutex::new(Some(socket))))
     }
 
-    /// The socket, which is closed from then on for whom it was lent to.
+    /// Takes the socket back. For the borrower, the socket is closed from then on.
     ///
-    /// Nothing may be under way on it: what the driver has read is not given back.
+    /// Nothing may be in flight on the socket: bytes that the driver has read are lost.
     pub(crate) fn take(&self) -> Option<Box<dyn Socket>> {
         self.0.lock().take()
     }

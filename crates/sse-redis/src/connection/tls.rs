@@ -1,4 +1,4 @@
-//! Who vouches for the server, and who we are to it.
+//! Trusted authorities and the client certificate.
 
 use std::{fmt::Display, sync::Arc};
 
@@ -11,10 +11,10 @@ use tokio_rustls::TlsConnector;
 
 use crate::config::ClientCertificate;
 
-/// The certificates that a configuration has.
+/// The certificates of a configuration.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Certificates<'a> {
-    /// Authorities, as PEM; if there are none those that the system trusts.
+    /// Authorities, as PEM. If `None`, those that the system trusts.
     pub(crate) authorities: Option<&'a [u8]>,
     pub(crate) client: Option<&'a ClientCertificate>,
 }

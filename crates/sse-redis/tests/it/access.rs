@@ -1,4 +1,4 @@
-//! Who gets to which log, and how.
+//! Logins, rights and TLS.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::{
     steps::{PATIENCE, append, beginning, eventually, fails, is_refused, keyed, read, take},
 };
 
-/// Uses everything.
+/// Checks that every operation works.
 async fn works(node: &RedisBackplane) {
     let start = beginning(node).await;
     let mut tail = node.tail(&start).await.unwrap();
@@ -54,14 +54,14 @@ async fn a_password_is_needed_and_never_shown() {
         assert!(is_refused(&error), "{user}: {error:?}");
         assert!(!format!("{error} {error:?}").contains("wr0ng"), "{error:?}");
     }
-    // Also when it is asked again at once.
+    // A second attempt right afterwards fails in the same way.
     let node = RedisBackplane::new(&url(":wr0ng@"), patient()).unwrap();
     for _ in 0..3 {
         assert!(is_refused(&fails(node.bounds()).await));
     }
 }
 
-/// The rights that the README names.
+/// The rights that the README lists.
 #[tokio::test]
 async fn a_user_needs_few_rights() {
     let Some(server) = RedisServer::start(&[]).await else {
@@ -154,7 +154,7 @@ async fn a_socket_will_do() {
     .await;
 }
 
-/// An authority, and a server with a certificate of it.
+/// An authority, and a server with a certificate issued by it.
 struct Tls {
     authority: CertifiedIssuer<'static, KeyPair>,
     port: u16,
@@ -162,7 +162,7 @@ struct Tls {
 }
 
 impl Tls {
-    /// `clients`: whether it wants to know who they are.
+    /// `clients` is the server's setting for client certificates.
     async fn start(clients: &str) -> Option<Self> {
         let authority = authority();
         let (certificate, key) = issue(&authority, &["localhost", "127.0.0.1"]);
@@ -205,14 +205,14 @@ impl Tls {
 fn authority() -> CertifiedIssuer<'static, KeyPair> {
     let mut authority = CertificateParams::new([]).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    // OpenSSL takes a certificate for its own issuer where both have one name.
+    // If issuer and subject have the same name, OpenSSL takes a certificate for self-signed.
     authority
         .distinguished_name
         .push(DnType::CommonName, "an authority");
     CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap()
 }
 
-/// A certificate and its key.
+/// Returns a certificate and its key.
 fn issue(authority: &CertifiedIssuer<'static, KeyPair>, names: &[&str]) -> (String, String) {
     let key = KeyPair::generate().unwrap();
     let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
@@ -232,7 +232,7 @@ async fn a_server_with_tls_is_verified() {
         let url = tls.url(host);
         let config = patient().prefix(host).authorities(tls.authority.pem());
         works(&RedisBackplane::connect(&url, config).await.unwrap()).await;
-        // An authority that the system knows nothing of, and a server that speaks no TLS.
+        // The system does not know the authority, and the second server does not use TLS.
         assert!(connect(&url).await.is_err());
         assert!(
             RedisBackplane::connect(&url, patient().authorities(authority().pem()))
@@ -273,7 +273,7 @@ async fn a_server_that_wants_to_know_who_we_are_is_shown_a_certificate() {
 
 #[tokio::test]
 async fn any_server_of_a_cluster_will_do() {
-    // Redis talks to the other servers of a cluster at a port of its own, which must be below
+    // Redis connects to the other servers of a cluster at a separate port, which must be below
     // 65,536.
     let bus = [free_port().to_string(), free_port().to_string()];
     let extra = |bus| ["--cluster-enabled", "yes", "--cluster-port", bus];
@@ -334,7 +334,7 @@ async fn a_term_is_kept_by_the_server() {
         (node.leases().await.unwrap() == [lease("forever")]).then_some(())
     })
     .await;
-    // The index forgets as well.
+    // The index also drops expired leases.
     node.hold_lease(lease("another"), PATIENCE).await.unwrap();
     assert_eq!(server.ask("ZCARD {sse}:leases").await, redis::Value::Int(2));
 }

@@ -1,4 +1,4 @@
-//! When a replica takes the place of the server.
+//! Failovers to a replica.
 
 use sse_core::{Backplane, BackplaneError, Cursor, Position, Retention};
 use sse_redis::{RedisBackplane, Replicas};
@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// A primary with a replica that has all, and a name that leads to the one that is in charge.
+/// A primary with a replica that has all data, and an address that leads to the current primary.
 struct Pair {
     primary: RedisServer,
     replica: RedisServer,
@@ -40,8 +40,8 @@ impl Pair {
             .unwrap()
     }
 
-    /// Waits until the replica has all that the primary has. `WAIT` would not do: it waits for what
-    /// its own connection wrote.
+    /// Waits until the replica has everything that the primary has. `WAIT` would not do: it waits
+    /// only for writes of its own connection.
     async fn replicated(&self) {
         let written = offset(&self.primary, "master_repl_offset").await;
         eventually("replication", async || {
@@ -50,20 +50,20 @@ impl Pair {
         .await;
     }
 
-    /// The replica gets nothing from now on.
+    /// Cuts the replica off from the primary.
     async fn part(&self) {
         self.replica.ask("REPLICAOF NO ONE").await;
     }
 
-    /// The replica is in charge.
+    /// Promotes the replica.
     fn fail_over(&self) {
         self.name.set_upstreams([self.replica.address()]);
         self.name.cut();
     }
 }
 
-/// How far a server is in the history of the data. None for a replica that has not got the
-/// beginning yet.
+/// Returns a server's offset in the history of the data, or `None` for a replica that has not
+/// received the initial data yet.
 async fn offset(server: &RedisServer, name: &str) -> Option<u64> {
     let redis::Value::BulkString(info) = server.ask("INFO replication").await else {
         panic!("no text")
@@ -77,7 +77,7 @@ async fn offset(server: &RedisServer, name: &str) -> Option<u64> {
     is_synced.then(|| field(name).unwrap().parse().unwrap())
 }
 
-/// The epoch that a node is in, as soon as it can say.
+/// Returns the epoch that a node is in, as soon as the node can report it.
 async fn epoch(node: &RedisBackplane) -> sse_core::Epoch {
     eventually("bounds", async || node.bounds().await.ok())
         .await
@@ -135,8 +135,8 @@ async fn a_failover_that_loses_entries_is_told_to_all_nodes() {
     );
 }
 
-/// Only one connection of one node was told of the lost entry, and newer ones stand above it when
-/// it looks.
+/// Only one connection of one node received the lost entry, and newer entries follow its position
+/// when the node checks.
 #[tokio::test]
 async fn newer_entries_above_lost_ones_hide_nothing() {
     let Some(pair) = Pair::start().await else {
@@ -148,7 +148,7 @@ async fn newer_entries_above_lost_ones_hide_nothing() {
     pair.replicated().await;
     pair.part().await;
     append(&node, "lost").await;
-    // A node that came later goes on with the replica, and knows of no loss.
+    // A node that joins later continues with the replica, and knows of no loss.
     let late = pair.replica.node().await;
     let mut late_tail = late.tail(&kept).await.unwrap();
     for text in ["new", "newer"] {
@@ -163,7 +163,7 @@ async fn newer_entries_above_lost_ones_hide_nothing() {
     }
     let error = end_of(&mut late_tail).await;
     assert!(matches!(error, BackplaneError::Epoch { current } if current == new));
-    // It was told of the lost entry, or of the cut.
+    // The tail received the lost entry, or was disconnected.
     let error = loop {
         if let Err(error) = crate::steps::next(&mut tail).await {
             break error;
@@ -185,7 +185,7 @@ async fn another_entry_at_the_position_of_a_lost_one_hides_nothing() {
     pair.part().await;
     let lost = append(&node, "lost").await;
     let id = format!("{}-{}", lost.position.major(), lost.position.minor());
-    // As by a clock that is behind.
+    // As with a clock that was set back.
     pair.replica
         .ask(&format!("XADD {{sse}}:log NOMKSTREAM {id} p other"))
         .await;
@@ -194,8 +194,8 @@ async fn another_entry_at_the_position_of_a_lost_one_hides_nothing() {
     expect_other_log(&node, &lost).await;
 }
 
-/// A tail that was told of nothing lost goes on; what it misses is told by the epoch that others
-/// declare.
+/// A tail that received no lost entry continues. Entries that it misses are reported by the epoch
+/// that other nodes set.
 #[tokio::test]
 async fn a_node_that_saw_nothing_of_it_learns_of_a_loss_from_the_others() {
     let Some(pair) = Pair::start().await else {
@@ -220,13 +220,13 @@ async fn a_node_that_saw_nothing_of_it_learns_of_a_loss_from_the_others() {
 }
 
 impl Pair {
-    /// A node that is already with the replica, once that is on its own.
+    /// Returns a node that is already connected to the replica, once the replica is cut off.
     async fn replica_reader(&self) -> RedisBackplane {
         RedisBackplane::new(&self.replica.url(), patient()).unwrap()
     }
 }
 
-/// Entries that are trimmed are not lost, also when the server is another one by then.
+/// Entries that are trimmed are not lost, even if the server has changed by then.
 #[tokio::test]
 async fn a_failover_after_trimming_goes_unnoticed() {
     let Some(pair) = Pair::start().await else {
@@ -262,7 +262,7 @@ async fn a_server_that_becomes_a_replica_is_left() {
     assert_eq!(take(&mut tail, 1).await, ["before"]);
     pair.replicated().await;
     pair.part().await;
-    // No connection ends by it.
+    // This ends no connection.
     pair.primary
         .ask(&format!("REPLICAOF 127.0.0.1 {}", pair.replica.port))
         .await;

@@ -1,4 +1,4 @@
-//! How idempotency keys are counted.
+//! Counts of idempotency keys.
 
 use sse_core::{
     Backplane, BackplaneError, EntryKey, KeyBound, KeyLimits, KeyScope, KeysFull, NewEntry, UserId,
@@ -41,7 +41,7 @@ async fn set(server: &RedisServer, counter: &str, value: &str) {
     set.unwrap();
 }
 
-/// The slice of ten seconds that it is now on the server.
+/// Returns the current slice of ten seconds on the server.
 async fn slice(server: &RedisServer) -> u64 {
     let mut client = server.client().await.unwrap();
     let (seconds, _): (u64, u64) = redis::cmd("TIME").query_async(&mut client).await.unwrap();
@@ -88,16 +88,16 @@ async fn a_slice_counts_until_its_last_key_is_over() {
     };
     let node = server.node().await;
     let limits = KeyLimits::default().of_backends(20);
-    // The slice may end while this runs, so nothing stands at an edge.
+    // The slice can end while this runs, so no count is at an edge.
     let now = slice(&server).await;
     for (counter, counted, wait) in [
-        // Everything is over.
+        // All slices have expired.
         (
             format!("{} 100 100|{}:100", now - 15, now - 20),
             0,
             110..=130,
         ),
-        // The latest slice counts, and those before it that are not over.
+        // The latest slice counts, and those before it that have not expired.
         (
             format!(
                 "{} 4 106|{}:3 {}:3 {}:100",
@@ -109,7 +109,7 @@ async fn a_slice_counts_until_its_last_key_is_over() {
             10,
             1..=40,
         ),
-        // Of a clock that was set back: late rather than early.
+        // The clock was set back: expiry is late rather than early.
         (format!("{} 4 3|{}:3", now + 1000, now - 5), 7, 60..=80),
         (format!("{now} 5 7|{}:7", now - 3), 12, 80..=100),
     ] {

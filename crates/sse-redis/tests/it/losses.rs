@@ -1,4 +1,4 @@
-//! When entries are lost that were acknowledged.
+//! Losses of acknowledged entries.
 
 use sse_core::{Backplane, BackplaneError, Cursor, Epoch, Position};
 
@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// Loses the log under a node, in some way.
+/// Loses the log of a running node, in some way.
 async fn lose_the_log(way: &str) {
     let Some(server) = RedisServer::start(&[]).await else {
         return;
@@ -20,7 +20,7 @@ async fn lose_the_log(way: &str) {
     let mut tail = node.tail(&beginning(&node).await).await.unwrap();
     assert_eq!(take(&mut tail, 1).await, ["before"]);
     server.ask(way).await;
-    // Without a question in between, and with the first attempt.
+    // The first attempt works, without a request in between.
     let after = append(&node, "after").await;
     assert_ne!(after.epoch, before.epoch);
     assert_eq!(node.bounds().await.unwrap().head, after.position);
@@ -75,7 +75,7 @@ async fn an_evicted_log_is_another_one() {
     };
     let node = server.node().await;
     let before = append(&node, &"x".repeat(100_000)).await;
-    // Less than Redis takes for itself, so that every key goes at the next write.
+    // Less than Redis needs for itself, so that every key is evicted at the next write.
     server.ask("CONFIG SET maxmemory 1000").await;
     eventually("eviction", async || {
         node.append(entry("no room")).await.ok();
@@ -145,8 +145,8 @@ async fn an_old_copy_of_the_log_is_noticed_by_its_tail() {
     expect_other_log(&node, &kept).await;
 }
 
-/// Clients give any cursor; a page must be given for it, and no client may change the log for
-/// others by it.
+/// Clients can send any cursor. A page must be returned for it, and no client can change the log
+/// for others by it.
 #[tokio::test]
 async fn a_made_up_position_changes_nothing() {
     let Some(server) = RedisServer::start(&[]).await else {
@@ -162,7 +162,7 @@ async fn a_made_up_position_changes_nothing() {
     expect_other_log(&node, &other).await;
 }
 
-/// A node's own cursor is none that somebody made up.
+/// A node's own cursor is not one that somebody made up.
 #[tokio::test]
 async fn a_tail_from_where_nothing_stands_any_more_is_a_loss() {
     let Some(server) = RedisServer::start(&[]).await else {
@@ -257,7 +257,7 @@ async fn foreign_data_under_our_name_is_refused() {
         .await;
         assert!(is_refused(&error), "{foreign}: {error:?}");
     }
-    // Its owner takes it away.
+    // The owner deletes the log.
     server.ask("FLUSHALL").await;
     append(&server.node().await, "ours").await;
 }
@@ -280,8 +280,8 @@ async fn foreign_entries_in_our_log_are_passed_over() {
     assert_eq!(take(&mut tail, 1).await, ["ours"]);
 }
 
-/// Found by the benchmark: looking for what is too old went through the whole log, every second,
-/// where nothing was.
+/// Found by the benchmark: the search for entries that are too old went through the whole log every
+/// second, although no entry was too old.
 #[tokio::test]
 async fn a_log_that_is_young_is_not_searched_for_what_is_old() {
     let Some(server) = RedisServer::start(&[]).await else {
@@ -291,7 +291,7 @@ async fn a_log_that_is_young_is_not_searched_for_what_is_old() {
     let start = beginning(&node).await;
     for text in ["one", "two"] {
         append(&node, text).await;
-        // Which trims.
+        // This call trims the log.
         node.bounds().await.unwrap();
     }
     assert_eq!(read(&node, &start).await, ["one", "two"]);

@@ -1,4 +1,4 @@
-//! A log on a real Redis, which each test starts for itself.
+//! Tests with a real Redis, which each test starts for itself.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod access;

@@ -1,4 +1,4 @@
-//! When a server cannot be reached, or says nothing.
+//! Servers that cannot be reached, or that do not reply.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// Everything that can be asked fails in time, and comes back.
+/// Checks that every operation fails in time, and works again afterwards.
 async fn silence(node: &RedisBackplane, begin: impl AsyncFnOnce(), end: impl AsyncFnOnce()) {
     let start = beginning(node).await;
     append(node, "before").await;
@@ -43,7 +43,7 @@ async fn silence(node: &RedisBackplane, begin: impl AsyncFnOnce(), end: impl Asy
 }
 
 fn impatient() -> RedisConfig {
-    // Long enough for a busy machine to answer, when there is somebody to.
+    // Long enough for a reply on a busy machine, while a server runs.
     RedisConfig::default().response_timeout(Duration::from_secs(3))
 }
 
@@ -166,7 +166,7 @@ async fn more_appends_than_may_be_under_way_are_refused() {
     insist(&node, "after").await;
 }
 
-/// Found by the benchmark: the place of an append was free a little after its answer.
+/// Found by the benchmark: the room of an append was released a little after its reply.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_appends_one_after_the_other_needs_one_place() {
     let Some(server) = RedisServer::start(&[]).await else {
@@ -219,7 +219,7 @@ async fn what_is_too_large_or_misnamed_is_refused() {
     assert_eq!(node.leases().await.unwrap(), []);
 }
 
-/// Scripts are held by the server, which may forget them.
+/// The server holds the scripts, and can lose them.
 #[tokio::test]
 async fn forgotten_scripts_are_given_again() {
     let Some(server) = RedisServer::start(&[]).await else {

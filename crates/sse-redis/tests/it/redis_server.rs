@@ -1,4 +1,4 @@
-//! A Redis of a test's own.
+//! A Redis server for one test.
 
 use std::{
     fs::File,
@@ -24,25 +24,25 @@ pub(crate) struct RedisServer {
     process: Option<Child>,
 }
 
-/// What a server is.
+/// The role of a server.
 enum Kind {
-    /// With further arguments.
+    /// A data server with further arguments.
     Data(Vec<String>),
-    /// With settings, which it rewrites.
+    /// A sentinel with settings, which it rewrites.
     Sentinel(String),
 }
 
-/// As long as a busy machine may take.
+/// Timeout that is long enough for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The server behind a proxy.
+/// Returns the URL of the server that a proxy leads to.
 pub(crate) fn url_of(proxy: &Proxy) -> String {
     format!("redis://{}", proxy.address())
 }
 
 impl RedisServer {
-    /// Starts a server that writes down everything before it answers. `None` if there is no Redis
-    /// and none is demanded.
+    /// Starts a server that syncs every write to disk before its reply. Returns `None` if Redis is
+    /// not installed and the tests do not require it.
     pub(crate) async fn start(extra: &[&str]) -> Option<Self> {
         Self::start_as(|| Kind::Data(extra.iter().map(|&argument| argument.to_owned()).collect()))
             .await
@@ -69,7 +69,7 @@ impl RedisServer {
             kind: kind(),
             process: None,
         };
-        // Somebody else may get the port between our asking and the server's.
+        // Another process can get the port between our request and the server's.
         for _ in 0..20 {
             server.port = free_port();
             if server.spawn().await {
@@ -91,7 +91,7 @@ impl RedisServer {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
-    /// A way to it that can fail.
+    /// Returns a proxy of the server that can fail.
     pub(crate) async fn proxy(&self) -> Proxy {
         Proxy::to(self.address()).await.unwrap()
     }
@@ -104,12 +104,12 @@ impl RedisServer {
         RedisBackplane::connect(&self.url(), config).await.unwrap()
     }
 
-    /// Asks as a foreign client.
+    /// Sends a command on a separate connection.
     pub(crate) async fn ask(&self, command: &str) -> Value {
         self.ask_as("", command).await
     }
 
-    /// The same as a user: `user:password@`.
+    /// Sends a command as a user: `user:password@`.
     pub(crate) async fn ask_as(&self, user: &str, command: &str) -> Value {
         let mut client = self.client_as(user).await.unwrap();
         let answer: RedisResult<Value> = words(command).query_async(&mut client).await;
@@ -130,7 +130,7 @@ impl RedisServer {
             .await
     }
 
-    /// As by `kill -9`.
+    /// Kills the server, as by `kill -9`.
     pub(crate) fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().unwrap();
@@ -138,7 +138,7 @@ impl RedisServer {
         }
     }
 
-    /// At the same port, with what it wrote down.
+    /// Restarts the server at the same port, with the data on disk.
     pub(crate) async fn resume(&mut self) {
         let end = Instant::now() + PATIENCE;
         while !self.spawn().await {
@@ -151,7 +151,7 @@ impl RedisServer {
         }
     }
 
-    /// Pauses the process, whose kernel goes on taking connections.
+    /// Pauses the process, whose kernel still accepts connections.
     pub(crate) fn pause(&self) {
         self.signal(Signal::STOP);
     }
@@ -165,7 +165,7 @@ impl RedisServer {
         kill_process(Pid::from_raw(i32::try_from(id).unwrap()).unwrap(), signal).unwrap();
     }
 
-    /// Whether it came to listen.
+    /// Starts the process. Returns `true` if it listens.
     async fn spawn(&mut self) -> bool {
         let output = File::create(self.folder().join("output")).unwrap();
         let mut command = Command::new(&self.executable);
@@ -232,7 +232,7 @@ impl Drop for RedisServer {
     }
 }
 
-/// For servers that answer, however slow the machine is.
+/// Returns a configuration for servers that reply, however slow the machine is.
 pub(crate) fn patient() -> RedisConfig {
     let most = Duration::from_secs(7);
     RedisConfig::default()
@@ -240,7 +240,7 @@ pub(crate) fn patient() -> RedisConfig {
         .connect_timeout(most)
 }
 
-/// A command of words without spaces.
+/// Creates a command from words without spaces.
 pub(crate) fn words(command: &str) -> Cmd {
     let mut words = command.split(' ');
     let mut command = redis::cmd(words.next().unwrap());

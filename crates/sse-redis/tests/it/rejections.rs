@@ -1,4 +1,4 @@
-//! A server that answers, and does not execute what it is asked.
+//! Servers that reply, and do not execute the commands.
 
 use bytes::Bytes;
 use redis::{Cmd, Value};
@@ -17,12 +17,12 @@ fn is_blocked(error: &BackplaneError) -> bool {
     matches!(error, BackplaneError::Blocked { .. })
 }
 
-/// A cause, and how an operator removes it.
+/// A cause, and the way in which an operator removes it.
 struct Cause {
     name: &'static str,
     begin: &'static [&'static [&'static str]],
     end: &'static [&'static [&'static str]],
-    /// What the error says to do.
+    /// The remedy that the error names.
     remedy: &'static str,
 }
 
@@ -35,7 +35,7 @@ const CAUSES: &[Cause] = &[
     },
     Cause {
         name: "MISCONF",
-        // Nobody can make a file there, whoever runs the test.
+        // No user can create a file there, not even root.
         begin: &[
             &["CONFIG", "SET", "save", "3600 1"],
             &["CONFIG", "SET", "dir", "/proc/self"],
@@ -67,7 +67,7 @@ async fn run(server: &RedisServer, commands: &[&[&str]]) {
     }
 }
 
-/// A snapshot that fails takes a moment to do so.
+/// A snapshot takes a moment to fail.
 async fn rejects_writes(server: &RedisServer, cause: &Cause) {
     let mut client = server.client().await.unwrap();
     eventually(cause.name, async || {
@@ -106,7 +106,7 @@ async fn what_the_server_does_not_accept_now_it_accepts_later() {
                 assert!(is_blocked(&error), "{}: {error:?}", cause.name);
             }
         }
-        // What is there can be read all the same, by those who come now too.
+        // Existing entries can still be read, by new connections too.
         assert_eq!(take(&mut tail, 1).await, ["before"]);
         let newcomer = RedisBackplane::connect(&server.url(), patient())
             .await
@@ -135,7 +135,7 @@ async fn what_the_server_does_not_accept_now_it_accepts_later() {
     }
 }
 
-/// A log that is to be made while the server accepts nothing.
+/// A log that must be created while the server accepts no writes.
 #[tokio::test]
 async fn a_first_node_waits_for_a_server_that_accepts_nothing() {
     for cause in CAUSES {
@@ -152,7 +152,7 @@ async fn a_first_node_waits_for_a_server_that_accepts_nothing() {
     }
 }
 
-/// Uses everything, and says what is refused.
+/// Tries every operation, and returns the names of those that are rejected.
 async fn refusals(node: &RedisBackplane) -> Vec<&'static str> {
     let lease = Lease {
         node: "node".into(),
@@ -190,7 +190,7 @@ async fn refusals(node: &RedisBackplane) -> Vec<&'static str> {
             "tail",
             async { node.tail(&start).await?.next().await }.await.err(),
         );
-        // Behind the last entry it waits by other means.
+        // After the last entry, the tail waits by a different command.
         let at = node.rewind(0).await.unwrap_or(start);
         note(
             "tail at the end",
@@ -204,7 +204,7 @@ async fn refusals(node: &RedisBackplane) -> Vec<&'static str> {
     refused
 }
 
-/// An operator takes a right away while a node runs, and gives it back.
+/// An operator revokes a right while a node runs, and grants it again.
 #[tokio::test]
 async fn a_right_that_is_taken_away_may_come_back() {
     let Some(server) = RedisServer::start(&[]).await else {

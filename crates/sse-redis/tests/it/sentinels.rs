@@ -1,4 +1,4 @@
-//! When sentinels say who is in charge.
+//! Sentinels that name the current primary.
 
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ struct Guarded {
 const SENTINELS: usize = 3;
 
 impl Guarded {
-    /// With a password for the servers, and another one for the sentinels, who give up a server
-    /// that says nothing for so long.
+    /// Starts with a password for the servers, and another one for the sentinels. Sentinels give up
+    /// a server that does not reply within `patience`.
     async fn start(patience: Duration) -> Option<Self> {
         let password = ["--requirepass", "s3rver", "--masterauth", "s3rver"];
         let primary = RedisServer::start(&password).await?;
@@ -45,7 +45,7 @@ impl Guarded {
         Some(guarded)
     }
 
-    /// Waits until all know of each other.
+    /// Waits until all servers and sentinels know each other.
     async fn settle(&self) {
         for sentinel in &self.sentinels {
             eventually("sentinels", async || {
@@ -101,7 +101,7 @@ impl Guarded {
     }
 }
 
-/// Sentinels cut all connections of a server to which they give another role.
+/// Returns `INFO` of a server. Sentinels close all connections of a server whose role they change.
 async fn info(server: &RedisServer) -> String {
     eventually("an answer", async || {
         let mut client = server.client_as(":s3rver@").await.ok()?;
@@ -123,7 +123,7 @@ fn text(value: &Value) -> Vec<String> {
 /// Long enough that a server which only waits for a processor is not given up.
 const LONG: Duration = Duration::from_secs(8);
 
-/// Nobody is given up.
+/// No server is given up.
 const NEVER: Duration = Duration::from_secs(3600);
 
 fn settings(port: u16, patience: Duration) -> String {
@@ -174,7 +174,7 @@ async fn a_failover_that_loses_entries_is_another_epoch() {
     let node = guarded.node().await;
     let kept = append(&node, "kept").await;
     guarded.replicated().await;
-    // The replica hears nothing more of the primary, which goes on. It comes to be in charge,
+    // The replica receives nothing more from the primary, which still runs. The replica is promoted
     // without the last entry.
     guarded
         .replica
@@ -193,7 +193,7 @@ async fn a_failover_that_loses_entries_is_another_epoch() {
         answer.ok()
     };
     eventually("a failover", failover).await;
-    // Until sentinels tell it otherwise, the old one takes appends.
+    // Until sentinels change its role, the old primary accepts appends.
     for (server, role) in [
         (&guarded.replica, "role:master"),
         (&guarded.primary, "role:slave"),
@@ -222,7 +222,7 @@ async fn sentinels_that_are_away_are_done_without() {
     guarded.sentinels.clear();
     let error = fails(RedisBackplane::connect(&url, patient())).await;
     assert!(is_unavailable(&error), "{error:?}");
-    // Who is connected needs them no more.
+    // A connected node needs no sentinels.
     append(&node, "y").await;
     assert_eq!(read(&node, &beginning(&node).await).await, ["x", "y"]);
 }

@@ -1,4 +1,4 @@
-//! What tests do with a log.
+//! Helpers of the tests.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use sse_core::{
 use sse_redis::RedisBackplane;
 use tokio::time::{Instant, sleep, timeout};
 
-/// Longer than anything takes on a busy machine.
+/// Timeout that is longer than any step on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) const ALL: ReadLimit = ReadLimit {
@@ -31,12 +31,12 @@ pub(crate) fn keyed(text: &str, key: &str) -> NewEntry {
     }
 }
 
-/// Appends to a log that is there.
+/// Appends to an existing log.
 pub(crate) async fn append(node: &RedisBackplane, text: &str) -> Cursor {
     node.append(entry(text)).await.unwrap().cursor
 }
 
-/// Appends with a key until it is acknowledged, whatever happens meanwhile.
+/// Appends with a key until the append is acknowledged, whatever happens meanwhile.
 pub(crate) async fn insist(node: &RedisBackplane, text: &str) -> Appended {
     eventually("an append", async || {
         node.append(keyed(text, text)).await.ok()
@@ -55,7 +55,7 @@ pub(crate) fn texts(entries: &[Entry]) -> Vec<String> {
         .collect()
 }
 
-/// What is behind a cursor.
+/// Returns the entries after a cursor.
 pub(crate) async fn read(node: &RedisBackplane, after: &Cursor) -> Vec<String> {
     let page = node.read(after, ALL).await.unwrap();
     assert!(page.at_head);
@@ -68,7 +68,7 @@ pub(crate) async fn next(tail: &mut Box<dyn Tail>) -> Result<Batch, BackplaneErr
         .expect("a tail gives no sign of life")
 }
 
-/// So many entries of a tail.
+/// Returns the next `count` entries of a tail.
 pub(crate) async fn take(tail: &mut Box<dyn Tail>, count: usize) -> Vec<String> {
     let mut all = Vec::new();
     let end = Instant::now() + PATIENCE;
@@ -79,7 +79,7 @@ pub(crate) async fn take(tail: &mut Box<dyn Tail>, count: usize) -> Vec<String> 
     all
 }
 
-/// How a tail ends that brings nothing any more.
+/// Returns the error of a tail that must bring no more entries.
 pub(crate) async fn end_of(tail: &mut Box<dyn Tail>) -> BackplaneError {
     let end = Instant::now() + PATIENCE;
     loop {
@@ -91,7 +91,7 @@ pub(crate) async fn end_of(tail: &mut Box<dyn Tail>) -> BackplaneError {
     }
 }
 
-/// Tries until there is something.
+/// Repeats an attempt until it returns a value.
 pub(crate) async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
@@ -103,7 +103,7 @@ pub(crate) async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> 
     }
 }
 
-/// What a call gives that must fail in time.
+/// Returns the error of a call that must fail in time.
 pub(crate) async fn fails<T>(
     call: impl Future<Output = Result<T, BackplaneError>>,
 ) -> BackplaneError {
@@ -122,7 +122,7 @@ pub(crate) fn is_refused(error: &BackplaneError) -> bool {
     matches!(error, BackplaneError::Rejected { .. })
 }
 
-/// Asserts that a log is another one than a cursor's, for reads and tails.
+/// Asserts that a log is a different one from that of a cursor, for reads and tails.
 pub(crate) async fn expect_other_log(node: &RedisBackplane, cursor: &Cursor) {
     for error in [
         fails(node.read(cursor, ALL)).await,

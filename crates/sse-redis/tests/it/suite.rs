@@ -1,4 +1,4 @@
-//! The rules of every backplane.
+//! The test suite of every backplane.
 
 use std::sync::Arc;
 
