@@ -23,7 +23,7 @@ use crate::{
     wait::{LONG, until},
 };
 
-/// What a broker is.
+/// The kind of a broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
     Redis,

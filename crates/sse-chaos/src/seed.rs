@@ -2,7 +2,7 @@
 
 use rand::{SeedableRng, rngs::StdRng};
 
-/// The seed of a run. The values drawn for one purpose do not depend on the values drawn for
+/// A run's seed. The values drawn for one purpose do not depend on the values drawn for
 /// another, or on their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Seed(u64);

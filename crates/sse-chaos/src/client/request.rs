@@ -76,7 +76,7 @@ impl ClientRequest {
         self
     }
 
-    /// Sets the seed from which the delays are drawn, so that they are reproducible; 0 by default.
+    /// Sets a seed from which the delays are drawn, so that they are reproducible; 0 by default.
     /// Clients should have different seeds.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
