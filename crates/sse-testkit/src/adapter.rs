@@ -48,7 +48,7 @@ pub trait Adapter {
     /// Serves the app until `stop` resolves, then shuts down within [`TestApp::drain`] and returns.
     ///
     /// Called on a separate thread, outside of any runtime, once for each rule. The listener is
-    /// bound and blocking.
+    /// bound and non-blocking.
     ///
     /// # Errors
     /// Any error that prevents the app from serving; the rule fails with it.

@@ -49,7 +49,7 @@ const FLOORS: &[(&str, Floor)] = &[
 /// The crate that knows no web framework and no database.
 const CORE: &str = "sse-core";
 
-/// Crates that may use the dev crates as normal dependencies: no other crate uses them.
+/// Crates that may use the dev crates as normal dependencies, because no crate uses these users.
 const USERS_OF_DEV: &[&str] = &["benches", "sse-chaos", "sse-fuzz"];
 
 /// Packages that the core must not need, even indirectly; a `*` at the end stands for any ending.

@@ -273,7 +273,7 @@ impl Hub {
             ensure!(Instant::now() < end, "the hub does not get ready");
             sleep(Duration::from_millis(50)).await;
         }
-        // Wait until the last published event has been read from the log.
+        // By then the hub has read the last published event from the log.
         sleep(Duration::from_secs(1)).await;
         Ok(())
     }

@@ -32,7 +32,7 @@ pub(crate) struct Http2Stream {
 }
 
 impl Http2 {
-    /// Connects with a small window for each stream, and a large window for the connection.
+    /// Connects with this window for each stream, and a large window for the connection.
     pub(crate) async fn connect(address: SocketAddr, window: u32) -> Self {
         let socket = TcpStream::connect(address).await.expect("a connection");
         let mut builder = Builder::new();

@@ -81,7 +81,8 @@ async fn is_closed(app: &RunningApp, client: &RawClient) {
         .expect("the server closes the connection of a client that takes nothing");
 }
 
-/// Accepts both detections: by the manager, or by the system's timeout for unacknowledged data.
+/// Returns `true` for both detections: by the manager, or by the system's timeout for
+/// unacknowledged data.
 fn is_found(reason: DisconnectReason) -> bool {
     matches!(
         reason,
