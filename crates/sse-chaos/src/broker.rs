@@ -88,7 +88,7 @@ impl Broker {
         Ok(broker)
     }
 
-    /// Starts a broker that does not answer before its peers run, without waiting for it.
+    /// Starts a broker without waiting until it answers, for a broker whose peers must run first.
     pub(crate) fn spawn_with(kind: Kind, folder: &Path, more: Vec<String>) -> Result<Self, Error> {
         let name = kind.executable();
         let program = sse_testkit::executable(name)?

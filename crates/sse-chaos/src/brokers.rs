@@ -59,7 +59,7 @@ impl Brokers {
         }
     }
 
-    /// Waits until every server has all entries.
+    /// Waits until replicas have all entries.
     pub(crate) async fn ready(&self) -> Result<(), Error> {
         match self {
             Self::One(one) => one.ready().await,

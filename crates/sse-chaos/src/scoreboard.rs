@@ -25,7 +25,7 @@ pub(crate) struct Score {
     pub(crate) problems: Vec<String>,
 }
 
-/// Number of altered journals that the oracle must find out.
+/// Maximum number of clients whose journals are altered to test the oracle.
 const ALTERATIONS: usize = 3;
 
 /// Judges a run. With `sabotage` an event is removed from a client's journal first.
@@ -139,8 +139,8 @@ fn described(offence: &Offence) -> String {
     )
 }
 
-/// Returns the alterations that the oracle did not detect. A judge that finds nothing wrong must
-/// detect deliberate alterations.
+/// Returns a problem if the oracle did not detect a deliberate alteration. An oracle that finds a
+/// run clean must detect altered journals.
 fn unseen(
     oracle: &Oracle,
     verdict: &Verdict,

@@ -21,7 +21,7 @@ pub(super) struct Output(Arc<Mutex<VecDeque<String>>>);
 
 impl Output {
     /// Begins to read the outputs of a child, to their end so that the child never blocks. The
-    /// receiver resolves to the address, or to `None` if both outputs end without one.
+    /// returned future resolves to the address, or to `None` if both outputs end without one.
     pub(super) fn of(
         child: &mut Child,
     ) -> (Self, impl Future<Output = Option<SocketAddr>> + use<>) {
