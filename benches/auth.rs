@@ -1,8 +1,8 @@
-//! What it costs to find out who is asking, once per connection: the session cookies of NextAuth v4
-//! and Auth.js v5, and signed tokens.
+//! The cost of identifying the caller, once per connection: the session cookies of NextAuth v4 and
+//! Auth.js v5, and signed tokens.
 //!
-//! From the borrowed headers of a request to an identity with its claims. Tokens have seven claims,
-//! as the libraries make them.
+//! Measured from the borrowed headers of a request to an identity with its claims. Tokens have
+//! seven claims, as the libraries create them.
 
 use std::{hint::black_box, time::Duration};
 
@@ -12,7 +12,7 @@ use sse_auth::{Algorithm, Authenticator, FirstOf, Jwks, Jwt, Key, NextAuth, Requ
 use tokio::runtime::{Builder, Runtime};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
-/// A token with SECRET that lives for a hundred years.
+/// A token signed with SECRET that is valid for a hundred years.
 const HS256: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJuYW1lIjoiQWRhIExvdmVsYWNlIiwiZW1haWwiOiJhZGFAZXhhbXBsZS5jb20iLCJwaWN0dXJlIjoiaHR0cHM6Ly9leGFtcGxlLmNvbS9hLnBuZyIsInN1YiI6InVzZXJfMTIzIiwiaWF0IjoxNzk1MzgxOTk0LCJleHAiOjQ5NDg5ODE5OTQsImp0aSI6ImVjYzk2ZjU0LTNjODAtNDdkZi1hNDUxLTliZGE0ZWExMzJmMiJ9.f1GzGF8HNPmT5PG8zyPUtZSuSxQh-xsIrg_MTG-26FY";
 
 fn main() {

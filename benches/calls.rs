@@ -1,11 +1,11 @@
-//! What a call of the management API costs through HTTP, against an axum handler that does nothing.
+//! The cost of a management API call through HTTP, against an axum handler that does nothing.
 //!
-//! One server, on a thread of its own, has both as routes of one router; one client asks over one
-//! kept-alive connection of the loopback, and the requests differ in nothing but their path. Nobody
-//! is connected, so nothing is fanned out. Columns take turns, and what counts is the processor
-//! time of the server's thread: system calls, hyper, routing and the call. Each of the two threads
-//! has a processor of its own, where the system allows it. The same without sockets and hyper, the
-//! router alone, tells what is ours.
+//! One server, on a separate thread, has both as routes of one router. One client sends requests
+//! over one kept-alive loopback connection; the requests differ only in their path. No streams are
+//! connected, so nothing is fanned out. Columns take turns. The measure is the processor time of
+//! the server's thread: system calls, hyper, routing and the call. Each of the two threads has its
+//! own processor, if the system allows it. A second measurement without sockets and hyper, with the
+//! router alone, isolates the cost of the API itself.
 
 use std::{
     hint::black_box,
@@ -34,10 +34,10 @@ use sse_core::{AllowAll, Manager};
 use sse_trpc::Management;
 use tower::ServiceExt as _;
 
-/// What is sent to all of them.
+/// Body of the calls that publish an event.
 const CALL: &str = r#"{"target":{"user":"ada"},"event":"order_shipped","data":{"order":814113,"items":["A-1","B-22"]}}"#;
 
-/// Names and paths; the first two are what the others are measured by.
+/// Names and paths; the first two are the baselines of the others.
 const COLUMNS: [(&str, &str); 5] = [
     ("axum, no input", "/empty"),
     ("axum, JSON in and out", "/json"),
@@ -46,7 +46,7 @@ const COLUMNS: [(&str, &str); 5] = [
     ("an unknown procedure", "/api/trpc/sse.nothing"),
 ];
 
-/// A notification, for the one that wants no event.
+/// Body of the call that sends a notification instead of an event.
 const NOTIFICATION: &str = r#"{"userId":"ada","message":"Your export is ready","title":"Reports","data":{"url":"/export/7"}}"#;
 
 fn main() {
@@ -83,11 +83,11 @@ fn main() {
 fn compare(what: &str, rounds: usize, times: u32, mut turn: impl FnMut(&str, u32) -> Duration) {
     let mut nanos = vec![Samples::default(); COLUMNS.len()];
     let mut ratios = vec![[Samples::default(), Samples::default()]; COLUMNS.len()];
-    // Buffers and branches get used to it.
+    // Warms up buffers and branch prediction.
     COLUMNS.iter().for_each(|(_, path)| _ = turn(path, times));
     for round in 0..rounds {
         let mut each = [0.0; COLUMNS.len()];
-        // Whoever comes first is another each time.
+        // Each round starts with another column.
         for index in (0..COLUMNS.len()).map(|index| (index + round) % COLUMNS.len()) {
             each[index] = turn(COLUMNS[index].1, times).as_secs_f64() * 1e9 / f64::from(times);
         }
@@ -132,7 +132,7 @@ fn router() -> Router {
         .nest("/api/trpc", sse_axum::trpc(Management::new(manager)))
 }
 
-/// Serves to the end of the process.
+/// Serves until the process ends.
 fn serve() -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     listener
@@ -157,8 +157,8 @@ fn runtime() -> tokio::runtime::Runtime {
         .expect("a runtime can be made")
 }
 
-/// Keeps this thread on a processor, if there is that one: moved to and fro, it would find cold
-/// caches, now in this column and now in that.
+/// Keeps this thread on a processor, if it exists: a thread that moves would find cold caches, in
+/// one column or another.
 fn stay_on(processor: usize) {
     let mut set = CpuSet::new();
     set.set(processor);
@@ -167,7 +167,7 @@ fn stay_on(processor: usize) {
     }
 }
 
-/// Time that this thread has run.
+/// Returns the time that this thread has run.
 fn cpu_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).expect("the clock goes forward")
 }
@@ -195,7 +195,7 @@ async fn call(router: &Router, path: &str) -> usize {
         .len()
 }
 
-/// One connection, on which one request follows the other.
+/// A connection on which one request follows the other.
 struct Client {
     socket: TcpStream,
     answer: Vec<u8>,
@@ -214,7 +214,7 @@ impl Client {
         }
     }
 
-    /// Asks so often; gives the processor time that it took the server.
+    /// Sends `times` requests, and returns the processor time that they took the server.
     fn turn(&mut self, path: &str, times: u32) -> Duration {
         let body = body(path);
         let request = format!(
@@ -233,7 +233,7 @@ impl Client {
         Duration::from_nanos(nanos.parse().expect("it is a number"))
     }
 
-    /// Gives the body of the answer, which all have in one piece.
+    /// Returns the body of the response, which arrives in one piece for all columns.
     fn ask(&mut self, request: &str) -> &str {
         self.socket
             .write_all(request.as_bytes())

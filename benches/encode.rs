@@ -1,13 +1,14 @@
-//! What it costs to encode an event, against the least work that makes the same bytes, and against
-//! others.
+//! The cost of encoding an event, against the least work that produces the same bytes, and against
+//! other libraries.
 //!
-//! Everybody starts from borrowed text (or a value) and ends with bytes of its own, dropped again.
-//! Columns named `… given` start from the peer's own type instead, made ahead. Axum is polled
-//! through the body of its `Sse`, since there is no other way to its bytes: that costs it a few
-//! nanoseconds.
+//! Every column starts from borrowed text (or a value) and ends with owned bytes, which are
+//! dropped. Columns named `… given` start from the peer's own type instead, created ahead. Axum is
+//! polled through the body of its `Sse`, since its bytes are not accessible in any other way. The
+//! poll costs axum a few nanoseconds.
 //!
-//! Besides criterion's times, `main` prints medians and ratios of rounds in which the columns take
-//! turns: on a machine with other work, what is measured seconds apart does not compare.
+//! In addition to criterion's times, `main` prints medians and ratios of rounds in which the
+//! columns take turns: on a machine with other work, measurements that are seconds apart do not
+//! compare.
 
 #[path = "src/column.rs"]
 mod column;
@@ -31,7 +32,7 @@ use crate::column::Column;
 
 const TYPE: EventType = EventType::NOTIFICATION;
 
-/// How long a column runs in one round.
+/// Duration of one column's turn in a round.
 const TURN: Duration = Duration::from_micros(200);
 
 fn main() {
@@ -110,7 +111,7 @@ fn ours_json(order: Order) -> Event {
         .event_type(TYPE)
 }
 
-/// About 200 bytes.
+/// An order of about 200 bytes.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Order {
@@ -191,7 +192,7 @@ fn compare(row: &str, columns: &mut [Column], rounds: usize) {
     }
 }
 
-/// How many of a column fill its turn.
+/// Returns the number of encodings that fill a column's turn.
 fn batch(column: &mut Column) -> u64 {
     let mut times = 1;
     while column.time(times) < TURN && times < 1 << 20 {

@@ -1,8 +1,8 @@
-//! What it costs to bring an event to its streams, in this process, without sockets, on one thread.
+//! The cost of delivering an event to its streams, in this process, without sockets, on one thread.
 //!
-//! Criterion's times of a broadcast are per matched stream. Besides, `main` prints what is not a
-//! time of one thing: memory, the longest hold of the caller's thread, and the parts of a broadcast
-//! as medians of rounds.
+//! Criterion's times of a broadcast are per matched stream. In addition, `main` prints results that
+//! are not times of one operation: memory, the longest hold of the caller's thread, and the parts
+//! of a broadcast as medians of rounds.
 
 #[path = "src/memory.rs"]
 mod memory;
@@ -29,17 +29,17 @@ use crate::population::{Population, TOPIC_SIZE, drain, topic, user};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
 
-/// So many are timed together, where one alone is too short.
+/// Number of operations that are timed together if one alone is too short.
 const BATCH: u64 = 256;
 
-/// Events that are published while nobody takes any.
+/// Number of events that are published while no stream takes any.
 const BURST: usize = 16;
 
 fn main() {
     let scale = Scale::from_args();
     let sizes = scale.pick(vec![1_000, 10_000, 100_000, 1_000_000], vec![1_000, 10_000]);
     if scale.measures() {
-        // First, while the allocator has nothing to give that was used before.
+        // First, while the allocator has no memory to return that was used before.
         let most = *sizes.last().expect("there are sizes");
         memory(most);
         arrivals(most);
@@ -62,7 +62,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// A population that is made when the first bench that was asked for needs it.
+/// A population that is created when the first selected bench needs it.
 struct Streams {
     size: usize,
     made: Option<Population>,
@@ -80,7 +80,7 @@ fn event() -> Event {
     Event::text(DATA).event_type(EventType::NOTIFICATION)
 }
 
-/// Publishes to all, and gives how long that took.
+/// Publishes to all, and returns the time that it took.
 fn broadcast(population: &Population) -> Duration {
     let start = Instant::now();
     let matched = population.publish(Target::All, event());
@@ -89,7 +89,7 @@ fn broadcast(population: &Population) -> Duration {
     elapsed
 }
 
-/// Polls all once, and gives how long that took.
+/// Polls all streams once, and returns the time that it took.
 fn take(population: &mut Population) -> Duration {
     let start = Instant::now();
     let served = population.poll_each();
@@ -200,7 +200,7 @@ fn to_topics(population: &mut Population, random: &mut StdRng, times: u64) -> Du
     elapsed
 }
 
-/// Gives how long it took, and how many streams matched.
+/// Returns the time that it took, and the number of streams that matched.
 fn publish_each(population: &Population, targets: Vec<Target>) -> (Duration, usize) {
     let start = Instant::now();
     let matched = targets
@@ -265,7 +265,7 @@ fn group<'a>(
     group
 }
 
-/// What the steps of a broadcast cost.
+/// Prints the cost of each step of a broadcast.
 fn parts(population: &mut Population, rounds: usize) {
     let size = population.len();
     let mut steps = [(); 3].map(|()| Samples::default());
@@ -296,8 +296,8 @@ fn parts(population: &mut Population, rounds: usize) {
     }
 }
 
-/// How long a broadcast holds its thread at a time: by the clock, which goes on while the system
-/// runs others, and in time of the thread's own.
+/// Prints how long a broadcast holds its thread at a time: in wall-clock time, which includes other
+/// work of the system, and in CPU time of the thread.
 fn hold(population: &mut Population, publishes: usize) {
     let [mut longest, mut own, mut longest_own] = [(); 3].map(|()| Samples::default());
     for _ in 0..publishes {
@@ -333,7 +333,7 @@ fn hold(population: &mut Population, publishes: usize) {
     }
 }
 
-/// How long the thread is held by one that comes, while tables grow.
+/// Prints how long a new connection holds the thread while tables grow.
 fn arrivals(size: usize) {
     let mut population = Population::empty(Manager::builder(), size);
     let mut longest = Duration::ZERO;
@@ -349,12 +349,12 @@ fn arrivals(size: usize) {
     );
 }
 
-/// Time that this thread has run.
+/// Returns the time that this thread has run.
 fn cpu_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).expect("the clock goes forward")
 }
 
-/// What streams hold: idle, with a burst waiting, and after it.
+/// Prints the memory of streams: idle, with a burst waiting, and after the burst.
 fn memory(size: usize) {
     let (allocated, resident) = (memory::allocated(), memory::resident());
     let mut population = Population::new(Manager::builder(), size);
@@ -390,7 +390,7 @@ fn memory(size: usize) {
     let before = memory::allocations();
     let count = 1000;
     come_and_go(&population, count, drain);
-    // Two names are made for each handshake, and a list of topics.
+    // Two names are created for each handshake, and a list of topics.
     let per_stream = (memory::allocations() - before) as f64 / count as f64;
     line(
         "allocations of a stream that comes and goes",

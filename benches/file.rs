@@ -1,9 +1,10 @@
-//! How many appends a second the event log on disk takes, against a loop that writes equal batches
-//! to a file and syncs each.
+//! Appends a second to the event log on disk, against a loop that writes equal batches to a file
+//! and syncs each.
 //!
-//! So many appends are under way at once as a batch has entries: as soon as one is acknowledged,
-//! its task makes the next. Columns take turns, and the ratio is that of one round. The directory
-//! is made where `TMPDIR` says; on a file system in memory this measures something else.
+//! The number of appends in flight equals the number of entries in a batch: as soon as an append is
+//! acknowledged, its task starts the next. Columns take turns, and the ratio is that of one round.
+//! The directory is created in `TMPDIR`; on a file system in memory the results do not describe a
+//! disk.
 
 use std::{
     fs::File,
@@ -24,7 +25,7 @@ use tokio::{runtime::Runtime, task::JoinSet};
 /// Bytes of a payload.
 const PAYLOAD: usize = 256;
 
-/// What a record has besides.
+/// Bytes of a record in addition to its payload.
 const OVERHEAD: usize = 37;
 
 const POLICIES: [(&str, SyncPolicy); 3] = [

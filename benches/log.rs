@@ -1,8 +1,8 @@
-//! What the event log costs on the way of an event, and what it costs to come back, in this
-//! process, without sockets, on one thread.
+//! The cost of the event log in the path of an event, and the cost of a resume, in this process,
+//! without sockets, on one thread.
 //!
-//! Times are CPU times of the thread. With and without a log take turns, and the ratio is that of
-//! one round.
+//! Times are CPU times of the thread. Runs with and without a log take turns, and the ratio is that
+//! of one round.
 
 #[path = "src/memory.rs"]
 mod memory;
@@ -39,7 +39,7 @@ fn event() -> Event {
     Event::text(DATA).event_type(EventType::NOTIFICATION)
 }
 
-/// Time that this thread has run.
+/// Returns the time that this thread has run.
 fn cpu_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).expect("the clock goes forward")
 }
@@ -55,8 +55,8 @@ fn population(size: usize, log: Option<Retention>) -> Population {
     Population::new(log.into_iter().fold(builder, ManagerBuilder::log), size)
 }
 
-/// An event from its publish to the transport, with a log that is full, so that one goes for each
-/// that comes.
+/// Measures an event from its publish to the transport, with a full log, so that each new entry
+/// evicts another.
 fn hot_path(size: usize, rounds: usize) {
     let full = Retention::default().entries(10_000);
     let (mut without, mut with) = (population(size, None), population(size, Some(full)));
@@ -121,7 +121,7 @@ fn to_all(population: &mut Population) {
     population.poll_each();
 }
 
-/// One client that missed a hundred events among others' in logs of several sizes.
+/// Measures one client that missed a hundred events among others' in logs of several sizes.
 fn resume(entries: usize, times: usize) {
     let manager = manager(entries);
     let mine = Target::User(user(0));
@@ -131,7 +131,8 @@ fn resume(entries: usize, times: usize) {
         publish(&manager, &mine);
         (1..each).for_each(|other| drop(publish(&manager, &Target::User(user(other)))));
     }
-    // The first block and what was missed. It waits where others have their turn.
+    // The first block and the missed events. The session pauses wherever other tasks have their
+    // turn.
     let come_back = || {
         let mut session = connect(&manager, &had, 0);
         let mut came = 0;
@@ -166,7 +167,7 @@ fn resume(entries: usize, times: usize) {
     );
 }
 
-/// Clients that all come back at once, each having missed the same events to all.
+/// Measures clients that all reconnect at once, each of which missed the same events to all.
 fn stampede(clients: usize, missed: usize) {
     let manager = manager(100_000);
     let had = publish(&manager, &Target::All);
@@ -213,7 +214,7 @@ fn manager(entries: usize) -> Manager {
         .expect("the settings are valid")
 }
 
-/// Publishes, and gives the id.
+/// Publishes, and returns the id.
 fn publish(manager: &Manager, target: &Target) -> String {
     let receipt = futures_util::FutureExt::now_or_never(manager.publish(target.clone(), event()));
     let receipt = receipt

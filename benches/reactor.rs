@@ -1,7 +1,7 @@
-//! What the reactor's bookkeeping costs, in this process, without sockets: what it keeps for a
-//! stream beside the session, what a wake and a turn take, and what a second thread brings.
+//! The cost of the reactor's bookkeeping, in this process, without sockets: its memory for a stream
+//! in addition to the session, the time of a wake and a poll, and the gain of a second thread.
 //!
-//! Not criterion's: each size is made once, and its lines are medians of rounds.
+//! Not measured by criterion: each size is created once, and its lines are medians of rounds.
 //! `cargo bench -p benches --bench reactor`
 
 #[path = "src/memory.rs"]
@@ -29,7 +29,7 @@ use crate::population::{Population, user};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
 
-/// Publishes to one user that are timed together.
+/// Number of publishes to one user that are timed together.
 const SINGLES: usize = 256;
 
 fn main() {
@@ -49,7 +49,7 @@ fn main() {
     }
 }
 
-/// Streams, shared out over threads.
+/// Streams, distributed over threads.
 struct Site {
     population: Population,
     size: usize,
@@ -71,8 +71,8 @@ impl Site {
         if count == 1 {
             let each = |now: usize, before: usize| now.saturating_sub(before) as f64 / size as f64;
             let name = format!("memory of a stream of {size} beside its session");
-            // The list of the sessions is gone, which were in it by value, as they are in the
-            // connections now.
+            // The list of the sessions no longer exists. It had held them by value, as the
+            // connections do now.
             let listed = size_of::<sse_core::Session>() as f64;
             line(
                 &name,
@@ -94,8 +94,8 @@ impl Site {
         }
     }
 
-    /// Gives all who were woken their turn, on as many threads as there are. Gives how long that
-    /// took, and how many there were.
+    /// Polls all streams that were woken, on as many threads as there are. Returns the time that it
+    /// took, and the number of streams.
     fn turns(&mut self) -> (Duration, usize) {
         let start = Instant::now();
         let turns = match &mut self.threads[..] {
@@ -145,7 +145,7 @@ fn broadcasts(site: &mut Site, rounds: usize) {
     }
 }
 
-/// To one user, another each time: the publish, the wake and the turn.
+/// Measures publishes to one user, another each time: the publish, the wake and the poll.
 fn singles(site: &mut Site, rounds: usize) {
     let mut samples = Samples::default();
     for round in 0..rounds {
@@ -156,7 +156,7 @@ fn singles(site: &mut Site, rounds: usize) {
         let start = Instant::now();
         for user in users {
             assert_eq!(site.population.publish(user, event()), 1);
-            // Streams at neighbouring places are woken together.
+            // Streams with neighbouring indices are woken together.
             assert!((1..=4).contains(&site.threads[0].turns()));
         }
         samples.push_nanos(start.elapsed());

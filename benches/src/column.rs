@@ -8,13 +8,13 @@ use std::{
 
 use bytes::Bytes;
 
-/// So many inputs are made ahead at once, where making them is not to be timed.
+/// Number of inputs that are created ahead at once, if their creation is not to be timed.
 const AHEAD: u64 = 64;
 
 /// One way to encode an event.
 pub(crate) struct Column {
     pub(crate) name: &'static str,
-    /// What it makes.
+    /// Sample of the encoded event.
     pub(crate) sample: Bytes,
     batch: Box<dyn FnMut(u64) -> Duration>,
 }
@@ -37,7 +37,7 @@ impl Column {
         }
     }
 
-    /// Does not time how the input is made.
+    /// Creates a column that does not time the creation of the input.
     pub(crate) fn given<I: 'static>(
         name: &'static str,
         mut make: impl FnMut() -> I + 'static,
@@ -66,7 +66,7 @@ impl Column {
         }
     }
 
-    /// How long so many take.
+    /// Returns the time of `times` encodings.
     pub(crate) fn time(&mut self, times: u64) -> Duration {
         (self.batch)(times)
     }

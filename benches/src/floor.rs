@@ -1,4 +1,5 @@
-//! The least work that makes the same bytes: no types, no checks of fields, nothing kept for later.
+//! The least work that produces the same bytes: no types, no checks of fields, nothing kept for
+//! later.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use memchr::memchr2_iter;
@@ -8,10 +9,10 @@ const HEAD: &[u8] = b"event: notification\ndata: ";
 const NEXT: &[u8] = b"\ndata: ";
 const END: &[u8] = b"\n\n";
 
-/// Room for a JSON value whose length nobody knows.
+/// Initial capacity for a JSON value of unknown length.
 const JSON: usize = 256;
 
-/// One allocation, one scan for line ends, one copy.
+/// Encodes text: one allocation, one scan for line ends, one copy.
 pub(crate) fn text(data: &str) -> Bytes {
     let data = data.as_bytes();
     let mut breaks = memchr2_iter(b'\r', b'\n', data).peekable();
@@ -36,7 +37,7 @@ pub(crate) fn text(data: &str) -> Bytes {
     out.freeze()
 }
 
-/// One allocation, the serializer, one scan for line ends.
+/// Encodes JSON: one allocation, the serializer, one scan for line ends.
 pub(crate) fn json<T: Serialize>(data: &T) -> Result<Bytes, serde_json::Error> {
     let mut out = Vec::with_capacity(HEAD.len() + JSON);
     out.extend_from_slice(HEAD);

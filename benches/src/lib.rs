@@ -1,4 +1,4 @@
-//! Benchmarks: what the criterion benches share.
+//! Benchmarks: the code that the criterion benches share.
 
 pub mod lines;
 pub mod scale;

@@ -1,4 +1,4 @@
-//! Results that are not criterion's: lines of `name: value unit`.
+//! Results outside of criterion: lines of `name: value unit`.
 
 use std::{fmt::Display, time::Duration};
 
@@ -8,7 +8,7 @@ pub fn line(name: &str, value: impl Display, unit: &str) {
     println!("{name}: {value} {unit}");
 }
 
-/// Values of one thing measured several times.
+/// Values of a quantity that was measured several times.
 #[derive(Debug, Clone, Default)]
 pub struct Samples(Vec<f64>);
 
@@ -23,7 +23,7 @@ impl Samples {
         self.push(duration.as_secs_f64() * 1e9);
     }
 
-    /// The value below which so many percent of them are; NaN without values.
+    /// Returns the value below which `percent` percent of the values are; NaN without values.
     #[must_use]
     pub fn percentile(&self, percent: usize) -> f64 {
         let mut sorted = self.0.clone();
@@ -35,13 +35,13 @@ impl Samples {
             .unwrap_or(f64::NAN)
     }
 
-    /// The one in the middle.
+    /// Returns the median.
     #[must_use]
     pub fn median(&self) -> f64 {
         self.percentile(50)
     }
 
-    /// The largest.
+    /// Returns the largest value.
     #[must_use]
     pub fn max(&self) -> f64 {
         self.percentile(100)

@@ -1,21 +1,22 @@
-//! How much memory the process holds.
+//! The memory of the process.
 
 use std::fs;
 
 use stats_alloc::INSTRUMENTED_SYSTEM;
 
-/// Bytes that are allocated, as they were asked for.
+/// Returns the number of allocated bytes, as requested.
 pub(crate) fn allocated() -> usize {
     let stats = INSTRUMENTED_SYSTEM.stats();
     stats.bytes_allocated.wrapping_sub(stats.bytes_deallocated)
 }
 
-/// How many allocations there have been.
+/// Returns the number of allocations so far.
 pub(crate) fn allocations() -> usize {
     INSTRUMENTED_SYSTEM.stats().allocations
 }
 
-/// Bytes in memory, with all that the allocator adds; where the system tells.
+/// Returns the bytes in memory, with all overhead of the allocator; `None` if the system does not
+/// report them.
 pub(crate) fn resident() -> Option<usize> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status

@@ -1,4 +1,4 @@
-//! The encoders of others, each by the shortest way from what the caller has to bytes.
+//! The encoders of other libraries, each by the shortest path from the caller's data to bytes.
 
 use std::{
     convert::Infallible,
@@ -16,8 +16,8 @@ use futures_util::stream;
 
 const EVENT: &str = "notification";
 
-/// Axum shows an event's bytes only to those who read the body, so this is the poll of a body that
-/// never ends.
+/// Axum exposes an event's bytes only to a reader of the body, so this returns the poll of a body
+/// that never ends.
 pub(crate) fn axum(
     mut make: impl FnMut(sse::Event) -> sse::Event + Send + 'static,
 ) -> impl FnMut() -> Bytes {
@@ -33,7 +33,7 @@ pub(crate) fn axum(
     }
 }
 
-/// actix-web-lab's.
+/// Encodes with actix-web-lab.
 pub(crate) fn russe(data: ByteString) -> Bytes {
     let message = russe::Message {
         data,
@@ -47,7 +47,7 @@ pub(crate) fn russe(data: ByteString) -> Bytes {
         .into_bytes()
 }
 
-/// The encoder of `sse-stream`, which takes strings of its own.
+/// Encodes with `sse-stream`, which takes owned strings.
 pub(crate) fn sse_stream(data: String) -> Bytes {
     sse_stream::Sse::default()
         .event(EVENT)

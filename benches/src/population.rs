@@ -9,16 +9,16 @@ use bytes::Bytes;
 use futures_util::Stream as _;
 use sse_core::{Event, Handshake, Manager, ManagerBuilder, Session, Target, Topic, UserId};
 
-/// How many topics the largest population has.
+/// Number of topics in the largest population.
 const TOPICS: usize = 10_000;
 
-/// How many streams are in a topic.
+/// Number of streams in a topic.
 pub(crate) const TOPIC_SIZE: usize = 100;
 
 /// A manager with many streams, each with a user and a topic of its own choosing, and each waiting
 /// for its first event.
 ///
-/// No runtime is there, so no heartbeat and no task disturbs what is measured.
+/// Runs outside of a runtime, so heartbeats and tasks do not disturb the measurement.
 #[derive(Debug)]
 pub(crate) struct Population {
     pub(crate) manager: Manager,
@@ -26,14 +26,14 @@ pub(crate) struct Population {
 }
 
 impl Population {
-    /// So many streams, at a manager with some settings.
+    /// Creates a population of `size` streams, at a manager with some settings.
     pub(crate) fn new(manager: ManagerBuilder, size: usize) -> Self {
         let mut population = Self::empty(manager, size);
         (0..size).for_each(|number| population.add(number));
         population
     }
 
-    /// Nobody yet, with room for so many.
+    /// Creates an empty population, with room for `size` streams.
     pub(crate) fn empty(manager: ManagerBuilder, size: usize) -> Self {
         let manager = manager
             .max_connections(size + 1000)
@@ -65,18 +65,18 @@ impl Population {
         self.sessions.len()
     }
 
-    /// Users and topics are spread over the memory: those of a topic did not come one after the
-    /// other.
+    /// Returns the number of topics. Users and topics are spread over the memory: the streams of a
+    /// topic did not connect one after the other.
     pub(crate) fn topics(&self) -> usize {
         TOPICS.min(self.sessions.capacity() / TOPIC_SIZE).max(1)
     }
 
-    /// Publishes, and gives how many streams matched.
+    /// Publishes, and returns the number of streams that matched.
     pub(crate) fn publish(&self, target: Target, event: Event) -> usize {
         self.publish_by(target, event, |poll| poll())
     }
 
-    /// Publishes by polls that somebody else makes, to look at each.
+    /// Publishes by polls that the caller makes, to measure each.
     pub(crate) fn publish_by(
         &self,
         target: Target,
@@ -98,7 +98,7 @@ impl Population {
         }
     }
 
-    /// Polls every stream once. Gives how many had something.
+    /// Polls every stream once. Returns the number of streams that had an event.
     pub(crate) fn poll_each(&mut self) -> usize {
         self.sessions.iter_mut().filter_map(poll).count()
     }
@@ -117,8 +117,8 @@ pub(crate) fn topic(number: usize) -> Topic {
     Topic::new(format!("topic-{number}")).expect("the name is valid")
 }
 
-/// What a stream has for its transport, if anything. The waker does nothing, so waking costs a
-/// call.
+/// Returns the next bytes of a stream for its transport, if any. The waker does nothing, so a wake
+/// costs one call.
 pub(crate) fn poll(session: &mut Session) -> Option<Bytes> {
     let mut context = Context::from_waker(Waker::noop());
     match Pin::new(session).poll_next(&mut context) {

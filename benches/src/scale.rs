@@ -1,13 +1,13 @@
-//! How much a bench was asked to do.
+//! The extent of a bench run.
 
 use std::env;
 
-/// How much a bench was asked to do.
+/// The extent of a bench run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
     /// Everything, at full size.
     Full,
-    /// Some benches, by name: nothing but what criterion runs.
+    /// Some benches, by name: only those of criterion.
     Named,
     /// Everything once, at small sizes: `--test`, or a run by `cargo test`.
     Quick,
@@ -16,8 +16,8 @@ pub enum Scale {
 }
 
 impl Scale {
-    /// Reads the command line as criterion does. Options with values are told from names only as
-    /// `--option=value`.
+    /// Reads the command line as criterion does. Options with values are distinguished from names
+    /// only as `--option=value`.
     #[must_use]
     pub fn from_args() -> Self {
         let args: Vec<_> = env::args().skip(1).collect();
@@ -33,13 +33,13 @@ impl Scale {
         }
     }
 
-    /// Whether what is not a criterion bench is measured too.
+    /// Returns `true` if the run includes measurements outside of criterion.
     #[must_use]
     pub fn measures(self) -> bool {
         matches!(self, Self::Full | Self::Quick)
     }
 
-    /// The first where there is time, the second where it has to be quick.
+    /// Returns `full` for a full run, `quick` for a quick one.
     #[must_use]
     pub fn pick<T>(self, full: T, quick: T) -> T {
         match self {

@@ -1,5 +1,5 @@
-//! The load program from outside: whole comparisons, small, with every server in a process of its
-//! own.
+//! The load program from outside: whole comparisons, small, with every server in a separate
+//! process.
 #![cfg(target_os = "linux")]
 
 use std::fs;

@@ -1,5 +1,5 @@
-// What a user of better-sse writes: a session for each client, one channel for all. Routes and
-// order of output are those of the servers of `load`.
+// The server that a user of better-sse writes: a session for each client, one channel for all.
+// Routes and order of output are those of the servers of `load`.
 
 import { createServer } from "node:http";
 import { createChannel, createSession } from "better-sse";
@@ -21,7 +21,7 @@ const server = createServer(async (request, response) => {
   }
 });
 
-// The connection that publishes rests while streams are opened.
+// The connection of the publisher is idle while streams are opened.
 server.keepAliveTimeout = 120_000;
 server.listen({ host: "127.0.0.1", port: 0, backlog: 4096 }, () => {
   console.log(`http://127.0.0.1:${server.address().port}/sse`);

@@ -1,8 +1,8 @@
-//! What the event log on NATS costs, beside what NATS itself does in the same run.
+//! The cost of the event log on NATS, compared with NATS itself in the same run.
 //!
-//! Starts a `nats-server` of its own, in a directory of its own. In each round a bare loop of the
-//! same driver publishes with acknowledgements into a stream, then a backplane appends as many
-//! entries of the same size, as many at once; then one node appends at a pace and another one
+//! Starts a separate `nats-server`, in its own directory. In each round a bare loop of the same
+//! driver publishes with acknowledgements into a stream, then a backplane appends as many entries
+//! of the same size, with the same concurrency. Then one node appends at a pace and another node
 //! follows. Prints a table; exits with 1 if an entry is missing or out of order.
 
 use std::{
@@ -99,13 +99,13 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may have ended already.
         self.process.kill().ok();
         self.process.wait().ok();
     }
 }
 
-/// Does something so often, so many at once; how often a second.
+/// Runs `act` repeatedly and concurrently, and returns the number of runs a second.
 async fn rate<F>(cli: &Cli, act: impl Fn() -> F) -> anyhow::Result<f64>
 where
     F: Future<Output = anyhow::Result<()>> + Send + 'static,
@@ -155,7 +155,7 @@ async fn appends(cli: &Cli, node: &NatsBackplane, payload: &Bytes) -> anyhow::Re
     rate(cli, act).await
 }
 
-/// Appends at a pace on one node; when another one has it.
+/// Appends at a pace on one node, and measures when another node has each entry.
 async fn latency(cli: &Cli, server: &Server) -> anyhow::Result<Histogram<u64>> {
     let (writer, reader) = (server.node().await?, server.node().await?);
     let bounds = reader.bounds().await?;

@@ -1,8 +1,9 @@
-// A crowd of the browser's clients under Node, each telling what it hears.
+// Many clients of the browser under Node, each reporting what it receives.
 //
-// The first line of the input says which: {"url", "clients": [{"user", "topics"}]}. Each line of
-// the output is a thing that one of them heard, in its order: {"client": index, "type", "id",
-// "data"} for a message, {"client", "state"} for a change of state. It ends with its input.
+// The first line of the input configures them: {"url", "clients": [{"user", "topics"}]}. Each line
+// of the output is an observation of one client, in its order: {"client": index, "type", "id",
+// "data"} for a message, {"client", "state"} for a change of state. The process ends with its
+// input.
 
 import { once } from "node:events";
 import { createInterface } from "node:readline";

@@ -9,7 +9,10 @@ import { once } from "node:events";
 import { rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
 
-/** Chromium opens at most six connections to one host over HTTP/1.1, so the streams are spread over hosts. */
+/**
+ * Chromium opens at most six connections to one host over HTTP/1.1, so the streams are spread over
+ * hosts.
+ */
 const STREAMS_PER_HOST = 6;
 
 const lines = createInterface({ input: process.stdin });

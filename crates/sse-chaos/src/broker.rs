@@ -1,4 +1,4 @@
-//! Brokers: real servers, each with a port and a folder of its own.
+//! Brokers: real servers, each with its own port and folder.
 
 use std::{
     fs,
@@ -23,7 +23,7 @@ use crate::{
     wait::{LONG, until},
 };
 
-/// What a broker is.
+/// The kind of a broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
     Redis,
@@ -31,7 +31,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// Its name, also the scheme of its URL.
+    /// Returns the broker's name, which is also the scheme of its URL.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Redis => "redis",
@@ -47,10 +47,10 @@ impl Kind {
     }
 }
 
-/// How long a broker may take to answer one question.
+/// Timeout for a broker to answer one request.
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// A broker that writes everything down; killed when it is dropped.
+/// A broker that persists everything; killed on drop.
 pub(crate) struct Broker {
     kind: Kind,
     program: PathBuf,
@@ -61,12 +61,12 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
-    /// Starts one in a folder that is made for it.
+    /// Starts a broker in a folder that is created for it.
     pub(crate) async fn start(kind: Kind, folder: &Path) -> Result<Self, Error> {
         Self::start_with(kind, folder, Vec::new()).await
     }
 
-    /// A Redis that has what another one has.
+    /// Starts a Redis as a replica of another one.
     pub(crate) async fn start_replica(of: &Self, folder: &Path) -> Result<Self, Error> {
         let primary = of.address;
         let more = [
@@ -77,7 +77,7 @@ impl Broker {
         Self::start_with(Kind::Redis, folder, more.map(str::to_owned).to_vec()).await
     }
 
-    /// One with more arguments.
+    /// Starts a broker with additional arguments.
     pub(crate) async fn start_with(
         kind: Kind,
         folder: &Path,
@@ -88,7 +88,7 @@ impl Broker {
         Ok(broker)
     }
 
-    /// One that does not answer before others are there.
+    /// Starts a broker without waiting until it answers, for a broker whose peers must run first.
     pub(crate) fn spawn_with(kind: Kind, folder: &Path, more: Vec<String>) -> Result<Self, Error> {
         let name = kind.executable();
         let program = sse_testkit::executable(name)?
@@ -115,7 +115,7 @@ impl Broker {
         self.address
     }
 
-    /// Starts it again with what it wrote down, and waits until it answers.
+    /// Restarts the broker with the data that it persisted, and waits until it answers.
     pub(crate) async fn resume(&mut self) -> Result<(), Error> {
         self.spawn()?;
         self.answer().await
@@ -150,7 +150,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Waits until it answers.
+    /// Waits until the broker answers.
     pub(crate) async fn answer(&mut self) -> Result<(), Error> {
         let what = format!("{} to answer", self.kind.executable());
         until(&what, LONG, async || {
@@ -170,38 +170,38 @@ impl Broker {
         Ok(())
     }
 
-    /// Whether it was started and not killed since.
+    /// Returns `true` if the broker was started and has not been killed since.
     pub(crate) fn is_running(&self) -> bool {
         self.process.is_some()
     }
 
-    /// As by `kill -9`.
+    /// Kills the broker as `kill -9` does.
     pub(crate) fn kill(&mut self) -> Result<(), Error> {
         self.process
             .take()
             .map_or(Ok(()), |mut process| process.kill())
     }
 
-    /// Pauses it; its kernel goes on taking connections.
+    /// Pauses the broker. Its kernel still accepts connections.
     pub(crate) fn pause(&mut self) -> Result<(), Error> {
         self.process
             .as_mut()
             .map_or(Ok(()), |process| process.signal(Signal::STOP))
     }
 
-    /// Lets it go on.
+    /// Resumes a paused broker.
     pub(crate) fn go_on(&mut self) -> Result<(), Error> {
         self.process
             .as_mut()
             .map_or(Ok(()), |process| process.signal(Signal::CONT))
     }
 
-    /// Takes away what it wrote down. It must have been killed.
+    /// Deletes the data that the broker persisted. The broker must have been killed.
     pub(crate) fn forget(&self) -> Result<(), Error> {
         Ok(fs::remove_dir_all(self.data())?)
     }
 
-    /// Empties it while it runs: `FLUSHALL`, or the stream of the log is deleted.
+    /// Empties the broker while it runs, by `FLUSHALL` or by deletion of the log's stream.
     pub(crate) async fn empty(&self) -> Result<(), Error> {
         let is_done = match self.kind {
             Kind::Redis => self.ask("FLUSHALL").await? == "+OK",
@@ -217,9 +217,9 @@ impl Broker {
         }
     }
 
-    /// Sets the clock of a Redis back by an hour, as far as its log can tell: the ids of what was
-    /// appended are an hour ahead of the clock. No process can be given another clock without the
-    /// rights of the machine's administrator.
+    /// Sets the clock of a Redis back by an hour, as far as its log can tell: the ids of appended
+    /// entries are an hour ahead of the clock. Another clock for a process would need administrator
+    /// rights.
     pub(crate) async fn set_clock_back(&self) -> Result<(), Error> {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -237,7 +237,7 @@ impl Broker {
         }
     }
 
-    /// The replica gets nothing more, and is a server in its own right.
+    /// Stops the replication; the replica becomes a server in its own right.
     pub(crate) async fn part(&self) -> Result<(), Error> {
         match self.ask("REPLICAOF NO ONE").await?.as_str() {
             "+OK" => Ok(()),
@@ -245,7 +245,7 @@ impl Broker {
         }
     }
 
-    /// Whether a replica has got everything that was there when it came.
+    /// Returns `true` if a replica has received everything that existed when it connected.
     pub(crate) async fn is_replica_in_sync(&self) -> Result<bool, Error> {
         let mut connection = BufReader::new(self.connect().await?);
         connection.write_all(b"INFO replication\r\n").await?;
@@ -269,7 +269,7 @@ impl Broker {
         Ok(TcpStream::connect(self.address).await?)
     }
 
-    /// Asks Redis something that it answers with a line.
+    /// Sends Redis a command whose reply is one line.
     async fn ask(&self, command: &str) -> Result<String, Error> {
         let asking = async {
             let mut connection = BufReader::new(self.connect().await?);
@@ -285,7 +285,7 @@ impl Broker {
             .map_err(|_| Error::new(format!("no answer to {command}")))?
     }
 
-    /// Asks JetStream something; gives the answer as it came.
+    /// Sends JetStream a request and returns the reply unparsed.
     async fn ask_jetstream(&self, subject: &str) -> Result<String, Error> {
         self.ask_jetstream_with(subject, "").await
     }
@@ -314,7 +314,7 @@ impl Broker {
             .map_err(|_| Error::new(format!("no answer to {subject}")))?
     }
 
-    /// Whether it is ready for clients.
+    /// Returns `true` if the broker is ready for clients.
     async fn answers(&self) -> bool {
         match self.kind {
             Kind::Redis => self.ask("PING").await.is_ok_and(|answer| answer == "+PONG"),
@@ -329,13 +329,13 @@ impl Broker {
 mod tests {
     use super::*;
 
-    /// `None` where it is not installed, and need not be.
+    /// Starts a broker; `None` if it is not installed and is not required.
     async fn started(kind: Kind, folder: &Path) -> Option<Broker> {
         sse_testkit::executable(kind.executable()).unwrap()?;
         Some(Broker::start(kind, folder).await.unwrap())
     }
 
-    /// What a Redis says of a key.
+    /// Returns `true` if a Redis has the test's key.
     async fn get(broker: &Broker) -> bool {
         broker.ask("EXISTS key").await.unwrap() == ":1"
     }

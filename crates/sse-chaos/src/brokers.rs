@@ -1,5 +1,5 @@
-//! What the nodes share: one broker to which each node has a way of its own, or servers that stand
-//! in for each other.
+//! The brokers that the nodes share: one broker with a separate link for each node, or several
+//! servers of which one can replace another.
 
 use std::{path::Path, time::Duration};
 
@@ -16,18 +16,18 @@ use crate::{
     wait::{LONG, until},
 };
 
-/// What the nodes share.
+/// The brokers that the nodes share.
 pub(crate) enum Brokers {
     One(Box<One>),
     Sentinels(Sentinels),
     Cluster(Cluster),
 }
 
-/// A broker, and the ways to it that can be broken.
+/// One broker, and the links to it that can be broken.
 pub(crate) struct One {
     broker: Broker,
     replica: Option<Broker>,
-    /// Each node's way to the broker.
+    /// Links from the nodes to the broker, one for each node.
     links: Vec<Proxy>,
 }
 
@@ -43,7 +43,7 @@ impl Brokers {
         }
     }
 
-    /// What a node is told of it.
+    /// Returns the arguments with which a node reaches the brokers.
     pub(crate) fn arguments(&self, node: usize) -> Vec<String> {
         match self {
             Self::One(one) => {
@@ -59,7 +59,7 @@ impl Brokers {
         }
     }
 
-    /// Waits until everything has what there is.
+    /// Waits until replicas have all entries.
     pub(crate) async fn ready(&self) -> Result<(), Error> {
         match self {
             Self::One(one) => one.ready().await,
@@ -68,7 +68,7 @@ impl Brokers {
         }
     }
 
-    /// Lets something go wrong.
+    /// Injects a fault.
     pub(crate) async fn break_with(&mut self, fault: Fault) -> Result<(), Error> {
         match self {
             Self::One(one) => one.break_with(fault).await,
@@ -83,7 +83,7 @@ impl Brokers {
         }
     }
 
-    /// Puts right what went wrong.
+    /// Repairs a fault.
     pub(crate) async fn restore(&mut self, fault: Fault) -> Result<(), Error> {
         match self {
             Self::One(one) => one.restore(fault).await,
@@ -160,7 +160,7 @@ impl One {
             }
             Fault::LinkFrozen(node) => self.links[node].thaw(),
             Fault::LinkCut(node) => self.links[node].accept()?,
-            // A NATS that lost the files of its stream with it says so once it has closed them.
+            // A NATS that also lost the files of its stream reports so once it has closed them.
             Fault::BrokerEmptied if self.broker.kind() == Kind::Nats => {
                 sleep(Duration::from_secs(1)).await;
             }

@@ -1,4 +1,4 @@
-//! An authority, and the certificate of every server.
+//! A certificate authority, and the certificates of all servers.
 
 use std::{
     fs,
@@ -11,14 +11,14 @@ use crate::error::Error;
 
 /// Files that servers with TLS and their clients need.
 pub(crate) struct Certificates {
-    /// Who vouches for the servers.
+    /// Certificate of the authority that signs the servers' certificates.
     pub(crate) authority: PathBuf,
     certificate: PathBuf,
     key: PathBuf,
 }
 
 impl Certificates {
-    /// Makes them.
+    /// Creates the authority and the certificates.
     pub(crate) fn write(folder: &Path) -> Result<Self, Error> {
         let failed = |error: rcgen::Error| Error::new(error.to_string());
         let mut params = CertificateParams::new([]).map_err(failed)?;
@@ -42,7 +42,7 @@ impl Certificates {
         })
     }
 
-    /// The settings of a server of Redis.
+    /// Returns the TLS settings of a Redis server.
     pub(crate) fn arguments(&self) -> [(&'static str, String); 5] {
         let path = |path: &Path| path.display().to_string();
         [

@@ -106,8 +106,8 @@ impl Cli {
         }
     }
 
-    /// What is played with which broker. Who names a scenario gets it, also if it is none of the
-    /// short form.
+    /// Returns the scenarios to play, each with its broker. A scenario that is named explicitly is
+    /// played even if it does not belong to the short form.
     pub(crate) fn chosen(&self) -> Vec<(Kind, &'static Scenario)> {
         let kinds = match self.broker {
             Brokers::Redis => &[Kind::Redis][..],

@@ -1,4 +1,4 @@
-//! A client that comes back.
+//! A client that reconnects.
 
 mod delay;
 mod listener;
@@ -19,18 +19,19 @@ use crate::{
     journal::Journal,
 };
 
-/// A client of an event stream that comes back as a browser does, cheap enough for thousands of
-/// them in one process.
+/// A client of an event stream that reconnects as a browser does, cheap enough for thousands of
+/// clients in one process.
 ///
-/// It is a task of its own, which ends when this is dropped. It keeps the last event id as the
-/// WHATWG standard says (HTML, section 9.2) and sends it when it comes back. It comes back after
-/// the end of a stream, a connection that broke or was not made, silence, and the statuses 408,
-/// 425, 429 and 5xx; it stops at 204, any other status, an answer that is no event stream, and a
+/// The client is a task that ends when this handle is dropped. It keeps the last event id as the
+/// WHATWG standard specifies (HTML, section 9.2) and sends it when it reconnects. It reconnects
+/// after the end of a stream, a broken or failed connection, silence, and the statuses 408, 425,
+/// 429 and 5xx. It stops at 204, any other status, a response that is not an event stream, and a
 /// `disconnected` with `reconnect: false`.
 ///
-/// What it waits before that is what our browser client does: at least what `Retry-After` says, or
-/// `retry:` after a first failure, and up to a quarter more; else anything up to the base
-/// (`retry:`, else [`backoff`](ClientRequest::backoff)) doubled for each failure in a row.
+/// The delay before a reconnect is that of the browser client in `sse-browser`. With a
+/// `Retry-After`, or a `retry:` after a first failure, the delay is at least that value and up to a
+/// quarter more. Else the delay is anything up to the base (`retry:`, else
+/// [`backoff`](ClientRequest::backoff)), doubled for each failure in a row.
 #[derive(Debug)]
 pub struct Client {
     orders: watch::Sender<Orders>,
@@ -55,25 +56,25 @@ impl ClientRequest {
 }
 
 impl Client {
-    /// How it is now.
+    /// Returns the client's current status.
     #[must_use]
     pub fn status(&self) -> Status {
         self.known.lock().status.clone()
     }
 
-    /// A copy of its journal as it is now.
+    /// Returns a copy of the client's current journal.
     #[must_use]
     pub fn journal(&self) -> Journal {
         self.known.lock().journal.clone()
     }
 
-    /// Leads its next attempts elsewhere. A connection that it has stays.
+    /// Directs the next connection attempts to another address. An existing connection stays.
     pub fn set_address(&self, address: SocketAddr) {
         self.orders.send_modify(|orders| orders.address = address);
     }
 
-    /// Loses its connection and comes back as after any other loss. Nothing happens if it has none
-    /// and makes none.
+    /// Drops the connection and reconnects as after any other loss. Does nothing if the client is
+    /// neither connected nor connecting.
     pub fn drop_connection(&self, departure: Departure) {
         self.orders.send_modify(|orders| {
             orders.departure = departure;
@@ -81,7 +82,7 @@ impl Client {
         });
     }
 
-    /// Loses its connection, and stays away until [`unpause`](Self::unpause).
+    /// Drops the connection and stays disconnected until [`unpause`](Self::unpause).
     pub fn pause(&self, departure: Departure) {
         self.orders.send_modify(|orders| {
             orders.departure = departure;
@@ -90,7 +91,7 @@ impl Client {
         });
     }
 
-    /// Ends a pause: it connects at once. Nothing happens if there is none.
+    /// Ends a pause: the client connects at once. Does nothing if the client is not paused.
     pub fn unpause(&self) {
         self.orders.send_if_modified(|orders| {
             orders.wakes += u64::from(orders.is_paused);
@@ -98,9 +99,9 @@ impl Client {
         });
     }
 
-    /// Stops, closes its connection, and gives its journal.
+    /// Stops the client, closes its connection, and returns its journal.
     ///
-    /// Cancel safe: a dropped call stops the client, too.
+    /// Cancel safe: a dropped call also stops the client.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! All clients: those made for this, and browsers'.
+//! All clients of a run: those of this crate and those of browsers.
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
@@ -15,14 +15,14 @@ use crate::{
     seed::Seed,
 };
 
-/// The waits of a client between attempts: for the first, and the longest.
+/// Delays of a client between attempts: the longest one after a first failure, and the longest of
+/// all.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
 
-/// How long a client waits for the head of an answer. Nodes that are paused take connections, and
-/// say nothing.
+/// Timeout for the head of a response. Paused nodes accept connections without a response.
 const HEAD: Duration = Duration::from_secs(10);
 
-/// All clients, in the order of the population's members: the browsers' are the last.
+/// All clients, in the order of the population's members. Browsers' clients come last.
 pub(crate) struct Clients {
     population: Arc<Population>,
     clients: Vec<Client>,
@@ -30,7 +30,7 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    /// Begins to connect all members to a balancer; the last `count` of them with a browser's
+    /// Begins to connect all members to a balancer, the last `count` of them with a browser's
     /// client.
     pub(crate) async fn start(
         seed: Seed,
@@ -63,7 +63,8 @@ impl Clients {
         })
     }
 
-    /// How many have not been served up to a position; `None` stands for any.
+    /// Returns the number of clients that have not been served up to a position. `None` stands for
+    /// any position.
     pub(crate) fn behind(&self, position: Option<&Cursor>) -> usize {
         let ours = self
             .clients
@@ -75,7 +76,7 @@ impl Clients {
             .count()
     }
 
-    /// Why it is pointless to wait for them.
+    /// Returns the reason if a wait for the clients is pointless.
     pub(crate) fn problem(&mut self) -> Result<Option<Error>, Error> {
         let stopped = self
             .clients
@@ -90,7 +91,7 @@ impl Clients {
         self.browsers.as_mut().map_or(Ok(None), Browsers::problem)
     }
 
-    /// Ends all; gives who should have got what, and what each heard.
+    /// Stops all clients. Returns the claims of each client and its journal.
     pub(crate) async fn stop(self) -> Result<Vec<(Subscriber, Journal)>, Error> {
         let mut journals = Vec::with_capacity(self.population.members.len());
         for client in self.clients {
@@ -109,7 +110,7 @@ impl Clients {
     }
 }
 
-/// Whether somebody who was served up to a position has had all that there is up to another.
+/// Returns `true` if a client at position `have` has been served up to position `wanted`.
 fn is_served(have: Option<&Cursor>, wanted: Option<&Cursor>) -> bool {
     match (have, wanted) {
         (Some(have), Some(wanted)) => {

@@ -39,7 +39,7 @@ impl Clock {
         Ok(fs::write(&self.file, format!("{offset}\n"))?)
     }
 
-    /// Gives the clock to a process that is to be started.
+    /// Makes a process that is to be started use this clock.
     pub(crate) fn prepare(&self, command: &mut Command) {
         command
             .env("LD_PRELOAD", &self.library)

@@ -15,7 +15,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Starts all of them, and waits until they have a leader.
+    /// Starts all servers, and waits until they have a leader.
     pub(crate) async fn start(folder: &Path) -> Result<Self, Error> {
         let mut routes = Vec::new();
         for _ in 0..SERVERS {
@@ -36,7 +36,7 @@ impl Cluster {
                 &name,
             ];
             let more = more.map(str::to_owned).to_vec();
-            // It answers once most of them are there.
+            // A server answers once most servers run.
             servers.push(Broker::spawn_with(Kind::Nats, &folder.join(&name), more)?);
         }
         for server in &mut servers {
@@ -45,7 +45,7 @@ impl Cluster {
         Ok(Self { servers })
     }
 
-    /// What a node is told of it.
+    /// Returns the arguments with which a node reaches the cluster.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let urls: Vec<_> = self
             .servers
@@ -62,12 +62,12 @@ impl Cluster {
         .to_vec()
     }
 
-    /// As by `kill -9`.
+    /// Kills a server as `kill -9` does.
     pub(crate) fn kill(&mut self, server: usize) -> Result<(), Error> {
         self.servers[server].kill()
     }
 
-    /// Starts those again that were killed.
+    /// Restarts the servers that were killed.
     pub(crate) async fn resume(&mut self) -> Result<(), Error> {
         for server in &mut self.servers {
             if !server.is_running() {

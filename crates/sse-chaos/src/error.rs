@@ -1,13 +1,13 @@
-//! The one error of a run: a message for the person at the terminal.
+//! The error of a run: a message for the person at the terminal.
 
 use std::{fmt, io};
 
-/// Why a run could not be played to its end. That something was lost is no error, but a verdict.
+/// The reason why a run could not be completed. A lost event is not an error but part of a verdict.
 #[derive(Debug)]
 pub struct Error(String);
 
 impl Error {
-    /// An error with this message.
+    /// Creates an error with this message.
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }

@@ -1,60 +1,60 @@
-//! What can go wrong.
+//! Faults that can be injected.
 
 use std::{fmt, time::Duration};
 
 use crate::guests::Sort;
 
-/// Something that goes wrong, and is put right after a while.
+/// A fault that is injected, and repaired after a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The broker is killed as by `kill -9`, and started again with what it wrote down.
+    /// The broker is killed as by `kill -9`, and restarted with the data that it persisted.
     BrokerKilled,
-    /// The broker is killed and loses what it wrote down.
+    /// The broker is killed and loses the data that it persisted.
     BrokerLost,
-    /// The broker is paused, by `SIGSTOP`: connections stay, and nobody answers.
+    /// The broker is paused by `SIGSTOP`: connections stay open without any reply.
     BrokerPaused,
     /// The broker is emptied while it runs.
     BrokerEmptied,
-    /// The replica is cut off, and takes the place of the broker without the last entries.
+    /// The replica is cut off, and replaces the broker without the last entries.
     FailOver,
     /// The broker's clock is set back by an hour.
     ClockSetBack,
-    /// The server in charge is killed, and sentinels put the other one in charge.
+    /// The primary is killed, and sentinels promote the other server.
     PrimaryKilled,
     /// One server of a cluster is killed.
     ServerKilled(usize),
-    /// So many come beside the clients.
+    /// A number of guests connect in addition to the clients.
     Guests(Sort, usize),
-    /// What a node and the broker say to each other stays on the way, new connections included, and
-    /// comes later.
+    /// Traffic between a node and the broker is held up and delivered later, on new connections as
+    /// well.
     LinkFrozen(usize),
-    /// What a node and the broker say to each other vanishes for ever, and neither is told; new
+    /// Traffic between a node and the broker vanishes for good without notice to either side; new
     /// connections work.
     LinkBlackHoled(usize),
-    /// A node is cut off from the broker.
+    /// A node is disconnected from the broker.
     LinkCut(usize),
     /// A node is paused, by `SIGSTOP`.
     NodePaused(usize),
     /// A node is killed as by `kill -9`.
     NodeKilled(usize),
-    /// Each node in its turn is asked to drain, and started again.
+    /// Each node in turn is asked to drain, and is restarted.
     RollingRestart,
-    /// All nodes are asked to drain at once, and started again.
+    /// All nodes are asked to drain at once, and are restarted.
     NodesRestarted,
-    /// The clock of a node is set back by an hour, and then right again.
+    /// The clock of a node is set back by an hour, and later set right.
     NodeClock(usize),
-    /// All connections of clients are cut, and none is taken.
+    /// All connections of clients are cut, and new ones are not accepted.
     ClientsDropped,
-    /// What clients and nodes say to each other stays on the way, new connections included, and
-    /// comes later.
+    /// Traffic between clients and nodes is held up and delivered later, on new connections as
+    /// well.
     ClientsFrozen,
-    /// What clients and nodes say to each other vanishes for ever, and neither is told; new
+    /// Traffic between clients and nodes vanishes for good without notice to either side; new
     /// connections work.
     ClientsBlackHoled,
 }
 
 impl Fault {
-    /// Whether the log is gone.
+    /// Returns `true` if the fault loses the log.
     pub(crate) fn loses_the_log(self) -> bool {
         matches!(self, Self::BrokerLost | Self::BrokerEmptied)
     }
@@ -91,11 +91,11 @@ impl fmt::Display for Fault {
     }
 }
 
-/// How long something is wrong.
+/// The duration of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lasts {
     Time(Duration),
-    /// Until so many events more were acknowledged.
+    /// Until this number of further events has been acknowledged.
     Events(u64),
 }
 
@@ -108,12 +108,12 @@ impl fmt::Display for Lasts {
     }
 }
 
-/// What follows once it was put right.
+/// The continuation after a fault was repaired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Then {
     /// Every client catches up.
     CatchUp,
-    /// The next thing goes wrong after this time, whoever has caught up.
+    /// The next fault follows after this time, even if some clients have not caught up.
     GoOn(Duration),
 }
 
@@ -126,7 +126,7 @@ impl fmt::Display for Then {
     }
 }
 
-/// One thing, or several at once, that go wrong.
+/// One fault, or several at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Step {
     pub(crate) faults: Vec<Fault>,

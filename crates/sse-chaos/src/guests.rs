@@ -1,5 +1,5 @@
-//! Streams beside those of the clients: who forges ids, who reads next to nothing, and who comes
-//! together with thousands.
+//! Additional streams next to those of the clients: forgers of ids, slow readers, and thousands of
+//! newcomers at once.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -15,18 +15,18 @@ use tokio::{
 
 use crate::{error::Error, seed::Seed, wait::LONG};
 
-/// What guests do.
+/// The behavior of guests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sort {
-    /// They come again and again, each time with an id that no stream was given.
+    /// The guests connect again and again, each time with an id that no stream was given.
     Forgers,
-    /// Half of them take nothing, the others a byte a second.
+    /// Half of the guests read nothing, the others a byte a second.
     SlowReaders,
-    /// They come at one moment, and stay.
+    /// The guests connect at one moment, and stay.
     Newcomers,
 }
 
-/// Guests, who leave when they are asked to, or when this is dropped.
+/// Guests, who leave when asked to, or when this is dropped.
 pub(crate) struct Guests {
     sort: Sort,
     tasks: JoinSet<Result<u64, Error>>,
@@ -34,7 +34,7 @@ pub(crate) struct Guests {
 }
 
 impl Guests {
-    /// So many of them, at these addresses by turns.
+    /// Starts `count` guests, which use these addresses in turn.
     pub(crate) fn start(sort: Sort, seed: Seed, addresses: &[SocketAddr], count: usize) -> Self {
         let stop = watch::Sender::new(false);
         let mut tasks = JoinSet::new();
@@ -56,7 +56,7 @@ impl Guests {
         Self { sort, tasks, stop }
     }
 
-    /// Lets them leave; what one of them says was wrong.
+    /// Makes the guests leave. Returns the problem that a guest found, if any.
     pub(crate) async fn leave(mut self) -> Result<(), Error> {
         self.stop.send_replace(true);
         let mut visits = 0;
@@ -74,7 +74,7 @@ impl Guests {
     }
 }
 
-/// Opens a stream, as often as it takes: nodes may be killed or restarting.
+/// Opens a stream, with as many attempts as necessary: nodes may be killed or restarting.
 async fn open(address: SocketAddr, id: Option<&str>) -> Result<RawClient, Error> {
     let start = Instant::now();
     loop {
@@ -104,16 +104,16 @@ async fn open(address: SocketAddr, id: Option<&str>) -> Result<RawClient, Error>
     }
 }
 
-/// The data of an event as JSON.
+/// Returns the data of an event as JSON.
 fn data(event: &sse_testkit::Decoded) -> Value {
     serde_json::from_str(&event.data).unwrap_or_default()
 }
 
-/// Whether a forged id is one that the log may have given out.
+/// The plausibility of a forged id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Forgery {
     Impossible,
-    /// It is near one: whoever has it is served what follows.
+    /// The id is close to a real one: a client with such an id is served the events that follow.
     Plausible,
 }
 
@@ -167,7 +167,7 @@ async fn forge(
         let id = forgery.as_ref().map(|(id, _)| id.as_str());
         let mut stream = open(address, id).await?;
         let kind = forgery.as_ref().map(|(_, kind)| *kind);
-        // A node that is killed or restarts ends the stream: then this visit shows nothing.
+        // A node that is killed or restarted ends the stream; such a visit shows nothing.
         if let Some(connected) = greeted(&mut stream, id, kind).await? {
             at = Some(connected);
             visits += 1;
@@ -177,8 +177,8 @@ async fn forge(
     Ok(visits)
 }
 
-/// Reads `connection` and, for an id that cannot be, the gap: gives the position to which the
-/// stream was served then.
+/// Reads `connection` and, for an impossible id, the gap. Returns the position up to which the
+/// stream was served at that moment.
 async fn greeted(
     stream: &mut RawClient,
     id: Option<&str>,
@@ -214,7 +214,7 @@ async fn greeted(
     }
 }
 
-/// How a slow reader reads.
+/// The pace of a slow reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pace {
     Nothing,
@@ -239,7 +239,7 @@ async fn read_slowly(
             if pace == Pace::Nothing {
                 std::future::pending::<()>().await;
             }
-            // Until the server gives up.
+            // Until the server closes the connection.
             while stream
                 .trickle(1, Duration::from_secs(1))
                 .await

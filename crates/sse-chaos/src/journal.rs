@@ -1,4 +1,4 @@
-//! The record of what a client was told.
+//! The record of everything that a client received.
 
 use std::time::Duration;
 
@@ -7,43 +7,44 @@ use tokio::time::Instant;
 
 use crate::observation::Observation;
 
-/// All that one client was told and what happened to it, in order.
+/// Everything that one client received and that happened to it, in order.
 ///
 /// An event takes less than a hundred bytes.
 #[derive(Debug, Clone)]
 pub struct Journal {
     origin: Instant,
     steps: Vec<Step>,
-    /// The epochs of all positions in it, and when each was first seen, since the origin.
+    /// Epochs of all positions in the journal, and the time since the origin when each was first
+    /// seen.
     epochs: Vec<(Epoch, Duration)>,
     events: u64,
 }
 
-/// One thing that happened.
+/// One entry of a journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// When, since the journal's [origin](Journal::origin); to the microsecond.
+    /// Time of the entry since the journal's [origin](Journal::origin), to the microsecond.
     pub at: Duration,
-    /// What.
+    /// The observation.
     pub observation: Observation,
 }
 
-/// A position, with the place of its epoch in a list of epochs.
+/// A position, with the index of its epoch in a list of epochs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) epoch: u32,
     pub(crate) position: Position,
 }
 
-/// One thing that happened, as it is kept.
+/// One entry, as it is stored.
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
-    /// The time since the journal's origin.
+    /// Time since the journal's origin.
     pub(crate) at: Duration,
     pub(crate) kind: StepKind,
 }
 
-/// What happened in a step; positions share the epochs of the journal.
+/// The content of a step; positions share the epochs of the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StepKind {
     Event {
@@ -51,12 +52,12 @@ pub(crate) enum StepKind {
         at: Option<Place>,
     },
     Moved(Place),
-    /// Anything else. It is rare, and larger than the others.
+    /// Any other observation. Such an observation is rare, and larger than the others.
     Note(Box<Observation>),
 }
 
 impl Journal {
-    /// An empty journal whose times count from `origin`.
+    /// Creates an empty journal whose times count from `origin`.
     #[must_use]
     pub fn new(origin: Instant) -> Self {
         Self {
@@ -67,9 +68,11 @@ impl Journal {
         }
     }
 
-    /// Notes what happened at `at`; a time before that of what was noted last counts as that one.
+    /// Records an observation at `at`. A time earlier than the last entry's counts as the last
+    /// entry's.
     ///
-    /// For journals of other clients, and made ones: a [`Client`](crate::Client) keeps its own.
+    /// For journals of other clients, and constructed ones: a [`Client`](crate::Client) keeps its
+    /// own.
     pub fn push(&mut self, at: Instant, observation: Observation) {
         let kind = match observation {
             Observation::Event { number, id } => {
@@ -94,13 +97,13 @@ impl Journal {
         });
     }
 
-    /// When its times begin.
+    /// Returns the moment from which the journal's times count.
     #[must_use]
     pub fn origin(&self) -> Instant {
         self.origin
     }
 
-    /// Everything, in order.
+    /// Returns all entries, in order.
     pub fn entries(&self) -> impl Iterator<Item = Entry> {
         self.steps.iter().map(|step| {
             let observation = match &step.kind {
@@ -120,13 +123,13 @@ impl Journal {
         })
     }
 
-    /// How many events of apps there are in it.
+    /// Returns the number of app events in the journal.
     #[must_use]
     pub fn events(&self) -> u64 {
         self.events
     }
 
-    /// The bytes that its steps take, without what few of them have besides.
+    /// Returns the bytes that the journal's steps take, without the boxed content of the rare ones.
     #[must_use]
     pub fn size(&self) -> usize {
         self.steps.len() * size_of::<Step>()
@@ -136,7 +139,7 @@ impl Journal {
         &self.steps
     }
 
-    /// The epochs of all positions in it, and when each was first seen.
+    /// Returns the epochs of all positions in the journal, and when each was first seen.
     pub(crate) fn epochs(&self) -> impl Iterator<Item = (&Epoch, Instant)> {
         self.epochs
             .iter()
@@ -148,7 +151,7 @@ impl Journal {
     }
 
     fn place(&mut self, at: Instant, id: &Cursor) -> Place {
-        // From the end, since the latest epoch is that of most ids.
+        // From the end, since most ids are of the latest epoch.
         let known = self
             .epochs
             .iter()
@@ -163,7 +166,7 @@ impl Journal {
         }
     }
 
-    /// The time since the origin, to the microsecond.
+    /// Returns the time since the origin, to the microsecond.
     fn since_origin(&self, at: Instant) -> Duration {
         let micros = at.saturating_duration_since(self.origin).as_micros();
         Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))

@@ -1,5 +1,5 @@
-//! `cargo xtask chaos`: hubs, a broker, clients and a publisher; what goes wrong; and what became
-//! of the promise.
+//! `cargo xtask chaos`: runs hubs, a broker, clients and a publisher, injects faults, and reports
+//! whether the promise was kept.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Nodes: hubs in processes of their own.
+//! Nodes: hubs, each in its own process.
 
 use std::{
     env,
@@ -18,7 +18,7 @@ use crate::{
     wait::{LONG, until},
 };
 
-/// A hub at a port of its own, that may be killed and started again there.
+/// A hub at its own port, which can be killed and restarted there.
 pub(crate) struct Node {
     program: PathBuf,
     arguments: Vec<String>,
@@ -53,7 +53,7 @@ impl Node {
         self.address
     }
 
-    /// Starts it again at its port. It may take a while until it listens.
+    /// Restarts the node at its port. The node may take a while until it listens.
     pub(crate) fn resume(&mut self) -> Result<(), Error> {
         let mut command = Command::new(&self.program);
         command
@@ -69,21 +69,21 @@ impl Node {
         Ok(())
     }
 
-    /// Sets its clock.
+    /// Sets the node's clock.
     pub(crate) fn set_clock(&self, offset: &str) -> Result<(), Error> {
         self.clock
             .as_ref()
             .map_or(Ok(()), |clock| clock.set(offset))
     }
 
-    /// As by `kill -9`.
+    /// Kills the node as `kill -9` does.
     pub(crate) fn kill(&mut self) -> Result<(), Error> {
         self.process
             .take()
             .map_or(Ok(()), |mut process| process.kill())
     }
 
-    /// Asks it to drain, by `SIGTERM`, and waits for its end.
+    /// Asks the node to drain, by `SIGTERM`, and waits for its end.
     pub(crate) async fn drain(&mut self) -> Result<(), Error> {
         let Some(process) = &mut self.process else {
             return Ok(());
@@ -100,21 +100,21 @@ impl Node {
         )))
     }
 
-    /// Pauses it, by `SIGSTOP`.
+    /// Pauses the node, by `SIGSTOP`.
     pub(crate) fn pause(&mut self) -> Result<(), Error> {
         self.process
             .as_mut()
             .map_or(Ok(()), |process| process.signal(Signal::STOP))
     }
 
-    /// Lets it go on.
+    /// Resumes a paused node.
     pub(crate) fn go_on(&mut self) -> Result<(), Error> {
         self.process
             .as_mut()
             .map_or(Ok(()), |process| process.signal(Signal::CONT))
     }
 
-    /// Waits until it is ready.
+    /// Waits until the node is ready.
     pub(crate) async fn ready(&mut self) -> Result<(), Error> {
         let address = self.address;
         until(
@@ -132,7 +132,7 @@ impl Node {
         Ok(())
     }
 
-    /// What is wrong with it, if it ended by itself.
+    /// Returns the problem if the node ended unasked.
     pub(crate) fn problem(&mut self) -> Result<Option<String>, Error> {
         let Some(process) = &mut self.process else {
             return Ok(None);
@@ -141,13 +141,13 @@ impl Node {
         Ok(status.map(|status| format!("a hub ended by itself ({status}): {}", process.tail())))
     }
 
-    /// The last that it said.
+    /// Returns the end of the node's output.
     pub(crate) fn tail(&self) -> String {
         self.process.as_ref().map(Process::tail).unwrap_or_default()
     }
 }
 
-/// Whether a variable would change what a hub does.
+/// Returns `true` if an environment variable would change the behavior of a hub.
 fn is_setting(name: &str) -> bool {
     ["SSE_HUB_", "AUTH_SECRET", "NEXTAUTH_SECRET", "JWT_SECRET"]
         .iter()

@@ -35,7 +35,7 @@ pub(crate) enum BrowserClient {
 }
 
 impl BrowserClient {
-    /// The program of the process.
+    /// Returns the program of the process.
     fn program(self) -> &'static str {
         match self {
             Self::SseBrowser => concat!(env!("CARGO_MANIFEST_DIR"), "/js/browsers.mjs"),
@@ -56,13 +56,13 @@ impl BrowserClient {
 /// A process of clients; ended when this is dropped.
 pub(crate) struct Browsers {
     process: Child,
-    /// The process ends with its input, also if we are killed.
+    /// Input of the process, which ends with it, even if this program is killed.
     input: ChildStdin,
     heard: Arc<Shared<Vec<Heard>>>,
     reading: JoinHandle<Result<(), Error>>,
 }
 
-/// What one client heard.
+/// The record of one client.
 struct Heard {
     journal: Journal,
     last: Option<Cursor>,
@@ -132,13 +132,13 @@ impl Browsers {
         })
     }
 
-    /// The positions up to which the clients have been served.
+    /// Returns the positions up to which the clients have been served.
     pub(crate) fn positions(&self) -> Vec<Option<Cursor>> {
         self.heard
             .with(|heard| heard.iter().map(|heard| heard.last.clone()).collect())
     }
 
-    /// What is wrong, if it ended by itself or a client gave up.
+    /// Returns the problem if the process ended unasked or a client gave up.
     pub(crate) fn problem(&mut self) -> Result<Option<Error>, Error> {
         let closed = self
             .heard
@@ -156,7 +156,7 @@ impl Browsers {
         }))
     }
 
-    /// Ends the clients; gives what each heard.
+    /// Stops the clients and returns the journal of each.
     pub(crate) async fn stop(mut self) -> Result<Vec<Journal>, Error> {
         self.input.shutdown().await?;
         drop(self.input);

@@ -2,36 +2,37 @@
 
 use sse_core::Cursor;
 
-/// One thing that happened to a client.
+/// One observation of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Observation {
     /// A stream began: its `connection` event.
     Connected {
-        /// The position up to which it has been served; `None` without a log.
+        /// The position up to which the stream has been served; `None` without a log.
         id: Option<Cursor>,
-        /// Whether the server says that everything that was missed follows.
+        /// `true` if the server says that every missed event follows.
         resumed: bool,
     },
     /// An app's event.
     Event {
         /// The number in its data, if there is one.
         number: Option<u64>,
-        /// The last event id at this event, its own or one before it; `None` if it is no position
-        /// in a log.
+        /// The last event id at this event, its own or an earlier one; `None` if the id is not a
+        /// position in a log.
         id: Option<Cursor>,
     },
-    /// The last event id changed by something else: a heartbeat, or an event of the server's own.
+    /// The last event id was changed by something else: a heartbeat, or an event of the server
+    /// itself.
     Moved {
-        /// What it is now.
+        /// The new last event id.
         id: Cursor,
     },
-    /// The server told of a gap.
+    /// The server reported a gap.
     Gap(Gap),
-    /// The server told that the log is away.
+    /// The server reported that the log is unavailable.
     Degraded,
-    /// The server told that the log is back.
+    /// The server reported that the log has recovered.
     Restored,
-    /// The connection is over, or did not come about.
+    /// The connection ended, or could not be made.
     Lost(Loss),
     /// The test paused the client.
     Paused,
@@ -41,29 +42,30 @@ pub enum Observation {
     Stopped(Stop),
 }
 
-/// What the server says is missing.
+/// The missing part, as the server reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
-    /// Why.
+    /// The reason for the gap.
     pub reason: GapReason,
-    /// How many events, where the server knows.
+    /// Number of missing events, if the server knows it.
     pub dropped: Option<u64>,
-    /// Behind which position; `None` if the server did not say, or said what is no position.
+    /// Position after which events are missing; `None` if the server did not report a valid
+    /// position.
     pub from: Option<Cursor>,
-    /// Up to which one.
+    /// Position up to which events are missing.
     pub to: Option<Cursor>,
 }
 
-/// Why something is missing.
+/// The reason why events are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GapReason {
     /// The stream's queue was full.
     Overflow,
-    /// The log does not hold it any more.
+    /// The log does not hold the events any more.
     Trimmed,
-    /// The log is another one.
+    /// The client's position is in another log.
     Epoch,
-    /// The client's id is none.
+    /// The client's id is not a position.
     Invalid,
     /// The client's id is beyond the end of the log.
     Future,
@@ -72,7 +74,7 @@ pub enum GapReason {
 }
 
 impl Observation {
-    /// The positions in a note.
+    /// Returns the positions in an observation.
     pub(crate) fn ids(&self) -> impl Iterator<Item = &Cursor> {
         let ids = match self {
             Self::Connected { id, .. } | Self::Event { id, .. } => [id.as_ref(), None],
@@ -85,10 +87,10 @@ impl Observation {
 }
 
 impl GapReason {
-    /// How many there are.
+    /// Number of reasons.
     pub(crate) const COUNT: usize = 6;
 
-    /// The reason that the server names so.
+    /// Returns the reason with this name on the wire.
     #[must_use]
     pub fn named(name: &str) -> Self {
         match name {
@@ -102,35 +104,35 @@ impl GapReason {
     }
 }
 
-/// How a connection was lost.
+/// The way in which a connection was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Loss {
     /// The server ended the stream, cleanly.
     Ended,
-    /// The stream broke off: closed in its middle, or reset.
+    /// The stream broke off: it was closed in its middle, or reset.
     Broken,
-    /// Nothing came for too long.
+    /// The client received nothing for too long.
     Stale,
-    /// No connection could be made, or no head came in time.
+    /// The connection failed, or the head did not arrive in time.
     Unreachable,
     /// The server answered with this status.
     Refused(u16),
-    /// The server broke the transfer coding.
+    /// The server violated the transfer coding.
     Malformed,
-    /// The test dropped it.
+    /// The test dropped the connection.
     Dropped,
 }
 
-/// Why a client does not connect again.
+/// The reason why a client does not reconnect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stop {
-    /// The test stopped it.
+    /// The test stopped the client.
     Asked,
-    /// The server answered with this status, which clients take for good: 204, or one that another
+    /// The server answered with a status that clients take for final: 204, or a status that another
     /// attempt will not change.
     Refused(u16),
-    /// The server answered with something that is no event stream.
+    /// The server answered with something other than an event stream.
     NotAStream,
-    /// The server told it to stay away: `disconnected` with `reconnect: false`.
+    /// The server forbade the client to reconnect: `disconnected` with `reconnect: false`.
     StayAway,
 }

@@ -1,4 +1,4 @@
-//! What must hold, whatever happened.
+//! The judgment of clients' journals: everything that must hold under any fault.
 
 mod epochs;
 mod gap_coverage;
@@ -20,39 +20,41 @@ use crate::{
     },
 };
 
-/// Judges what clients were told by what was acknowledged.
+/// Judges what clients received by what was acknowledged.
 ///
-/// The promise that it holds servers to is that of an event log: *every acknowledged event reaches
-/// every stream that should have it, once and in order, or that stream is told of a gap that covers
-/// it.* For each client and each event:
+/// The oracle holds servers to the promise of an event log: *every acknowledged event reaches every
+/// stream that should have it, once and in order, or that stream receives a gap that covers it.*
+/// For each client and each event:
 ///
 /// - An event is **due** if it was acknowledged, its target is all, the client's user or one of the
-///   client's topics, and it stands behind the client's beginning: the first position that it was
-///   told, by its first `connection`. Logs follow each other in the order in which their epochs
-///   were first seen, in receipts or journals; events of earlier logs than the client's first one
-///   are not due, all of later ones are.
-/// - What came is counted by the number in the data, so whatever the id. It has to come **once**.
-///   Again with the same id after the client connected anew, it is a double on the wire, which the
-///   promise allows and clients drop by the id; within one connection, or with another id of the
-///   same log, it is an offence. What was sent more than once may stand in two logs, since the keys
-///   are lost with the first.
-/// - What did not come may be **covered** by a gap: one within a log covers what is behind its
-///   `from`, up to its `to`; one from a log to another covers all that is behind its `from`, all of
-///   the logs between the two, and the new log up to its `to`, except what the client had already
-///   been served beyond. A gap without a `from` begins where the client was. One without a `to`
-///   covers nothing: what was logged comes all the same. (The policy `keep_latest` drops logged
-///   events with such gaps; streams that have it cannot be judged.)
-/// - Else it is **lost** if the client was served beyond it, and **undelivered** if not, unless the
-///   client has no claim: it [left early](Subscriber::left_early), ended in a pause, or was stopped
-///   before the acknowledgement.
-/// - What came must have been published, and be meant for the client, under the id of its receipt.
-/// - Positions (of events, heartbeats, and whatever else has an id) must **rise** within a
-///   connection, and another log must not begin without a gap. What comes for the first time must
-///   be beyond all that the client was served before, on any connection.
-/// - What was not acknowledged may come or not, but at most once.
+///   client's topics, and its position follows the client's beginning. The beginning is the first
+///   position that the client received, in its first `connection`. Logs follow each other in the
+///   order in which their epochs were first seen, in receipts or journals. Events of logs before
+///   the client's first log are not due; all events of later logs are.
+/// - Deliveries are counted by the number in the data, whatever the id. An event must arrive
+///   **once**. A second delivery with the same id after the client reconnected is a double on the
+///   wire, which the promise allows and clients drop by the id. Within one connection, or with
+///   another id of the same log, a second delivery is an offence. An event that was sent more than
+///   once may be in two logs, since the idempotency keys are lost with the first log.
+/// - An event that did not arrive may be **covered** by a gap. A gap within a log covers the
+///   positions after its `from`, up to its `to`. A gap from one log to another covers all positions
+///   after its `from`, all logs between the two, and the new log up to its `to`, except for
+///   positions that the client had already been served beyond. A gap without a `from` begins at the
+///   client's position. A gap without a `to` covers nothing: logged events arrive all the same.
+///   (The policy `keep_latest` drops logged events with such gaps; streams with this policy cannot
+///   be judged.)
+/// - Otherwise the event is **lost** if the client was served beyond it, and **undelivered** if
+///   not, unless the client has no claim: the client [left early](Subscriber::left_early), ended in
+///   a pause, or was stopped before the acknowledgement.
+/// - A delivered event must have been published, be targeted at the client, and have the id of its
+///   receipt.
+/// - Positions (of events, heartbeats, and anything else with an id) must **rise** within a
+///   connection, and another log must not begin without a gap. An event that arrives for the first
+///   time must be beyond everything that the client was served before, on any connection.
+/// - An unacknowledged event may or may not arrive, but at most once.
 ///
-/// Not judged: events that are in no log, topics that a client joined or lost while it was there,
-/// and exceptions of publishes.
+/// Not judged: unlogged events, topics that a client joined or left while it was connected, and
+/// exceptions of publishes.
 #[derive(Debug)]
 pub struct Oracle {
     publications: Publications,
@@ -61,14 +63,14 @@ pub struct Oracle {
 }
 
 impl Oracle {
-    /// How many offences are kept unless said otherwise.
+    /// Default number of offences that are kept.
     pub const OFFENCES_KEPT: usize = 20;
 
-    /// Takes everything that was tried to be published.
+    /// Creates an oracle from all attempted publications.
     ///
     /// # Errors
     ///
-    /// [`OracleError::SameNumber`].
+    /// [`OracleError::SameNumber`] if two publications have the same number.
     pub fn new(publications: impl IntoIterator<Item = Publication>) -> Result<Self, OracleError> {
         let publications = Publications::new(publications)?;
         Ok(Self {
@@ -78,14 +80,15 @@ impl Oracle {
         })
     }
 
-    /// What was done, for [`Verdict::recoveries`].
+    /// Sets the injected faults, for [`Verdict::recoveries`].
     #[must_use]
     pub fn faults(mut self, faults: impl IntoIterator<Item = Fault>) -> Self {
         self.faults = faults.into_iter().collect();
         self
     }
 
-    /// How many offences to keep with their details, 20 unless said otherwise; all are counted.
+    /// Sets the number of offences to keep with their details, 20 by default. All offences are
+    /// counted.
     #[must_use]
     pub fn offences_kept(mut self, count: usize) -> Self {
         self.offences_kept = count;

@@ -1,26 +1,26 @@
-//! The users of all streams, and the topics that they have.
+//! The users of all streams, and their topics.
 
 use rand::{RngExt, seq::IndexedRandom};
 use sse_core::{Target, Topic, UserId};
 
 use crate::{error::Error, oracle::subscriber::Subscriber, seed::Seed};
 
-/// Streams of one user, on the average.
+/// Average number of streams of one user.
 const STREAMS_OF_ONE: usize = 8;
 
-/// Topics that one stream has at most.
+/// Maximum number of topics of one stream.
 const TOPICS_OF_ONE: usize = 3;
 
-/// All names that events may be for, and who has which.
+/// All names that events may be targeted at, and the clients that have them.
 pub(crate) struct Population {
     users: Vec<UserId>,
     topics: Vec<Topic>,
-    /// Each client's.
+    /// Claims of each client.
     pub(crate) members: Vec<Subscriber>,
 }
 
 impl Population {
-    /// So many clients.
+    /// Creates the population for a number of clients.
     pub(crate) fn new(seed: Seed, clients: usize) -> Result<Self, Error> {
         let users = names("u", clients / STREAMS_OF_ONE + 1, UserId::new)?;
         let topics = names("t", clients / 100 + 5, Topic::new)?;
@@ -41,7 +41,7 @@ impl Population {
         })
     }
 
-    /// Whom the event with a number is for.
+    /// Returns the target of the event with a number.
     pub(crate) fn target(&self, seed: Seed, number: u64) -> Target {
         let mut dice = seed.dice_of("targets", number);
         let target = match dice.random_range(0..10) {
@@ -53,7 +53,7 @@ impl Population {
     }
 }
 
-/// The path of a subscriber's stream.
+/// Returns the path of a subscriber's stream.
 pub(crate) fn path(subscriber: &Subscriber) -> String {
     let user = subscriber.user.as_ref().map_or("", UserId::as_str);
     format!(
@@ -62,7 +62,7 @@ pub(crate) fn path(subscriber: &Subscriber) -> String {
     )
 }
 
-/// A subscriber's topics as texts.
+/// Returns a subscriber's topics as texts.
 pub(crate) fn topics(subscriber: &Subscriber) -> Vec<&str> {
     subscriber.topics.iter().map(Topic::as_str).collect()
 }

@@ -1,4 +1,4 @@
-//! Ports that stay a process's own while it is dead.
+//! Ports that stay reserved for a process while it is down.
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -9,16 +9,17 @@ use std::{
 
 use crate::error::Error;
 
-/// Below those that Linux gives to connections that go out, so that nobody gets one in passing.
+/// Ports below those that Linux assigns to outgoing connections, so that no connection takes one by
+/// chance.
 const PORTS: Range<u32> = 12_000..32_000;
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
-/// An address on this machine that nobody listens at.
+/// Returns an address on this machine at which nothing listens.
 pub(crate) fn free() -> Result<SocketAddr, Error> {
     let count = PORTS.end - PORTS.start;
     for _ in 0..count {
-        // Two runs side by side begin at different places.
+        // Two concurrent runs begin at different ports.
         let step = process::id()
             .wrapping_mul(89)
             .wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));

@@ -1,4 +1,4 @@
-//! A process of our own.
+//! A child process.
 
 use std::{
     fs::{self, File},
@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{error::Error, wait};
 
-/// How much of what a process said is shown when something is wrong with it.
+/// Maximum number of bytes of a process's output that are shown when it has a problem.
 const TAIL: usize = 4_000;
 
 /// A process that is killed when this is dropped.
@@ -21,7 +21,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts it. What it prints goes to a file, behind what is there.
+    /// Starts a process whose output is appended to a file.
     pub(crate) fn spawn(mut command: Command, output: &Path) -> Result<Self, Error> {
         let file = File::options().create(true).append(true).open(output)?;
         let child = command
@@ -38,8 +38,8 @@ impl Process {
         })
     }
 
-    /// Sends it a signal. That it has ended is no error here: it is found out by who needs it
-    /// alive.
+    /// Sends the process a signal. A process that has ended is not an error here: code that needs
+    /// the process alive finds out.
     pub(crate) fn signal(&mut self, signal: Signal) -> Result<(), Error> {
         // As long as the child has not been waited for, its id cannot have gone to another process.
         if self.ended()?.is_none() {
@@ -49,12 +49,12 @@ impl Process {
         Ok(())
     }
 
-    /// How it ended, if it has.
+    /// Returns the exit status if the process has ended.
     pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>, Error> {
         Ok(self.child.try_wait()?)
     }
 
-    /// Waits for its end.
+    /// Waits for the end of the process.
     pub(crate) async fn end(&mut self, limit: Duration) -> Result<ExitStatus, Error> {
         let mut status = None;
         let what = format!("the end of process {}", self.child.id());
@@ -66,14 +66,14 @@ impl Process {
         status.ok_or_else(|| Error::new("a process without an end"))
     }
 
-    /// Ends it as `kill -9` does.
+    /// Kills the process as `kill -9` does.
     pub(crate) fn kill(&mut self) -> Result<(), Error> {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
     }
 
-    /// The last that it printed.
+    /// Returns the end of the process's output.
     pub(crate) fn tail(&self) -> String {
         tail_of(&self.output)
     }
@@ -81,7 +81,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may have ended already.
         self.child.kill().ok();
         self.child.wait().ok();
     }

@@ -1,5 +1,5 @@
-//! Who publishes: as publishers are told to, with a key, again and elsewhere until it is
-//! acknowledged.
+//! The publisher, which follows the documented rules: each publish has a key and is retried at
+//! other nodes until it is acknowledged.
 
 use std::{
     collections::BTreeMap,
@@ -26,16 +26,17 @@ use crate::{
     shared::Shared,
 };
 
-/// How many publishes are under way at most.
+/// Maximum number of publishes in flight.
 const WORKERS: u32 = 8;
 
-/// How long an answer may take before another node is asked.
+/// Timeout for an answer before another node is tried.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// The log knows a key for two minutes. Who has not been answered by then may not ask again.
+/// The log knows a key for two minutes. An attempt without an answer must not be repeated after
+/// that.
 const KEY_IS_KNOWN: Duration = Duration::from_secs(100);
 
-/// Publishes numbers to nodes.
+/// Publishes numbered events to nodes.
 pub(crate) struct Publisher {
     source: Arc<Source>,
     workers: JoinSet<Result<(), Error>>,
@@ -51,15 +52,15 @@ struct Source {
     publications: Shared<BTreeMap<u64, Publication>>,
 }
 
-/// What became of one attempt.
+/// The outcome of one attempt.
 enum Answer {
     Acknowledged(Cursor),
-    /// Nobody knows whether it was published.
+    /// The event may or may not have been published.
     Unknown,
 }
 
 impl Publisher {
-    /// One that publishes nothing by itself yet.
+    /// Creates a publisher that publishes nothing before `start`.
     pub(crate) fn new(seed: Seed, population: Arc<Population>, nodes: Vec<SocketAddr>) -> Self {
         let source = Source {
             seed,
@@ -76,7 +77,7 @@ impl Publisher {
         }
     }
 
-    /// Begins to publish so many events a second, at most.
+    /// Begins to publish at most `rate` events a second.
     pub(crate) fn start(&mut self, rate: u32) {
         for _ in 0..WORKERS {
             let (source, stop) = (Arc::clone(&self.source), self.stop.subscribe());
@@ -88,12 +89,12 @@ impl Publisher {
         }
     }
 
-    /// How many events were acknowledged so far.
+    /// Returns the number of acknowledged events so far.
     pub(crate) fn acknowledged(&self) -> u64 {
         self.source.acknowledged.load(Ordering::Relaxed)
     }
 
-    /// Why publishing ended by itself, if it did.
+    /// Returns the reason if publishing ended unasked.
     pub(crate) fn problem(&mut self) -> Option<Error> {
         match self.workers.try_join_next()? {
             Ok(Ok(())) => None,
@@ -102,12 +103,12 @@ impl Publisher {
         }
     }
 
-    /// Publishes an event for everybody; gives where it is in the log, if that was acknowledged.
+    /// Publishes an event for everybody. Returns its position in the log if it was acknowledged.
     pub(crate) async fn fence(&self) -> Result<Option<Cursor>, Error> {
         self.source.publish(|_| Target::All).await
     }
 
-    /// Publishes no more; waits for what is under way.
+    /// Stops publishing after all publishes in flight have ended.
     pub(crate) async fn stop(&mut self) -> Result<(), Error> {
         self.stop.send_replace(true);
         while let Some(end) = self.workers.join_next().await {
@@ -116,7 +117,7 @@ impl Publisher {
         Ok(())
     }
 
-    /// Everything that it tried to publish.
+    /// Returns all attempted publications.
     pub(crate) fn publications(&self) -> Vec<Publication> {
         self.source
             .publications
@@ -214,7 +215,8 @@ mod tests {
 
     const RECEIPT: &str = r#"{"result":{"data":{"matched":1,"id":"abc-7"}}}"#;
 
-    /// A node that gives these answers, one a connection; gives the bodies of the requests.
+    /// Starts a node that sends these answers, one per connection, and returns the bodies of the
+    /// requests.
     async fn node(answers: &[(u16, &str)]) -> (SocketAddr, JoinHandle<Vec<Value>>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -29,11 +29,11 @@ use crate::{
 pub(crate) struct Size {
     pub(crate) hub: PathBuf,
     pub(crate) clients: usize,
-    /// So many of the clients are the browser's.
+    /// Number of clients that are the browser's.
     pub(crate) browsers: usize,
-    /// Events a second.
+    /// Maximum number of events a second.
     pub(crate) rate: u32,
-    /// Events before each fault.
+    /// Number of events before each fault.
     pub(crate) calm: u64,
 }
 
@@ -42,12 +42,12 @@ pub(crate) struct RunResult {
     pub(crate) publications: Vec<Publication>,
     pub(crate) clients: Vec<(Subscriber, Journal)>,
     pub(crate) faults: Vec<recovery::Fault>,
-    /// How long it took each time until the last client had caught up, from when all was put right.
+    /// Times from the repair of each fault until the last client had caught up.
     pub(crate) catching_up: Vec<Duration>,
 }
 
-/// After so long without everybody having caught up another fence is published: the one before may
-/// be gone with its log.
+/// Interval after which another fence is published if not everybody has caught up: the previous
+/// fence may have been lost with its log.
 const NEXT_FENCE: Duration = Duration::from_secs(2);
 
 struct ScenarioRun {
@@ -57,7 +57,7 @@ struct ScenarioRun {
     catching_up: Vec<Duration>,
 }
 
-/// Runs a plan with a broker, in a folder that is there.
+/// Runs a plan with a broker, in an existing folder.
 pub(crate) async fn run_scenario(
     plan: &Plan,
     kind: Kind,
@@ -89,7 +89,7 @@ pub(crate) async fn run_scenario(
 
 impl ScenarioRun {
     async fn run(&mut self, plan: &Plan, size: &Size) -> Result<Vec<recovery::Fault>, Error> {
-        // From the first event on everything is due to everybody.
+        // From the first event on, everything is due to everybody.
         self.connect().await?;
         self.publisher.start(size.rate);
         let mut faults = Vec::new();
@@ -138,8 +138,8 @@ impl ScenarioRun {
         Ok(())
     }
 
-    /// Waits until every client has been served all that was published before. Gives how long that
-    /// took.
+    /// Waits until every client has been served everything that was published before. Returns the
+    /// time that it took.
     async fn catch_up(&mut self) -> Result<Duration, Error> {
         let start = Instant::now();
         self.testbed.ready().await?;
@@ -154,7 +154,7 @@ impl ScenarioRun {
         }
     }
 
-    /// Whether all clients have been served up to a position. Takes a moment.
+    /// Checks whether all clients have been served up to a position. Sleeps for a moment if not.
     async fn have_all(&mut self, position: Option<&Cursor>, start: Instant) -> Result<bool, Error> {
         let problems = [
             self.testbed.problem()?,
@@ -176,7 +176,7 @@ impl ScenarioRun {
         Ok(behind == 0)
     }
 
-    /// What a person at the terminal wants to know besides.
+    /// Adds to an error the information that a person at the terminal needs.
     fn explain(&self, error: &Error) -> Error {
         let tails = self.testbed.tails().into_iter().enumerate();
         let tails: String = tails

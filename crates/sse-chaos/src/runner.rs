@@ -1,4 +1,4 @@
-//! From the command line to the exit code.
+//! The run, from the command line to the exit code.
 
 use std::process::ExitCode;
 
@@ -16,12 +16,11 @@ use crate::{
     seed::Seed,
 };
 
-/// Plays what was asked for. Failure stands for a promise that was broken; an error for what could
-/// not be played.
+/// Plays the requested scenarios. The exit code is a failure if the promise was broken.
 ///
 /// # Errors
 ///
-/// What could not be played, as a message.
+/// A message if a scenario could not be played.
 pub fn run(cli: &Cli) -> Result<ExitCode, Error> {
     if cli.list {
         SCENARIOS
@@ -34,7 +33,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Error> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        // Whatever runs is dropped then, and so ended.
+        // Everything that runs is dropped then, and so ended.
         tokio::select! {
             code = all(cli) => code,
             name = interrupted() => Err(Error::new(format!("ended by {}", name?))),
@@ -98,7 +97,7 @@ async fn one(cli: &Cli, number: u64, kind: Kind, scenario: &Scenario) -> Result<
     Ok(score)
 }
 
-/// Prints the board.
+/// Prints the scoreboard.
 fn report(scores: &[Score]) -> ExitCode {
     println!("\n{HEAD}");
     scores.iter().for_each(|score| println!("{score}"));

@@ -1,4 +1,4 @@
-//! What is played: plans, drawn from a seed.
+//! Scenarios: plans, drawn from a seed.
 
 use std::{fmt, ops::RangeInclusive, time::Duration};
 
@@ -16,16 +16,16 @@ use crate::{
     seed::Seed,
 };
 
-/// How many hubs there are.
+/// Number of hubs.
 pub(crate) const NODES: usize = 3;
 
-/// How many servers a cluster of NATS has.
+/// Number of servers in a NATS cluster.
 pub(crate) const SERVERS: usize = 3;
 
-/// How much is played.
+/// The length of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// Once each, as long as it takes to be noticed.
+    /// One round each, just long enough to be noticed.
     Short,
     Long,
 }
@@ -34,7 +34,8 @@ pub(crate) enum Form {
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
-    /// The brokers it makes sense with, and whether it belongs to the short form with each.
+    /// Brokers with which the scenario makes sense, and the shortest form that includes it with
+    /// each.
     on: &'static [(Kind, Form)],
     draw: fn(&mut Draw) -> Plan,
 }
@@ -42,12 +43,12 @@ pub(crate) struct Scenario {
 use Form::{Long, Short};
 use Kind::{Nats, Redis};
 
-/// With both brokers, in the short form with Redis alone.
+/// Both brokers; in the short form Redis alone.
 const SHORT_ON_REDIS: &[(Kind, Form)] = &[(Redis, Short), (Nats, Long)];
 const SHORT: &[(Kind, Form)] = &[(Redis, Short), (Nats, Short)];
 const LONG: &[(Kind, Form)] = &[(Redis, Long), (Nats, Long)];
 
-/// Every one, in the order in which they are played.
+/// All scenarios, in the order in which they are played.
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "broker-killed",
@@ -218,21 +219,21 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 ];
 
 impl Scenario {
-    /// Whether it is played with this broker in this form.
+    /// Returns `true` if the scenario is played with this broker in this form.
     pub(crate) fn is_for(&self, kind: Kind, form: Form) -> bool {
         self.on
             .iter()
             .any(|&(on, least)| on == kind && (form == Long || least == Short))
     }
 
-    /// The plan that a seed stands for.
+    /// Draws the plan for a seed.
     pub(crate) fn plan(&self, seed: Seed, form: Form) -> Plan {
         let mut draw = Draw {
             dice: seed.dice(self.name),
             form,
         };
         let mut plan = (self.draw)(&mut draw);
-        // What nodes have in memory costs no read of the broker: with next to nothing of it they
+        // Events in a node's memory cost no read of the broker. With a minimal buffer the nodes
         // must read.
         if draw.dice.random() {
             plan.settings
@@ -242,23 +243,23 @@ impl Scenario {
     }
 }
 
-/// Whether clients are told of gaps.
+/// The expectation of gaps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Gaps {
-    /// Nothing is lost, so nobody may be.
+    /// Nothing is lost, so no client may receive a gap.
     Never,
     Perhaps,
-    /// Something is lost, so somebody must be.
+    /// Events are lost, so some client must receive a gap.
     Surely,
 }
 
-/// What the nodes share.
+/// The arrangement of the brokers that the nodes share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Layout {
     /// One broker.
     #[default]
     One,
-    /// A Redis, and a replica that may take its place.
+    /// A Redis, and a replica that may replace it.
     Replica,
     /// A Redis, a replica, and sentinels.
     Sentinels(Wire),
@@ -266,28 +267,28 @@ pub(crate) enum Layout {
     Cluster,
 }
 
-/// How servers, sentinels and nodes talk to each other.
+/// The transport between servers, sentinels and nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wire {
     Plain,
     Tls,
 }
 
-/// What is played, step by step.
+/// The steps of a scenario.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Plan {
     /// Flags of the hubs.
     pub(crate) settings: Vec<String>,
     pub(crate) layout: Layout,
-    /// The browsers' client.
+    /// Client of the browsers.
     pub(crate) browser: BrowserClient,
-    /// Whether clients are away for longer than the log reaches back.
+    /// Set if clients are disconnected for longer than the log reaches back.
     pub(crate) trims: bool,
     pub(crate) steps: Vec<Step>,
 }
 
 impl Plan {
-    /// How many come beside the clients at once.
+    /// Returns the maximum number of simultaneous guests.
     pub(crate) fn guests(&self) -> usize {
         let faults = self.steps.iter().flat_map(|step| &step.faults);
         let counts = faults.map(|fault| {
@@ -300,7 +301,7 @@ impl Plan {
         counts.max().unwrap_or_default()
     }
 
-    /// Whether clocks of hubs are set.
+    /// Returns `true` if clocks of hubs are set.
     pub(crate) fn sets_clocks(&self) -> bool {
         self.steps
             .iter()
@@ -308,7 +309,7 @@ impl Plan {
             .any(|fault| matches!(fault, Fault::NodeClock(_)))
     }
 
-    /// What clients should be told of gaps.
+    /// Returns the expectation of gaps.
     pub(crate) fn gaps(&self) -> Gaps {
         let mut faults = self.steps.iter().flat_map(|step| &step.faults);
         match () {
@@ -354,8 +355,8 @@ impl Draw {
         }
     }
 
-    /// Once what is on the way is lost for good: the files of such connections stay open to the
-    /// end.
+    /// One round, because traffic in transit is lost for good: the files of such connections stay
+    /// open to the end.
     fn half_open_clients(&mut self) -> Plan {
         let mut plan = self.rounds(3, |_| Fault::ClientsFrozen, &(5.0..=12.0, 3.0..=5.0));
         if let Some(step) = plan.steps.choose_mut(&mut self.dice) {
@@ -369,7 +370,7 @@ impl Draw {
         Duration::from_secs_f64(self.dice.random_range(range))
     }
 
-    /// One thing after the other, in the short form once.
+    /// Draws one fault after the other; in the short form only one.
     fn rounds(
         &mut self,
         long: usize,
@@ -428,8 +429,8 @@ impl Draw {
         }
     }
 
-    /// All hubs restart in turn, then at once, then at once while the broker is away, so that they
-    /// start without a log.
+    /// All hubs restart in turn, then at once, then at once while the broker is unavailable, so
+    /// that they start without a log.
     fn event_sources(&mut self) -> Plan {
         let mut plan = self.rounds(1, |_| Fault::RollingRestart, &(0.5..=2.0, 0.1..=0.5));
         let all = (0..NODES).map(Fault::NodeKilled).collect();
@@ -460,7 +461,7 @@ impl Draw {
         self.rounds(2, |_| Fault::Guests(sort, count), seconds)
     }
 
-    /// Forgers, alone and while something else is wrong.
+    /// Forgers, alone and during another fault.
     fn forgers(&mut self) -> Plan {
         let mut plan = self.guests(Sort::Forgers, (50, 20), &(5.0..=10.0, 3.0..=5.0));
         let others = [Fault::BrokerKilled, Fault::NodeKilled(self.node())];
@@ -527,8 +528,8 @@ impl Draw {
         }
     }
 
-    /// Two different things at once: one of them with the broker or a node, the other where the
-    /// clients are.
+    /// Two different faults at once: one of the broker or a node, the other between clients and
+    /// nodes.
     fn mixture(&mut self) -> Step {
         let node = self.node();
         let inner = [

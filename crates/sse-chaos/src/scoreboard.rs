@@ -16,7 +16,7 @@ use crate::{
     scenario::{Gaps, Plan},
 };
 
-/// One line of the board, and what is wrong, if anything is.
+/// One line of the scoreboard, and the problems of the run.
 pub(crate) struct Score {
     pub(crate) name: String,
     pub(crate) verdict: Verdict,
@@ -25,10 +25,10 @@ pub(crate) struct Score {
     pub(crate) problems: Vec<String>,
 }
 
-/// How often something has to be found wrong in what was altered on purpose.
+/// Maximum number of clients whose journals are altered to test the oracle.
 const ALTERATIONS: usize = 3;
 
-/// Judges a run. With `sabotage` an event is taken away from a client before.
+/// Judges a run. With `sabotage` an event is removed from a client's journal first.
 pub(crate) fn judge(
     name: String,
     plan: &Plan,
@@ -68,11 +68,11 @@ pub(crate) fn judge(
     })
 }
 
-/// Whether a loss is feigned.
+/// A feigned loss, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sabotage {
     None,
-    /// One client did not note one event.
+    /// One client did not record one event.
     Swallow,
 }
 
@@ -82,7 +82,7 @@ fn pairs(clients: &[(Subscriber, Journal)]) -> impl Iterator<Item = (&Subscriber
         .map(|(subscriber, journal)| (subscriber, journal))
 }
 
-/// What must not be.
+/// Returns all violations of the promise.
 fn problems(verdict: &Verdict, plan: &Plan) -> Vec<String> {
     let gaps = verdict.gaps.total();
     let counts = [
@@ -139,8 +139,8 @@ fn described(offence: &Offence) -> String {
     )
 }
 
-/// What the oracle did not see: a judge that finds nothing wrong must find what is altered on
-/// purpose.
+/// Returns a problem if the oracle did not detect a deliberate alteration. An oracle that finds a
+/// run clean must detect altered journals.
 fn unseen(
     oracle: &Oracle,
     verdict: &Verdict,
@@ -162,8 +162,8 @@ fn unseen(
         .then(|| "the oracle did not find what was altered on purpose".to_owned())
 }
 
-/// The events that were sent once and acknowledged: of others a second delivery may be in place, or
-/// none.
+/// Returns the events that were sent once and acknowledged. For other events, a second delivery or
+/// no delivery can be correct.
 fn plain(result: &RunResult) -> HashSet<u64> {
     let is_plain = |event: &&Publication| event.tries == 1 && event.acknowledged.is_some();
     result
@@ -174,8 +174,8 @@ fn plain(result: &RunResult) -> HashSet<u64> {
         .collect()
 }
 
-/// The places of plain events after which the same stream brought another event, so that the client
-/// was surely served beyond them.
+/// Returns the indices of plain events after which the same stream delivered another event, so that
+/// the client was certainly served beyond them.
 fn deliveries(journal: &Journal, plain: &HashSet<u64>) -> impl Iterator<Item = usize> {
     let number = |observation| match observation {
         Observation::Event {
@@ -198,12 +198,12 @@ fn deliveries(journal: &Journal, plain: &HashSet<u64>) -> impl Iterator<Item = u
         .into_iter()
 }
 
-/// A journal without one entry.
+/// Returns a journal without one entry.
 fn without(journal: &Journal, place: usize) -> Journal {
     altered(journal, |index| usize::from(index != place))
 }
 
-/// A journal with one entry twice.
+/// Returns a journal with one entry twice.
 fn with_twice(journal: &Journal, place: usize) -> Journal {
     altered(journal, |index| 1 + usize::from(index == place))
 }
@@ -218,7 +218,7 @@ fn altered(journal: &Journal, times: impl Fn(usize) -> usize) -> Journal {
     copy
 }
 
-/// The heads of the columns, as a table in Markdown.
+/// Headings of the columns, as a table in Markdown.
 pub(crate) const HEAD: &str = "\
 | scenario | published | tried again | due | delivered | told of by a gap | lost | doubled | doubles dropped by id | streams | gaps told | back p50 / p99 / last |
 |---|---|---|---|---|---|---|---|---|---|---|---|";
@@ -271,7 +271,7 @@ mod tests {
         Cursor::new(Epoch::new("e").unwrap(), Position::new(position, 0))
     }
 
-    /// Ten events for all, and clients that got them.
+    /// Creates ten events for all, and clients that received them.
     fn result(clients: usize) -> RunResult {
         let publication = |number| {
             let mut publication = Publication::new(number, Target::All);

@@ -1,9 +1,9 @@
-//! Chance that can be had again.
+//! Reproducible randomness.
 
 use rand::{SeedableRng, rngs::StdRng};
 
-/// The seed of a run. What is drawn for one purpose does not depend on what was drawn for another,
-/// or when.
+/// A run's seed. The values drawn for one purpose do not depend on the values drawn for
+/// another, or on their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Seed(u64);
 
@@ -12,17 +12,17 @@ impl Seed {
         Self(number)
     }
 
-    /// Chance for a purpose.
+    /// Returns the random generator for a purpose.
     pub(crate) fn dice(self, purpose: &str) -> StdRng {
         StdRng::seed_from_u64(self.of(purpose.bytes()))
     }
 
-    /// Chance for the thing with a number, among those of a purpose.
+    /// Returns the random generator for the item with a number, among those of a purpose.
     pub(crate) fn dice_of(self, purpose: &str, number: u64) -> StdRng {
         StdRng::seed_from_u64(self.of(purpose.bytes().chain(number.to_le_bytes())))
     }
 
-    /// FNV-1a, which is the same everywhere and in every version.
+    /// FNV-1a, which is the same on every platform and in every version.
     fn of(self, bytes: impl Iterator<Item = u8>) -> u64 {
         let start = 0xcbf2_9ce4_8422_2325 ^ self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         bytes.fold(start, |hash, byte| {

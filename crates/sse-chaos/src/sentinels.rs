@@ -1,4 +1,4 @@
-//! A Redis with a replica, and sentinels that put the replica in charge when the primary is gone.
+//! A Redis with a replica, and sentinels that promote the replica when the primary is lost.
 
 use std::{
     fs,
@@ -22,13 +22,13 @@ use crate::{
     wait::{LONG, until},
 };
 
-/// How many sentinels there are, of which more than half must agree.
+/// Number of sentinels, of which more than half must agree.
 const SENTINELS: usize = 3;
 
-/// For how long a primary must be silent until it is given up, in milliseconds.
+/// Time in milliseconds for which a primary must be silent before it is given up.
 const SILENCE: u32 = 2000;
 
-/// Two servers and those who say which one is in charge.
+/// Two servers, and the sentinels that name the primary.
 pub(crate) struct Sentinels {
     servers: Vec<Server>,
     sentinels: Vec<Sentinel>,
@@ -37,12 +37,12 @@ pub(crate) struct Sentinels {
 
 struct Server {
     broker: Broker,
-    /// Where sentinels, the other server and nodes find it.
+    /// Address at which sentinels, the other server and nodes reach the server.
     address: SocketAddr,
 }
 
 struct Sentinel {
-    /// Where it is asked by us, and by nodes.
+    /// Address at which this program and nodes query the sentinel.
     plain: SocketAddr,
     address: SocketAddr,
     _process: Process,
@@ -70,7 +70,7 @@ impl Sentinels {
         })
     }
 
-    /// What a node is told of it.
+    /// Returns the arguments with which a node reaches the sentinels.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let hosts: Vec<_> = self
             .sentinels
@@ -95,7 +95,7 @@ impl Sentinels {
             .collect()
     }
 
-    /// Waits until all know of each other, and the replica has what the primary has.
+    /// Waits until all know each other, and the replica has the primary's data.
     pub(crate) async fn ready(&self) -> Result<(), Error> {
         for sentinel in &self.sentinels {
             until("the sentinels", LONG, async || {
@@ -128,7 +128,7 @@ impl Sentinels {
         Ok(())
     }
 
-    /// Kills the server in charge, and waits until another one is.
+    /// Kills the primary, and waits until another server is promoted.
     pub(crate) async fn kill_primary(&mut self) -> Result<(), Error> {
         let primary = self.primary().await?;
         let server = self
@@ -146,7 +146,7 @@ impl Sentinels {
         Ok(())
     }
 
-    /// Starts the one again that was killed, as a replica.
+    /// Restarts the killed server as a replica.
     pub(crate) async fn resume(&mut self) -> Result<(), Error> {
         for server in &mut self.servers {
             if !server.broker.is_running() {
@@ -254,7 +254,7 @@ impl Sentinel {
         Ok(sentinel)
     }
 
-    /// The texts in the answer to a question.
+    /// Returns the texts in the reply to a command.
     async fn ask(&self, question: &str) -> Result<Vec<String>, Error> {
         let mut connection = BufReader::new(TcpStream::connect(self.plain).await?);
         connection

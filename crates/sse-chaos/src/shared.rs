@@ -1,15 +1,15 @@
-//! What several tasks have in common.
+//! A value that several tasks share.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A value that is changed for moments only.
+/// A value that is locked for moments only.
 #[derive(Debug, Default)]
 pub(crate) struct Shared<T>(Mutex<T>);
 
 impl<T> Shared<T> {
-    /// Gives it to a function, which must be quick.
+    /// Calls a function, which must be quick, with the value.
     pub(crate) fn with<R>(&self, use_it: impl FnOnce(&mut T) -> R) -> R {
-        // Whoever panicked in the middle ends the run by its own error.
+        // A task that panicked in the middle ends the run with its own error.
         let mut value: MutexGuard<'_, T> = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         use_it(&mut value)
     }

@@ -1,4 +1,4 @@
-//! Everything that runs: a broker, nodes on it, and the ways between them.
+//! The running parts: a broker, its nodes, and the links between them.
 
 use std::{fs, net::SocketAddr, path::Path, time::Duration};
 
@@ -19,23 +19,24 @@ use crate::{
     wait::{LONG, until},
 };
 
-/// How long a node that was asked to drain may take.
+/// Drain timeout of a node, in seconds.
 const DRAIN: &str = "5";
 
 /// A cluster whose parts can be broken one by one.
 pub(crate) struct Testbed {
     brokers: Brokers,
     nodes: Vec<Node>,
-    /// The clients' way to the nodes.
+    /// Proxy between the clients and the nodes.
     balancer: Proxy,
-    /// Those beside the clients.
+    /// Additional streams next to those of the clients.
     guests: Vec<Guests>,
     seed: Seed,
 }
 
-/// What nodes are told, besides where the broker is.
+/// Returns the arguments of nodes, except for the address of the broker.
 fn settings(clients: usize, plan: &Plan) -> Vec<String> {
-    // All may be with one node, and again while their former streams have not been given up.
+    // All clients may be at one node, and once more while their former streams have not been given
+    // up.
     let most = (2 * clients + plan.guests() + 100).to_string();
     let common = [
         ["--max-connections", &most],
@@ -43,7 +44,7 @@ fn settings(clients: usize, plan: &Plan) -> Vec<String> {
         ["--connection-timeout", "10s"],
         ["--retry", "500ms"],
         ["--drain", DRAIN],
-        // The balancer does not ask whether nodes are ready.
+        // The balancer does not check whether nodes are ready.
         ["--drain-delay", "0"],
     ];
     common
@@ -89,17 +90,17 @@ impl Testbed {
         Ok(testbed)
     }
 
-    /// Where clients connect.
+    /// Returns the address to which clients connect.
     pub(crate) fn address(&self) -> SocketAddr {
         self.balancer.address()
     }
 
-    /// Where publishers connect.
+    /// Returns the addresses to which publishers connect.
     pub(crate) fn nodes(&self) -> Vec<SocketAddr> {
         self.nodes.iter().map(Node::address).collect()
     }
 
-    /// Why a node ended by itself.
+    /// Returns the reason if a node ended unasked.
     pub(crate) fn problem(&mut self) -> Result<Option<Error>, Error> {
         for node in &mut self.nodes {
             if let Some(problem) = node.problem()? {
@@ -109,12 +110,12 @@ impl Testbed {
         Ok(None)
     }
 
-    /// The last that each node said.
+    /// Returns the end of each node's output.
     pub(crate) fn tails(&self) -> Vec<String> {
         self.nodes.iter().map(Node::tail).collect()
     }
 
-    /// Lets something go wrong.
+    /// Injects a fault.
     pub(crate) async fn break_with(&mut self, fault: Fault) -> Result<(), Error> {
         match fault {
             Fault::NodePaused(node) => self.nodes[node].pause()?,
@@ -137,7 +138,7 @@ impl Testbed {
         Ok(())
     }
 
-    /// Waits as long as something is to be wrong.
+    /// Waits for the duration of a fault.
     pub(crate) async fn wait(&self, lasts: Lasts, publisher: &Publisher) -> Result<(), Error> {
         match lasts {
             Lasts::Time(time) => sleep(time).await,
@@ -149,7 +150,7 @@ impl Testbed {
         Ok(())
     }
 
-    /// Puts right what went wrong.
+    /// Repairs a fault.
     pub(crate) async fn restore(&mut self, fault: Fault, pause: Duration) -> Result<(), Error> {
         match fault {
             Fault::ClientsBlackHoled | Fault::NodesRestarted => {}

@@ -1,4 +1,4 @@
-//! Waiting for what must become so. Nothing is judged by how long it took.
+//! Waits for conditions. No result depends on the time that a wait took.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use tokio::time::{Instant, sleep};
 
 use crate::error::Error;
 
-/// Far longer than anything here takes, on a machine that is ten times slower than any.
+/// Timeout far beyond the duration of any wait here, even on a machine that is ten times slower.
 pub(crate) const LONG: Duration = Duration::from_secs(300);
 
-/// Waits until something is so. Gives how long that took.
+/// Waits until a condition holds. Returns the time that it took.
 pub(crate) async fn until(
     what: &str,
     limit: Duration,

@@ -10,13 +10,13 @@ use crate::targets::{
 /// A function that takes any bytes and panics if a property does not hold.
 #[derive(Debug, Clone, Copy)]
 pub struct Target {
-    /// The name of the target, of its executable for `cargo fuzz`, and of its folder in the corpus.
+    /// Name of the target, of its executable for `cargo fuzz`, and of its folder in the corpus.
     pub name: &'static str,
-    /// Plays one input.
+    /// Function that plays one input.
     pub play: fn(&[u8]),
 }
 
-/// Every target.
+/// All targets.
 pub const TARGETS: &[Target] = &[
     Target {
         name: "cluster",

@@ -10,7 +10,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
-/// A request that an HTTP server would hand on.
+/// A request that an HTTP server would pass on.
 #[derive(Debug)]
 pub(crate) struct TextRequest {
     pub(crate) method: Method,
@@ -20,7 +20,7 @@ pub(crate) struct TextRequest {
 }
 
 impl TextRequest {
-    /// Reads a request; `None` for what an HTTP server refuses itself.
+    /// Reads a request; `None` if an HTTP server would reject it before the application.
     pub(crate) fn parse(input: &[u8]) -> Option<Self> {
         let mut rest = input;
         let line = take_line(&mut rest)?;

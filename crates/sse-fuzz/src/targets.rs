@@ -1,4 +1,4 @@
-//! The targets, one a file.
+//! The targets, one per file.
 
 pub(crate) mod cluster;
 pub(crate) mod cookies;
@@ -29,7 +29,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     RUNTIME.block_on(future)
 }
 
-/// Makes a value of the bytes of an input; `None` if they are too few.
+/// Creates a value from the bytes of an input; `None` if there are too few.
 fn value<'a, T: Arbitrary<'a>>(input: &'a [u8]) -> Option<T> {
     T::arbitrary_take_rest(Unstructured::new(input)).ok()
 }

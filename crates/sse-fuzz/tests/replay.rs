@@ -1,18 +1,18 @@
-//! Plays the corpus, which has what fuzzing found worth keeping and every input that ever was a
+//! Plays the corpus, which has the inputs that fuzzing kept and every input that was ever a
 //! finding.
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use sse_fuzz::TARGETS;
 
-/// Inputs are kept small, so that a person can read them and the repository stays small.
+/// Maximum length of an input, so that a person can read it and the repository stays small.
 const LARGEST: usize = 8 << 10;
 
 fn folder(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// What is in a folder, in order.
+/// Returns the paths in a folder, in order.
 fn paths(name: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder(name)).expect("the folder is there");
     let mut paths: Vec<_> = entries
@@ -22,7 +22,7 @@ fn paths(name: &str) -> Vec<PathBuf> {
     paths
 }
 
-/// The names in a folder without their extensions.
+/// Returns the names in a folder without their extensions.
 fn names(name: &str) -> BTreeSet<String> {
     let stem = |path: PathBuf| {
         path.file_stem()

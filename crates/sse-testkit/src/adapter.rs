@@ -1,8 +1,8 @@
-//! Whether an adapter does what every adapter does: one suite of rules for all of them.
+//! A suite of rules that every adapter must keep.
 //!
-//! An adapter brings a small app on its framework, an [`Adapter`], and
-//! [`adapter_suite!`](crate::adapter_suite) makes a test of each rule. `docs/adding-an-adapter.md`
-//! takes you through it.
+//! An adapter supplies a small app on its framework, an [`Adapter`].
+//! [`adapter_suite!`](crate::adapter_suite) creates a test for each rule.
+//! `docs/adding-an-adapter.md` is a step-by-step guide.
 
 mod harness;
 mod http2;
@@ -17,16 +17,16 @@ use std::{io, net::TcpListener};
 pub use harness::{Harness, check};
 pub use test_app::{Answer, Stop, TestApp};
 
-/// An app on the framework for which an adapter was written.
+/// A test app on the framework for which an adapter was written.
 ///
 /// | route | answer |
 /// |---|---|
-/// | every method on `/events` | [`TestApp::connect`] with the adapter's handshake and the query; the session, or the refusal |
+/// | every method on `/events` | [`TestApp::connect`] with the adapter's handshake and the query; the session, or the rejection |
 /// | `GET /ping` | `pong` |
 /// | `GET /tokens` | the one-off stream [`TestApp::tokens`] |
-/// | `GET /compressed/prose` | [`TestApp::PROSE`] behind the framework's compression; for the rules of `compression` |
-/// | every method on `/compressed/events` | as `/events`, behind the framework's compression; for the rules of `compression` |
-/// | everything below `/api/trpc` | [`TestApp::management`], the caller being [`TestApp::caller`] of the query; for the rules of `management` |
+/// | `GET /compressed/prose` | [`TestApp::PROSE`] through the framework's compression; for the rules of `compression` |
+/// | every method on `/compressed/events` | as `/events`, through the framework's compression; for the rules of `compression` |
+/// | everything below `/api/trpc` | [`TestApp::management`], with [`TestApp::caller`] of the query as the caller; for the rules of `management` |
 ///
 /// ```no_run
 /// use std::{io, net::TcpListener};
@@ -47,10 +47,10 @@ pub use test_app::{Answer, Stop, TestApp};
 pub trait Adapter {
     /// Serves the app until `stop` resolves, then shuts down within [`TestApp::drain`] and returns.
     ///
-    /// Called on a thread of its own, outside of any runtime, once for each rule. The listener is
-    /// bound and does not block.
+    /// Called on a separate thread, outside of any runtime, once for each rule. The listener is
+    /// bound and non-blocking.
     ///
     /// # Errors
-    /// Whatever keeps it from serving; the rule fails with it.
+    /// Any error that prevents the app from serving; the rule fails with it.
     fn serve(listener: TcpListener, app: TestApp, stop: Stop) -> io::Result<()>;
 }

@@ -1,8 +1,8 @@
-//! Whether a backplane does what every backplane does: one suite of rules for all of them.
+//! A suite of rules that every backplane must keep.
 //!
-//! A backplane brings a [`Broker`], which makes logs and connects nodes to them, and
-//! [`backplane_suite!`](crate::backplane_suite) makes a test of each rule. What a broker can do
-//! besides is a trait each, with a group of rules.
+//! A backplane supplies a [`Broker`], which creates logs and connects nodes to them.
+//! [`backplane_suite!`](crate::backplane_suite) creates a test for each rule. Each further
+//! capability of a broker is a trait, with a group of rules.
 
 mod harness;
 mod helpers;
@@ -18,10 +18,10 @@ use sse_core::{Backplane, Position, Retention};
 pub use harness::check;
 pub use scripted_backplane::{Calls, ReadFault, Rejection, ScriptedBackplane};
 
-/// What stands behind a backplane, for one rule: a server of its own, or a part of one that nobody
-/// else uses.
+/// The storage of a backplane, for one rule: a separate server, or a part of a server that no other
+/// test uses.
 ///
-/// Dropping it ends whatever it started.
+/// A drop ends everything that the broker started.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -49,36 +49,36 @@ pub use scripted_backplane::{Calls, ReadFault, Rejection, ScriptedBackplane};
 /// sse_testkit::backplane_suite!(Memory, [retention_by_bytes, retention_by_age, wipe, wipe_in_use]);
 /// ```
 pub trait Broker: Sized + Send + Sync + 'static {
-    /// Starts with an empty log that is kept as `retention` says. `None` skips the rule, for want
-    /// of what [`executable`](crate::executable) did not find.
+    /// Starts with an empty log that is kept according to `retention`. `None` skips the rule
+    /// because [`executable`](crate::executable) did not find a program.
     fn start(retention: Retention) -> impl Future<Output = Option<Self>> + Send;
 
-    /// A further node on the log. The rules have up to eight at once.
+    /// Returns a further node on the log. The rules have up to eight nodes at once.
     ///
-    /// One whose log is for one process gives out further handles to the same backplane.
+    /// A broker whose log lives in one process returns further handles to the same backplane.
     fn node(&self) -> impl Future<Output = Arc<dyn Backplane>> + Send;
 }
 
-/// A [`Broker`] whose log somebody else can trim; for the rules of `trim`.
+/// A [`Broker`] whose log can be trimmed from outside; for the rules of `trim`.
 pub trait Trim: Broker {
-    /// Takes away everything up to a position, and nothing behind it.
+    /// Removes everything up to a position, and nothing after it.
     fn trim(&mut self, up_to: Position) -> impl Future<Output = ()> + Send;
 }
 
 /// A [`Broker`] that can lose its log; for the rules of `wipe`, and of `wipe_in_use` if nodes may
-/// be using it then.
+/// use the log at that moment.
 pub trait Wipe: Broker {
-    /// Loses everything: the log, its keys, its epoch. For the rules of `wipe`, no node is there
+    /// Loses everything: the log, its keys, its epoch. For the rules of `wipe`, no node exists
     /// meanwhile.
     fn wipe(&mut self) -> impl Future<Output = ()> + Send;
 }
 
-/// A [`Broker`] that can die and come back with what it acknowledged; for the rules of `restart`,
-/// and of `reconnect` if nodes outlive it.
+/// A [`Broker`] that can crash and recover with everything that it acknowledged; for the rules of
+/// `restart`, and of `reconnect` if nodes outlive the broker.
 pub trait Restart: Broker {
-    /// Dies, as by `kill -9`. For the rules of `restart`, no node is there meanwhile.
+    /// Crashes, as by `kill -9`. For the rules of `restart`, no node exists meanwhile.
     fn stop(&mut self) -> impl Future<Output = ()> + Send;
 
-    /// Comes back, at the same address; resolves when it can be talked to.
+    /// Restarts at the same address; resolves when the broker is reachable.
     fn resume(&mut self) -> impl Future<Output = ()> + Send;
 }

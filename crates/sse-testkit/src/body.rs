@@ -2,7 +2,7 @@
 
 use crate::{dechunker::Dechunker, end::End, error::Error, head::Head};
 
-/// The framing of one answer's body.
+/// The framing of one response's body.
 #[derive(Debug)]
 pub(crate) enum Body {
     Length(u64),
@@ -11,8 +11,8 @@ pub(crate) enum Body {
 }
 
 impl Body {
-    /// The framing that the head announces for the answer to a request with this method (RFC 9112,
-    /// section 6.3).
+    /// Returns the framing that the head announces for the response to a request with this method
+    /// (RFC 9112, section 6.3).
     pub(crate) fn of(method: &str, head: &Head) -> Result<Self, Error> {
         let coding = head.headers.get("transfer-encoding");
         let length = length(head)?;
@@ -51,7 +51,7 @@ impl Body {
         Ok(taken)
     }
 
-    /// Whether the body said that it is complete.
+    /// Returns `true` if the body was marked as complete.
     pub(crate) fn is_complete(&self) -> bool {
         match self {
             Self::Length(left) => *left == 0,
@@ -60,7 +60,7 @@ impl Body {
         }
     }
 
-    /// What it means that the connection was closed before the body was complete.
+    /// Returns the end of the body if the connection is closed before the body was complete.
     pub(crate) fn end_at_close(&self) -> End {
         if matches!(self, Self::UntilClose) {
             End::Closed

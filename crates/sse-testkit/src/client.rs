@@ -17,17 +17,16 @@ use crate::{
     head::Head,
 };
 
-/// The most bytes of one head.
+/// Maximum number of bytes of one head.
 const HEAD_LIMIT: usize = 64 * 1024;
 
-/// How many bytes one read asks for.
+/// Number of bytes that one read asks for.
 const READ_SIZE: usize = 8 * 1024;
 
-/// One request's connection, read only when the test asks: a client that is left alone is a client
-/// that stalls.
+/// The connection of one request. The client reads only when the test asks, so an idle client is a
+/// stalled client.
 ///
-/// Dropping it closes the connection. Every method that waits may be cancelled without losing
-/// bytes.
+/// A drop closes the connection. Every method that waits may be cancelled without losing bytes.
 #[derive(Debug)]
 pub struct RawClient {
     stream: TcpStream,
@@ -54,22 +53,22 @@ impl RawClient {
         }
     }
 
-    /// The head of the answer; read if it has not been.
+    /// Returns the head of the response, and reads it first if necessary.
     ///
     /// # Errors
     ///
-    /// [`Error::Protocol`] if it is malformed or cut off, [`Error::Ended`] if the connection is
-    /// reset before it.
+    /// [`Error::Protocol`] if the head is malformed or cut off, [`Error::Ended`] if the connection
+    /// is reset before it.
     pub async fn head(&mut self) -> Result<&Head, Error> {
         Ok(&self.answer().await?.0)
     }
 
-    /// The next event.
+    /// Returns the next event.
     ///
     /// # Errors
     ///
-    /// [`Error::NotAStream`] if a browser would not read this answer, [`Error::Ended`] at the end,
-    /// and what [`head`](Self::head) and [`next_bytes`](Self::next_bytes) give.
+    /// [`Error::NotAStream`] if a browser would not read this response, [`Error::Ended`] at the
+    /// end, and the errors of [`head`](Self::head) and [`next_bytes`](Self::next_bytes).
     pub async fn next_event(&mut self) -> Result<Decoded, Error> {
         loop {
             if let Item::Event(event) = self.next_item().await? {
@@ -78,18 +77,18 @@ impl RawClient {
         }
     }
 
-    /// The next event, unless it takes longer than `limit` to come.
+    /// Returns the next event, unless it takes longer than `limit` to arrive.
     ///
     /// # Errors
     ///
-    /// [`Error::Timeout`], and what [`next_event`](Self::next_event) gives.
+    /// [`Error::Timeout`], and the errors of [`next_event`](Self::next_event).
     pub async fn next_event_within(&mut self, limit: Duration) -> Result<Decoded, Error> {
         timeout(limit, self.next_event())
             .await
             .map_err(|_| Error::Timeout(limit))?
     }
 
-    /// The next event or comment.
+    /// Returns the next event or comment.
     ///
     /// # Errors
     ///
@@ -107,7 +106,7 @@ impl RawClient {
         }
     }
 
-    /// The next bytes of the body, `None` at its end. The decoder does not see them.
+    /// Returns the next bytes of the body, `None` at its end. These bytes bypass the decoder.
     ///
     /// # Errors
     ///
@@ -133,7 +132,7 @@ impl RawClient {
     /// # Errors
     ///
     /// [`Error::Unexpected`] if an event comes first, [`Error::Ended`] if the end is not clean,
-    /// [`Error::Protocol`] if it is in the middle of a block.
+    /// [`Error::Protocol`] if the end is in the middle of a block.
     pub async fn expect_end(&mut self) -> Result<(), Error> {
         match self.next_event().await {
             Ok(event) => Err(Error::Unexpected(event)),
@@ -145,7 +144,7 @@ impl RawClient {
         }
     }
 
-    /// Reads to the end of the body, drops what it says, and tells how it ended.
+    /// Reads to the end of the body, discards the content, and returns how the body ended.
     ///
     /// # Errors
     ///
@@ -160,7 +159,7 @@ impl RawClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Protocol`] if it sends anything more, and what [`end`](Self::end) gives.
+    /// [`Error::Protocol`] if the peer sends anything more, and the errors of [`end`](Self::end).
     pub async fn expect_close(&mut self) -> Result<(), Error> {
         if self.end().await? != End::Complete {
             return Ok(());
@@ -177,7 +176,8 @@ impl RawClient {
     }
 
     /// Reads up to this many bytes from the socket, one at a time with a pause after each, and
-    /// keeps them for the other methods. Returns how many came before the end of the connection.
+    /// keeps them for the other methods. Returns the number of bytes before the end of the
+    /// connection.
     ///
     /// # Errors
     ///
@@ -201,7 +201,7 @@ impl RawClient {
         Ok(self.stream.write_all(bytes).await?)
     }
 
-    /// Closes the sending half (FIN); reading goes on.
+    /// Closes the sending half (FIN). Reads continue to work.
     ///
     /// # Errors
     ///
@@ -219,17 +219,17 @@ impl RawClient {
         Ok(self.stream.set_zero_linger()?)
     }
 
-    /// The decoder: last event id, reconnection time, comments.
+    /// Returns the decoder: last event id, reconnection time, comments.
     #[must_use]
     pub fn decoder(&self) -> &Decoder {
         &self.decoder
     }
 
-    /// This end of the connection.
+    /// Returns the local address of the connection.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if the socket does not know.
+    /// [`Error::Io`] if the socket has no address.
     pub fn local_address(&self) -> Result<SocketAddr, Error> {
         Ok(self.stream.local_addr()?)
     }
@@ -246,7 +246,7 @@ impl RawClient {
         self.answer.as_mut().ok_or_else(|| without_head(End::Cut))
     }
 
-    /// Takes a final head off what was read, and any interim answers before it.
+    /// Takes a final head off the bytes that were read, and any interim responses before it.
     fn take_head(&mut self) -> Result<Option<Head>, Error> {
         while let Some(length) = self
             .unparsed
@@ -267,7 +267,7 @@ impl RawClient {
         Ok(None)
     }
 
-    /// Takes content off what was read, and notes the end if it is there.
+    /// Takes content off the bytes that were read, and records the end if it was reached.
     fn take_content(&mut self) -> Result<Vec<u8>, Error> {
         let mut content = Vec::new();
         let Some((_, body)) = &mut self.answer else {
@@ -281,11 +281,12 @@ impl RawClient {
         Ok(content)
     }
 
-    /// Reads once; an end of the connection is told as what it means for the answer.
+    /// Reads once. Returns the end of the connection as the end of the response that it implies.
     async fn read(&mut self, limit: usize) -> io::Result<Option<End>> {
         loop {
             self.stream.readable().await?;
-            // Not in the future, so that ten thousand waiting clients are not ten thousand buffers.
+            // Outside of the future, so that ten thousand waiting clients are not ten thousand
+            // buffers.
             let mut bytes = [0; READ_SIZE];
             match self.stream.try_read(&mut bytes[..limit]) {
                 Ok(0) => return Ok(Some(self.end_at_close())),
@@ -302,7 +303,7 @@ impl RawClient {
 
     fn end_at_close(&self) -> End {
         match &self.answer {
-            // The system tells of a reset once; every later read sees only the end.
+            // The system reports a reset once; every later read returns only the end.
             _ if self.was_reset => End::Reset,
             Some((_, body)) => body.end_at_close(),
             None => End::Cut,

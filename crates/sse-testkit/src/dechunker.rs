@@ -2,13 +2,13 @@
 
 use crate::error::Error;
 
-/// The most hexadecimal digits that a chunk's size may have.
+/// Maximum number of hexadecimal digits in a chunk's size.
 const SIZE_DIGITS: u32 = 8;
 
 /// A strict decoder of the chunked transfer coding (RFC 9112, section 7.1).
 ///
-/// It lets nothing pass that a server of event streams has no reason to send: bare LF, spaces
-/// around the size, extensions, trailers and chunks of 4 GiB are errors.
+/// The decoder rejects everything that a server of event streams has no reason to send: bare LF,
+/// spaces around the size, extensions, trailers and chunks of 4 GiB are errors.
 #[derive(Debug, Clone)]
 pub struct Dechunker {
     expects: Expects,
@@ -39,7 +39,7 @@ impl Default for Dechunker {
 }
 
 impl Dechunker {
-    /// A decoder at the beginning of a body.
+    /// Creates a decoder at the beginning of a body.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -65,13 +65,15 @@ impl Dechunker {
         Ok(used)
     }
 
-    /// Whether the end of the body, `0\r\n\r\n`, was read.
+    /// Returns `true` if the end of the body, `0\r
+    /// \r
+    /// `, was read.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.expects == Expects::Nothing
     }
 
-    /// How many chunks with content were completed.
+    /// Returns the number of completed chunks with content.
     #[must_use]
     pub fn chunks(&self) -> u64 {
         self.chunks

@@ -7,41 +7,41 @@ use std::mem;
 
 use lines::Lines;
 
-/// The bytes of U+FEFF, of which one at the beginning of a stream is not part of the text.
+/// The bytes of U+FEFF. One U+FEFF at the beginning of a stream is not part of the text.
 const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
 
-/// How many comments a decoder remembers.
+/// Maximum number of comments that a decoder keeps.
 const COMMENTS_KEPT: usize = 1024;
 
 /// An event as a browser would dispatch it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Decoded {
-    /// The event's type; `message` when the stream named none.
+    /// Type of the event; `message` if the stream named none.
     pub event_type: String,
-    /// The data lines, joined by LF.
+    /// Data lines, joined by LF.
     pub data: String,
-    /// The last event id at this event: its own, or one that an earlier block set.
+    /// Last event id at this event: its own, or an id that an earlier block set.
     pub id: String,
 }
 
-/// What a stream says, in its order.
+/// An item of a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Item {
     /// An event was dispatched.
     Event(Decoded),
-    /// A comment line was read; the text after the colon, as it is.
+    /// A comment line was read; the text after the colon, unchanged.
     Comment(String),
 }
 
 /// An incremental decoder of event streams, written from the text of the WHATWG HTML standard
 /// (section 9.2.6).
 ///
-/// It takes bytes in pieces of any size and is exact about them: an event is dispatched at the byte
-/// that ends its blank line, and where the input is cut into pieces makes no difference. Bytes that
-/// are not UTF-8 become U+FFFD.
+/// The decoder takes bytes in pieces of any size. An event is dispatched exactly at the byte that
+/// ends its blank line; the boundaries of the pieces make no difference. Bytes that are not UTF-8
+/// become U+FFFD.
 ///
-/// Lines may be of any length, since the streams to judge come from servers under the test's own
-/// control.
+/// Lines may be of any length, since the streams under test come from servers that the test
+/// controls.
 ///
 /// ```
 /// use sse_testkit::Decoder;
@@ -64,13 +64,13 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder at the beginning of a stream.
+    /// Creates a decoder at the beginning of a stream.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Decodes a whole stream: its events, without a block that the end cut off.
+    /// Decodes a whole stream. Returns its events, without a block that the end cut off.
     #[must_use]
     pub fn decode(stream: &[u8]) -> Vec<Decoded> {
         Self::new().feed(stream)
@@ -99,8 +99,8 @@ impl Decoder {
         items
     }
 
-    /// Ends this stream and begins another, as a browser that reconnects: an unfinished block is
-    /// discarded, its id too; the last event id and the reconnection time stay.
+    /// Ends this stream and begins another, as a reconnecting browser does. An unfinished block is
+    /// discarded together with its id; the last event id and the reconnection time stay.
     pub fn reconnect(&mut self) {
         self.lines = Lines::default();
         self.started = false;
@@ -111,25 +111,26 @@ impl Decoder {
         self.id_buffer.clone_from(&self.last_event_id);
     }
 
-    /// The id that a browser would send as `Last-Event-ID` if the stream ended now; empty for none.
+    /// Returns the id that a browser would send as `Last-Event-ID` if the stream ended now; empty
+    /// for none.
     #[must_use]
     pub fn last_event_id(&self) -> &str {
         &self.last_event_id
     }
 
-    /// The reconnection time in milliseconds, if the stream has set one; a number past 64 bits
-    /// counts as the largest.
+    /// Returns the reconnection time in milliseconds, if the stream has set one. A number beyond 64
+    /// bits counts as the largest.
     #[must_use]
     pub fn retry(&self) -> Option<u64> {
         self.retry
     }
 
-    /// The comments seen, oldest first; the last 1,024 are kept.
+    /// Returns the comments, oldest first; the last 1,024 are kept.
     pub fn comments(&self) -> impl Iterator<Item = &str> {
         self.comments.iter().map(String::as_str)
     }
 
-    /// Whether something was begun that the end of the stream would discard.
+    /// Returns `true` if the end of the stream would discard an unfinished block.
     #[must_use]
     pub fn is_mid_block(&self) -> bool {
         self.lines.is_mid_line()
@@ -145,8 +146,8 @@ impl Decoder {
         } else {
             line
         };
-        // CR and LF are never part of a longer sequence, so decoding by line gives what decoding
-        // the whole would.
+        // CR and LF are never part of a longer sequence, so decoding by line equals decoding the
+        // whole.
         self.line(&String::from_utf8_lossy(text))
     }
 
@@ -187,7 +188,7 @@ impl Decoder {
         self.last_event_id.clone_from(&self.id_buffer);
         let event_type = mem::take(&mut self.event_type);
         let mut data = mem::take(&mut self.data);
-        // One LF after every data line: none at all means that there was no data line.
+        // One LF follows every data line: no LF means that the block had no data line.
         data.pop()?;
         let event_type = if event_type.is_empty() {
             "message".to_owned()
@@ -202,7 +203,7 @@ impl Decoder {
     }
 }
 
-/// The number that a `retry` field holds, if it is one.
+/// Returns the number in a `retry` field, if the value is a number.
 fn milliseconds(value: &str) -> Option<u64> {
     if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;

@@ -2,21 +2,21 @@
 
 use std::fmt;
 
-/// How a body ended.
+/// The way in which a body ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum End {
-    /// The body said that it is complete: the last chunk, or the announced length.
+    /// The body was marked as complete, by the last chunk or the announced length.
     Complete,
-    /// The connection was closed, which is how a body of no announced length ends.
+    /// The connection was closed, which is the regular end of a body without an announced length.
     Closed,
-    /// The connection was closed in the middle of a body that had not ended.
+    /// The connection was closed in the middle of an unfinished body.
     Cut,
     /// The connection was reset.
     Reset,
 }
 
 impl End {
-    /// Whether nothing says that a part is missing.
+    /// Returns `true` if nothing indicates that a part is missing.
     #[must_use]
     pub fn is_clean(self) -> bool {
         matches!(self, Self::Complete | Self::Closed)

@@ -1,11 +1,11 @@
-//! What can go wrong between a test and a server.
+//! Errors between a test and a server.
 
 use std::io;
 use std::time::Duration;
 
 use crate::{decoder::Decoded, end::End};
 
-/// Why a client or a server did not do what the test asked.
+/// The reason why a client or a server did not do what the test asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -15,12 +15,12 @@ pub enum Error {
     /// The peer broke HTTP/1.
     #[error("the peer broke the protocol: {0}")]
     Protocol(String),
-    /// The answer is not an event stream, so a browser would not read it.
+    /// The response is not an event stream, so a browser would not read it.
     #[error("not an event stream: status {status}, content type {content_type:?}")]
     NotAStream {
-        /// The status code.
+        /// Status code of the response.
         status: u16,
-        /// The `Content-Type`, if there was one.
+        /// `Content-Type` of the response, if it has one.
         content_type: Option<String>,
     },
     /// The stream ended where an event was expected, or not in the way that was expected.
@@ -35,9 +35,9 @@ pub enum Error {
     /// A server process did not start, or did not exit.
     #[error("the server {reason}; its last output:\n{output}")]
     Server {
-        /// What it did or failed to do.
+        /// The server's unexpected behavior.
         reason: String,
-        /// The last lines that it printed.
+        /// The last lines that the server printed.
         output: String,
     },
     /// `SSE_TEST_SERVICES` demands an executable that is not in `PATH`.

@@ -6,15 +6,15 @@ use std::path::PathBuf;
 
 use crate::error::Error;
 
-/// Looks in `PATH` for an executable that a test needs, such as `curl`.
+/// Searches `PATH` for an executable that a test needs, such as `curl`.
 ///
-/// `None` means that the test should return at once. Where `SSE_TEST_SERVICES` is set, as under
-/// `cargo xtask test`, no test may be skipped, and a missing executable is an error.
+/// `None` means that the test should return at once. If `SSE_TEST_SERVICES` is set, as under `cargo
+/// xtask test`, no test may be skipped, and a missing executable is an error.
 ///
 /// # Errors
 ///
-/// [`Error::NoExecutable`] if it is missing and `SSE_TEST_SERVICES` is set to anything but `0` or
-/// nothing.
+/// [`Error::NoExecutable`] if the executable is missing and `SSE_TEST_SERVICES` is set to anything
+/// but `0` or the empty string.
 pub fn executable(name: &str) -> Result<Option<PathBuf>, Error> {
     let demanded =
         env::var_os("SSE_TEST_SERVICES").is_some_and(|value| !value.is_empty() && value != "0");

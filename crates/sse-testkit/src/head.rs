@@ -1,4 +1,4 @@
-//! The head of an answer.
+//! The head of a response.
 
 use crate::error::Error;
 
@@ -7,20 +7,20 @@ use crate::error::Error;
 pub struct Headers(Vec<(String, String)>);
 
 impl Headers {
-    /// The value of the first field with this name.
+    /// Returns the value of the first field with this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.get_all(name).next()
     }
 
-    /// The values of all fields with this name.
+    /// Returns the values of all fields with this name.
     pub fn get_all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         self.iter()
             .filter(move |(known, _)| known.eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
     }
 
-    /// All fields.
+    /// Returns all fields.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
             .iter()
@@ -28,10 +28,10 @@ impl Headers {
     }
 }
 
-/// Status and headers of an answer.
+/// Status and headers of a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
-    /// Whether the peer speaks HTTP/1.1 and not 1.0.
+    /// `true` if the peer speaks HTTP/1.1, `false` for HTTP/1.0.
     pub is_http11: bool,
     /// The status code.
     pub status: u16,
@@ -54,7 +54,7 @@ impl Head {
         })
     }
 
-    /// Fails unless a browser would read this answer as an event stream.
+    /// Fails unless a browser would read this response as an event stream.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! A network that fails when it should.
+//! A network that fails on command.
 
 mod conditions;
 mod link;
@@ -27,40 +27,41 @@ use crate::proxy::{
     shared::{Shared, Upstream, bound, listening, lock},
 };
 
-/// How long to wait after a connection could not be accepted, since there were too many.
+/// Pause after a connection could not be accepted because there are too many.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
-/// A TCP proxy on a port of its own, before one server or several, that fails when it is told to.
+/// A TCP proxy on its own port, in front of one or several servers, that fails on command.
 ///
-/// With several it is a balancer: connections go round robin, and a server that refuses is passed
-/// over. Bytes go through unchanged, ends and resets too. At most 16 KiB wait in it for each way of
-/// a connection. What a method does holds when it returns: not a byte goes through after
-/// [`freeze`](Self::freeze) or [`cut`](Self::cut), though an end may hear of it a little later.
-/// Dropping it ends everything, soon after.
+/// With several servers the proxy is a balancer: connections go round robin, and a server that
+/// refuses is passed over. The proxy forwards bytes unchanged, and also ends and resets. It buffers
+/// at most 16 KiB for each direction of a connection. A method takes effect before it returns: not
+/// a byte passes after [`freeze`](Self::freeze) or [`cut`](Self::cut), though an end may be
+/// notified a little later. A drop ends everything, soon after.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
-    /// Bound and never listening: the port stays this proxy's while it refuses.
+    /// Bound and never listening: the port stays reserved for this proxy while it refuses.
     _port: TcpSocket,
     shared: Arc<Shared>,
     accepts: AbortHandle,
 }
 
 impl Proxy {
-    /// Leads to one server. Must be called within a tokio runtime that has IO and time enabled.
+    /// Creates a proxy to one server. Must be called within a tokio runtime that has IO and time
+    /// enabled.
     ///
     /// # Errors
     ///
-    /// What binding to 127.0.0.1 gives.
+    /// The errors of a bind to 127.0.0.1.
     pub async fn to(upstream: SocketAddr) -> io::Result<Self> {
         Self::balance([upstream]).await
     }
 
-    /// Leads to several servers.
+    /// Creates a proxy to several servers.
     ///
     /// # Errors
     ///
-    /// What binding to 127.0.0.1 gives.
+    /// The errors of a bind to 127.0.0.1.
     #[expect(
         clippy::unused_async,
         reason = "it needs a runtime, which a caller without one should be told by the compiler"
@@ -89,14 +90,15 @@ impl Proxy {
         Ok(proxy)
     }
 
-    /// Where it listens.
+    /// Returns the address on which the proxy listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Leads further connections to these servers, the next one to the first; those that there are
-    /// stay with theirs. A server that stays keeps its state: frozen or not.
+    /// Directs further connections to these servers, the next one to the first. Existing
+    /// connections stay with their servers. A server that stays in the list keeps its state: frozen
+    /// or not.
     pub fn set_upstreams(&self, upstreams: impl IntoIterator<Item = SocketAddr>) {
         let mut known = lock(&self.shared.upstreams);
         let kept = |address| {
@@ -117,24 +119,24 @@ impl Proxy {
         self.shared.conditions.cut();
     }
 
-    /// Resets the connections to the server with this place in the list. Nothing happens if there
-    /// is none.
+    /// Resets the connections to the server with this index in the list. Does nothing if there is
+    /// no such server.
     pub fn cut_upstream(&self, index: usize) {
         self.shared
             .with_upstream(index, |upstream| upstream.conditions.cut());
     }
 
-    /// Lets nothing through, either way, not even ends, of which nobody is told; new connections
-    /// are accepted and silent.
+    /// Stops all traffic in both directions, ends included, without notice to either side. New
+    /// connections are accepted and silent.
     ///
-    /// As in a network that is mended, nothing is lost of connections that both ends still hold at
-    /// [`thaw`](Self::thaw); for those that never come back there is
+    /// As in a network that recovers, nothing is lost on connections that both ends still hold at
+    /// [`thaw`](Self::thaw). For connections that never recover, use
     /// [`black_hole`](Self::black_hole).
     pub fn freeze(&self) {
         self.shared.conditions.set(Flow::Nothing);
     }
 
-    /// Like [`freeze`](Self::freeze), only for what servers send.
+    /// Like [`freeze`](Self::freeze), but only in the direction from servers to clients.
     pub fn freeze_answers(&self) {
         self.shared.conditions.set(Flow::Requests);
     }
@@ -144,8 +146,9 @@ impl Proxy {
         self.shared.conditions.set(Flow::All);
     }
 
-    /// Like [`freeze`](Self::freeze), only for connections to the server with this place in the
-    /// list; further ones that are its turn are silent, too. Nothing happens if there is none.
+    /// Like [`freeze`](Self::freeze), but only for connections to the server with this index in the
+    /// list. New connections that are its turn are silent, too. Does nothing if there is no such
+    /// server.
     pub fn freeze_upstream(&self, index: usize) {
         self.shared
             .with_upstream(index, |upstream| upstream.conditions.set(Flow::Nothing));
@@ -157,15 +160,15 @@ impl Proxy {
             .with_upstream(index, |upstream| upstream.conditions.set(Flow::All));
     }
 
-    /// Leaves all connections as they are, silent for ever: bytes and ends vanish, and nobody is
-    /// told. New ones are not concerned.
+    /// Leaves all connections as they are, silent for good: bytes and ends vanish without notice to
+    /// either side. New connections are not affected.
     ///
-    /// Each is there until both its ends have closed it.
+    /// Each connection stays until both its ends have closed it.
     pub fn black_hole(&self) {
         self.shared.conditions.black_hole();
     }
 
-    /// Refuses new connections, as a port does on which nobody listens.
+    /// Refuses new connections, as a port without a listener does.
     pub fn refuse(&self) {
         *lock(&self.shared.listener) = None;
     }
@@ -174,7 +177,7 @@ impl Proxy {
     ///
     /// # Errors
     ///
-    /// What listening on its port again gives.
+    /// The errors of a new listener on the proxy's port.
     pub fn accept(&self) -> io::Result<()> {
         let mut listener = lock(&self.shared.listener);
         if listener.is_none() {
@@ -184,13 +187,13 @@ impl Proxy {
         Ok(())
     }
 
-    /// How many connections there are, silent ones too.
+    /// Returns the number of connections, including silent ones.
     #[must_use]
     pub fn open(&self) -> usize {
         self.shared.open.load(Ordering::Relaxed)
     }
 
-    /// How many there are to the server with this place in the list.
+    /// Returns the number of connections to the server with this index in the list.
     #[must_use]
     pub fn open_to(&self, index: usize) -> usize {
         lock(&self.shared.upstreams)
@@ -198,13 +201,13 @@ impl Proxy {
             .map_or(0, |upstream| upstream.open.load(Ordering::Relaxed))
     }
 
-    /// How many were accepted so far.
+    /// Returns the number of connections accepted so far.
     #[must_use]
     pub fn accepted(&self) -> u64 {
         self.shared.accepted.load(Ordering::Relaxed)
     }
 
-    /// How many of them were reset since no server took them.
+    /// Returns the number of connections that were reset because no server took them.
     #[must_use]
     pub fn turned_away(&self) -> u64 {
         self.shared.turned_away.load(Ordering::Relaxed)
@@ -214,7 +217,7 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.accepts.abort();
-        // The task may be polled once more before it ends, and the connections with it.
+        // The task, and the connections with it, may be polled once more before it ends.
         self.refuse();
         self.cut();
     }
@@ -229,7 +232,8 @@ async fn accept(shared: Arc<Shared>) {
                     shared.accepted.fetch_add(1, Ordering::Relaxed);
                     links.spawn(Link::new(client, conditions, Arc::clone(&shared)).run());
                 }
-                // The client gave up, or there are too many: the next one may be luckier.
+                // The client gave up, or there are too many connections: the next attempt may
+                // succeed.
                 Err(_) => sleep(ACCEPT_PAUSE).await,
             },
             Some(_) = links.join_next(), if !links.is_empty() => {}

@@ -29,7 +29,7 @@ impl Version {
     }
 }
 
-/// A request on a connection of its own, written as the test says: nothing is checked.
+/// A request on its own connection, sent exactly as the test specifies: nothing is checked.
 ///
 /// `Host` is added unless a header of that name is given.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ pub struct RawRequest {
 }
 
 impl RawRequest {
-    /// A request without any header of its own.
+    /// Creates a request without any header.
     pub fn new(address: SocketAddr, method: impl Into<String>, path: impl Into<String>) -> Self {
         Self {
             address,
@@ -64,12 +64,12 @@ impl RawRequest {
         }
     }
 
-    /// A `GET` for an event stream, with the `Accept` that browsers send.
+    /// Creates a `GET` for an event stream, with the `Accept` that browsers send.
     pub fn get(address: SocketAddr, path: impl Into<String>) -> Self {
         Self::new(address, "GET", path).header("Accept", "text/event-stream")
     }
 
-    /// The version to name, HTTP/1.1 unless said otherwise.
+    /// Sets the HTTP version in the request, HTTP/1.1 by default.
     pub fn version(mut self, version: Version) -> Self {
         self.version = version;
         self
@@ -82,28 +82,28 @@ impl RawRequest {
         self
     }
 
-    /// Makes the head at least this long with an `X-Padding` field: exactly, if the field's own 13
-    /// bytes fit in.
+    /// Pads the head to at least this length with an `X-Padding` field. The length is exact if the
+    /// field's own 13 bytes fit in.
     pub fn padded_to(mut self, bytes: usize) -> Self {
         self.padded_to = bytes;
         self
     }
 
-    /// The bytes to send after the head, in one write with it: a body (without a `Content-Length`
-    /// of its own), or whatever a client should not send.
+    /// Sets the bytes to send after the head, in one write with it: a body (without an automatic
+    /// `Content-Length`), or anything that a client should not send.
     pub fn body(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.body = bytes.as_ref().to_vec();
         self
     }
 
-    /// The address to connect from.
+    /// Sets the address to connect from.
     pub fn source(mut self, address: IpAddr) -> Self {
         self.source = Some(address);
         self
     }
 
-    /// The size of the socket's receive buffer (`SO_RCVBUF`; Linux doubles it), so that a client
-    /// that does not read is noticed after few bytes.
+    /// Sets the size of the socket's receive buffer (`SO_RCVBUF`; Linux doubles it), so that a
+    /// server notices after few bytes that the client does not read.
     pub fn receive_buffer(mut self, bytes: u32) -> Self {
         self.receive_buffer = Some(bytes);
         self
@@ -126,12 +126,12 @@ impl RawRequest {
         Ok(RawClient::new(stream, self.method))
     }
 
-    /// Connects, sends the request and reads the head of the answer. A server may answer and close
-    /// before it has read all of the request; its answer is read then as well.
+    /// Connects, sends the request and reads the head of the response. A server may respond and
+    /// close before it has read the whole request; its response is read in that case as well.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if the connection fails, [`Error::Protocol`] if the answer is not HTTP/1.
+    /// [`Error::Io`] if the connection fails, [`Error::Protocol`] if the response is not HTTP/1.
     pub async fn open(self) -> Result<RawClient, Error> {
         let mut stream = self.connect().await?;
         let written = self.write(&mut stream).await;
@@ -149,7 +149,7 @@ impl RawRequest {
         } else {
             TcpSocket::new_v6()?
         };
-        // Before connecting: the window that is announced to the peer derives from it.
+        // Before the connect: the window announced to the peer derives from the buffer size.
         if let Some(bytes) = self.receive_buffer {
             socket.set_recv_buffer_size(bytes)?;
         }

@@ -1,4 +1,4 @@
-//! Ordinary requests, whose answers are read whole.
+//! Ordinary requests, whose responses are read whole.
 
 use std::net::SocketAddr;
 
@@ -10,41 +10,41 @@ use crate::{
     request::RawRequest,
 };
 
-/// The most bytes of one answer's body.
+/// Maximum number of bytes of one response's body.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
 
-/// An ordinary answer.
+/// An ordinary response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
-    /// The status code.
+    /// Status code.
     pub status: u16,
-    /// The header fields.
+    /// Header fields.
     pub headers: Headers,
     /// The whole body.
     pub body: Vec<u8>,
 }
 
 impl Response {
-    /// The body as text.
+    /// Returns the body as text.
     ///
     /// # Errors
     ///
-    /// [`Error::Protocol`] if it is not UTF-8.
+    /// [`Error::Protocol`] if the body is not UTF-8.
     pub fn text(&self) -> Result<&str, Error> {
         str::from_utf8(&self.body)
             .map_err(|error| Error::Protocol(format!("the body is not UTF-8: {error}")))
     }
 }
 
-/// Sends one request on a connection of its own and reads the whole answer.
+/// Sends one request on a separate connection and reads the whole response.
 ///
-/// `Host`, `Connection: close` and, where there is a body or the method wants one, `Content-Length`
-/// are added.
+/// Adds `Host`, `Connection: close` and, if there is a body or the method requires one,
+/// `Content-Length`.
 ///
 /// # Errors
 ///
-/// What the connection gives; [`Error::Ended`] if the body is cut off; [`Error::Protocol`] if it is
-/// larger than 16 MiB.
+/// The errors of the connection; [`Error::Ended`] if the body is cut off; [`Error::Protocol`] if
+/// the body is larger than 16 MiB.
 pub async fn request(
     address: SocketAddr,
     method: &str,
@@ -60,7 +60,7 @@ pub async fn request(
     .await
 }
 
-/// The request that [`request`] sends.
+/// Returns the request that [`request`] sends.
 pub(crate) fn prepare(
     address: SocketAddr,
     method: &str,
@@ -79,7 +79,7 @@ pub(crate) fn prepare(
     request.body(body)
 }
 
-/// Reads an answer whole.
+/// Reads a whole response.
 pub(crate) async fn read(mut client: RawClient) -> Result<Response, Error> {
     let Head {
         status, headers, ..

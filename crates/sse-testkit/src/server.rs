@@ -1,4 +1,4 @@
-//! Servers in processes of their own.
+//! Servers in separate processes.
 
 mod output;
 
@@ -14,22 +14,22 @@ use tokio::time::timeout;
 use crate::error::Error;
 use output::Output;
 
-/// How long a server may take to print its address.
+/// Default timeout for a server to print its address.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// How long a server that closed its outputs may take to exit.
+/// Timeout for a server that closed its outputs to exit.
 const EXIT_LIMIT: Duration = Duration::from_secs(10);
 
 /// The signals that tests send to servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Signal {
-    /// `SIGTERM`: please end.
+    /// `SIGTERM`: asks the process to end.
     Terminate,
     /// `SIGINT`: as Ctrl-C does.
     Interrupt,
     /// `SIGQUIT`: as Ctrl-\ does.
     Quit,
-    /// `SIGHUP`: the terminal closed, or the server should read its files again.
+    /// `SIGHUP`: the terminal closed, or the server should reload its files.
     Hangup,
     /// `SIGUSR1`.
     User1,
@@ -39,7 +39,7 @@ pub enum Signal {
     Pipe,
     /// `SIGXFSZ`: a write beyond the largest file.
     FileSize,
-    /// `SIGKILL`: ends it at once.
+    /// `SIGKILL`: ends the process at once.
     Kill,
 }
 
@@ -70,19 +70,19 @@ impl Server {
     /// Starts a server and waits until it prints its address: the first `http://IP:PORT` or
     /// `https://IP:PORT` on its standard output.
     ///
-    /// Have it listen on port 0, so that tests can run side by side. It has a minute. What it
-    /// prints is read to its end and the last lines are kept. Must be called within a tokio runtime
-    /// that has IO and time enabled.
+    /// The server should listen on port 0, so that tests can run in parallel. Its timeout is one
+    /// minute. The output is read to its end and the last lines are kept. Must be called within a
+    /// tokio runtime that has IO and time enabled.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if it cannot be started, [`Error::Server`] with its output if it exits or
-    /// prints no address.
+    /// [`Error::Io`] if the process cannot be started, [`Error::Server`] with its output if the
+    /// process exits or prints no address.
     pub async fn spawn(command: Command) -> Result<Self, Error> {
         Self::spawn_within(command, START_LIMIT).await
     }
 
-    /// Like [`spawn`](Self::spawn), with a time of the test's choice.
+    /// Like [`spawn`](Self::spawn), with another timeout.
     ///
     /// # Errors
     ///
@@ -112,29 +112,29 @@ impl Server {
         }
     }
 
-    /// The address that it printed.
+    /// Returns the address that the server printed.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Its process id, while it has not been seen to exit.
+    /// Returns the process id, as long as the process has not been seen to exit.
     #[must_use]
     pub fn id(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// The last lines that it printed, on both outputs.
+    /// Returns the last lines that the server printed, on both outputs.
     #[must_use]
     pub fn output(&self) -> String {
         self.output.text()
     }
 
-    /// Sends it a signal.
+    /// Sends the server a signal.
     ///
     /// # Errors
     ///
-    /// [`Error::Server`] if it has exited, [`Error::Io`] if the signal cannot be sent.
+    /// [`Error::Server`] if the server has exited, [`Error::Io`] if the signal cannot be sent.
     pub fn signal(&self, signal: Signal) -> Result<(), Error> {
         // As long as the child has not been waited for, its id cannot have gone to another process.
         let id = self
@@ -148,11 +148,11 @@ impl Server {
         kill_process(id, signal.into()).map_err(|error| Error::Io(error.into()))
     }
 
-    /// Waits until it exits.
+    /// Waits until the server exits.
     ///
     /// # Errors
     ///
-    /// [`Error::Server`] with its output if it does not exit within `limit`.
+    /// [`Error::Server`] with its output if the server does not exit within `limit`.
     pub async fn wait_exit(&mut self, limit: Duration) -> Result<ExitStatus, Error> {
         match timeout(limit, self.child.wait()).await {
             Ok(status) => Ok(status?),
@@ -177,7 +177,7 @@ impl fmt::Debug for Server {
     }
 }
 
-/// What became of a child that closed its outputs without an address in them.
+/// Describes the fate of a child that closed its outputs without an address in them.
 async fn early_exit(child: &mut Child) -> String {
     match timeout(EXIT_LIMIT, child.wait()).await {
         Ok(Ok(status)) => format!("ended without printing an address ({status})"),

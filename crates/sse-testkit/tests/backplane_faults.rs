@@ -1,4 +1,5 @@
-//! Backplanes with one fault each: the suite finds it. And one without: the same rules let it pass.
+//! The suite against backplanes: each with one fault fails its rule, and one without a fault
+//! passes.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -20,7 +21,7 @@ use tokio::time::sleep;
 
 macro_rules! brokers {
     ($($name:ident: $what:literal),* $(,)?) => {
-        /// What a backplane does wrong.
+        /// The fault of a backplane.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         enum Fault {
             $(#[doc = $what] $name,)*
@@ -71,7 +72,7 @@ brokers! {
     Garbling: "A payload is taken for text.",
 }
 
-/// A key of the app whose text is that of another key, without so many bytes at its beginning.
+/// Returns a key of the app whose text is that of another key, from a byte offset on.
 fn of_app(from: usize, key: &EntryKey) -> EntryKey {
     EntryKey::new(&KeyScope::App, &key.text()[from..], *key.limits()).expect("a key")
 }
@@ -82,7 +83,7 @@ struct Faulty {
 }
 
 impl Faulty {
-    /// A cursor as the memory knows it.
+    /// Translates a cursor for the memory.
     async fn inward(&self, cursor: &Cursor) -> Result<Cursor, BackplaneError> {
         let Bounds {
             epoch,
@@ -105,7 +106,7 @@ impl Faulty {
         ))
     }
 
-    /// An epoch as it is told.
+    /// Translates an epoch of the memory.
     fn outward(&self, epoch: &Epoch) -> Epoch {
         if self.fault == Fault::Timeless {
             Epoch::new("forever").expect("an epoch")
@@ -251,7 +252,7 @@ impl Tail for FaultyTail {
     }
 }
 
-/// What the rule says of the fault.
+/// Returns the failure message of a rule.
 fn complaint(rule: impl FnOnce()) -> Option<String> {
     let panic = catch_unwind(AssertUnwindSafe(rule)).err()?;
     let text = panic.downcast_ref::<String>().cloned();

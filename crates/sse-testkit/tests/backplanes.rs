@@ -1,4 +1,4 @@
-//! The suite for backplanes, played by the one in memory, and by ways to it that are cut off.
+//! The suite against the backplane in memory, and against scripted connections to it.
 
 use std::sync::{Arc, Mutex};
 
@@ -23,7 +23,7 @@ impl Wipe for Memory {
     }
 }
 
-/// As a broker that dies with everything on disk.
+/// A broker that crashes with everything on disk.
 struct Scripted {
     memory: MemoryBackplane,
     ways: Mutex<Vec<ScriptedBackplane>>,

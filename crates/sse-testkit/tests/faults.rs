@@ -1,4 +1,4 @@
-//! Adapters with one fault each: the suite finds it. And one without: the same rules let it pass.
+//! The suite against adapters: each with one fault fails its rule, and one without a fault passes.
 
 use std::{
     convert::Infallible,
@@ -22,7 +22,7 @@ type Reply = Response<UnsyncBoxBody<Bytes, BoxError>>;
 
 macro_rules! adapters {
     ($($name:ident: $what:literal),* $(,)?) => {
-        /// What an adapter does wrong.
+        /// The fault of an adapter.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         enum Fault {
             $(#[doc = $what] $name,)*
@@ -108,7 +108,7 @@ where
     response.map(|body| body.map_err(Into::into).boxed_unsync())
 }
 
-/// A stream whose body has the fault.
+/// Returns a stream whose body has the fault.
 fn spoiled<B>(fault: Fault, response: Response<B>) -> Reply
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
@@ -174,7 +174,7 @@ fn serve(fault: Fault, listener: TcpListener, app: &TestApp, stop: Stop) -> io::
     })
 }
 
-/// What the rule says of the fault.
+/// Returns the failure message of a rule.
 fn complaint(rule: impl FnOnce()) -> Option<String> {
     let panic = catch_unwind(AssertUnwindSafe(rule)).err()?;
     let text = panic.downcast_ref::<String>().cloned();

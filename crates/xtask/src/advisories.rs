@@ -1,8 +1,9 @@
-//! The advisory check: no locked dependency has a known vulnerability, but for listed exceptions.
+//! The advisory check: no locked dependency has a known vulnerability, except for listed
+//! exceptions.
 //!
 //! Advisories come from a committed snapshot of the RustSec database (CC0, <https://rustsec.org>),
-//! so the check needs no network. The snapshot has the advisories about packages of `Cargo.lock`
-//! alone, and lists the packages that were looked up.
+//! so the check needs no network. The snapshot has only the advisories about packages of
+//! `Cargo.lock`, and lists the packages that were looked up.
 
 mod advisory;
 mod database;
@@ -25,7 +26,7 @@ use crate::error::Error;
 use crate::files::read;
 use crate::graph::Graph;
 
-/// How old the snapshot can be before the check says that it is old.
+/// Maximum age of the snapshot in days before the check reports it as old.
 const OLD: u64 = 120;
 
 const USAGE: &str = "usage: cargo xtask advisories [--database DIR]
@@ -119,7 +120,7 @@ struct Check {
 }
 
 impl Check {
-    /// Says what was checked against what, and what was not.
+    /// Returns a summary of what was checked against what, and what was not.
     fn summary(&self) -> String {
         let Snapshot {
             date, advisories, ..
@@ -281,7 +282,7 @@ mod tests {
         assert!(summary.contains("the snapshot is old"), "{summary}");
     }
 
-    /// The committed files, as the step reads them.
+    /// The committed files are those that the step reads.
     #[test]
     fn the_committed_files_are_read() {
         let files = Files::of(&cargo::metadata().unwrap()).unwrap();

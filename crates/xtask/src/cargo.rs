@@ -1,4 +1,4 @@
-//! Starting cargo, and other programs, without a shell.
+//! Processes of cargo and other programs, started without a shell.
 
 use std::env;
 use std::ffi::OsString;
@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::error::Error;
 
-/// A cargo command: the cargo that started us, so that a `+toolchain` holds for every step.
+/// Returns a cargo command with the cargo that started this program, so that a `+toolchain` holds
+/// for every step.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let program = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(program);
@@ -16,7 +17,7 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a command with our terminal; an unsuccessful exit is an error.
+/// Runs a command with this terminal; an unsuccessful exit is an error.
 pub(crate) fn run(command: &mut Command) -> Result<(), Error> {
     let shown = shown(command);
     println!("$ {shown}");
@@ -30,7 +31,7 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Error> {
     }
 }
 
-/// Runs a command and returns what it printed; its error output goes to our terminal.
+/// Runs a command and returns its output; its error output goes to this terminal.
 pub(crate) fn output(command: &mut Command) -> Result<String, Error> {
     let shown = shown(command);
     let output = command
@@ -44,12 +45,12 @@ pub(crate) fn output(command: &mut Command) -> Result<String, Error> {
         .map_err(|error| Error::new(format!("`{shown}` printed non-UTF-8: {error}")))
 }
 
-/// What cargo knows of the workspace, every feature and platform included.
+/// Returns cargo's metadata of the workspace, every feature and platform included.
 pub(crate) fn metadata() -> Result<Value, Error> {
     read_metadata(&["metadata", "--format-version=1", "--all-features"])
 }
 
-/// Returns what cargo knows of the workspace without optional features.
+/// Returns cargo's metadata of the workspace without optional features.
 pub(crate) fn default_metadata() -> Result<Value, Error> {
     read_metadata(&["metadata", "--format-version=1"])
 }
@@ -60,7 +61,7 @@ fn read_metadata(arguments: &[&str]) -> Result<Value, Error> {
         .map_err(|error| Error::new(format!("cannot read cargo metadata: {error}")))
 }
 
-/// The flags in the environment variable `name`, if any, with `flags` after them.
+/// Returns the flags in the environment variable `name`, if any, followed by `flags`.
 pub(crate) fn added_flags(name: &str, flags: &str) -> OsString {
     let mut all = env::var_os(name).unwrap_or_default();
     if !all.is_empty() {

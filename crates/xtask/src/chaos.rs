@@ -1,4 +1,4 @@
-//! `sse-chaos` and the hub that it plays with, built and run.
+//! The step that builds and runs `sse-chaos` and its hub.
 
 use std::env::consts::EXE_SUFFIX;
 use std::path::PathBuf;
@@ -6,18 +6,19 @@ use std::path::PathBuf;
 use crate::cargo::{cargo, metadata, run as run_command};
 use crate::error::Error;
 
-/// The short form, with the hub as the other tests have it.
+/// Runs the short form, with the hub as the other tests build it.
 pub(crate) fn short() -> Result<(), Error> {
     run(&["--short".to_owned()])
 }
 
-/// What the arguments say; without `--short` with optimised programs.
+/// Builds and runs `sse-chaos` with these arguments, with optimised programs unless they have
+/// `--short`.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Error> {
     let metadata = metadata()?;
     let target = metadata["target_directory"].as_str().map(PathBuf::from);
     let target = target.ok_or_else(|| Error::new("cargo metadata: no text `target_directory`"))?;
     let (profile, flags) = profile(arguments);
-    // One by one, so that the hub is built with the features that it has elsewhere.
+    // One by one, so that the hub is built with the same features as elsewhere.
     for package in ["sse-hub", "sse-chaos"] {
         run_command(cargo(&["build", "-p", package]).args(flags))?;
     }
@@ -26,7 +27,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Error> {
     run_command(command.arg("--hub").arg(program("sse-hub")).args(arguments))
 }
 
-/// Where what is built goes, and what cargo is told.
+/// Returns the folder of the build's output, and the arguments of cargo.
 fn profile(arguments: &[String]) -> (&'static str, &'static [&'static str]) {
     if arguments.iter().any(|argument| argument == "--short") {
         ("debug", &[])

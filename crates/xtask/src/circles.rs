@@ -1,5 +1,5 @@
-//! The circle check: no file imports from one that imports from it, not even at several removes,
-//! and the folders of `sse-core` import downwards.
+//! The circle check: no file imports from a file that imports from it, directly or indirectly, and
+//! the folders of `sse-core` import downwards.
 //!
 //! Imports are paths that begin with `crate`, `self` or `super`, in a `use` and elsewhere. The code
 //! of tests is exempt.
@@ -173,7 +173,8 @@ fn crates(files: &[PathBuf], source: &Path) -> Vec<(PathBuf, Vec<PathBuf>)> {
     crates
 }
 
-/// The Rust files in a folder and the folders below it, in order; none where there is no folder.
+/// Returns the Rust files in a folder and the folders below it, in order; empty if the folder does
+/// not exist.
 fn rust_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     if !folder.is_dir() {
         return Ok(Vec::new());
@@ -193,7 +194,7 @@ fn rust_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(files)
 }
 
-/// A path from a folder, with slashes.
+/// Returns a path relative to a folder, with slashes.
 fn shown(path: &Path, folder: &Path) -> String {
     let names = path
         .strip_prefix(folder)
@@ -207,7 +208,7 @@ fn shown(path: &Path, folder: &Path) -> String {
 mod tests {
     use super::*;
 
-    /// The violations of a made-up crate, as they are shown.
+    /// Returns the violations of a constructed crate, formatted.
     fn violations(package: &str, files: &[(&str, &str)]) -> Vec<String> {
         let files = files
             .iter()

@@ -46,7 +46,7 @@ impl Date {
         self.number().saturating_sub(earlier.number())
     }
 
-    /// The number of days since the first day of the year 1.
+    /// Returns the number of days since the first day of the year 1.
     fn number(self) -> u64 {
         let years: u64 = (1..self.year)
             .map(|year| Self { year, ..self }.days_of_year())

@@ -1,13 +1,13 @@
-//! The one error of this program: a message for the person at the terminal.
+//! The error of this program: a message for the person at the terminal.
 
 use std::fmt;
 
-/// Why a step did not succeed.
+/// The reason why a step did not succeed.
 #[derive(Debug)]
 pub(crate) struct Error(String);
 
 impl Error {
-    /// An error with this message.
+    /// Creates an error with this message.
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }

@@ -1,4 +1,4 @@
-//! Reading files, with errors that name them.
+//! File reads whose errors name the file.
 
 use std::fs;
 use std::path::Path;

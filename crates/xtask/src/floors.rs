@@ -1,8 +1,7 @@
-//! The floor check: a crate may use only crates on lower floors, and siblings do not know each
+//! The floor check: a crate may use only crates on lower floors, and siblings do not use each
 //! other.
 //!
-//! Normal and build dependencies count. Dev-dependencies are exempt: tests may use whatever judges
-//! best.
+//! Normal and build dependencies count. Dev-dependencies are exempt: tests may use any crate.
 
 use std::fmt;
 
@@ -10,12 +9,12 @@ use crate::cargo;
 use crate::error::Error;
 use crate::graph::{Graph, Kind};
 
-/// Where a crate stands.
+/// The floor of a crate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Floor {
-    /// The lower the number, the less it knows.
+    /// A numbered floor. A crate on a lower floor may use fewer crates.
     At(u8),
-    /// A tool of this workspace: may use everything with a number, and only tests, benches and
+    /// A tool of this workspace. It may use everything with a number; only tests, benches and
     /// `sse-chaos` may use it.
     Dev,
 }
@@ -50,10 +49,10 @@ const FLOORS: &[(&str, Floor)] = &[
 /// The crate that knows no web framework and no database.
 const CORE: &str = "sse-core";
 
-/// The crates that may use the dev crates in the open: nobody uses them.
+/// Crates that may use the dev crates as normal dependencies, because no crate uses these users.
 const USERS_OF_DEV: &[&str] = &["benches", "sse-chaos", "sse-fuzz"];
 
-/// What the core must not need, even at one remove; a `*` at the end stands for any ending.
+/// Packages that the core must not need, even indirectly; a `*` at the end stands for any ending.
 const FOREIGN_TO_CORE: &[&str] = &[
     // The web.
     "http",
@@ -202,7 +201,7 @@ mod tests {
     use super::*;
     use Kind::{Build, Dev, Normal};
 
-    /// The violations of a made-up workspace, as they are shown.
+    /// Returns the violations of a constructed workspace, formatted.
     fn shown(members: &[&str], edges: &[(&str, Kind, &str)]) -> Vec<String> {
         violations(&Graph::made_up(members, edges))
             .iter()

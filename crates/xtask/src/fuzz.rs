@@ -21,16 +21,16 @@ An input for crates/sse-fuzz/corpus (of the parser:
 crates/sse-browser/js/fuzz/corpus) is replayed by `cargo xtask test` from then on.
 ";
 
-/// The target that is JavaScript.
+/// The target in JavaScript.
 const PARSER: &str = "browser-parser";
 
-/// No target has less time, in seconds.
+/// Minimum time of a target, in seconds.
 const SHORTEST: u64 = 5;
 
 /// Limits of one input: seconds, megabytes in one allocation, and megabytes in all.
 const LIMITS: [&str; 3] = ["-timeout=20", "-malloc_limit_mb=64", "-rss_limit_mb=2048"];
 
-/// An input is at most this long, in bytes.
+/// Maximum length of an input, in bytes.
 const MAX_LEN: &str = "-max_len=4096";
 
 /// Arguments of the command.
@@ -40,7 +40,7 @@ struct Arguments {
     targets: Vec<String>,
 }
 
-/// What became of a target.
+/// The outcome of a target.
 #[derive(Debug, PartialEq, Eq)]
 struct Outcome {
     target: String,
@@ -48,7 +48,7 @@ struct Outcome {
     is_sound: bool,
 }
 
-/// Where everything is.
+/// The folders of the command.
 struct Folders {
     /// The crate with the executables.
     executables: PathBuf,
@@ -56,7 +56,7 @@ struct Folders {
     corpus: PathBuf,
     /// The npm package with the parser.
     browser: PathBuf,
-    /// What fuzzing builds, keeps and finds.
+    /// Output of fuzzing: builds, kept inputs and findings.
     target: PathBuf,
 }
 
@@ -152,7 +152,7 @@ impl Folders {
         })
     }
 
-    /// The names of all targets, in order.
+    /// Returns the names of all targets, in order.
     fn targets(&self) -> Result<Vec<String>, Error> {
         let folder = self.executables.join("fuzz_targets");
         let failed = |error| Error::new(format!("failed to list {}: {error}", folder.display()));
@@ -168,8 +168,8 @@ impl Folders {
         Ok(targets)
     }
 
-    /// `cargo fuzz COMMAND` on the executables, without a sanitizer: the workspace has no unsafe
-    /// code.
+    /// Returns `cargo fuzz COMMAND` on the executables, without a sanitizer: the workspace has no
+    /// unsafe code.
     fn cargo_fuzz(&self, command: &str) -> Command {
         let mut cargo = Command::new("cargo");
         cargo
@@ -234,8 +234,8 @@ impl Folders {
     }
 }
 
-/// Runs a fuzzer, shows what it says apart from its progress, and returns the number of executions
-/// and whether it ended well.
+/// Runs a fuzzer and shows its output except for its progress. Returns the number of executions,
+/// and `true` if the fuzzer ended successfully.
 fn watch(mut command: Command) -> Result<(Option<u64>, bool), Error> {
     let failed = |error| Error::new(format!("failed to run a fuzzer: {error}"));
     let mut fuzzer = command.stderr(Stdio::piped()).spawn().map_err(failed)?;
@@ -256,7 +256,7 @@ fn watch(mut command: Command) -> Result<(Option<u64>, bool), Error> {
     Ok((executions, fuzzer.wait().map_err(failed)?.success()))
 }
 
-/// The number in libFuzzer's final statistics.
+/// Returns the number in libFuzzer's final statistics.
 fn executions_of(line: &str) -> Option<u64> {
     line.strip_prefix("stat::number_of_executed_units:")?
         .trim()
@@ -264,7 +264,7 @@ fn executions_of(line: &str) -> Option<u64> {
         .ok()
 }
 
-/// Whether a line is one of the many that libFuzzer writes while all is well.
+/// Returns `true` if a line is one of the many that libFuzzer writes as long as it finds nothing.
 fn is_progress(line: &str) -> bool {
     line.starts_with('#') && line.contains("cov:")
         || line.starts_with("stat::")

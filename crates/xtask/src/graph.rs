@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::error::Error;
 
-/// What a dependency is for.
+/// The purpose of a dependency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Normal,
@@ -19,12 +19,13 @@ pub(crate) enum Kind {
 #[derive(Debug, Default)]
 struct Package {
     name: String,
-    /// None of a package that other packages name and that cargo does not describe.
+    /// `None` for a package that other packages name and that cargo does not describe.
     version: Option<Version>,
     uses: BTreeSet<(Kind, String)>,
 }
 
-/// Packages by cargo's id (two versions of a crate are two packages), and which are ours.
+/// Packages by cargo's id (two versions of a crate are two packages), and the members of the
+/// workspace among them.
 #[derive(Debug, Default)]
 pub(crate) struct Graph {
     packages: BTreeMap<String, Package>,
@@ -53,12 +54,13 @@ impl Graph {
         Ok(graph)
     }
 
-    /// The names of the workspace's own crates.
+    /// Returns the names of the workspace's own crates.
     pub(crate) fn members(&self) -> impl Iterator<Item = &str> {
         self.members.iter().map(|id| self.name(id))
     }
 
-    /// What the workspace's crates use of one another: who, for what, whom.
+    /// Returns the dependencies between the workspace's crates: the user, the purpose, and the used
+    /// crate.
     pub(crate) fn member_edges(&self) -> impl Iterator<Item = (&str, Kind, &str)> {
         let edges = self
             .members
@@ -69,14 +71,15 @@ impl Graph {
             .map(|(from, kind, to)| (self.name(from), kind, self.name(to)))
     }
 
-    /// Whether the workspace crate `member` names the crate `used` as a dependency of any kind.
+    /// Returns `true` if the workspace crate `member` names the crate `used` as a dependency of any
+    /// kind.
     pub(crate) fn member_uses(&self, member: &str, used: &str) -> bool {
         self.member_id(member)
             .is_some_and(|id| self.uses(id).any(|(_, to)| self.name(to) == used))
     }
 
-    /// For every package that the workspace crate `member` needs in an application: the shortest
-    /// way there, by name.
+    /// Returns, for every package that the workspace crate `member` needs in an application, the
+    /// shortest path to it, by name.
     pub(crate) fn normal_closure(&self, member: &str) -> Vec<Vec<&str>> {
         let Some(start) = self.member_id(member) else {
             return Vec::new();
@@ -174,7 +177,7 @@ fn text(value: &Value, key: &str) -> Result<String, Error> {
 
 #[cfg(test)]
 impl Graph {
-    /// A made-up graph: the members, and who uses whom for what. Ids are names.
+    /// Creates a graph from the members and the dependencies between crates. Ids are names.
     pub(crate) fn made_up(members: &[&str], edges: &[(&str, Kind, &str)]) -> Self {
         let mut graph = Self::default();
         for &name in members {

@@ -1,4 +1,4 @@
-//! Installing what the tests need beside Rust.
+//! Installation of the tools that the tests need in addition to Rust.
 
 use std::env;
 use std::ffi::OsStr;
@@ -9,14 +9,14 @@ use std::process::Command;
 use crate::cargo::{output, run};
 use crate::error::Error;
 
-/// An executable that tests start, and the Debian package that brings it.
+/// An executable that tests start, and the Debian package that contains it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Tool {
     executable: &'static str,
     package: &'static str,
 }
 
-/// What the tests start. The executable is looked for in `PATH`.
+/// Tools that the tests start. The executable is searched for in `PATH`.
 const TOOLS: &[Tool] = &[
     Tool {
         executable: "chromium",
@@ -76,7 +76,7 @@ const TOOLS: &[Tool] = &[
     },
 ];
 
-/// Installs the missing tools where that is ours to do: as root on Debian, as in CI's container.
+/// Installs the missing tools if this program may do so: as root on Debian, as in CI's container.
 pub(crate) fn install() -> Result<(), Error> {
     let wanted = missing(TOOLS, &search_path());
     if wanted.is_empty() {
@@ -112,7 +112,7 @@ fn packages(tools: &[Tool]) -> Vec<&'static str> {
     packages
 }
 
-/// Whether this is the place to install packages; if not, why.
+/// Returns `Ok` if this program may install packages; else the reason why not.
 fn may_install() -> Result<(), String> {
     if !Path::new("/etc/debian_version").exists() {
         return Err("this is not a Debian machine".to_owned());

@@ -1,4 +1,4 @@
-//! JavaScript: types, and real npm packages against what is built here.
+//! JavaScript: types, and real npm packages against the programs of this workspace.
 
 use std::env::consts::EXE_SUFFIX;
 use std::path::{Path, PathBuf};
@@ -7,20 +7,20 @@ use std::process::Command;
 use crate::cargo::{cargo, metadata, run};
 use crate::error::Error;
 
-/// A package with `check` and `test` scripts, and those inside of it that are installed for
-/// themselves, because they need other versions.
+/// A package with `check` and `test` scripts, and its nested packages that are installed separately
+/// because they need other versions.
 struct Package {
     path: &'static str,
     inner: &'static [&'static str],
     program: Program,
 }
 
-/// A program that the tests of a package talk to.
+/// A program that the tests of a package connect to.
 struct Program {
-    /// The variable that tells the tests where it is.
+    /// Environment variable with the path of the program.
     variable: &'static str,
     build: &'static [&'static str],
-    /// Inside the folder of what was built.
+    /// Path inside the folder of the build output.
     path: &'static str,
 }
 
@@ -64,7 +64,7 @@ const PACKAGES: &[Package] = &[
         inner: &["react18"],
         program: HUB,
     },
-    // Links the one before it, and its types.
+    // Links the previous package, and its types.
     Package {
         path: "examples/react",
         inner: &[],
@@ -72,11 +72,11 @@ const PACKAGES: &[Package] = &[
     },
 ];
 
-/// What is only measured against, and installed by the benchmark that does so.
+/// Packages that are only measured against, and installed by the benchmark that does so.
 #[cfg(test)]
 const PEERS: &[&str] = &["benches/peers/better-sse"];
 
-/// Installs what the lock files say, checks types, and runs the tests.
+/// Installs packages according to the lock files, checks types, and runs the tests.
 pub(crate) fn check() -> Result<(), Error> {
     let metadata = metadata()?;
     let path = |name: &str| {
@@ -112,7 +112,7 @@ impl Package {
     }
 }
 
-/// Installs what the lock file of a package says, unless that was done.
+/// Installs a package according to its lock file, unless that was done.
 pub(crate) fn install(folder: &Path) -> Result<(), Error> {
     if folder.join("node_modules").is_dir() {
         return Ok(());
@@ -130,7 +130,7 @@ fn npm(folder: &Path, arguments: &[&str]) -> Command {
 mod tests {
     use super::*;
 
-    /// A package that is not in the list would never be tested.
+    /// A package that is missing from the list would never be tested.
     #[test]
     fn every_package_of_the_repository_is_in_the_list_and_locked() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

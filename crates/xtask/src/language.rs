@@ -32,7 +32,7 @@ struct Counts {
     openings: usize,
 }
 
-/// What was found in a part of the workspace.
+/// The findings in a part of the workspace.
 #[derive(Debug, Default)]
 struct Part {
     counts: Counts,
@@ -78,7 +78,7 @@ fn budgets(root: &Path) -> Result<BTreeMap<String, Counts>, Error> {
     toml::from_str(&text).map_err(|error| failed(&error))
 }
 
-/// Whether a file holds prose of this project.
+/// Returns `true` if a file contains prose of this project.
 fn is_checked(path: &str) -> bool {
     let is_text = [".rs", ".md", ".js", ".mjs", ".ts"]
         .iter()
@@ -86,7 +86,7 @@ fn is_checked(path: &str) -> bool {
     is_text && !path.contains("/corpus/") && path != "crates/xtask/src/language/rules.rs"
 }
 
-/// A crate, or a folder of the root.
+/// Returns the part of a file: a crate, or a folder of the root.
 fn part_of(path: &str) -> String {
     let mut words = path.split('/');
     match (words.next(), words.next(), words.next()) {

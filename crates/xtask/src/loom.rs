@@ -7,7 +7,7 @@ use crate::cargo::{added_flags, cargo, metadata, output, run};
 use crate::error::Error;
 use crate::graph::Graph;
 
-/// Runs the models, in a target directory of their own since `--cfg loom` rebuilds every crate.
+/// Runs the models, in a separate target directory since `--cfg loom` rebuilds every crate.
 pub(crate) fn check() -> Result<(), Error> {
     let metadata = metadata()?;
     if !Graph::from_metadata(&metadata)?.member_uses("sse-core", "loom") {
@@ -19,7 +19,7 @@ pub(crate) fn check() -> Result<(), Error> {
     let target = Path::new(target).join("loom");
     let list = output(models(&target).args(["--", "--list"]))?;
     if count(&list) == 0 {
-        // A filter that matches nothing succeeds, and would hide that the models were renamed.
+        // A filter without a match succeeds, and would hide that the models were renamed.
         return Err(Error::new(
             "sse-core uses loom, but none of its unit tests has `loom` in its path",
         ));

@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The steps that a command stands for.
+/// Returns the steps of a command.
 fn chosen(command: &str) -> Result<Vec<&'static Step>, Error> {
     if command == "test" {
         return Ok(STEPS.iter().collect());

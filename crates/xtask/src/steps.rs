@@ -1,4 +1,4 @@
-//! The steps of CI, and how they are run: in order, up to the first failure, each timed.
+//! The steps of CI, run in order, up to the first failure, each timed.
 
 use std::time::{Duration, Instant};
 
@@ -8,14 +8,14 @@ use crate::{advisories, chaos, circles, floors, install, js, language, loom};
 
 /// One step.
 pub(crate) struct Step {
-    /// Also the sub-command.
+    /// Name of the step and of its sub-command.
     pub(crate) name: &'static str,
     /// One line of help.
     pub(crate) about: &'static str,
     run: fn() -> Result<(), Error>,
 }
 
-/// Every step, in the order of CI: what fails fast comes first.
+/// All steps, in the order of CI: steps that fail fast come first.
 pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "install",
@@ -129,7 +129,7 @@ fn clippy() -> Result<(), Error> {
     run_command(&mut cargo(&arguments))
 }
 
-/// Not `--all-targets`: that would leave out the documentation tests and bring in the benches.
+/// Without `--all-targets`, which would omit the documentation tests and include the benches.
 fn cargo_test() -> Result<(), Error> {
     run_command(cargo(&["test", "--workspace", "--all-features"]).env("SSE_TEST_SERVICES", "1"))
 }

@@ -67,11 +67,11 @@ pub(crate) struct Options {
 }
 
 /// Measures everything, writes the table and the plot, and returns the rounds' reports by server;
-/// none if the time was not enough.
+/// empty if the time was not enough.
 ///
 /// # Errors
 ///
-/// If a server cannot be measured at all; faults in delivery are in the table and in the reports.
+/// If a server cannot be measured at all. Faults in delivery are in the table and in the reports.
 pub(crate) fn compare(options: &Options) -> anyhow::Result<Vec<Summary>> {
     ensure!(options.rounds > 0, "--rounds must be at least 1");
     let contenders = options.roster.contenders(options.volume.streams)?;
@@ -108,7 +108,7 @@ pub(crate) fn compare(options: &Options) -> anyhow::Result<Vec<Summary>> {
 }
 
 impl Roster {
-    /// The servers, with room for so many streams.
+    /// Returns the servers, with room for `streams` streams.
     pub(crate) fn contenders(&self, streams: usize) -> anyhow::Result<Vec<Contender>> {
         let load = std::env::current_exe().context("finding this program")?;
         let hubs = self
@@ -143,7 +143,7 @@ impl Roster {
         Ok(contenders)
     }
 
-    /// One processor for the server, another for the load.
+    /// Returns one processor for the server, another for the load.
     pub(crate) fn cpus(&self) -> anyhow::Result<Cpus> {
         let allowed = allowed_cpus()?;
         let choose = |given: Option<usize>, place: usize| {
@@ -157,8 +157,8 @@ impl Roster {
         })
     }
 
-    /// As the command line has it, with programs by name so that no folder of this machine is
-    /// published.
+    /// Returns the options as the command line spells them, with programs by name so that no folder
+    /// of this machine is published.
     pub(crate) fn command(&self) -> String {
         let Self {
             contenders,
@@ -237,7 +237,7 @@ fn write(options: &Options, summaries: &[Summary]) -> anyhow::Result<()> {
     )
 }
 
-/// The command line that measures the same.
+/// Returns the command line that repeats the measurement.
 fn command(options: &Options) -> String {
     let Options {
         roster,

@@ -1,4 +1,4 @@
-//! The load: streams, publishes, and what is measured of both.
+//! The load: streams, publishes, and the measurements of both.
 
 pub(crate) mod client;
 pub(crate) mod clock;

@@ -1,20 +1,20 @@
-//! Loads servers of Server-Sent Events, and says what a delivery and a stream cost them.
+//! Loads servers of Server-Sent Events, and reports the cost of a delivery and of a stream.
 //!
-//! - `load run` opens streams at one server, publishes to it at a pace and then in bursts, prints
-//!   one JSON object, and exits with 1 if anything was missing, doubled, out of order or damaged,
-//!   or a stream was ended by the server.
-//! - `load sse-axum`, `sse-hyper` and `sse-actix` are servers with the adapters;
-//!   `load axum-native`, `hyper-native` and `actix-native` are what their users would write
-//!   without, and `load floor` is the least that any server can cost.
-//! - `load compare` starts each of them and the hub in turn, several rounds, and writes a table and
-//!   a plot; with `--peers` also servers of others where they are installed. `load growth` does so
-//!   at several numbers of streams, `load threads` with several threads of the reactor,
-//!   `load transports` with the hub over HTTP/2 and TLS.
+//! - `load run` opens streams at one server, publishes to it at a pace and then in bursts, and
+//!   prints one JSON object. It exits with 1 if an event was missing, doubled, out of order or
+//!   damaged, or if the server ended a stream.
+//! - `load sse-axum`, `sse-hyper` and `sse-actix` are servers with the adapters. `load
+//!   axum-native`, `hyper-native` and `actix-native` are the equivalents that users would write
+//!   without the adapters. `load floor` is the least that any server can cost.
+//! - `load compare` starts each of them and the hub in turn, for several rounds, and writes a table
+//!   and a plot. With `--peers` it includes installed servers of other projects. `load growth`
+//!   compares at several numbers of streams, `load threads` with several threads of the reactor,
+//!   and `load transports` with the hub over HTTP/2 and TLS.
 //!
-//! It exits with 2 if there is nothing to report: a server that is not there, or refuses streams or
-//! publishes.
+//! The program exits with 2 if there is nothing to report: a server is unavailable, or refuses
+//! streams or publishes.
 //!
-//! Linux only: it reads `/proc` and pins to processors.
+//! Linux only: the program reads `/proc` and pins threads to processors.
 
 mod compare;
 mod driver;
@@ -153,7 +153,7 @@ fn verdict(ok: bool) -> ExitCode {
     }
 }
 
-/// Serves, once it has said where, at once even into a pipe.
+/// Serves, after the address was printed and flushed, even into a pipe.
 fn serve(stack: Stack, serving: &Serving) -> anyhow::Result<ExitCode> {
     process::allow_streams(0)?;
     let listener = serving.listener()?;

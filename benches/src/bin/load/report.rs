@@ -1,4 +1,4 @@
-//! The report of a run, as it is printed, and what is made of reports.
+//! The report of a run, as it is printed, and the output derived from reports.
 
 pub(crate) mod chart;
 pub(crate) mod figures;
@@ -16,19 +16,18 @@ use serde::{Deserialize, Serialize};
 use crate::driver::latency::Percentiles;
 use crate::driver::tracker::Faults;
 
-/// The JSON object that `load run` prints. `null` stands for what needs `--pid` and was run
-/// without.
+/// The JSON object that `load run` prints. A value is `null` if it needs `--pid` and the run had
+/// none.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Report {
     pub(crate) url: String,
     pub(crate) streams: usize,
     pub(crate) payload_bytes: usize,
     pub(crate) connect_seconds: f64,
-    /// User and system time of the server for opening a stream.
+    /// User and system time of the server for the start of a stream.
     #[serde(default)]
     pub(crate) connect_cpu_us: Option<f64>,
-    /// The part of one processor that the server used while nothing was published; only with
-    /// `--idle`.
+    /// Share of one processor that the server used while nothing was published; only with `--idle`.
     #[serde(default)]
     pub(crate) idle_cpu: Option<f64>,
     /// User memory of the server.
@@ -37,12 +36,12 @@ pub(crate) struct Report {
     pub(crate) burst: Phase,
     #[serde(flatten)]
     pub(crate) faults: Faults,
-    /// Whether every stream got every publish once and in order.
+    /// `true` if every stream received every publish once and in order.
     pub(crate) ok: bool,
 }
 
-/// Private anonymous memory of the server, in bytes: before the first stream, and growth per
-/// stream.
+/// Private anonymous memory of the server, in bytes: the amount before the first stream, and the
+/// growth per stream.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Memory {
     pub(crate) before: u64,
@@ -54,18 +53,18 @@ pub(crate) struct Memory {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Phase {
     pub(crate) publishes: u32,
-    /// From the first publish to the last delivery.
+    /// Time from the first publish to the last delivery.
     pub(crate) seconds: f64,
     pub(crate) deliveries: u64,
     pub(crate) deliveries_per_second: f64,
     /// User and system time of the server.
     pub(crate) cpu_us_per_delivery: Option<f64>,
-    /// The part of one processor that the server used.
+    /// Share of one processor that the server used.
     pub(crate) server_cpu: Option<f64>,
-    /// The part of one processor that this program used: near 1, it was the bottleneck.
+    /// Share of one processor that this program used; near 1, the program was the bottleneck.
     pub(crate) load_cpu: f64,
-    /// The longest time without a delivery while some were due that did come.
+    /// Longest time without a delivery while deliveries were due that did arrive later.
     pub(crate) longest_stall_ms: f64,
-    /// From sending a publish to reading the event.
+    /// Time from the send of a publish to the read of the event.
     pub(crate) latency_us: Percentiles,
 }

@@ -40,11 +40,11 @@ pub(crate) struct Options {
     pub(crate) volume: Volume,
 }
 
-/// Measures, and returns the report whether or not it is a good one.
+/// Measures, and returns the report even if the server failed to deliver.
 ///
 /// # Errors
 ///
-/// If there is nothing to report: the server refuses streams or publishes, or is not there.
+/// If there is nothing to report: the server refuses streams or publishes, or is unavailable.
 pub(crate) fn run(options: &Options) -> anyhow::Result<Report> {
     let volume = &options.volume;
     ensure!(volume.streams > 0, "--streams must be at least 1");
@@ -62,7 +62,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Report> {
     let burst = run.bursts()?;
     run.settle()?;
     let after = run.server_memory()?;
-    // At the end, since a server may close the connection that publishes when it rests for so long.
+    // At the end, since a server may close an idle connection of the publisher after this time.
     let idle_cpu = run.idle()?;
     let faults = run.receiver.faults(run.publisher.published());
     Ok(Report {
@@ -128,7 +128,8 @@ impl Run {
         Ok(seconds)
     }
 
-    /// Does nothing for a while; gives the part of a processor that the server used meanwhile.
+    /// Does nothing for a while, and returns the share of a processor that the server used
+    /// meanwhile.
     fn idle(&mut self) -> anyhow::Result<Option<f64>> {
         if self.volume.idle <= 0.0 {
             return Ok(None);
@@ -143,18 +144,18 @@ impl Run {
         Ok(self.server_seconds(before)?.map(|used| used / seconds))
     }
 
-    /// Processor time of the server since then.
+    /// Returns the processor time of the server since `before`.
     fn server_seconds(&self, before: Usage) -> anyhow::Result<Option<f64>> {
         Ok(Usage::now(self.server)?.since(before).server_seconds())
     }
 
-    /// Lets first events, and doubles that come late, arrive.
+    /// Lets first events and late doubles arrive.
     fn settle(&mut self) -> anyhow::Result<()> {
         self.receiver
             .settle(Duration::from_millis(500), &mut Latency::default())
     }
 
-    /// A few publishes that are checked but not measured.
+    /// Sends a few publishes that are checked but not measured.
     fn warm_up(&mut self) -> anyhow::Result<()> {
         let interval = self.volume.interval()?;
         self.phase(|publisher| publisher.pace(3, interval))
@@ -179,8 +180,8 @@ impl Run {
         self.server.map(Process::memory).transpose()
     }
 
-    /// Publishes in a thread of its own while this one receives, until all is delivered or nothing
-    /// more comes.
+    /// Publishes in a separate thread while this thread receives, until everything is delivered or
+    /// nothing more arrives.
     fn phase(
         &mut self,
         publish: impl FnOnce(&mut Publisher) -> anyhow::Result<()> + Send,

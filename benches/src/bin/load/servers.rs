@@ -1,4 +1,4 @@
-//! The servers that are measured, and how they are started.
+//! The servers under test, and their start.
 
 pub(crate) mod actix_adapter;
 pub(crate) mod actix_native;

@@ -1,4 +1,4 @@
-//! Appends a second.
+//! The number of appends a second.
 
 use std::{
     fmt,
@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::{Cli, server::RedisServer};
 
-/// Entries that the log keeps, in both.
+/// Number of entries that the log keeps, in both columns.
 const KEPT: usize = 100_000;
 
 /// One line of the table.
@@ -41,7 +41,7 @@ impl fmt::Display for Comparison {
     }
 }
 
-/// In turns, so that what disturbs the machine disturbs both.
+/// Measures both columns in turns, so that a disturbance of the machine affects both.
 pub(crate) async fn compare(
     server: &RedisServer,
     cli: &Cli,
@@ -52,7 +52,7 @@ pub(crate) async fn compare(
         .node(RedisConfig::default().pipeline(depth).retention(retention))
         .await?;
     make_stream(server).await?;
-    // So many that a round lasts about as long as is wanted.
+    // The number of requests is chosen so that a round lasts about the target time.
     let mut requests = 20_000;
     let (mut theirs, mut ours, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..=cli.rounds {
@@ -84,10 +84,11 @@ fn median(mut rates: Vec<f64>) -> f64 {
     rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// The stream of `redis-benchmark`, whose name is as long as that of ours.
+/// Stream of `redis-benchmark`, with a name as long as that of the log.
 const STREAM: &str = "{bench}:l";
 
-/// Makes that stream. Its commands are to be ours to the byte, and those make none.
+/// Creates that stream. The benchmark's commands must equal the node's byte by byte, and those do
+/// not create a stream.
 async fn make_stream(server: &RedisServer) -> anyhow::Result<()> {
     let mut command = Command::new("redis-cli");
     command.args([
@@ -110,7 +111,7 @@ async fn make_stream(server: &RedisServer) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What `redis-benchmark` gets on one connection.
+/// Returns the rate of `redis-benchmark` on one connection.
 async fn benchmark(
     server: &RedisServer,
     cli: &Cli,
@@ -145,7 +146,7 @@ async fn benchmark(
     let output = tokio::task::spawn_blocking(move || command.output()).await?;
     let output = output.context("cannot start redis-benchmark")?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    // "test","rps",… then a line with the numbers.
+    // `"test","rps",…`, then a line with the numbers.
     let numbers = text.lines().find(|line| line.starts_with("\"XADD"));
     let rate = numbers.and_then(|line| line.rsplit("\",\"").nth(6)?.parse().ok());
     let Some(rate) = rate else {
@@ -154,7 +155,7 @@ async fn benchmark(
     Ok(rate)
 }
 
-/// What a node gets, with `depth` tasks that append one entry after the other.
+/// Returns the rate of a node, with `depth` tasks that append one entry after the other.
 async fn appends(node: &RedisBackplane, cli: &Cli, depth: usize) -> anyhow::Result<f64> {
     let end = Instant::now() + Duration::from_secs_f64(cli.seconds);
     let (count, payload) = (

@@ -1,4 +1,4 @@
-//! From the append on one node to the tail of another.
+//! The latency from the append on one node to the tail of another.
 
 use std::{
     fmt,
@@ -19,7 +19,7 @@ use crate::{Cli, server::RedisServer};
 /// One line of the table.
 pub(crate) struct Latency {
     rate: u32,
-    /// In microseconds.
+    /// Histogram of latencies in microseconds.
     histogram: Histogram<u64>,
 }
 
@@ -37,7 +37,7 @@ impl fmt::Display for Latency {
     }
 }
 
-/// Entries that are appended in one turn of the clock, where the rate asks for it.
+/// Interval in which entries are appended together, if the rate requires it.
 const TICK: Duration = Duration::from_millis(5);
 
 pub(crate) async fn measure(server: &RedisServer, cli: &Cli, rate: u32) -> anyhow::Result<Latency> {
@@ -56,7 +56,7 @@ pub(crate) async fn measure(server: &RedisServer, cli: &Cli, rate: u32) -> anyho
 
 const SECONDS: u32 = 5;
 
-/// Entries that say when they were appended.
+/// Appends entries that contain the time of their append.
 async fn write(
     node: &RedisBackplane,
     start: Instant,

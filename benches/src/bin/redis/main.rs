@@ -1,16 +1,16 @@
 //! Measures `sse-redis` against a Redis that it starts: `redis`, or `redis --help`.
 //!
-//! - Appends a second through a node, beside `redis-benchmark` with the same command, bytes and
-//!   depth of pipeline, in turns.
-//! - How long an entry takes from the append on one node to the tail of another.
+//! - Appends a second through a node, compared with `redis-benchmark` with the same command, bytes
+//!   and depth of pipeline, in turns.
+//! - Latency of an entry from the append on one node to the tail of another.
 //!
-//! - Clients that all come back at once for events which the node holds no more: to a manager in
-//!   this process, and over sockets to a hub.
+//! - Clients that all reconnect at once and need events that the node no longer holds: to a manager
+//!   in this process, and over sockets to a hub.
 //!
-//! The server has one processor, and whoever talks to it another one: `redis-benchmark`, or this
-//! program with all its threads.
+//! The server has one processor, and its client another one: `redis-benchmark`, or this program
+//! with all its threads.
 //!
-//! It exits with 2 if there is nothing to report: no Redis, or one that fails.
+//! The program exits with 2 if there is nothing to report: no Redis, or a Redis that fails.
 
 mod appends;
 mod latency;
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> anyhow::Result<()> {
     let [for_server, for_clients] = processors::two()?;
-    // Whatever is started afterwards stays there as well.
+    // Everything that is started later stays on the processor as well.
     processors::pin(for_server)?;
     let server = server::RedisServer::start()?;
     let hub = cli.hub.as_ref().filter(|_| cli.clients > 0);

@@ -1,9 +1,9 @@
-//! Who runs where.
+//! The assignment of processors.
 
 use anyhow::{Context, bail};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-/// Two processors that this program may use.
+/// Returns two processors that this program may use.
 pub(crate) fn two() -> anyhow::Result<[usize; 2]> {
     let allowed = sched_getaffinity(None).context("asking for the processors of this process")?;
     let mut allowed = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu));
@@ -13,7 +13,7 @@ pub(crate) fn two() -> anyhow::Result<[usize; 2]> {
     Ok([one, two])
 }
 
-/// Keeps the calling thread, and what it starts from now on, on one processor.
+/// Pins the calling thread, and everything that it starts from now on, to one processor.
 pub(crate) fn pin(cpu: usize) -> anyhow::Result<()> {
     let mut set = CpuSet::new();
     set.set(cpu);

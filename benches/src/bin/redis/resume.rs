@@ -1,4 +1,4 @@
-//! Clients that all come back at once for what only the server still has.
+//! Clients that all reconnect at once and need events that only the server still has.
 
 use std::{
     fmt, fs,
@@ -31,11 +31,11 @@ pub(crate) struct Resume {
     way: &'static str,
     clients: usize,
     time: Duration,
-    /// Of the process that the clients come back to, in KiB.
+    /// Memory of the process that the clients reconnect to, in KiB.
     before: u64,
     peak: u64,
     after: u64,
-    /// What Redis did meanwhile.
+    /// Number of reads that Redis served meanwhile.
     reads: u64,
     bytes: u64,
 }
@@ -65,25 +65,25 @@ impl fmt::Display for Resume {
     }
 }
 
-/// Events that every client missed.
+/// Number of events that every client missed.
 const MISSED: usize = 100;
 
-/// Events to nobody behind them, which are what a node holds in memory.
+/// Number of later events to nobody, which fill a node's memory.
 const LATER: usize = 2_000;
 
-/// A log beside the one that was appended to before, whose entries are none of a manager.
+/// A separate log: the entries of the log in the append benchmark are not those of a manager.
 const PREFIX: &str = "resume";
 
-/// Bytes that it holds.
+/// Bytes that the node holds in memory.
 const WINDOW: u64 = 16 << 10;
 
-/// Longer than everybody takes to come back.
+/// Timeout for all clients to resume.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Clients that connect at one moment, so that none is turned away by a full listen queue.
+/// Number of clients that connect at one moment, so that a full listen queue turns no client away.
 const CONNECTING: usize = 512;
 
-/// Publishes what is missed; the id that the clients have.
+/// Publishes the missed events. Returns the id that the clients have.
 async fn miss(server: &RedisServer) -> anyhow::Result<String> {
     let publisher = Manager::builder()
         .backplane(server.node(RedisConfig::default().prefix(PREFIX)).await?)
@@ -106,7 +106,7 @@ async fn miss(server: &RedisServer) -> anyhow::Result<String> {
     Ok(had.as_str().to_owned())
 }
 
-/// To a manager in this process, without sockets.
+/// Measures resumes at a manager in this process, without sockets.
 pub(crate) async fn in_process(server: &RedisServer, clients: usize) -> anyhow::Result<Resume> {
     let had = miss(server).await?;
     let window = Retention::default().bytes(WINDOW);
@@ -170,7 +170,7 @@ async fn catch_up(mut session: Session) -> anyhow::Result<Session> {
     Ok(session)
 }
 
-/// To a hub, over sockets.
+/// Measures resumes at a hub, over sockets.
 pub(crate) async fn to_hub(
     server: &RedisServer,
     hub: &Hub,
@@ -192,14 +192,14 @@ pub(crate) async fn to_hub(
             let turn = connecting.acquire_owned().await?;
             let mut socket = TcpStream::connect(("127.0.0.1", port)).await?;
             socket.write_all(request.as_bytes()).await?;
-            // The answer begins, so the hub has accepted.
+            // The response begins, so the hub has accepted.
             socket.readable().await?;
             drop(turn);
             let (mut came, mut bytes) = (0, Vec::with_capacity(4096));
             while came <= MISSED {
                 ensure!(socket.read_buf(&mut bytes).await? > 0, "a stream ended");
                 came += count(&bytes);
-                // The end of what was counted may be the beginning of another.
+                // The end of the counted bytes may be the beginning of another occurrence.
                 bytes.drain(..bytes.len().saturating_sub(DATA.len() - 1));
             }
             anyhow::Ok(socket)
@@ -229,15 +229,15 @@ pub(crate) async fn to_hub(
     })
 }
 
-/// What stands in every event, and nowhere in its data.
+/// Text in every event that its data does not contain.
 const DATA: &[u8] = b"data:";
 
-/// How many events there are in a piece.
+/// Returns the number of events in a piece.
 fn count(bytes: &[u8]) -> usize {
     memchr::memmem::find_iter(bytes, DATA).count()
 }
 
-/// A hub on the same Redis, killed when it is dropped.
+/// A hub on the same Redis, killed on drop.
 pub(crate) struct Hub {
     process: Child,
     port: u16,
@@ -273,7 +273,7 @@ impl Hub {
             ensure!(Instant::now() < end, "the hub does not get ready");
             sleep(Duration::from_millis(50)).await;
         }
-        // What was published last has come out of the log.
+        // By then the hub has read the last published event from the log.
         sleep(Duration::from_secs(1)).await;
         Ok(())
     }
@@ -298,7 +298,7 @@ impl Drop for Hub {
     }
 }
 
-/// What a process holds, in KiB.
+/// Returns the memory of a process, in KiB.
 fn memory(process: &str, what: &str) -> anyhow::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status

@@ -1,4 +1,4 @@
-//! A Redis in a folder of its own.
+//! A Redis in its own folder.
 
 use std::{
     net::TcpListener,
@@ -10,18 +10,18 @@ use anyhow::{Context, bail};
 use sse_redis::{RedisBackplane, RedisConfig};
 use tempfile::TempDir;
 
-/// A server that keeps everything in memory, killed when it is dropped.
+/// A server that keeps everything in memory, killed on drop.
 pub(crate) struct RedisServer {
     process: Child,
     pub(crate) port: u16,
     _folder: TempDir,
 }
 
-/// What a server did.
+/// The work that a server did.
 pub(crate) struct Served {
-    /// A page of the log is read in one; nothing else that a node does all the time is.
+    /// Transactions. A page of the log is read in one; the regular work of a node uses no other.
     pub(crate) transactions: u64,
-    /// Bytes that it sent.
+    /// Bytes that the server sent.
     pub(crate) bytes: u64,
 }
 
@@ -45,7 +45,7 @@ impl RedisServer {
         })
     }
 
-    /// Waits until it answers.
+    /// Waits until the server answers.
     pub(crate) async fn ready(&self) -> anyhow::Result<()> {
         let end = Instant::now() + Duration::from_secs(10);
         while let Err(error) = self.node(RedisConfig::default()).await {
@@ -61,7 +61,7 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// What it did until now.
+    /// Returns the work that the server did until now.
     pub(crate) fn served(&self) -> anyhow::Result<Served> {
         let mut command = Command::new("redis-cli");
         command

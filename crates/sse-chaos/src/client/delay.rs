@@ -1,34 +1,34 @@
-//! How long to wait before the next attempt.
+//! The delay before the next attempt.
 
 use std::time::Duration;
 
 use rand::{RngExt, rngs::StdRng};
 
-/// The shortest wait, whoever asks for less.
+/// The shortest delay, even if a shorter one is requested.
 const SHORTEST: Duration = Duration::from_millis(20);
 
-/// The longest wait that a server can ask for.
+/// The longest delay that a server can request.
 const LONGEST: Duration = Duration::from_hours(1);
 
-/// What a wait depends on.
+/// The inputs of a delay.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wait {
-    /// In a row, this one included.
+    /// Failures in a row, including this one.
     pub(crate) failures: u32,
-    /// The longest wait after a first failure.
+    /// The longest delay after a first failure.
     pub(crate) base: Duration,
-    /// The longest of all.
+    /// The longest delay of all.
     pub(crate) most: Duration,
-    /// What the server said by `retry:`.
+    /// Delay that the server requested with `retry:`.
     pub(crate) retry: Option<Duration>,
-    /// What it said by `Retry-After`.
+    /// Delay that the server requested with `Retry-After`.
     pub(crate) retry_after: Option<Duration>,
 }
 
 impl Wait {
-    /// As long as our browser client waits (`delay.js`): what the server asks for is never
-    /// undercut, since it may have spread its clients over that time; up to a quarter is added,
-    /// since it may have told all of them the same.
+    /// Draws the delay of the browser client (`delay.js`). The delay is never below the server's
+    /// request, since the server may have spread its clients over that time. Up to a quarter is
+    /// added, since the server may have sent the same value to all of them.
     pub(crate) fn draw(self, random: &mut StdRng) -> Duration {
         let asked = self
             .retry_after
@@ -62,7 +62,7 @@ mod tests {
         retry_after: None,
     };
 
-    /// The shortest and the longest of many waits, in milliseconds.
+    /// Returns the shortest and the longest of many delays, in milliseconds.
     fn range(wait: Wait) -> (u128, u128) {
         let mut random = StdRng::seed_from_u64(7);
         let waits: Vec<_> = (0..10_000)

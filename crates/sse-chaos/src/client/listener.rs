@@ -1,4 +1,4 @@
-//! What a client makes of the events that it hears.
+//! The interpretation of the events that a client receives.
 
 use std::time::Duration;
 
@@ -12,24 +12,24 @@ use crate::{
     observation::{Gap, GapReason, Observation},
 };
 
-/// Reads a client's streams, one after the other, and writes them down.
+/// Reads a client's streams, one after the other, and records them.
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(crate) known: Known,
     decoder: Decoder,
     number: fn(&Decoded) -> Option<u64>,
-    /// Of the last id, so that the next one need not have its own copy.
+    /// Epoch of the last id, shared so that the next id needs no copy of its own.
     epoch: Option<Epoch>,
 }
 
-/// What of an answer's news the client has to act on.
+/// The news of a response that the client has to act on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct News {
-    /// The server told how often it lets itself be heard.
+    /// Heartbeat interval that the server announced.
     pub(crate) heartbeat: Option<Duration>,
-    /// An event of an app's came, so the stream is of use.
+    /// Set if an app event arrived, so that the stream is of use.
     pub(crate) is_of_use: bool,
-    /// The server told the client to stay away.
+    /// Set if the server forbade the client to reconnect.
     pub(crate) ban_for: bool,
 }
 
@@ -66,8 +66,8 @@ impl Listener {
         number: fn(&Decoded) -> Option<u64>,
     ) -> Self {
         let mut decoder = Decoder::new();
-        // As if an earlier stream had said so; an id with a line end or NUL in it could not have
-        // come that way.
+        // As if an earlier stream had sent the id; an id with a line end or NUL in it could not
+        // have come that way.
         decoder.feed(format!("id: {last_event_id}\n\n").as_bytes());
         decoder.reconnect();
         Self {
@@ -78,17 +78,17 @@ impl Listener {
         }
     }
 
-    /// What to send as `Last-Event-ID`; empty for nothing.
+    /// Returns the value of `Last-Event-ID`; empty if the client has none.
     pub(crate) fn last_event_id(&self) -> &str {
         self.decoder.last_event_id()
     }
 
-    /// What the server last said by `retry:`.
+    /// Returns the last delay that the server requested with `retry:`.
     pub(crate) fn retry(&self) -> Option<Duration> {
         self.decoder.retry().map(Duration::from_millis)
     }
 
-    /// Another stream begins.
+    /// Prepares for the next stream.
     pub(crate) fn reconnect(&mut self) {
         self.decoder.reconnect();
     }
@@ -138,7 +138,7 @@ impl Listener {
             .for_each(|observation| state.journal.push(now, observation));
     }
 
-    /// An id moves the last event id without any data, too.
+    /// Records an id that moved the last event id without any data.
     fn catch_up(&mut self, now: Instant, state: &mut State) {
         if state.status.last_event_id == self.decoder.last_event_id() {
             return;
@@ -158,7 +158,7 @@ impl Listener {
         }
     }
 
-    /// The position that an id stands for, if it does.
+    /// Returns the position that an id stands for, if any.
     fn id(&mut self, id: &str) -> Option<Cursor> {
         let (epoch, position) = id.split_once('-')?;
         let position = position.parse().ok()?;
@@ -182,8 +182,8 @@ fn connected(data: &str, id: Option<Cursor>, news: &mut News) -> Observation {
     }
 }
 
-/// What the server itself tells; the inner `None` if that is nothing to note, the outer one if the
-/// event is an app's.
+/// Interprets an event of the server itself. The outer `None` means that the event is an app's, the
+/// inner one that the event is not recorded.
 fn system(data: &str, news: &mut News) -> Option<Option<Observation>> {
     let System { event, data } = read(data);
     let observation = match event.as_str() {
@@ -213,7 +213,7 @@ fn gap(data: &Details) -> Gap {
     }
 }
 
-/// What a server of another kind says under our names is read as if it said nothing.
+/// Deserializes data; data of other servers under the same names reads as empty.
 fn read<T: DeserializeOwned + Default>(data: &str) -> T {
     serde_json::from_str(data).unwrap_or_default()
 }

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use serde::Deserialize;
 use sse_testkit::{Decoded, RawRequest};
 
-/// How a client reaches its server, and how it comes back.
+/// The settings of a client: its server, and its reconnects.
 #[derive(Debug, Clone)]
 #[must_use = "nothing happens before `start`"]
 pub struct ClientRequest {
@@ -22,7 +22,7 @@ pub struct ClientRequest {
 }
 
 impl ClientRequest {
-    /// A `GET` of `path`, which may have a query.
+    /// Creates a `GET` of `path`, which may have a query.
     pub fn get(address: SocketAddr, path: impl Into<String>) -> Self {
         Self {
             address,
@@ -45,45 +45,46 @@ impl ClientRequest {
         self
     }
 
-    /// The last event id to begin with; none unless said otherwise.
+    /// Sets the initial last event id; none by default.
     pub fn last_event_id(mut self, id: impl Into<String>) -> Self {
         self.last_event_id = id.into();
         self
     }
 
-    /// The longest wait after a first failure, unless the server says `retry:`, and the longest of
-    /// all: 1 s and 30 s unless said otherwise.
+    /// Sets the longest delay after a first failure, unless the server sends `retry:`, and the
+    /// longest delay of all: 1 s and 30 s by default.
     ///
-    /// Never less than 20 ms are waited.
+    /// A delay is never less than 20 ms.
     pub fn backoff(mut self, base: Duration, most: Duration) -> Self {
         (self.base, self.most) = (base, most);
         self
     }
 
-    /// How long a connection may take until its head has come: 20 s unless said otherwise.
+    /// Sets the timeout from the start of a connection to the end of the head: 20 s by default.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
         self
     }
 
-    /// How long nothing may come, not even a comment, until the connection is taken for dead.
+    /// Sets the time without any bytes, not even a comment, after which the connection is taken for
+    /// dead.
     ///
-    /// Unless said otherwise 2.5 times the heartbeat interval that the server tells, in
-    /// `connection` or the header `X-SSE-Heartbeat-Ms`, and for ever if it tells none.
+    /// By default 2.5 times the heartbeat interval that the server announces, in `connection` or
+    /// the header `X-SSE-Heartbeat-Ms`; unlimited if the server announces none.
     pub fn stale_after(mut self, silence: Duration) -> Self {
         self.stale_after = Some(silence);
         self
     }
 
-    /// What the waits are drawn from, so that they can be had again; 0 unless said otherwise.
-    /// Clients should have different ones.
+    /// Sets a seed from which the delays are drawn, so that they are reproducible; 0 by default.
+    /// Clients should have different seeds.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Where the number in an event's data is. Unless said otherwise the data is one, or a JSON
-    /// object with a member `number`.
+    /// Sets the function that extracts the number from an event's data. By default the data is a
+    /// number, or a JSON object with a member `number`.
     pub fn numbered_by(mut self, number: fn(&Decoded) -> Option<u64>) -> Self {
         self.number = number;
         self
@@ -102,7 +103,7 @@ impl ClientRequest {
     }
 }
 
-/// The number in an event's data, unless the test knows better.
+/// Returns the number in an event's data by default.
 fn number(event: &Decoded) -> Option<u64> {
     #[derive(Deserialize)]
     struct Numbered {

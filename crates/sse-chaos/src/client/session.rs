@@ -1,4 +1,4 @@
-//! A client's life: connect, listen, lose, wait.
+//! A client's life cycle: connect, listen, lose, wait.
 
 use std::time::Duration;
 
@@ -19,13 +19,13 @@ use crate::{
     observation::{Loss, Observation, Stop},
 };
 
-/// A stream that lived for so long was a good one, also if it brought nothing.
+/// Lifetime after which a stream counts as successful, even if it delivered nothing.
 const STABLE: Duration = Duration::from_secs(5);
 
-/// Silence is too long after so many heartbeat intervals.
+/// Number of heartbeat intervals after which silence is too long.
 const INTERVALS: f64 = 2.5;
 
-/// What a client's task works with.
+/// The data of a client's task.
 #[derive(Debug)]
 pub(crate) struct Session {
     request: ClientRequest,
@@ -33,17 +33,17 @@ pub(crate) struct Session {
     random: StdRng,
     connection: Option<RawClient>,
     vanished: Option<RawClient>,
-    /// In a row.
+    /// Number of failures in a row.
     failures: u32,
     opened_at: Option<Instant>,
-    /// The silence that is too long.
+    /// Time of silence after which the connection is taken for dead.
     silence: Option<Duration>,
 }
 
-/// Why a client has no connection any more.
+/// The reason why a client has no connection any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Over {
-    /// For now; a server may have said for how long.
+    /// The connection is lost for now; a server may have requested a delay.
     Lost(Loss, Option<Duration>),
     For(Stop),
 }
@@ -95,7 +95,7 @@ impl Session {
         }
     }
 
-    /// One connection, from its beginning to its end.
+    /// Runs one connection, from its beginning to its end.
     async fn visit(&mut self, orders: Orders) -> Over {
         let request = self
             .request
@@ -156,20 +156,21 @@ impl Session {
         }
     }
 
-    /// Lets go of the connection in this way.
+    /// Closes the connection in this way.
     fn leave(&mut self, departure: Departure) {
         let Some(client) = self.connection.take() else {
             return;
         };
         match departure {
             Departure::Close => drop(client),
-            // What cannot be reset is gone already.
+            // A connection that cannot be reset is closed already.
             Departure::Reset => _ = client.reset(),
             Departure::Vanish => self.vanished = Some(client),
         }
     }
 
-    /// Notes that a connection is over; how long to wait for the next one, if there is to be one.
+    /// Records the end of a connection. Returns the delay before the next attempt, if there is to
+    /// be one.
     fn lost(&mut self, over: Over) -> Option<Duration> {
         self.listener.reconnect();
         self.silence = None;
@@ -227,15 +228,14 @@ impl Session {
     }
 }
 
-/// Waits for orders that are of this kind; a test that forgot the client wants it to stop, and ends
-/// its task.
+/// Waits for orders of this kind. Waits forever if the handle was dropped, which ends the task.
 async fn new_order(orders: &mut watch::Receiver<Orders>, is_it: impl FnMut(&Orders) -> bool) {
     if orders.wait_for(is_it).await.is_err() {
         std::future::pending::<()>().await;
     }
 }
 
-/// Whether an answer is a stream, and how often it then lets itself be heard.
+/// Checks that a response is a stream, and returns the announced heartbeat interval.
 fn judged(head: &Head) -> Result<Option<Duration>, Over> {
     let number = |name| {
         head.headers

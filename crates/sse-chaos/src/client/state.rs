@@ -1,4 +1,4 @@
-//! The state of a client, and the orders that it has, shared by its task and its handle.
+//! The state of a client, and its orders, shared by its task and its handle.
 
 use std::{
     net::SocketAddr,
@@ -9,20 +9,20 @@ use tokio::time::Instant;
 
 use crate::{journal::Journal, observation::Stop};
 
-/// What the test wants of a client.
+/// The orders of the test to a client.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Orders {
     pub(crate) address: SocketAddr,
     pub(crate) departure: Departure,
-    /// How often it was told to lose its connection.
+    /// Number of orders to drop the connection.
     pub(crate) drops: u64,
     pub(crate) is_paused: bool,
-    /// How often a pause was ended.
+    /// Number of pauses that were ended.
     pub(crate) wakes: u64,
     pub(crate) is_stopped: bool,
 }
 
-/// What is known of a client, shared by its task and its handle.
+/// The known state of a client, shared by its task and its handle.
 #[derive(Debug, Clone)]
 pub(crate) struct Known(Arc<Mutex<State>>);
 
@@ -32,7 +32,7 @@ pub(crate) struct State {
     pub(crate) status: Status,
 }
 
-/// How a connection is left.
+/// The way in which a connection is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Departure {
     /// Closed: FIN, or RST if something is unread.
@@ -40,38 +40,38 @@ pub enum Departure {
     /// Reset: RST.
     Reset,
     /// Never read from again, and not closed before the client's next connection is left in this
-    /// way or the client stops: what a server sees of a client that vanished. Its system still
-    /// acknowledges what fits into the socket's buffer.
+    /// way or the client stops. A server observes the same of a client that vanished: the client's
+    /// system still acknowledges bytes that fit into the socket's buffer.
     Vanish,
 }
 
-/// What a client is doing.
+/// The current activity of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {
-    /// It makes a connection.
+    /// The client is making a connection.
     Connecting,
-    /// It reads a stream.
+    /// The client is reading a stream.
     Open,
-    /// It waits for the next attempt.
+    /// The client is waiting for the next attempt.
     Waiting,
-    /// It is paused.
+    /// The client is paused.
     Paused,
-    /// It will not connect again.
+    /// The client will not reconnect.
     Stopped(Stop),
 }
 
-/// How a client is.
+/// The status of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
-    /// What it is doing.
+    /// Current activity.
     pub phase: Phase,
-    /// How many streams it has had: `connection` events.
+    /// Number of streams that the client has had, counted by `connection` events.
     pub connects: u64,
-    /// How many events of apps it has had.
+    /// Number of app events that the client has received.
     pub events: u64,
-    /// How many gaps it was told of.
+    /// Number of gaps that the client has received.
     pub gaps: u64,
-    /// Its last event id; empty for none.
+    /// Last event id; empty for none.
     pub last_event_id: String,
 }
 

@@ -1,4 +1,4 @@
-//! The logs that there were, in their order.
+//! The logs of a run, in their order.
 
 use std::collections::HashMap;
 
@@ -37,7 +37,7 @@ impl Epochs {
         Self { all, order }
     }
 
-    /// The place of a position; `None` if its epoch was never seen.
+    /// Returns the place of a position; `None` if its epoch was never seen.
     pub(crate) fn place(&self, cursor: &Cursor) -> Option<Place> {
         let epoch = *self.order.get(&cursor.epoch)?;
         Some(Place {
@@ -50,7 +50,7 @@ impl Epochs {
         Cursor::new(self.all[place.epoch as usize].clone(), place.position)
     }
 
-    /// The places here of a journal's own epochs.
+    /// Returns this list's index of each of a journal's epochs.
     pub(crate) fn of(&self, journal: &Journal) -> Vec<u32> {
         journal
             .epochs()

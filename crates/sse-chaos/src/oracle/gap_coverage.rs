@@ -1,4 +1,4 @@
-//! What gaps excuse.
+//! The parts of logs that gaps cover.
 
 use sse_core::Position;
 
@@ -7,15 +7,15 @@ use crate::journal::Place;
 /// The last position that a log can have.
 const LAST: Position = Position::new(u64::MAX, u64::MAX);
 
-/// How far a client was served in each log.
+/// The position up to which a client was served in each log.
 #[derive(Debug, Default)]
 pub(crate) struct Served(Vec<Place>);
 
-/// The parts of logs of which a client was told that something may be missing.
+/// The parts of logs that gaps reported to a client as possibly incomplete.
 #[derive(Debug, Default)]
 pub(crate) struct GapCoverage(Vec<Part>);
 
-/// Behind one position of a log, up to another.
+/// The positions after one position of a log, up to another.
 #[derive(Debug, Clone, Copy)]
 struct Part {
     epoch: u32,
@@ -24,7 +24,8 @@ struct Part {
 }
 
 impl Served {
-    /// How far in this log; the position before all if not at all.
+    /// Returns the position up to which the client was served in this log; the position before all
+    /// others if the client was not served at all.
     pub(crate) fn in_epoch(&self, epoch: u32) -> Position {
         self.0
             .iter()
@@ -32,7 +33,7 @@ impl Served {
             .map_or(Position::ZERO, |it| it.position)
     }
 
-    /// It was served up to there, if not further already.
+    /// Records that the client was served up to a place, if not further already.
     pub(crate) fn reach(&mut self, place: Place) {
         match self.0.iter_mut().find(|it| it.epoch == place.epoch) {
             Some(it) => it.position = it.position.max(place.position),
@@ -40,7 +41,7 @@ impl Served {
         }
     }
 
-    /// What it was served beyond there is worth nothing.
+    /// Discards everything that the client was served beyond a place.
     pub(crate) fn fall_back(&mut self, place: Place) {
         self.0.retain(|it| it.epoch != place.epoch);
         self.0.push(place);
@@ -48,10 +49,10 @@ impl Served {
 }
 
 impl GapCoverage {
-    /// Adds what a gap covers of a client that had been served so far.
+    /// Adds the parts that a gap covers for a client that had been served up to `served`.
     pub(crate) fn add(&mut self, from: Option<Place>, to: Place, served: &Served) {
-        // The client goes on in this log: what follows is due again, though it had left the log
-        // once.
+        // The client continues in this log: the events that follow are due again, even if the
+        // client had left the log once.
         let left = self
             .0
             .iter_mut()

@@ -1,4 +1,4 @@
-//! One client, judged.
+//! The judgment of one client.
 
 use std::time::Duration;
 
@@ -23,19 +23,19 @@ use crate::{
 pub(crate) struct Evidence<'a> {
     publications: &'a Publications,
     epochs: &'a Epochs,
-    /// Where each publication stands, if that was acknowledged.
+    /// Place of each publication, if it was acknowledged.
     places: Vec<Option<Place>>,
-    /// Room for what one client had of each publication.
+    /// Scratch space: the last delivery of each publication to one client.
     had: Vec<Option<Had>>,
     offences_kept: usize,
 }
 
-/// A publication that a client had.
+/// A delivery of a publication to a client.
 #[derive(Debug, Clone, Copy)]
 struct Had {
-    /// In which of its connections it last had it.
+    /// The client's connection that last delivered the publication.
     connection: u32,
-    /// Where it stood; `None` without an id.
+    /// Place of the delivery; `None` without an id.
     at: Option<Place>,
 }
 
@@ -50,13 +50,13 @@ pub(crate) struct Judge<'a, 'w> {
     places: &'a [Option<Place>],
     had: &'a mut [Option<Had>],
     verdict: &'a mut Verdict,
-    /// For each of the targets whether it means this client.
+    /// `true` for each of the targets that include this client.
     is_meant: Vec<bool>,
-    /// The oracle's place of each of the journal's epochs.
+    /// The oracle's index of each of the journal's epochs.
     epoch_of: Vec<u32>,
     connection: u32,
     began: Option<Place>,
-    /// Where the connection is in the log.
+    /// Place of the connection in the log.
     at: Option<Place>,
     served: Served,
     coverage: GapCoverage,
@@ -155,7 +155,7 @@ impl<'a, 'w> Judge<'a, 'w> {
         }
     }
 
-    /// A position as the oracle has it.
+    /// Returns the oracle's place for a place of the journal.
     fn of_journal(&self, at: Place) -> Place {
         Place {
             epoch: self.epoch_of[at.epoch as usize],
@@ -208,7 +208,7 @@ impl<'a, 'w> Judge<'a, 'w> {
                 "a stream begins in another log than the client was in, without a gap",
             );
         }
-        // A client that comes back begins where it was, however far another connection got.
+        // A returning client begins where it was, however far another connection got.
         self.go_to(place);
     }
 
@@ -279,7 +279,7 @@ impl<'a, 'w> Judge<'a, 'w> {
         at.into_iter().for_each(|at| self.go_to(at));
     }
 
-    /// An event comes for the first time.
+    /// Judges an event that arrives for the first time.
     fn first(&mut self, time: Duration, index: usize, at: Option<Place>) {
         let publication = &self.publications.all[index];
         let number = Some(publication.number);
@@ -322,7 +322,7 @@ impl<'a, 'w> Judge<'a, 'w> {
         }
     }
 
-    /// An event comes that the client had before.
+    /// Judges an event that the client has received before.
     fn again(&mut self, time: Duration, index: usize, before: Had, at: Option<Place>) {
         let publication = &self.publications.all[index];
         let number = Some(publication.number);
@@ -409,7 +409,7 @@ impl<'a, 'w> Judge<'a, 'w> {
         is_over || place.position <= self.served.in_epoch(place.epoch)
     }
 
-    /// Whether an event had to reach the client that was acknowledged then.
+    /// Returns `true` if an event that was acknowledged at that time had to reach the client.
     fn has_claim(&self, acknowledged_at: Instant) -> bool {
         let was_there = self
             .stopped_at
@@ -431,7 +431,7 @@ impl<'a, 'w> Judge<'a, 'w> {
         )
     }
 
-    /// The client is at this place now, and everything before it is behind it.
+    /// Moves the client to this place; everything up to it has been served.
     fn go_to(&mut self, place: Place) {
         self.began.get_or_insert(place);
         self.served.reach(place);

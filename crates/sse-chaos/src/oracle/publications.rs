@@ -1,29 +1,29 @@
-//! The events that were published, or were to be.
+//! The events that were published, or whose publish was attempted.
 
 use std::collections::{HashMap, hash_map::Entry};
 
 use sse_core::{Cursor, Target};
 use tokio::time::Instant;
 
-/// An event that somebody tried to publish to the log.
+/// An event that a publisher tried to append to the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publication {
-    /// The number in its data, which no other has.
+    /// Unique number in the event's data.
     pub number: u64,
-    /// For whom.
+    /// Target of the event.
     pub target: Target,
-    /// How often it was sent, always with the same key if more than once.
+    /// Number of attempts, all with the same key if more than one.
     pub tries: u32,
-    /// What was answered, if anything was.
+    /// Receipt of the event; `None` if none arrived.
     pub acknowledged: Option<Acknowledgement>,
 }
 
 /// The receipt of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acknowledgement {
-    /// The id in it.
+    /// Id in the receipt.
     pub id: Cursor,
-    /// When it came.
+    /// Time at which the receipt arrived.
     pub at: Instant,
 }
 
@@ -32,13 +32,13 @@ pub struct Acknowledgement {
 pub(crate) struct Publications {
     pub(crate) all: Vec<Publication>,
     pub(crate) by_number: HashMap<u64, usize>,
-    /// All targets, each once.
+    /// All distinct targets.
     pub(crate) targets: Vec<Target>,
-    /// The place of each publication's target among them.
+    /// Index of each publication's target in `targets`.
     pub(crate) target_of: Vec<usize>,
 }
 
-/// Why publications cannot be judged.
+/// The reason why publications cannot be judged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OracleError {
@@ -48,7 +48,7 @@ pub enum OracleError {
 }
 
 impl Publication {
-    /// An event that was sent once, without an answer yet.
+    /// Creates an event that was sent once, without an answer so far.
     #[must_use]
     pub fn new(number: u64, target: Target) -> Self {
         Self {
@@ -59,7 +59,7 @@ impl Publication {
         }
     }
 
-    /// Notes the receipt's id.
+    /// Records the receipt's id.
     pub fn acknowledge(&mut self, id: Cursor) {
         self.acknowledged = Some(Acknowledgement {
             id,
@@ -69,7 +69,7 @@ impl Publication {
 }
 
 impl Publications {
-    /// Collects publications, each of which must have a number of its own.
+    /// Collects publications, each of which must have a unique number.
     pub(crate) fn new(
         publications: impl IntoIterator<Item = Publication>,
     ) -> Result<Self, OracleError> {

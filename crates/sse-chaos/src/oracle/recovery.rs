@@ -1,4 +1,4 @@
-//! How soon clients went on after what was done.
+//! The time that clients took to recover from faults.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use tokio::time::Instant;
 
 use crate::oracle::verdict::Recovery;
 
-/// Something that was done to the servers or the network.
+/// A fault that was injected into the servers or the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// What.
+    /// Name of the fault.
     pub name: String,
-    /// When it began.
+    /// Time at which the fault began.
     pub began: Instant,
-    /// When it was over, so that everything could work again.
+    /// Time at which the fault was over, so that everything could work again.
     pub ended: Instant,
 }
 
-/// How soon after each fault clients had an event.
+/// The time from the end of each fault until clients received an event.
 #[derive(Debug)]
 pub(crate) struct Recoveries<'a> {
     faults: &'a [Fault],
@@ -28,7 +28,7 @@ pub(crate) struct Recoveries<'a> {
 #[derive(Debug)]
 struct Window {
     begins: Instant,
-    /// When the next fault begins.
+    /// Time at which the next fault begins.
     ends: Option<Instant>,
     took: Vec<Duration>,
     without: u64,
@@ -55,7 +55,8 @@ impl<'a> Recoveries<'a> {
         }
     }
 
-    /// Takes the times of a client's events, which rise, and the time from which on it was there.
+    /// Records the times of a client's events, in rising order, and the time from which on the
+    /// client was present.
     pub(crate) fn note(&mut self, since: Instant, events: &[Instant]) {
         for window in self
             .windows
@@ -89,7 +90,7 @@ impl Window {
     fn summed_up(mut self, name: String) -> Recovery {
         self.took.sort_unstable();
         let count = self.took.len();
-        // By nearest rank: the least that so many of them did not exceed.
+        // By nearest rank: the least value that the given share of clients did not exceed.
         let rank = |percent: usize| {
             self.took
                 .get((count * percent).div_ceil(100).saturating_sub(1))

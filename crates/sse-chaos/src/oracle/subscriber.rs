@@ -2,15 +2,15 @@
 
 use sse_core::{Target, Topic, UserId};
 
-/// What a client should get, besides what goes to all.
+/// The events that a client should receive, in addition to those for all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Subscriber {
-    /// Whose it is.
+    /// User of the client.
     pub user: Option<UserId>,
-    /// Its topics.
+    /// Topics of the client.
     pub topics: Vec<Topic>,
-    /// Whether it left before the end, so that it has no claim to what came after what it was last
-    /// served.
+    /// Set if the client left before the end. Such a client has no claim to events after the last
+    /// position that it was served.
     pub left_early: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What was found.
+//! The result of a judgment.
 
 use std::{fmt, time::Duration};
 
@@ -6,64 +6,66 @@ use sse_core::Cursor;
 
 use crate::observation::GapReason;
 
-/// What was found.
+/// The result of a judgment.
 ///
-/// What is counted by *pairs* is counted for each event and each client.
+/// Counts of *pairs* count each event for each client.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verdict {
     /// Clients that were judged.
     pub clients: u64,
-    /// Those of them that never had a position in the log, so that nothing was due to them.
+    /// Judged clients that never had a position in the log, so that nothing was due to them.
     pub never_connected: u64,
-    /// Those of them that stopped without being asked to.
+    /// Judged clients that stopped without being asked to.
     pub gave_up: u64,
     /// Publications.
     pub published: u64,
-    /// Those of them that were acknowledged.
+    /// Publications that were acknowledged.
     pub acknowledged: u64,
     /// Pairs of an acknowledged event and a client to which it was due.
     pub due: u64,
-    /// Those that came.
+    /// Due pairs that were delivered.
     pub delivered: u64,
-    /// Those that did not come, and the client was told so by a gap.
+    /// Due pairs that were not delivered but covered by a gap that the client received.
     pub covered: u64,
-    /// Those that did not come, without a word, although the client was served beyond them.
+    /// Due pairs that were not delivered and not reported, although the client was served beyond
+    /// them.
     pub lost: u64,
-    /// Those that did not come, and the client had not been served so far when its journal ended.
+    /// Due pairs that were not delivered, of clients that had not been served so far when their
+    /// journal ended.
     pub undelivered: u64,
     /// Further deliveries with an id that the client had already had before it last connected,
     /// which clients drop by the id.
     pub doubled_on_wire: u64,
-    /// Further deliveries that a client cannot drop so: under another id of the same log, or within
-    /// one connection.
+    /// Further deliveries that a client cannot drop by the id: under another id of the same log, or
+    /// within one connection.
     pub doubled: u64,
-    /// Further deliveries of what was sent more than once, from another log than before: with a log
-    /// its keys are lost.
+    /// Further deliveries, from another log than before, of events that were sent more than once:
+    /// idempotency keys are lost together with a log.
     pub repeated: u64,
     /// Deliveries of events that nobody published.
     pub foreign: u64,
-    /// Deliveries to a client that they were not meant for.
+    /// Deliveries to a client that the event was not targeted at.
     pub misdirected: u64,
     /// Deliveries under another id than the acknowledged one.
     pub misplaced: u64,
-    /// Deliveries and positions that go back in the log, or go on in another log without a gap.
+    /// Deliveries and positions that go back in the log, or continue in another log without a gap.
     pub out_of_order: u64,
-    /// Streams whose transfer coding was broken other than by being cut off.
+    /// Streams whose transfer coding was broken other than by a cut connection.
     pub malformed: u64,
     /// Streams that began.
     pub connects: u64,
-    /// Those of them of which the server said that everything that was missed follows.
+    /// Streams of which the server said that every missed event follows.
     pub resumed: u64,
-    /// How often clients were told that the log is away.
+    /// Number of reports to clients that the log is unavailable.
     pub degraded: u64,
-    /// How often they were told that it is back.
+    /// Number of reports to clients that the log has recovered.
     pub restored: u64,
-    /// How often they were told of a gap.
+    /// Number of gaps that clients received.
     pub gaps: GapCounts,
     /// The first offences, in the order of the clients.
     pub offences: Vec<Offence>,
-    /// How soon clients went on after each fault, in the order of the faults.
+    /// Recovery times of clients after each fault, in the order of the faults.
     pub recoveries: Vec<Recovery>,
 }
 
@@ -73,26 +75,26 @@ pub struct GapCounts {
     counts: [u64; GapReason::COUNT],
 }
 
-/// Something that must not happen.
+/// An event of a run that violates the promise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Offence {
-    /// Which client, by its place among those that were judged.
+    /// Index of the client among those that were judged.
     pub client: usize,
-    /// What.
+    /// Kind of the offence.
     pub kind: OffenceKind,
     /// The event's number, if it has one.
     pub number: Option<u64>,
-    /// The id that it came under, or that was acknowledged.
+    /// Id of the delivery, or of the acknowledgement.
     pub id: Option<Cursor>,
-    /// When it came, since the origin of the client's journal; for what did not come, when it was
-    /// acknowledged.
+    /// Time of the delivery since the origin of the client's journal; the time of the
+    /// acknowledgement if the event was not delivered.
     pub at: Duration,
-    /// What else helps to find out.
+    /// Further information for the diagnosis.
     pub detail: String,
 }
 
-/// What must not happen; each is a count of [`Verdict`].
+/// The kinds of violations; each corresponds to a count of [`Verdict`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OffenceKind {
@@ -114,36 +116,36 @@ pub enum OffenceKind {
     Malformed,
 }
 
-/// How soon clients got something after a fault was over.
+/// The time until clients received an event after a fault was over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Recovery {
     /// The fault's name.
     pub name: String,
-    /// Clients that got an event before the next fault began, or the end.
+    /// Clients that received an event before the next fault began, or before the end.
     pub recovered: u64,
-    /// Those that got none.
+    /// Clients that received no event.
     pub without: u64,
-    /// Half of the former had an event after this time.
+    /// Time within which half of the recovered clients received an event.
     pub p50: Duration,
-    /// 99 of 100 had.
+    /// Time within which 99 of 100 recovered clients received an event.
     pub p99: Duration,
-    /// All had.
+    /// Time within which all recovered clients received an event.
     pub max: Duration,
 }
 
 impl Verdict {
-    /// Whether nothing happened that must not: nothing was lost, undelivered, doubled beyond what
+    /// Returns `true` if no violation happened: nothing was lost, undelivered, doubled beyond what
     /// ids tell, or wrong.
     ///
-    /// Whether clients connected at all, gave up, or were told of gaps that the faults do not
-    /// explain, is for the test to say.
+    /// The test itself must check whether clients connected at all, gave up, or received gaps that
+    /// the faults do not explain.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         OffenceKind::ALL.iter().all(|kind| self.count(*kind) == 0)
     }
 
-    /// How many offences of a kind there are.
+    /// Returns the number of offences of a kind.
     #[must_use]
     pub fn count(&self, kind: OffenceKind) -> u64 {
         match kind {
@@ -202,7 +204,7 @@ impl fmt::Display for OffenceKind {
     }
 }
 
-/// One line.
+/// Formats the offence as one line.
 impl fmt::Display for Offence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -223,13 +225,13 @@ impl fmt::Display for Offence {
 }
 
 impl GapCounts {
-    /// How often with this reason.
+    /// Returns the number of gaps with this reason.
     #[must_use]
     pub fn of(&self, reason: GapReason) -> u64 {
         self.counts[reason as usize]
     }
 
-    /// How often altogether.
+    /// Returns the total number of gaps.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.counts.iter().sum()

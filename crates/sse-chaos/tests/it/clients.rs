@@ -1,4 +1,4 @@
-//! A client that comes back, judged by a server that does what it is told.
+//! Reconnecting clients, tested against a scripted server.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use crate::server::{Answer, Scripted, raw, silence, status, stream, until};
 use crate::story::{event, id};
 
-/// A client that waits little.
+/// Creates a client with short delays.
 fn hasty(server: &Scripted) -> ClientRequest {
     ClientRequest::get(server.address, "/events?topics=a")
         .backoff(Duration::from_millis(20), Duration::from_millis(50))
@@ -24,7 +24,7 @@ async fn stopped(client: Client) -> Vec<Observation> {
         .collect()
 }
 
-/// Waits for as many app events.
+/// Waits until the client has received `count` app events.
 async fn events(client: &Client, count: u64) {
     until("events", || client.status().events >= count).await;
 }
@@ -40,7 +40,8 @@ async fn end(client: &Client) -> Stop {
     stop
 }
 
-/// What a client is told of a server's answers, the last of which is a stream with the event 99.
+/// Returns the observations of a client of a scripted server whose last answer is a stream with the
+/// event 99.
 async fn told(answers: impl IntoIterator<Item = Answer>) -> Vec<Observation> {
     let last = stream("id: z-99\ndata: 99\n\n");
     let server = Scripted::start(answers.into_iter().chain([last]).collect()).await;
@@ -260,7 +261,7 @@ async fn it_stops_where_another_attempt_is_of_no_use() {
         let client = hasty(&server).start();
         server.request().await;
         assert_eq!(end(&client).await, expected);
-        // Whatever the test wants of it now.
+        // Whatever the test orders now.
         client.drop_connection(Departure::Reset);
         client.pause(Departure::Close);
         client.unpause();
@@ -294,7 +295,7 @@ async fn silence_is_noticed() {
 #[tokio::test]
 async fn a_comment_is_no_silence() {
     let server = Scripted::start(vec![stream("data: 1\n\n").repeating(":\n")]).await;
-    // Many times what the server waits, so that a busy machine is not taken for a dead server.
+    // Many times the server's pause, so that a busy machine is not taken for a dead server.
     let client = hasty(&server).stale_after(Duration::from_secs(3)).start();
     events(&client, 1).await;
     sleep(Duration::from_millis(6500)).await;
@@ -324,7 +325,7 @@ async fn a_half_open_connection_is_noticed() {
     server.request().await;
     proxy.freeze();
     until("its loss", || losses_of(&client).contains(&Loss::Stale)).await;
-    // While it lasts connections are made, and nothing comes of it.
+    // During the pause, connections are made without any result.
     until("an attempt in vain", || {
         losses_of(&client).contains(&Loss::Unreachable)
     })

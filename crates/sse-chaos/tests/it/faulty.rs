@@ -1,4 +1,4 @@
-//! Histories, right ones and faulty ones of each kind, and what the oracle says of them.
+//! Histories, correct ones and faulty ones of each kind, and the oracle's verdicts on them.
 
 use sse_chaos::{
     Fault, GapReason, Loss, Observation, OffenceKind, Oracle, OracleError, Publication, Stop,
@@ -11,10 +11,10 @@ use OffenceKind::{
     Doubled, Foreign, Lost, Malformed, Misdirected, Misplaced, OutOfOrder, Undelivered,
 };
 
-/// What happens, in words and in full, and what is to be found.
+/// A description, the story, and the expected offences.
 type Case = (&'static str, Story, &'static [(OffenceKind, u64)]);
 
-/// A quiet life in which something is told in the place of something else.
+/// Returns the quiet story with some observations replaced.
 fn quiet(change: impl FnOnce(&mut Vec<Observation>)) -> Story {
     let mut story = Story::quiet();
     let times: Vec<_> = story.observations.iter().map(|(at, _)| *at).collect();
@@ -29,8 +29,8 @@ fn quiet(change: impl FnOnce(&mut Vec<Observation>)) -> Story {
     story
 }
 
-/// A life of these events for all, each acknowledged where it says, and of what the client was
-/// told.
+/// Returns a story of these events for all, each acknowledged at its position, and of the client's
+/// observations.
 fn life(published: &[(u64, &str)], told: impl IntoIterator<Item = Observation>) -> Story {
     let mut story = Story::new();
     for (number, at) in published {
@@ -40,7 +40,7 @@ fn life(published: &[(u64, &str)], told: impl IntoIterator<Item = Observation>) 
     story
 }
 
-/// As if every publish had been tried twice.
+/// Marks every publish as tried twice.
 fn tried_again(mut story: Story) -> Story {
     story.published.iter_mut().for_each(|it| it.tries = 2);
     story
@@ -600,7 +600,8 @@ fn faulty_histories_are_found() {
                     e(3),
                 ],
             ),
-            // What it was said to have been served beyond, and what it was served beyond then.
+            // The event up to which the server fell back from `e-9`, and the event that the client
+            // was served beyond afterwards.
             &[(Lost, 2)],
         ),
         (
@@ -813,7 +814,7 @@ fn recovery_is_the_time_to_the_first_event_after_a_fault() {
         .iter()
         .map(|it| (&*it.name, it.recovered, it.without, it.max.as_millis()))
         .collect();
-    // The second was over when the third began, without an event between them.
+    // The second fault was over when the third began, without an event between them.
     assert_eq!(
         found,
         [("one", 1, 0, 2), ("two", 0, 1, 0), ("three", 1, 0, 9)]

@@ -1,4 +1,4 @@
-//! Right histories, drawn at random, and each with one thing changed.
+//! Correct histories, drawn at random, and each with one change.
 
 use proptest::prelude::*;
 use sse_chaos::{GapReason, Loss, Observation, OffenceKind};
@@ -6,7 +6,7 @@ use sse_core::Target;
 
 use crate::story::{Story, connected, event, gap, topic, user};
 
-/// What happens in a history.
+/// A step of a history.
 #[derive(Debug, Clone, Copy)]
 enum Happening {
     /// An event is published; some are acknowledged.
@@ -16,15 +16,15 @@ enum Happening {
     },
     Heartbeat,
     Cut,
-    /// The client comes back, with the last event id or one before it.
+    /// The client reconnects, with the last event id or an earlier one.
     Return {
         steps_back: usize,
     },
-    /// The log forgets all but the last entries.
+    /// The log trims all but the last entries.
     Trim {
         keeps: usize,
     },
-    /// The log is another one.
+    /// The log is replaced by another one.
     Replace,
 }
 
@@ -32,13 +32,13 @@ enum Happening {
 struct World {
     story: Story,
     epoch: usize,
-    /// What is in the log: where, which number, and whether it is the client's.
+    /// Entries of the log: position, number, and `true` if the entry is for the client.
     log: Vec<(usize, u64, bool)>,
     head: usize,
     trimmed: usize,
     numbers: u64,
-    /// The ids that the client has had of this log and may come back with, the last one last; with
-    /// their epoch.
+    /// Ids of this log that the client has received and may reconnect with, in order, with their
+    /// epoch.
     had: Vec<(usize, usize)>,
     is_connected: bool,
 }
@@ -110,7 +110,7 @@ impl World {
         ];
         let number = self.numbers;
         self.numbers += 1;
-        // Entries of others than the story's leave holes.
+        // Entries that do not belong to the story leave holes.
         self.head += 1 + target % 2;
         if is_acknowledged {
             self.story
@@ -146,12 +146,12 @@ impl World {
     }
 
     fn come_back(&mut self, steps_back: usize) {
-        // Only within the log that it is in: its id never goes back to another.
+        // Only within the current log: the id never goes back to another log.
         let (epoch, _) = *self.had.last().unwrap();
         let known: Vec<_> = self.had.iter().filter(|it| it.0 == epoch).collect();
         let (_, mut position) = *known[known.len().saturating_sub(1 + steps_back)];
         if position < self.trimmed {
-            // So that no gap covers what it had.
+            // So that no gap covers events that the client received.
             (_, position) = *known[known.len() - 1];
         }
         self.story.tell(connected(&at(epoch, position)));
@@ -191,7 +191,7 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
     prop::collection::vec(happening, 1..80)
 }
 
-/// The places of all events in a story that came once and were acknowledged.
+/// Returns the indices of all events in a story that arrived once and were acknowledged.
 fn single_deliveries(story: &Story) -> Vec<usize> {
     let number = |told: &Observation| {
         if let Observation::Event { number, .. } = told {
@@ -263,8 +263,8 @@ proptest! {
     #[test]
     fn whoever_else_gets_it_is_told_of(happenings in happenings()) {
         let mut story = World::go_through(&happenings);
-        // Another user, without the topic: of what came to the one in charge, only what is for all
-        // is this one's.
+        // Another user, without the topic: of the events for the first user, only those for all are
+        // this user's.
         let strangers = story.observations.iter().filter(|(_, told)| {
             let Observation::Event { number: Some(number), .. } = told else { return false };
             story.published.iter().any(|it| it.number == *number && it.target != Target::All)

@@ -1,5 +1,5 @@
-//! The parts for chaos: clients that come back, judged by a scripted server, and the oracle, judged
-//! by made histories.
+//! Tests of the library's parts: reconnecting clients against a scripted server, and the oracle
+//! against constructed histories.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! A server that does what it is told, connection by connection.
+//! A scripted server, which answers connection by connection.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,32 +9,32 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-/// What a connection gets.
+/// The answer to a connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     text: String,
     then: Then,
 }
 
-/// How a connection goes on behind the answer.
+/// The continuation of a connection after the answer.
 #[derive(Debug, Clone, Copy)]
 enum Then {
     Close,
     Reset,
-    /// It stays, and says no more.
+    /// The connection stays open in silence.
     Hold,
-    /// It stays, and says this again and again.
+    /// The connection stays open and repeats this text.
     Repeat(&'static str),
 }
 
-/// The head of a request that came.
+/// The head of a received request.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) head: String,
     pub(crate) at: Instant,
 }
 
-/// It answers one connection after the other, the last answer again and again.
+/// A server that answers one connection after the other, and repeats the last answer.
 #[derive(Debug)]
 pub(crate) struct Scripted {
     pub(crate) address: SocketAddr,
@@ -44,7 +44,7 @@ pub(crate) struct Scripted {
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A stream that begins so.
+/// Creates a stream that begins with this text.
 pub(crate) fn stream(text: &str) -> Answer {
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
     Answer {
@@ -53,7 +53,7 @@ pub(crate) fn stream(text: &str) -> Answer {
     }
 }
 
-/// An answer of this status.
+/// Creates an answer of this status.
 pub(crate) fn status(status: u16, fields: &str) -> Answer {
     let text = format!("HTTP/1.1 {status} Status\r\n{fields}Content-Length: 0\r\n\r\n");
     Answer {
@@ -62,12 +62,12 @@ pub(crate) fn status(status: u16, fields: &str) -> Answer {
     }
 }
 
-/// Nothing, ever.
+/// Creates an answer that never comes.
 pub(crate) fn silence() -> Answer {
     raw("")
 }
 
-/// These bytes.
+/// Creates an answer of these bytes.
 pub(crate) fn raw(text: &str) -> Answer {
     Answer {
         text: text.to_owned(),
@@ -76,7 +76,7 @@ pub(crate) fn raw(text: &str) -> Answer {
 }
 
 impl Answer {
-    /// The connection ends behind it.
+    /// Closes the connection after the answer.
     pub(crate) fn closed(self) -> Self {
         Self {
             then: Then::Close,
@@ -84,7 +84,7 @@ impl Answer {
         }
     }
 
-    /// The connection is reset behind it.
+    /// Resets the connection after the answer.
     pub(crate) fn reset(self) -> Self {
         Self {
             then: Then::Reset,
@@ -92,7 +92,7 @@ impl Answer {
         }
     }
 
-    /// Something follows it again and again.
+    /// Repeats a text after the answer.
     pub(crate) fn repeating(self, text: &'static str) -> Self {
         Self {
             then: Then::Repeat(text),
@@ -104,7 +104,7 @@ impl Answer {
         let Some(head) = read_head(&mut socket).await else {
             return;
         };
-        // A test that is over hears no more.
+        // A test that is over no longer receives requests.
         _ = requests.send(Request {
             head,
             at: Instant::now(),
@@ -113,7 +113,7 @@ impl Answer {
         match self.then {
             Then::Close => {}
             Then::Reset => {
-                // What a reset overtakes is lost; the client is to have read it.
+                // A reset discards data in flight; the client must have read it first.
                 sleep(Duration::from_millis(50)).await;
                 socket.set_zero_linger().unwrap();
             }
@@ -150,7 +150,7 @@ impl Scripted {
         }
     }
 
-    /// The next request.
+    /// Returns the next request.
     pub(crate) async fn request(&mut self) -> Request {
         timeout(PATIENCE, self.requests.recv())
             .await
@@ -169,7 +169,7 @@ impl Request {
     }
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let waits = async {
         while !is_so() {

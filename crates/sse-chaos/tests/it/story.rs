@@ -1,4 +1,4 @@
-//! Made histories of one client.
+//! Constructed histories of one client.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use sse_chaos::{
 use sse_core::{Cursor, Target, Topic, UserId};
 use tokio::time::Instant;
 
-/// What was published, and what the client `ann`, who has the topic `news`, was told.
+/// The publications, and the observations of the client `ann`, who has the topic `news`.
 #[derive(Debug, Clone)]
 pub(crate) struct Story {
     pub(crate) published: Vec<Publication>,
@@ -71,13 +71,13 @@ impl Story {
         }
     }
 
-    /// The time, which goes on by a millisecond whenever it is asked for.
+    /// Returns the time, which advances by a millisecond with every call.
     pub(crate) fn now(&mut self) -> Instant {
         self.now += Duration::from_millis(1);
         self.now
     }
 
-    /// An acknowledged publish.
+    /// Adds an acknowledged publish.
     pub(crate) fn publish(&mut self, number: u64, target: Target, at: &str) {
         let acknowledged = Some(Acknowledgement {
             id: id(at),
@@ -89,7 +89,7 @@ impl Story {
         });
     }
 
-    /// A publish that nobody answered.
+    /// Adds a publish without an answer.
     pub(crate) fn try_to_publish(&mut self, number: u64, target: Target) {
         self.published.push(Publication::new(number, target));
     }
@@ -112,7 +112,7 @@ impl Story {
         oracle.judge([(&self.subscriber, &self.journal())])
     }
 
-    /// The kinds of offences that there are, each with its count.
+    /// Returns the kinds of offences in the verdict, each with its count.
     pub(crate) fn offences(&self) -> Vec<(OffenceKind, u64)> {
         let verdict = self.verdict();
         let counts = OffenceKind::ALL.map(|kind| (kind, verdict.count(kind)));
@@ -126,7 +126,7 @@ impl Story {
         counts
     }
 
-    /// A quiet life: events for all, the user and the topic, and some that are others'.
+    /// Creates a quiet story: events for all, the user and the topic, and some for others.
     pub(crate) fn quiet() -> Self {
         let mut story = Self::new();
         story.publish(0, Target::All, "e-1");

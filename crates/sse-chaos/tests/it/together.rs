@@ -1,4 +1,4 @@
-//! All parts together: real nodes, whose streams fail in each way, and nothing is lost.
+//! All parts together: real nodes, whose streams fail in each way, and no event is lost.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ use crate::story::{topic, user};
 const CLIENTS: usize = 30;
 const USERS: usize = 5;
 
-/// Two nodes on one log, and a balancer before them.
+/// Two nodes on one log, and a balancer in front of them.
 struct Cluster {
     nodes: Vec<Manager>,
     proxy: Proxy,
@@ -31,7 +31,7 @@ struct Cluster {
     _servers: JoinSet<()>,
 }
 
-/// Clients, and what each of them should get.
+/// Clients, and the claims of each.
 struct Clients(Vec<(Subscriber, Client)>);
 
 async fn serve(manager: Manager, servers: &mut JoinSet<()>) -> SocketAddr {
@@ -112,7 +112,7 @@ impl Cluster {
         }
     }
 
-    /// Publishes before, in, and after a fault.
+    /// Publishes before, during, and after a fault.
     async fn suffer(&mut self, name: &str, begin: impl FnOnce(&Proxy), end: impl FnOnce(&Proxy)) {
         self.publish(20).await;
         let began = Instant::now();
@@ -163,7 +163,7 @@ impl Clients {
         )
     }
 
-    /// Waits until each has the last event, which is for all.
+    /// Waits until each client has the last event, which is for all.
     async fn end(self, last: &str) -> Vec<(Subscriber, Journal)> {
         let mut all = Vec::new();
         for (subscriber, client) in self.0 {
@@ -296,7 +296,7 @@ async fn what_a_log_forgot_is_told_of() {
         verdict.covered > 0 && verdict.delivered + verdict.covered == verdict.due,
         "{verdict:#?}"
     );
-    // What they had of it, others would not be told of.
+    // The same deliveries are misdirected if every event is for another user.
     cluster
         .published
         .iter_mut()

@@ -1,4 +1,4 @@
-//! Whatever a node receives as a message or a lease of another node is read, or an error.
+//! Anything that a node receives as a message or a lease of another node is read, or is an error.
 
 use sse_cluster::fuzzing::{rewrite_message, rewrite_summary};
 

@@ -1,5 +1,5 @@
-//! Whatever the headers hold, no session comes out that nobody signed. Also the rest of what is
-//! read from a request.
+//! For any headers, a session without a valid signature is never accepted. Other parts of a request
+//! are parsed as well.
 
 use std::sync::LazyLock;
 

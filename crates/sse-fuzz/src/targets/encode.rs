@@ -1,4 +1,4 @@
-//! Whatever an event consists of, a reader receives exactly that. The same properties as in
+//! A reader receives exactly the parts of any event. The same properties as in
 //! `tests/it/encoding.rs` of `sse-core`.
 
 use std::{io::Write, time::Duration};
@@ -9,7 +9,7 @@ use sse_testkit::{Dechunker, Decoded, Decoder};
 
 #[derive(Debug, Arbitrary)]
 struct Parts<'a> {
-    /// Written one after the other.
+    /// Pieces that are written one after the other.
     data: Vec<&'a [u8]>,
     event_type: Option<&'a str>,
     id: Option<&'a str>,

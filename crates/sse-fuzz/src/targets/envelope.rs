@@ -1,5 +1,4 @@
-//! Whatever a broker hands out as an envelope is an event that cannot break out of its block, or an
-//! error.
+//! Any envelope of a broker is an event that cannot break out of its block, or an error.
 
 use bytes::Bytes;
 use sse_core::fuzzing::read_envelope;

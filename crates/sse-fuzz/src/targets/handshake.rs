@@ -1,5 +1,5 @@
-//! Whatever a request holds is accepted or rejected. The same property as in
-//! `tests/it/handshake.rs` of `sse-core`.
+//! Any request is accepted or rejected. The same property as in `tests/it/handshake.rs` of
+//! `sse-core`.
 
 use sse_core::{AllowAll, Handshake, Manager};
 

@@ -1,7 +1,7 @@
-//! Whatever the query, the cookies and the other headers hold, the hub answers, and lets nobody in
-//! who is not known.
+//! For any query, cookies and other headers, the hub answers, and lets no unknown user in.
 //!
-//! The input is a request as text. It is sent to a hub in demo mode and to one with authentication.
+//! The input is a request as text. It is sent to a hub in demo mode and to a hub with
+//! authentication.
 
 use std::{io::Write as _, net::SocketAddr, sync::LazyLock};
 
@@ -20,7 +20,7 @@ use crate::request::TextRequest;
 /// A secret that no input contains.
 const SECRET: &[u8] = b"0c2f8d51a7b94e63bd1f7c05e9a2684f13d07ab6";
 
-/// The most that is read of an answer.
+/// Maximum number of frames that are read of a response.
 const FRAMES: usize = 200;
 
 struct Hub {
@@ -61,7 +61,7 @@ static HUBS: LazyLock<Hubs> = LazyLock::new(|| {
         "127.0.0.0/8",
     ];
     Hubs {
-        // Under whatever name it is called.
+        // Under any name.
         demo: Hub::new(&["--demo"]),
         configured: Hub::new(&[&authentication[..], &rights, &surroundings].concat()),
         _secret: secret,
@@ -91,7 +91,7 @@ impl Hub {
         Self { routes, manager }
     }
 
-    /// Sends a request, reads what there is of the answer, and returns its status.
+    /// Sends a request, reads the available part of the response, and returns its status.
     async fn judge(&self, request: &TextRequest) -> u16 {
         let response = self.routes.clone().oneshot(sent(request)).await;
         let response = response.unwrap_or_else(|never| match never {});
@@ -113,7 +113,7 @@ fn sent(request: &TextRequest) -> Request<Body> {
     sent
 }
 
-/// Reads the body as far as it is there; JSON must be JSON.
+/// Reads the available part of the body; JSON must be JSON.
 fn judge_body(response: Response<Body>) {
     let is_json = response
         .headers()

@@ -1,4 +1,4 @@
-//! Whatever comes from NATS is read or is an error.
+//! Anything that NATS sends is read or is an error.
 
 use sse_nats::fuzzing::{read_answer, read_headers, read_place};
 

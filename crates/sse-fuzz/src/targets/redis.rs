@@ -1,5 +1,5 @@
-//! Whatever comes from Redis is cut into answers as the driver cuts them, and each answer is read
-//! or is an error.
+//! Anything that Redis sends is split into replies as the driver splits them, and each reply is
+//! read or is an error.
 
 use sse_redis::fuzzing::read_answers;
 

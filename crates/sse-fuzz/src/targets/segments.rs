@@ -1,9 +1,9 @@
-//! Whatever became of the files of a log, opening it fails or its entries are those that were
+//! After any change of a log's files, opening the log fails or its entries are those that were
 //! written.
 //!
-//! An input names a log and what became of its files. A change can also make checksums fit anew, as
-//! no failing disk does; then nothing is known of the entries, and the log must be read all the
-//! same. Otherwise an entry that is missing is reported, and its position is never given to another
+//! An input names a log and changes of its files. A change can also recompute checksums, as no
+//! failing disk does. In that case nothing is known of the entries, but the log must still be
+//! readable. Otherwise a missing entry is reported, and its position is never assigned to another
 //! entry.
 
 use std::{collections::BTreeMap, fs, ops::RangeInclusive, path::Path, sync::LazyLock};
@@ -17,7 +17,7 @@ use sse_core::{
 use sse_file::{FileBackplane, FileConfig};
 use tempfile::TempDir;
 
-/// Names and bytes.
+/// File contents by name.
 type Files = BTreeMap<String, Vec<u8>>;
 
 #[derive(Debug, Arbitrary)]
@@ -80,16 +80,16 @@ enum Change {
         file: u8,
         first: u64,
     },
-    /// Makes the checksums of a segment fit.
+    /// Recomputes the checksums of a segment.
     Seal {
         file: u8,
     },
 }
 
-/// No input is worth more changes.
+/// Maximum number of changes of an input.
 const CHANGES: usize = 16;
 
-/// No change makes a file longer than this by itself.
+/// Length beyond which no single change extends a file.
 const LONGEST: usize = 64 << 10;
 
 const LIMIT: ReadLimit = ReadLimit {
@@ -104,14 +104,14 @@ struct Written {
     entries: Vec<Entry>,
 }
 
-/// How much of an opened log must be what was written.
+/// The part of an opened log that must equal what was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trust {
-    /// Checksums were made to fit.
+    /// Nothing: checksums were recomputed.
     Nothing,
-    /// The file that says where the log ended was changed.
+    /// Entries only: the file with the end of the log was changed.
     Entries,
-    /// Losses are reported as well.
+    /// Entries, and the reports of losses.
     Losses,
 }
 
@@ -143,7 +143,7 @@ pub(crate) fn play(input: &[u8]) {
     let directory = directory();
     write(directory.path(), &files);
     super::run(async {
-        // Why it cannot be opened is said by the error.
+        // The error reports why the log cannot be opened.
         let Ok(log) = FileBackplane::open(directory.path(), config()).await else {
             return;
         };
@@ -200,7 +200,7 @@ async fn judge(log: &FileBackplane, written: &Written, trust: Trust) {
             );
         }
     }
-    // A log at the last number has no room.
+    // A log whose last position is the maximum has no room.
     let Ok(appended) = log
         .append(NewEntry {
             payload: Bytes::from_static(b"new"),
@@ -234,10 +234,10 @@ async fn judge(log: &FileBackplane, written: &Written, trust: Trust) {
     );
 }
 
-/// What follows a cursor.
+/// The result of a read after a cursor.
 enum Part {
     Entries(Vec<Entry>),
-    /// Positions of which the log says that their entries are missing.
+    /// Positions whose entries the log reports as missing.
     Missing(RangeInclusive<Position>),
 }
 
@@ -254,14 +254,14 @@ async fn read(log: &FileBackplane, after: &Cursor) -> Option<Part> {
     }
 }
 
-/// Six entries in a segment, all of them read from the files.
+/// Returns a configuration with six entries in a segment, all of them read from the files.
 fn config() -> FileConfig {
     FileConfig::default()
         .retention(Retention::default().entries(48))
         .recent_bytes(0)
 }
 
-/// In memory where that is possible, since a sync takes no time there.
+/// Returns a directory in memory if possible, since a sync takes no time there.
 fn directory() -> TempDir {
     let memory = tempfile::tempdir_in("/dev/shm");
     memory
@@ -272,7 +272,7 @@ fn directory() -> TempDir {
 impl Written {
     fn new(which: Which) -> Self {
         let directory = directory();
-        // On a runtime of its own: this may be called by one that runs.
+        // On a separate runtime, because the caller may run in one.
         let write = || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -450,7 +450,7 @@ fn put(files: &mut Files, file: u8, at: u16, written: &[u8]) {
 const HEADER: usize = 44;
 const RECORD_HEAD: usize = 16;
 
-/// Makes the checksums of a segment fit, as far as the lengths of its records lead.
+/// Recomputes the checksums of a segment, as far as the lengths of its records lead.
 fn seal(files: &mut Files, file: u8) {
     let Some(name) = name(files, file).filter(|name| name.ends_with(".log")) else {
         return;
@@ -480,7 +480,7 @@ fn seal(files: &mut Files, file: u8) {
     }
 }
 
-/// The number that checksums of a log begin with.
+/// Returns the number that checksums of a log begin with.
 fn seal_of(meta: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(meta).ok()?;
     let digits = text.lines().find_map(|line| line.strip_prefix("log "))?;

@@ -1,5 +1,5 @@
-//! Nobody who does not know the secret makes a session. The same property as in
-//! `tests/it/properties.rs` of `sse-auth`.
+//! A session cannot be created without the secret. The same property as in `tests/it/properties.rs`
+//! of `sse-auth`.
 
 use std::sync::LazyLock;
 

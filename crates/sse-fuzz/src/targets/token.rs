@@ -1,4 +1,4 @@
-//! Nobody who does not know the secret signs a token, and key texts are keys or errors.
+//! A token cannot be signed without the secret, and key texts are keys or errors.
 
 use std::sync::LazyLock;
 

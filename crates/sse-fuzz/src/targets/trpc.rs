@@ -1,7 +1,7 @@
-//! Whatever a request to the management API holds, there is an answer, and the answer is sound.
+//! Any request to the management API receives a valid response.
 //!
-//! The input is a request as text. Its header `x-caller` says who calls (`user`, `nobody`, else a
-//! manager), `x-transformer: superjson` and `x-override: yes` how the API is set up, and `x-body`
+//! The input is a request as text. Its header `x-caller` names the caller (`user`, `nobody`, else a
+//! manager), `x-transformer: superjson` and `x-override: yes` configure the API, and `x-body` sets
 //! how the body arrives: `broken` off at its end, `large` beyond every limit, `slow` without an
 //! end.
 
@@ -19,17 +19,17 @@ use sse_trpc::{Code, Content, Headers, Management, PathSeparator, Request, Respo
 
 use crate::request::TextRequest;
 
-/// Gives a client of tRPC back the id that it came with; it has no data.
+/// Event that returns to a client of tRPC the id that the client sent; the event has no data.
 const RESTORE_ID: &str = "restore-id";
 
-/// More bytes than a body can have.
+/// Length beyond the maximum of a body.
 const TOO_LARGE: usize = (1 << 20) + 1;
 
 /// The body ended too early.
 #[derive(Debug)]
 struct BrokenOff;
 
-/// The most that is read of a subscription.
+/// Maximum number of frames that are read of a subscription.
 const FRAMES: usize = 100;
 
 pub(crate) fn play(input: &[u8]) {
@@ -180,7 +180,7 @@ fn judge_outcome(outcome: &Value, superjson: bool) -> u16 {
     code.status()
 }
 
-/// Lines of JSON, or one object in pieces.
+/// Checks lines of JSON, or one object in pieces.
 fn judge_lines(text: &[u8]) {
     if serde_json::from_slice::<IgnoredAny>(text).is_ok() {
         return;
@@ -193,8 +193,8 @@ fn judge_lines(text: &[u8]) {
     }
 }
 
-/// Reads what waits in a stream: whole blocks, each with JSON, since that is all that the API
-/// sends.
+/// Reads the available part of a stream: whole blocks, each with JSON, since the API sends nothing
+/// else.
 fn judge_stream(mut session: Session) {
     let mut decoder = Decoder::new();
     for _ in 0..FRAMES {

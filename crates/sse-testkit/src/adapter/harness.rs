@@ -17,22 +17,22 @@ use crate::adapter::{
     test_app::{Stop, TestApp},
 };
 
-/// Longer than any rule takes on a busy machine.
+/// Timeout of a rule, longer than any rule takes on a busy machine.
 const MOST: Duration = Duration::from_secs(300);
 
-/// As many files as the rule with the most streams has open, on both ends, and some.
+/// Maximum number of open files: more than the rule with the most streams has open, on both ends.
 const FILES: u64 = 8192;
 
-/// Serves the app of one adapter, as often as a rule wants.
+/// Serves the app of one adapter, as often as a rule needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Harness {
     serve: fn(TcpListener, TestApp, Stop) -> io::Result<()>,
 }
 
-/// Plays one rule for one adapter.
+/// Runs one rule for one adapter.
 ///
 /// # Panics
-/// When the adapter does not keep it.
+/// If the adapter violates the rule.
 pub fn check<A: Adapter, F: Future<Output = ()>>(rule: impl FnOnce(Harness) -> F) {
     raise_file_limit();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -46,12 +46,12 @@ pub fn check<A: Adapter, F: Future<Output = ()>>(rule: impl FnOnce(Harness) -> F
     });
 }
 
-/// The soft limit of a shell is often 1024.
+/// Raises the soft limit, which is often 1024 in a shell.
 fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_some_and(|current| current < FILES) {
         let current = limit.maximum.map_or(FILES, |maximum| maximum.min(FILES));
-        // Where it fails, the rules that need it say so.
+        // If this fails, the rules that need the limit report it.
         let _ = setrlimit(
             Resource::Nofile,
             Rlimit {
@@ -71,8 +71,8 @@ impl Harness {
         self.start_on(listen(None).expect("a port"), builder, drain)
     }
 
-    /// With sockets that take little, so that a client which does not read is noticed after few
-    /// bytes.
+    /// Starts the app with small socket buffers, so that the server notices after few bytes that a
+    /// client does not read.
     pub(crate) fn start_narrow(
         self,
         builder: ManagerBuilder,
@@ -93,7 +93,7 @@ impl Harness {
         RunningApp::start(self.serve, listener, manager, departures, drain)
     }
 
-    /// As [`Harness::start`], with an [`Access`](sse_core::Access) of the rule's own.
+    /// Like [`Harness::start`], with the rule's own [`Access`](sse_core::Access).
     pub(crate) fn start_guarded(
         self,
         builder: ManagerBuilder,
@@ -119,7 +119,7 @@ impl Harness {
 fn listen(send_buffer: Option<usize>) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     if let Some(bytes) = send_buffer {
-        // Sockets that are accepted take it over.
+        // Accepted sockets inherit the size.
         socket.set_send_buffer_size(bytes)?;
     }
     socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;

@@ -1,4 +1,4 @@
-//! A client of HTTP/2 that knows beforehand that the server speaks it (RFC 9113, section 3.3).
+//! An HTTP/2 client with prior knowledge (RFC 9113, section 3.3).
 
 use std::{collections::VecDeque, net::SocketAddr};
 
@@ -13,7 +13,7 @@ use tokio::{net::TcpStream, task::JoinHandle, time::timeout};
 use crate::adapter::running_app::PATIENCE;
 use crate::decoder::{Decoded, Decoder};
 
-/// A connection; dropped, it is closed.
+/// A connection, closed on drop.
 #[derive(Debug)]
 pub(crate) struct Http2 {
     requests: SendRequest<Bytes>,
@@ -21,7 +21,7 @@ pub(crate) struct Http2 {
     connection: JoinHandle<Result<(), h2::Error>>,
 }
 
-/// One answer on it.
+/// One response on a connection.
 #[derive(Debug)]
 pub(crate) struct Http2Stream {
     pub(crate) head: Parts,
@@ -32,7 +32,7 @@ pub(crate) struct Http2Stream {
 }
 
 impl Http2 {
-    /// Connects with a window so small for each stream, and a large one for all together.
+    /// Connects with this window for each stream, and a large window for the connection.
     pub(crate) async fn connect(address: SocketAddr, window: u32) -> Self {
         let socket = TcpStream::connect(address).await.expect("a connection");
         let mut builder = Builder::new();
@@ -85,7 +85,7 @@ impl Http2 {
         stream
     }
 
-    /// Waits until the server closes the connection, with its consent.
+    /// Waits until the server closes the connection regularly.
     pub(crate) async fn closed(self) {
         let end = timeout(PATIENCE, self.connection)
             .await
@@ -100,7 +100,8 @@ impl Http2 {
 }
 
 impl Http2Stream {
-    /// The next bytes, and more room for as many; `None` at the end of the stream.
+    /// Returns the next bytes and releases the same amount of window; `None` at the end of the
+    /// stream.
     pub(crate) async fn bytes(&mut self) -> Option<Result<Bytes, h2::Error>> {
         let data = timeout(PATIENCE, self.body.data())
             .await
@@ -137,7 +138,7 @@ impl Http2Stream {
         }
     }
 
-    /// The end of the stream, without another event.
+    /// Expects the end of the stream, without another event.
     pub(crate) async fn expect_end(&mut self) {
         assert!(self.events.is_empty(), "{:?}", self.events);
         while let Some(bytes) = self.bytes().await {
@@ -147,7 +148,7 @@ impl Http2Stream {
         assert!(!self.decoder.is_mid_block());
     }
 
-    /// Breaks the stream off, and leaves the connection as it is.
+    /// Resets the stream, and leaves the connection as it is.
     pub(crate) fn reset(mut self) {
         self.request.send_reset(Reason::CANCEL);
     }

@@ -1,4 +1,4 @@
-//! The rules, by what they are about.
+//! The rules, by topic.
 
 pub mod compression;
 pub mod disconnects;
@@ -12,10 +12,10 @@ pub mod shutdown;
 pub mod slow_clients;
 pub mod targets;
 
-/// Makes a test of each rule for an [`Adapter`](crate::adapter::Adapter).
+/// Creates a test for each rule for an [`Adapter`](crate::adapter::Adapter).
 ///
-/// `adapter_suite!(MyAdapter)` has the rules that hold for everybody, over HTTP/1. What an adapter
-/// has besides is named behind it:
+/// `adapter_suite!(MyAdapter)` has the rules for all adapters, over HTTP/1. A list adds groups for
+/// an adapter's further capabilities:
 ///
 /// | group | rules about |
 /// |---|---|
@@ -27,7 +27,7 @@ pub mod targets;
 /// sse_testkit::adapter_suite!(MyAdapter, [compression, management, #[cfg(feature = "http2")] http2]);
 /// ```
 ///
-/// The tests need no runtime of the caller's, run in parallel, and take a port each.
+/// The tests need no runtime of the caller's, run in parallel, and use a port each.
 #[macro_export]
 macro_rules! adapter_suite {
     ($adapter:ty) => {
@@ -152,7 +152,7 @@ macro_rules! __adapter_tests {
 
 #[cfg(test)]
 mod tests {
-    /// A rule that is in no list would never be played.
+    /// A rule that is missing from the lists would never run.
     #[test]
     fn every_rule_is_in_a_list() {
         let lists = include_str!("rules.rs");

@@ -1,4 +1,4 @@
-//! The app under test, as a rule holds it.
+//! The app under test, from the side of a rule.
 
 use std::{
     io,
@@ -25,10 +25,10 @@ use crate::{
     response::{self, Response},
 };
 
-/// Long enough for a busy machine; a rule that waits for it is broken.
+/// Long enough for a busy machine; a rule that reaches this timeout is broken.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The app under test. Dropped, it lets the server stop, so that a rule which fails leaves nothing.
+/// The app under test. A drop stops the server, so that a failed rule leaves nothing running.
 #[derive(Debug)]
 pub(crate) struct RunningApp {
     pub(crate) manager: Manager,
@@ -40,7 +40,7 @@ pub(crate) struct RunningApp {
     server: JoinHandle<io::Result<()>>,
 }
 
-/// How streams ended, in this order.
+/// The reasons why streams ended, in order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Departures(Arc<Mutex<Vec<DisconnectReason>>>);
 
@@ -111,8 +111,8 @@ impl RunningApp {
         client
     }
 
-    /// Asks for something that is answered whole. A stream in its place is told at once, and not
-    /// waited for.
+    /// Sends a request whose response is read whole. Fails at once, without a wait, if the response
+    /// is a stream.
     pub(crate) async fn ask(
         &self,
         method: &str,
@@ -132,7 +132,7 @@ impl RunningApp {
         answer.unwrap_or_else(|error| panic!("{method} {path} is answered: {error}"))
     }
 
-    /// The other end of the latest one-off stream.
+    /// Returns the sending end of the latest one-off stream.
     pub(crate) async fn answer(&mut self) -> mpsc::Sender<io::Result<Event>> {
         timeout(PATIENCE, self.answers.recv())
             .await
@@ -155,14 +155,14 @@ impl RunningApp {
         }
     }
 
-    /// Until so many streams are live.
+    /// Waits until `count` streams are live.
     pub(crate) async fn live(&self, count: usize) {
         let what = format!("{count} live streams");
         self.until(&what, |manager| manager.stats().total_connections == count)
             .await;
     }
 
-    /// How streams ended, once there are so many that did.
+    /// Returns the reasons why streams ended, once at least `count` have ended.
     pub(crate) async fn departures(&self, count: usize) -> Vec<DisconnectReason> {
         self.until(&format!("{count} departures"), |_| {
             self.departures.list().len() >= count
@@ -171,7 +171,7 @@ impl RunningApp {
         self.departures.list()
     }
 
-    /// What the adapter read from the latest request for a stream.
+    /// Returns the adapter's handshake of the latest request for a stream.
     pub(crate) fn handshake(&self) -> Handshake {
         self.record
             .handshakes()
@@ -189,12 +189,13 @@ impl RunningApp {
             .matched
     }
 
-    /// Lets the server stop.
+    /// Makes the server stop.
     pub(crate) fn stop(&mut self) {
         drop(self.stop.take());
     }
 
-    /// Stops the server if it was not stopped, and sees that it ends, well and with nothing left.
+    /// Stops the server if it was not stopped, and checks that it ends without an error and with
+    /// nothing left.
     pub(crate) async fn finish(mut self) {
         self.stop();
         let ended = async {
@@ -213,7 +214,7 @@ impl RunningApp {
             let stats = self.manager.stats();
             (stats.total_connections, stats.unique_users, stats.ending)
         };
-        // Threads of a server may be about to drop what they hold.
+        // Threads of a server may still be about to drop their handles.
         let nothing = async {
             while left() != (0, 0, 0) {
                 sleep(Duration::from_millis(2)).await;
@@ -228,7 +229,7 @@ impl RunningApp {
     }
 }
 
-/// The next event.
+/// Returns the next event.
 pub(crate) async fn next(client: &mut RawClient) -> Decoded {
     client
         .next_event_within(PATIENCE)
@@ -236,12 +237,12 @@ pub(crate) async fn next(client: &mut RawClient) -> Decoded {
         .unwrap_or_else(|error| panic!("an event comes: {error}"))
 }
 
-/// The data of the next event.
+/// Returns the data of the next event.
 pub(crate) async fn next_data(client: &mut RawClient) -> String {
     next(client).await.data
 }
 
-/// The next event, which is a system event of this name; its data.
+/// Expects a system event of this name as the next event, and returns its data.
 pub(crate) async fn expect_system(client: &mut RawClient, name: &str) -> Value {
     let event = next(client).await;
     assert_eq!(event.event_type, "system", "{event:?}");
@@ -250,7 +251,7 @@ pub(crate) async fn expect_system(client: &mut RawClient, name: &str) -> Value {
     data["data"].take()
 }
 
-/// The end of the stream, clean.
+/// Expects a clean end of the stream.
 pub(crate) async fn expect_end(client: &mut RawClient) {
     let end = timeout(PATIENCE, client.expect_end())
         .await

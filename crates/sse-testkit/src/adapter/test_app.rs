@@ -1,4 +1,4 @@
-//! What the app of the suite serves.
+//! The behavior of the suite's app.
 
 use std::{
     future::Future,
@@ -16,13 +16,13 @@ use sse_core::{
 use sse_trpc::{Limits, Management};
 use tokio::sync::{mpsc, oneshot};
 
-/// The most bytes that a call of the management API may have in the suite.
+/// Maximum number of bytes of a management API call in the suite.
 pub(crate) const BODY_LIMIT: usize = 1000;
 
-/// How long a one-off stream is quiet before its heartbeat.
+/// Heartbeat interval of a one-off stream.
 pub(crate) const TOKEN_HEARTBEAT: Duration = Duration::from_millis(200);
 
-/// What the suite's app serves, whatever the framework. A clone is the same.
+/// The behavior of the suite's app on any framework. Clones share their state.
 #[derive(Debug, Clone)]
 pub struct TestApp {
     manager: Manager,
@@ -30,7 +30,7 @@ pub struct TestApp {
     record: Arc<Record>,
 }
 
-/// What the suite learns of the app.
+/// The suite's record of the app.
 #[derive(Debug)]
 pub(crate) struct Record {
     pub(crate) handshakes: Mutex<Vec<Handshake>>,
@@ -38,7 +38,7 @@ pub(crate) struct Record {
 }
 
 impl TestApp {
-    /// Enough of a text to be worth a compression.
+    /// A text that is long enough for compression.
     pub const PROSE: &str = include_str!("../../README.md");
 
     pub(crate) fn new(
@@ -63,19 +63,19 @@ impl TestApp {
         )
     }
 
-    /// The manager, for a server that ends its streams.
+    /// Returns the manager, for a server that ends its streams.
     #[must_use]
     pub fn manager(&self) -> &Manager {
         &self.manager
     }
 
-    /// How the server is to shut down.
+    /// Returns the shutdown options of the server.
     pub fn drain(&self) -> ShutdownOptions {
         self.drain.clone()
     }
 
-    /// Connects a stream: in the place of [`Manager::connect`], so that the suite sees what the
-    /// adapter read from the request.
+    /// Connects a stream, in place of [`Manager::connect`], so that the suite sees the adapter's
+    /// handshake of the request.
     ///
     /// # Errors
     /// As [`Manager::connect`].
@@ -93,15 +93,15 @@ impl TestApp {
         self.manager.connect(handshake)
     }
 
-    /// A one-off stream.
+    /// Returns a one-off stream.
     pub fn tokens(&self) -> EventStream<Answer> {
         let (sender, tokens) = mpsc::channel(16);
-        // Without a suite that listens there is nobody to miss it.
+        // Without a suite that listens, the sender is not needed.
         let _ = self.record.answers.send(sender);
         EventStream::new(Answer(tokens)).heartbeat_interval(TOKEN_HEARTBEAT)
     }
 
-    /// The management API.
+    /// Returns the management API.
     #[must_use]
     pub fn management(&self) -> Management {
         let mut limits = Limits::default();
@@ -109,7 +109,7 @@ impl TestApp {
         Management::new(self.manager.clone()).limits(limits)
     }
 
-    /// Who calls the management API: the user that the query names.
+    /// Returns the caller of the management API: the user in the query.
     #[must_use]
     pub fn caller(&self, query: Option<&str>) -> Caller {
         user(query)
@@ -137,7 +137,7 @@ fn user(query: Option<&str>) -> Option<String> {
         .map(|(_, value)| value.into_owned())
 }
 
-/// What a one-off stream consists of.
+/// The events of a one-off stream.
 #[derive(Debug)]
 pub struct Answer(mpsc::Receiver<io::Result<Event>>);
 
@@ -149,7 +149,7 @@ impl Stream for Answer {
     }
 }
 
-/// Resolves when the server is to shut down.
+/// A future that resolves when the server must shut down.
 #[derive(Debug)]
 pub struct Stop(pub(crate) oneshot::Receiver<()>);
 

@@ -7,16 +7,16 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::backplane::Broker;
 
-/// Longer than any rule takes on a busy machine.
+/// Timeout of a rule, longer than any rule takes on a busy machine.
 const MOST: Duration = Duration::from_secs(300);
 
-/// How long a rule waits for what must happen.
+/// Timeout for a condition within a rule.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Plays one rule.
+/// Runs one rule.
 ///
 /// # Panics
-/// When the backplane does not keep it.
+/// If the backplane violates the rule.
 pub fn check(rule: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -27,12 +27,12 @@ pub fn check(rule: impl Future<Output = ()>) {
     });
 }
 
-/// A broker, unless the rule is to be skipped.
+/// Starts a broker, unless the rule is to be skipped.
 pub(crate) async fn start<B: Broker>() -> Option<B> {
     B::start(Retention::default()).await
 }
 
-/// Tries until there is something.
+/// Tries until an attempt succeeds.
 pub(crate) async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {

@@ -1,4 +1,4 @@
-//! What rules do with a log.
+//! Operations of rules on a log.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 /// A node, shared with tasks.
 pub(crate) type Node = Arc<dyn Backplane>;
 
-/// A tail resolves after about a second; so long on a busy machine.
+/// Timeout for a tail, which resolves after about a second, on a busy machine.
 pub(crate) const PULSE: Duration = Duration::from_secs(30);
 
 /// More than any rule appends.
@@ -21,7 +21,7 @@ pub(crate) const ALL: ReadLimit = ReadLimit {
     bytes: 256 << 20,
 };
 
-/// An entry that says which one it is.
+/// Creates an entry with a text that identifies it.
 pub(crate) fn entry(text: impl Into<String>) -> NewEntry {
     NewEntry {
         payload: Bytes::from(text.into()),
@@ -29,7 +29,7 @@ pub(crate) fn entry(text: impl Into<String>) -> NewEntry {
     }
 }
 
-/// The same with a key.
+/// Creates an entry with an idempotency key.
 pub(crate) fn keyed(text: impl Into<String>, key: &str) -> NewEntry {
     NewEntry {
         key: Some(key.try_into().expect("a key")),
@@ -37,7 +37,7 @@ pub(crate) fn keyed(text: impl Into<String>, key: &str) -> NewEntry {
     }
 }
 
-/// The same with a key of a scope, within limits.
+/// Creates an entry with an idempotency key of a scope, within limits.
 pub(crate) fn scoped(
     text: impl Into<String>,
     scope: &KeyScope,
@@ -50,12 +50,12 @@ pub(crate) fn scoped(
     }
 }
 
-/// The scope of a user.
+/// Returns the scope of a user.
 pub(crate) fn user(name: &str) -> KeyScope {
     KeyScope::User(UserId::new(name).expect("a name"))
 }
 
-/// Appends, as often as it is told that too much is under way.
+/// Appends, and retries as long as too many appends are in flight.
 pub(crate) async fn try_append(node: &Node, entry: NewEntry) -> Result<Appended, BackplaneError> {
     loop {
         match node.append(entry.clone()).await {
@@ -65,7 +65,7 @@ pub(crate) async fn try_append(node: &Node, entry: NewEntry) -> Result<Appended,
     }
 }
 
-/// Appends what is new, without a key.
+/// Appends an entry that is new, without a key.
 pub(crate) async fn append(node: &Node, text: impl Into<String>) -> Cursor {
     let appended = try_append(node, entry(text)).await.expect("an append");
     assert!(
@@ -84,7 +84,7 @@ pub(crate) async fn append_numbered(node: &Node, name: &str, count: usize) -> Ve
     cursors
 }
 
-/// What [`append_numbered`] appends.
+/// Returns the texts that [`append_numbered`] appends.
 pub(crate) fn numbered(name: &str, numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
     numbers
         .into_iter()
@@ -111,18 +111,18 @@ pub(crate) fn assert_rising(entries: &[Entry]) {
     }
 }
 
-/// The beginning of the log that is there now.
+/// Returns the beginning of the current log.
 pub(crate) async fn beginning(node: &Node) -> Cursor {
     Cursor::new(node.bounds().await.expect("bounds").epoch, Position::ZERO)
 }
 
-/// Where the log ends now.
+/// Returns the current end of the log.
 pub(crate) async fn head(node: &Node) -> Cursor {
     let bounds = node.bounds().await.expect("bounds");
     Cursor::new(bounds.epoch, bounds.head)
 }
 
-/// Everything behind a cursor, page by page.
+/// Returns everything after a cursor, page by page.
 pub(crate) async fn read_all(node: &Node, after: &Cursor) -> Vec<Entry> {
     let mut after = after.clone();
     let mut all = Vec::new();
@@ -146,14 +146,14 @@ pub(crate) async fn tail(node: &Node, after: &Cursor) -> Box<dyn Tail> {
     node.tail(after).await.expect("a tail")
 }
 
-/// What comes next, in time.
+/// Returns the next batch; fails after a timeout.
 pub(crate) async fn next(tail: &mut Box<dyn Tail>) -> Result<Batch, BackplaneError> {
     timeout(PULSE, tail.next())
         .await
         .expect("a tail gives no sign of life")
 }
 
-/// So many entries of a tail.
+/// Returns `count` entries of a tail.
 pub(crate) async fn take(tail: &mut Box<dyn Tail>, count: usize) -> Vec<Entry> {
     let mut entries = Vec::new();
     let mut quiet = 0;
@@ -179,7 +179,7 @@ pub(crate) async fn take(tail: &mut Box<dyn Tail>, count: usize) -> Vec<Entry> {
     entries
 }
 
-/// Asserts that a tail brings nothing for some time.
+/// Asserts that a tail delivers nothing for some time.
 pub(crate) async fn assert_quiet(tail: &mut Box<dyn Tail>) {
     let batch = next(tail).await.expect("a batch");
     assert_eq!(

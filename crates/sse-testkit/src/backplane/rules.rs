@@ -1,4 +1,4 @@
-//! The rules, by what they are about.
+//! The rules, by topic.
 
 pub mod bounds;
 pub mod keys;
@@ -14,26 +14,26 @@ pub mod tails;
 pub mod trims;
 pub mod wipes;
 
-/// Makes a test of each rule for a [`Broker`](crate::backplane::Broker).
+/// Creates a test for each rule for a [`Broker`](crate::backplane::Broker).
 ///
-/// `backplane_suite!(MyBroker)` has the rules that hold for everybody. What a broker has besides is
-/// named behind it:
+/// `backplane_suite!(MyBroker)` has the rules for all backplanes. A list adds groups for a broker's
+/// further capabilities:
 ///
 /// | group | needs | rules about |
 /// |---|---|---|
 /// | `retention_by_bytes` | | retention by bytes |
 /// | `retention_by_age` | | retention by age |
-/// | `trim` | [`Trim`](crate::backplane::Trim) | a log that somebody else trimmed |
-/// | `wipe` | [`Wipe`](crate::backplane::Wipe) | a log that was lost while no node was there |
-/// | `wipe_in_use` | [`Wipe`](crate::backplane::Wipe) | a log that was lost under its nodes |
-/// | `restart` | [`Restart`](crate::backplane::Restart) | what comes back after a `kill -9`, with new nodes |
+/// | `trim` | [`Trim`](crate::backplane::Trim) | a log that was trimmed from outside |
+/// | `wipe` | [`Wipe`](crate::backplane::Wipe) | a log that was lost while no node was connected |
+/// | `wipe_in_use` | [`Wipe`](crate::backplane::Wipe) | a log that was lost while nodes used it |
+/// | `restart` | [`Restart`](crate::backplane::Restart) | a log after a `kill -9` of the broker, with new nodes |
 /// | `reconnect` | [`Restart`](crate::backplane::Restart) | nodes that outlive the broker |
 ///
 /// ```ignore
 /// sse_testkit::backplane_suite!(MyBroker, [trim, wipe, wipe_in_use]);
 /// ```
 ///
-/// `backplane_suite!(MyBroker, only [restart])` leaves out the rules for everybody: for a second
+/// `backplane_suite!(MyBroker, only [restart])` omits the rules for all backplanes: for a second
 /// broker of a backplane, set up in another way.
 ///
 /// The tests need no runtime of the caller's, run in parallel, and have a broker each.
@@ -185,7 +185,7 @@ macro_rules! __backplane_tests {
 
 #[cfg(test)]
 mod tests {
-    /// A rule that is in no list would never be played.
+    /// A rule that is missing from the lists would never run.
     #[test]
     fn every_rule_is_in_a_list() {
         let lists = include_str!("rules.rs");

@@ -1,4 +1,4 @@
-//! A backplane that fails as it is told.
+//! A backplane that fails on command.
 
 use std::{
     any::Any,
@@ -24,14 +24,14 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// Interval at which a held tail says that it is alive.
+/// Interval at which a held tail reports that it is alive.
 const PULSE: Duration = Duration::from_secs(1);
 
-/// One node's way to a [`MemoryBackplane`], that fails as it is told: to try what an app or a
-/// manager does then, in paused time.
+/// One node's connection to a [`MemoryBackplane`], which fails on command. It tests how an app or a
+/// manager reacts, in paused time.
 ///
-/// A clone is the same way. Other nodes may stand on the same memory, each with a way of its own or
-/// with the memory itself.
+/// Clones share the connection. Other nodes may use the same memory, each with its own connection
+/// or with the memory itself.
 #[derive(Clone)]
 pub struct ScriptedBackplane {
     memory: MemoryBackplane,
@@ -49,7 +49,7 @@ pub enum Calls {
     Listening,
 }
 
-/// The error of a call that is rejected.
+/// The error of a rejected call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejection {
     /// [`BackplaneError::Blocked`].
@@ -72,21 +72,21 @@ impl From<Rejection> for BackplaneError {
 
 struct Shared {
     away: watch::Sender<bool>,
-    /// By [`Calls`].
+    /// Rejections, indexed by [`Calls`].
     rejections: watch::Sender<[Option<Rejection>; 3]>,
-    /// Appends that were rejected.
+    /// Number of appends that were rejected.
     rejected: AtomicU32,
-    /// Appends to come whose answers are lost, although they take effect.
+    /// Number of next appends whose answers are lost, although they take effect.
     lost_answers: AtomicU32,
-    /// Appends to come that fail before they take effect.
+    /// Number of next appends that fail before they take effect.
     failures: AtomicU32,
-    /// Signals to come that nobody hears.
+    /// Number of next signals that are lost.
     lost_signals: AtomicU32,
-    /// How long each call to come takes, by turns.
+    /// Durations of the next calls, in turn.
     delays: Mutex<VecDeque<Duration>>,
-    /// Calls that break the tail.
+    /// Number of cuts, each of which breaks tails and listeners.
     cuts: watch::Sender<u64>,
-    /// Parts of the log that cannot be read.
+    /// Ranges of the log that cannot be read.
     broken: Mutex<Vec<(Range<Position>, ReadFault)>>,
     tails_held: watch::Sender<bool>,
     read_latency: Mutex<Duration>,
@@ -96,26 +96,26 @@ struct Shared {
     held: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
 }
 
-/// The fault of a part of the log, whenever somebody reads there.
+/// The fault of every read in a range of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadFault {
-    /// The backplane says that the entries are damaged, and up to where. A tail that comes there
-    /// ends, too.
+    /// The backplane reports the entries as damaged, and up to which position. A tail that reaches
+    /// them ends, too.
     Damaged,
-    /// The backplane refuses.
+    /// The backplane rejects the read.
     Refused,
     /// The backplane fails, as if it could not be reached.
     Unavailable,
     /// The backplane does not answer.
     Silent,
-    /// The backplane answers with nothing, and says that there is more.
+    /// The backplane returns nothing, and reports that there is more.
     Empty,
-    /// The backplane answers with nothing, and says that there is no more.
+    /// The backplane returns nothing, and reports that there is no more.
     EmptyAtHead,
 }
 
 impl ScriptedBackplane {
-    /// A way to a memory that does not fail yet.
+    /// Creates a connection to a memory, without any fault yet.
     #[must_use]
     pub fn new(memory: MemoryBackplane) -> Self {
         let shared = Shared {
@@ -140,57 +140,57 @@ impl ScriptedBackplane {
         }
     }
 
-    /// Whether nobody answers: every call fails, tails and signals break.
+    /// Makes the backplane unavailable, or available again. While it is unavailable, every call
+    /// fails, and tails and signals break.
     pub fn set_away(&self, away: bool) {
         self.shared.away.send_replace(away);
     }
 
-    /// Rejects some calls from now on, or no longer; everything else works. Listeners that are
-    /// there end.
+    /// Rejects some calls from now on, or no longer; everything else works. Existing listeners end.
     pub fn reject(&self, calls: Calls, rejection: Option<Rejection>) {
         self.shared
             .rejections
             .send_modify(|rejections| rejections[calls as usize] = rejection);
     }
 
-    /// How many appends were rejected.
+    /// Returns the number of appends that were rejected.
     #[must_use]
     pub fn rejected_appends(&self) -> u32 {
         self.shared.rejected.load(Ordering::SeqCst)
     }
 
-    /// Breaks what follows the log and listens to signals; new ones work.
+    /// Breaks existing tails and listeners; new ones work.
     pub fn cut(&self) {
         self.shared.cuts.send_modify(|cuts| *cuts += 1);
     }
 
-    /// Loses the answers of so many appends to come: they take effect, and fail all the same.
+    /// Loses the answers of the next appends: they take effect, but fail all the same.
     pub fn lose_answers(&self, appends: u32) {
         self.shared.lost_answers.store(appends, Ordering::SeqCst);
     }
 
-    /// Fails so many appends to come before they take effect.
+    /// Fails the next appends before they take effect.
     pub fn fail_appends(&self, appends: u32) {
         self.shared.failures.store(appends, Ordering::SeqCst);
     }
 
-    /// Loses so many signals to come of this node, without an error.
+    /// Loses the next signals of this node, without an error.
     pub fn lose_signals(&self, signals: u32) {
         self.shared.lost_signals.store(signals, Ordering::SeqCst);
     }
 
-    /// Delays each of so many calls to come.
+    /// Delays the next calls, one for each duration.
     pub fn delay(&self, delays: impl IntoIterator<Item = Duration>) {
         lock(&self.shared.delays).extend(delays);
     }
 
-    /// Drops the delays that no call has taken yet.
+    /// Drops the delays that no call has used yet.
     pub fn end_delays(&self) {
         lock(&self.shared.delays).clear();
     }
 
-    /// Makes what follows positions of a range unreadable: of `a..b`, the entries behind `a` up to
-    /// and including the one at `b`.
+    /// Makes the entries after the positions of a range unreadable: for `a..b`, the entries after
+    /// `a` up to and including the one at `b`.
     pub fn break_reads(&self, places: Range<Position>, fault: ReadFault) {
         lock(&self.shared.broken).push((places, fault));
     }
@@ -200,22 +200,23 @@ impl ScriptedBackplane {
         lock(&self.shared.broken).clear();
     }
 
-    /// Whether tails stay alive and bring nothing, as of a node that falls behind.
+    /// Holds tails, or releases them. A held tail stays alive and delivers nothing, as on a node
+    /// that lags.
     pub fn hold_tails(&self, held: bool) {
         self.shared.tails_held.send_replace(held);
     }
 
-    /// Lets each read take so long.
+    /// Sets the duration of each read.
     pub fn set_read_latency(&self, latency: Duration) {
         *lock(&self.shared.read_latency) = latency;
     }
 
-    /// Limits the entries that one read returns.
+    /// Sets the maximum number of entries that one read returns.
     pub fn limit_pages(&self, entries: usize) {
         self.shared.page_entries.store(entries, Ordering::SeqCst);
     }
 
-    /// The number of reads so far, those that failed included.
+    /// Returns the number of reads so far, including failed ones.
     #[must_use]
     pub fn reads(&self) -> u32 {
         self.shared.reads.load(Ordering::SeqCst)
@@ -228,7 +229,7 @@ impl ScriptedBackplane {
             .cloned()
     }
 
-    /// The entries before the first one that is broken.
+    /// Truncates the entries before the first broken one, and returns the broken range.
     fn readable(
         &self,
         entries: &mut Vec<Entry>,
@@ -247,7 +248,7 @@ impl ScriptedBackplane {
         cut
     }
 
-    /// Holds something as long as it lives.
+    /// Keeps a value alive as long as this backplane.
     #[must_use]
     pub fn holding(self, thing: Arc<dyn Any + Send + Sync>) -> Self {
         lock(&self.shared.held).push(thing);
@@ -261,7 +262,7 @@ impl ScriptedBackplane {
             if let Err(error) = self.allows(Calls::Listening) {
                 return error;
             }
-            // The sender lives as long as the way.
+            // The sender lives as long as the connection.
             rejections.changed().await.ok();
         }
     }
@@ -437,11 +438,11 @@ impl Backplane for ScriptedBackplane {
     }
 }
 
-/// What ends when the way is cut.
+/// A tail or listener that ends when the connection is cut.
 struct Breakable<T: ?Sized> {
     way: ScriptedBackplane,
     breaks: Breaks,
-    /// The end of the damage that comes next.
+    /// End of the damaged range that comes next.
     damaged: Option<Position>,
     /// Entries that are held back.
     waiting: Option<Batch>,
@@ -454,11 +455,11 @@ struct Breaks {
 }
 
 impl Breaks {
-    /// Resolves when the way is away, or was cut since it was opened.
+    /// Resolves when the backplane is unavailable, or was cut since the tail was opened.
     async fn broken(&mut self) {
         let away = async { self.away.wait_for(|away| *away).await.is_err() };
         let cut = async { self.cuts.changed().await.is_err() };
-        // The sender lives as long as the way, which is held beside this.
+        // The sender lives as long as the connection, which the caller holds.
         tokio::select! { _ = away => {}, _ = cut => {} }
     }
 }

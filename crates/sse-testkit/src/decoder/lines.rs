@@ -26,7 +26,7 @@ impl Lines {
         Some(mem::take(&mut self.unfinished))
     }
 
-    /// Whether a line was begun.
+    /// Returns `true` if a line was begun.
     pub(super) fn is_mid_line(&self) -> bool {
         !self.unfinished.is_empty()
     }

@@ -1,25 +1,25 @@
-//! The conditions of a network: what becomes of bytes and connections, and when that changes.
+//! The conditions of a network: the fate of bytes and connections, and the changes of it.
 
 use tokio::sync::watch;
 
-/// What goes through.
+/// The directions in which bytes flow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Flow {
     #[default]
     All,
-    /// What clients send.
+    /// Only bytes from clients flow.
     Requests,
     Nothing,
 }
 
-/// Which way bytes go.
+/// The direction of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
     ToServer,
     ToClient,
 }
 
-/// What happens to a connection in whole.
+/// The fate of a whole connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     Cut,
@@ -30,21 +30,21 @@ pub(super) enum Outcome {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct State {
     flow: Flow,
-    /// How often all connections were cut.
+    /// Number of times that all connections were cut.
     cuts: u64,
-    /// How often all were black-holed.
+    /// Number of times that all connections were black-holed.
     black_holes: u64,
 }
 
-/// The conditions of a network, as whoever sets them sees them.
+/// The conditions of a network, from the side that sets them.
 #[derive(Debug, Default)]
 pub(super) struct Conditions(watch::Sender<State>);
 
-/// The same, as a connection sees it.
+/// The conditions of a network, from the side of a connection.
 #[derive(Debug, Clone)]
 pub(super) struct ConditionsWatch {
     state: watch::Receiver<State>,
-    /// How it was when the connection was made.
+    /// State at the time the connection was made.
     since: State,
 }
 
@@ -90,13 +90,13 @@ impl State {
 }
 
 impl ConditionsWatch {
-    /// Does something if bytes go this way; the conditions do not change meanwhile.
+    /// Calls `act` if bytes flow in this direction; the conditions do not change meanwhile.
     pub(super) fn while_open<T>(&self, way: Way, act: impl FnOnce() -> T) -> Option<T> {
         let state = self.state.borrow();
         state.lets_through(way, &self.since).then(act)
     }
 
-    /// Waits until bytes go this way.
+    /// Waits until bytes flow in this direction.
     pub(super) async fn open(&mut self, way: Way) {
         let since = self.since;
         let is_over = self
@@ -105,15 +105,15 @@ impl ConditionsWatch {
             .await
             .is_err();
         if is_over {
-            // Nobody sets conditions any more.
+            // The conditions are never set again.
             std::future::pending::<()>().await;
         }
     }
 
-    /// Waits until bytes do not go this way.
+    /// Waits until bytes do not flow in this direction.
     pub(super) async fn closed(&mut self, way: Way) {
         let since = self.since;
-        // Nobody sets conditions any more: no bytes go, either.
+        // The conditions are never set again: bytes do not flow, either.
         _ = self
             .state
             .wait_for(|state| !state.lets_through(way, &since))
@@ -136,7 +136,7 @@ impl ConditionsWatch {
     /// Waits until the connection is cut.
     pub(super) async fn cut(&mut self) {
         let since = self.since;
-        // Nobody sets conditions any more: that is the end of everything.
+        // The conditions are never set again: that is the end of everything.
         _ = self.state.wait_for(|state| state.cuts != since.cuts).await;
     }
 }

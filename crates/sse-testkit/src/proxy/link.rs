@@ -13,10 +13,10 @@ use crate::proxy::{
     shared::{Shared, Upstream},
 };
 
-/// How many bytes are taken at once.
+/// Maximum number of bytes in one read.
 const READ_SIZE: usize = 16 * 1024;
 
-/// A client, and where to lead it.
+/// A client, and the servers to connect it to.
 #[derive(Debug)]
 pub(super) struct Link {
     client: TcpStream,
@@ -24,27 +24,28 @@ pub(super) struct Link {
     shared: Arc<Shared>,
 }
 
-/// How it went with one server.
+/// The result of an attempt with one server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Attempt {
-    /// It does not take connections.
+    /// The server does not accept connections.
     Refused,
-    /// Both ends said that they were done.
+    /// Both ends closed their half.
     Finished,
-    /// One end broke off, so that the other has to be told.
+    /// One end broke off, so the other end must be reset.
     Broken,
     /// The conditions of the network ended it.
     Ended(Outcome),
 }
 
-/// Both networks that a connection goes through: the whole one, and the part before its server.
+/// Both networks that a connection goes through: the whole one, and the part in front of its
+/// server.
 #[derive(Debug, Clone)]
 struct RouteConditions {
     whole: ConditionsWatch,
     part: ConditionsWatch,
 }
 
-/// Counts one as long as it lives.
+/// A guard that counts one as long as it lives.
 struct Counted<'a>(&'a AtomicUsize);
 
 impl Link {
@@ -76,7 +77,7 @@ impl Link {
         let mut server = None;
         let carried = carry(&mut self.client, &mut server, upstream, conditions.clone());
         let attempt = tokio::select! {
-            // First, so that a connection that is cut makes no end of its own.
+            // First, so that a cut connection does not end on its own.
             biased;
             outcome = conditions.outcome() => Attempt::Ended(outcome),
             attempt = carried => attempt,
@@ -89,7 +90,7 @@ impl Link {
         attempt
     }
 
-    /// Lets everything vanish until both ends are gone, or the connection is cut after all.
+    /// Discards everything until both ends have closed, or the connection is cut after all.
     async fn black_hole(&mut self, server: Option<TcpStream>, mut conditions: RouteConditions) {
         let swallowed = async {
             tokio::join!(swallow(Some(&self.client)), swallow(server.as_ref()));
@@ -110,7 +111,7 @@ impl Link {
 }
 
 impl RouteConditions {
-    /// Waits for one of two; whichever comes first.
+    /// Waits for the outcome of either network, whichever comes first.
     async fn outcome(&mut self) -> Outcome {
         tokio::select! {
             outcome = self.whole.outcome() => outcome,
@@ -145,8 +146,8 @@ impl RouteConditions {
         }
     }
 
-    /// Waits until bytes go this way and a socket is ready for them, as far as one can know before
-    /// trying.
+    /// Waits until bytes flow in this direction and a socket is ready for them, as far as can be
+    /// known without a try.
     async fn ready(
         &mut self,
         way: Way,
@@ -159,7 +160,8 @@ impl RouteConditions {
         }
     }
 
-    /// Tries something with a socket, if bytes go this way; `None` if it has to be tried again.
+    /// Tries an operation on a socket if bytes flow in this direction; `None` if it must be tried
+    /// again.
     fn attempt<T>(&self, way: Way, act: impl FnOnce() -> io::Result<T>) -> Option<io::Result<T>> {
         let done = self.while_open(way, act)?;
         let is_early = done
@@ -182,7 +184,7 @@ impl Drop for Counted<'_> {
     }
 }
 
-/// Connects to a server, left in `server`, and passes everything on until both are done.
+/// Connects to a server, stored in `server`, and forwards everything until both ends are done.
 async fn carry(
     client: &mut TcpStream,
     server: &mut Option<TcpStream>,
@@ -195,8 +197,8 @@ async fn carry(
     };
     let _open = Counted::new(&upstream.open);
     let server = server.insert(connected);
-    // Whether small pieces wait is for the ends to say. A socket that cannot be told so is about to
-    // fail anyway.
+    // The ends decide whether small pieces wait. A socket that rejects the option is about to fail
+    // anyway.
     _ = client.set_nodelay(true);
     _ = server.set_nodelay(true);
     let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());
@@ -211,7 +213,7 @@ async fn carry(
     }
 }
 
-/// Passes bytes on to their end, and that too.
+/// Forwards bytes to their end, and the end as well.
 async fn pass(
     from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
@@ -247,16 +249,16 @@ async fn write(
     Ok(())
 }
 
-/// What one read gave.
+/// The result of one read.
 enum Taken {
     /// Bytes, of which these could not be written yet.
     Bytes(Vec<u8>),
     End,
 }
 
-/// Reads once and writes as much of it as goes.
+/// Reads once and writes as much of it as possible.
 fn take(from: &ReadHalf<'_>, to: &WriteHalf<'_>) -> io::Result<Taken> {
-    // Not in the future, so that thousands of idle connections are not thousands of buffers.
+    // Outside of the future, so that thousands of idle connections are not thousands of buffers.
     let mut buffer = [0; READ_SIZE];
     let bytes = match from.try_read(&mut buffer)? {
         0 => return Ok(Taken::End),
@@ -270,7 +272,7 @@ fn take(from: &ReadHalf<'_>, to: &WriteHalf<'_>) -> io::Result<Taken> {
     Ok(Taken::Bytes(bytes[written..].to_vec()))
 }
 
-/// Reads to the end and drops it.
+/// Reads to the end and discards everything.
 async fn swallow(socket: Option<&TcpStream>) {
     let Some(socket) = socket else { return };
     while socket.readable().await.is_ok() {
@@ -286,8 +288,8 @@ fn discard(socket: &TcpStream) -> io::Result<usize> {
     socket.try_read(&mut [0; READ_SIZE])
 }
 
-/// Has a socket reset its connection when it is dropped.
+/// Makes a socket reset its connection on drop.
 fn reset(socket: &TcpStream) {
-    // It fails where there is no connection any more.
+    // Fails if the connection no longer exists.
     _ = socket.set_zero_linger();
 }

@@ -18,10 +18,10 @@ use tokio::{
 
 use crate::proxy::conditions::{Conditions, ConditionsWatch};
 
-/// How many connections may wait to be accepted.
+/// Maximum number of connections that wait to be accepted.
 const ACCEPT_QUEUE: u32 = 4096;
 
-/// What the proxy and its connections have in common.
+/// The state that the proxy and its connections share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) listener: Mutex<Option<TcpListener>>,
@@ -49,7 +49,7 @@ impl Shared {
         }
     }
 
-    /// All servers, from the one on whose turn it is.
+    /// Returns all servers, beginning with the next in turn.
     pub(super) fn in_turn(&self) -> Vec<Arc<Upstream>> {
         let mut upstreams = lock(&self.upstreams).clone();
         if !upstreams.is_empty() {
@@ -59,7 +59,7 @@ impl Shared {
         upstreams
     }
 
-    /// The next connection, with the conditions since it was accepted.
+    /// Returns the next connection, with the conditions since it was accepted.
     pub(super) async fn next_connection(&self) -> io::Result<(TcpStream, ConditionsWatch)> {
         loop {
             let accepted = poll_fn(|cx| {
@@ -67,7 +67,7 @@ impl Shared {
                 let Some(listener) = &*listener else {
                     return Poll::Pending;
                 };
-                // In the same hold of the lock, so that a cut after it concerns the connection.
+                // Under the same lock, so that a later cut affects the connection.
                 listener
                     .poll_accept(cx)
                     .map_ok(|(client, _)| (client, self.conditions.watch()))
@@ -90,7 +90,7 @@ impl Upstream {
     }
 }
 
-/// A socket on an address that it shares with others of this proxy.
+/// Returns a socket on an address that it shares with other sockets of this proxy.
 pub(super) fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;

@@ -1,4 +1,4 @@
-//! What a server prints.
+//! The output of a server.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -9,10 +9,10 @@ use tokio::process::Child;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// How many lines are kept.
+/// Maximum number of lines that are kept.
 const LINES_KEPT: usize = 200;
 
-/// How many bytes a line may have before it is taken for several.
+/// Maximum number of bytes of a line before it is split.
 const LINE_LIMIT: u64 = 16 * 1024;
 
 /// The last lines of both outputs, in the order in which they were read.
@@ -20,8 +20,8 @@ const LINE_LIMIT: u64 = 16 * 1024;
 pub(super) struct Output(Arc<Mutex<VecDeque<String>>>);
 
 impl Output {
-    /// Begins to read the outputs of a child, to their end so that it never blocks; and waits for
-    /// its address, `None` if both outputs end without one.
+    /// Begins to read the outputs of a child, to their end so that the child never blocks. The
+    /// returned future resolves to the address, or to `None` if both outputs end without one.
     pub(super) fn of(
         child: &mut Child,
     ) -> (Self, impl Future<Output = Option<SocketAddr>> + use<>) {
@@ -29,13 +29,13 @@ impl Output {
         let output = Self::default();
         let stderr = child.stderr.take().map(|stderr| output.read(stderr, None));
         if let Some(stdout) = child.stdout.take() {
-            // Its end is told by the channel, which it holds.
+            // The channel in the task signals the task's end.
             drop(output.read(stdout, Some(found)));
         }
         (output, after_stderr(address, stderr))
     }
 
-    /// The lines as one text.
+    /// Returns the lines as one text.
     pub(super) fn text(&self) -> String {
         let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().map(String::as_str).collect()
@@ -53,7 +53,7 @@ impl Output {
                 if let Some(address) = address_in(&line)
                     && let Some(found) = found.take()
                 {
-                    // The receiver is gone only if nobody waits for the address any more.
+                    // The receiver was dropped only if nothing waits for the address any more.
                     _ = found.send(address);
                 }
                 output.push(line);
@@ -70,8 +70,8 @@ impl Output {
     }
 }
 
-/// The address; or, if standard output ended without one, nothing, but only after all of standard
-/// error was read.
+/// Returns the address. If standard output ended without one, returns `None`, but only after all of
+/// standard error was read.
 async fn after_stderr(
     address: oneshot::Receiver<SocketAddr>,
     stderr: Option<JoinHandle<()>>,
@@ -80,14 +80,14 @@ async fn after_stderr(
     if address.is_none()
         && let Some(stderr) = stderr
     {
-        // A failed reader has nothing more to tell.
+        // A failed reader has nothing more to report.
         _ = stderr.await;
     }
     address
 }
 
-/// The next line with its end, or `None` at the end of the pipe; a pipe that cannot be read has
-/// ended.
+/// Returns the next line with its end, or `None` at the end of the pipe. A pipe that cannot be read
+/// has ended.
 async fn next_line(pipe: &mut (impl AsyncBufReadExt + Unpin)) -> Option<String> {
     let mut line = Vec::new();
     let length = pipe
@@ -98,7 +98,7 @@ async fn next_line(pipe: &mut (impl AsyncBufReadExt + Unpin)) -> Option<String> 
     (length > 0).then(|| String::from_utf8_lossy(&line).into_owned())
 }
 
-/// The first `http://IP:PORT` or `https://IP:PORT` in a line.
+/// Returns the first `http://IP:PORT` or `https://IP:PORT` in a line.
 fn address_in(line: &str) -> Option<SocketAddr> {
     line.match_indices("://").find_map(|(start, scheme)| {
         let rest = &line[start + scheme.len()..];

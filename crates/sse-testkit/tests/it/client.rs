@@ -13,7 +13,8 @@ const STREAM: &str =
 const MOMENT: Duration = Duration::from_millis(50);
 const LONG: Duration = Duration::from_secs(60);
 
-/// A server for one connection: hands it to `script`, whose result the test can wait for.
+/// Starts a server for one connection, which is passed to `script`. The test can wait for the
+/// result.
 async fn server<S, F>(script: S) -> (SocketAddr, JoinHandle<F::Output>)
 where
     S: FnOnce(TcpStream) -> F + Send + 'static,
@@ -25,7 +26,8 @@ where
     (address, task)
 }
 
-/// A server that reads a head, answers with these pieces, and closes; gives the head.
+/// Starts a server that reads a head, answers with these pieces, and closes. Its task returns the
+/// head.
 async fn answering(pieces: Vec<Vec<u8>>) -> (SocketAddr, JoinHandle<String>) {
     server(move |mut socket| async move {
         let head = read_head(&mut socket).await;
@@ -49,7 +51,7 @@ fn chunk(content: &str) -> String {
     format!("{:x}\r\n{content}\r\n", content.len())
 }
 
-/// A client whose stream has this body, and then the end of the connection.
+/// Returns a client whose stream has this body, and then the end of the connection.
 async fn client_of(body: &str) -> RawClient {
     let (address, _) = answering(vec![STREAM.into(), body.into()]).await;
     RawRequest::get(address, "/").open().await.unwrap()
@@ -219,7 +221,7 @@ async fn a_quiet_stream_times_out_and_loses_nothing() {
             .write_all(format!("{STREAM}9\r\ndata:").as_bytes())
             .await
             .unwrap();
-        // The client's next byte is the sign that it has given up waiting once.
+        // The client's next byte shows that it has given up one wait.
         socket.read_u8().await.unwrap();
         socket.write_all(b" a\n\n\r\n").await.unwrap();
     })
@@ -254,7 +256,7 @@ async fn the_request_goes_out_as_said() {
 async fn an_answer_before_the_end_of_the_request_is_read() {
     let answer = b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 4\r\n\r\nlong";
     let (address, _) = answering(vec![answer.to_vec()]).await;
-    // More than any system keeps for a peer that reads nothing.
+    // More than any system buffers for a peer that reads nothing.
     let body = vec![0; 64 << 20];
     let response = request(address, "POST", "/", &[], body).await.unwrap();
     assert_eq!((response.status, response.text().unwrap()), (413, "long"));

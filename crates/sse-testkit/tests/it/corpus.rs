@@ -1,4 +1,4 @@
-//! The corpus of streams that other parsers read too, see `corpus/README.md`.
+//! The corpus of streams that other parsers read too; see `corpus/README.md`.
 
 use serde_json::Value;
 use sse_testkit::{Decoded, Decoder};

@@ -316,7 +316,7 @@ fn retry_takes_ascii_digits_only() {
     ];
     for (line, expected) in table {
         let mut decoder = Decoder::new();
-        // At the end of its line: it needs no blank line.
+        // At the end of its line: the field needs no blank line.
         assert_eq!(decoder.feed(format!("{line}\n").as_bytes()), []);
         assert_eq!(decoder.retry(), *expected, "{line}");
         assert_eq!(decoder.feed(b"\n"), [], "{line} dispatches nothing");

@@ -1,5 +1,4 @@
-//! The test kit, judged by tables, by readers that others wrote, and against servers that
-//! misbehave.
+//! Tests of the test kit, by tables, by independent readers, and against servers that misbehave.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! On well-formed streams, the decoder and readers that others wrote agree.
+//! The decoder and independent readers agree on well-formed streams.
 
 use std::convert::Infallible;
 use std::io::Cursor;
@@ -11,7 +11,7 @@ use sse_stream::SseByteStream;
 use sse_testkit::{Decoded, Decoder};
 use tokio::runtime::Runtime;
 
-/// A block as servers write it: LF or CRLF, one space after the colon, every id ASCII.
+/// Generates a block as servers write it: LF or CRLF, one space after the colon, every id ASCII.
 fn block() -> impl Strategy<Value = String> {
     let field = |name: &'static str, value: &'static str| {
         prop::option::of(value.prop_map(move |value| format!("{name}: {value}\n")))
@@ -58,7 +58,8 @@ async fn by_eventsource_stream(pieces: &[&[u8]]) -> Vec<Decoded> {
     events.into_iter().map(decoded).collect()
 }
 
-/// This one gives raw blocks: what a browser does with them is done here.
+/// Decodes with `sse-stream`, which returns raw blocks: the browser's processing of them is done
+/// here.
 async fn by_sse_stream(pieces: &[&[u8]]) -> Vec<Decoded> {
     let input = stream::iter(
         pieces

@@ -1,10 +1,10 @@
-//! However a stream is cut into pieces, it says the same.
+//! The result of a stream does not depend on the boundaries of its pieces.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sse_testkit::{Decoded, Decoder, Item};
 
-/// Streams made of what matters to a decoder, and of any bytes.
+/// Generates streams of bytes that matter to a decoder, and of any bytes.
 fn stream() -> impl Strategy<Value = Vec<u8>> {
     let fragments: &[&[u8]] = &[
         b"data",
@@ -37,7 +37,7 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|parts| parts.concat())
 }
 
-/// Everything that a decoder says of a stream in these pieces.
+/// Returns everything that a decoder reports of a stream in these pieces.
 fn said<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Item>, String, Option<u64>, bool) {
     let mut decoder = Decoder::new();
     let items = pieces
@@ -52,8 +52,8 @@ fn said<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Item>, String, O
     )
 }
 
-/// The standard's algorithm on a whole stream, in its own order: decode, normalise, split,
-/// interpret.
+/// Decodes a whole stream with the standard's algorithm, in its own order: decode, normalise,
+/// split, interpret.
 fn reference(stream: &[u8]) -> (Vec<Decoded>, String, Option<u64>) {
     let text = String::from_utf8_lossy(stream);
     let text = text

@@ -1,4 +1,4 @@
-//! The proxy, between sockets that can tell what became of them.
+//! The proxy, between sockets that report their fate.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Long enough for bytes to come, if they do.
+/// Long enough for bytes to arrive, if there are any.
 const A_WHILE: Duration = Duration::from_millis(200);
 
 /// A server, and connections to it through a proxy.
@@ -32,7 +32,7 @@ async fn listener() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-/// An address at which nobody listens. It stays so while what is returned with it lives.
+/// Returns an address without a listener. The address stays free while the returned socket lives.
 fn nobody() -> (tokio::net::TcpSocket, SocketAddr) {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -62,7 +62,7 @@ impl Network {
 }
 
 impl Pair {
-    /// Bytes go both ways.
+    /// Sends bytes in both directions.
     async fn talk(&mut self) {
         self.client.write_all(b"ask").await.unwrap();
         assert_eq!(read(&mut self.server, 3).await, b"ask");
@@ -80,7 +80,7 @@ async fn read(socket: &mut TcpStream, bytes: usize) -> Vec<u8> {
     buffer
 }
 
-/// Nothing comes, not even an end.
+/// Expects silence, without even an end.
 async fn hears_nothing(socket: &mut TcpStream) {
     let heard = timeout(A_WHILE, socket.read(&mut [0])).await;
     assert!(heard.is_err(), "{heard:?}");
@@ -167,7 +167,7 @@ async fn much_goes_through_at_the_pace_of_who_reads() {
         .map(|index| (index * 7 % 251).to_le_bytes()[0])
         .collect();
     let mut taken = 0;
-    // What the four sockets and the proxy hold is bounded, so that a client that does not read
+    // The buffers of the four sockets and the proxy are bounded, so a client that does not read
     // stops its server.
     loop {
         match timeout(A_WHILE, server.writable()).await {
@@ -276,7 +276,7 @@ async fn who_is_black_holed_hears_nothing_any_more() {
     hears_nothing(&mut client).await;
     hears_nothing(&mut server).await;
     hears_nothing(&mut other).await;
-    // Neither what is written nor that it goes nowhere is noticed.
+    // Neither the write nor its loss is noticed.
     for _ in 0..100 {
         server.write_all(&[0; 1 << 16]).await.unwrap();
     }
@@ -305,7 +305,7 @@ async fn who_is_refused_is_refused_by_the_port() {
     }
 }
 
-/// The client's end of a connection to the server that took it.
+/// Returns the client's end of a connection, and the server that took it.
 async fn taken_by(proxy: &Proxy, servers: &[(TcpListener, SocketAddr)]) -> (usize, Pair) {
     let client = TcpStream::connect(proxy.address()).await.unwrap();
     let accepts = servers
@@ -416,7 +416,7 @@ async fn dropping_it_ends_everything() {
     );
 }
 
-/// Ended or reset.
+/// Expects an end or a reset.
 async fn is_gone(socket: &mut TcpStream) {
     let read = timeout(PATIENCE, socket.read(&mut [0])).await.unwrap();
     assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");

@@ -1,4 +1,4 @@
-//! Server processes; a shell plays the server.
+//! Server processes, played by a shell.
 #![cfg(unix)]
 
 use std::process::Command;
@@ -109,12 +109,12 @@ async fn dropping_it_kills_it() {
 
 #[tokio::test]
 async fn output_is_read_to_its_end_and_the_last_lines_are_kept() {
-    // More than a pipe holds: were it not read, the shell would never get to its end.
+    // More than a pipe holds: without a reader, the shell would never reach its end.
     let script = "echo http://127.0.0.1:1; i=0; while [ $i -lt 3000 ]; do i=$((i+1)); \
                   echo line $i of a server that says a good deal about what it does; done; echo the end >&2";
     let mut server = Server::spawn(shell(script)).await.unwrap();
     assert!(server.wait_exit(LONG).await.unwrap().success());
-    // The reader may be behind the exit.
+    // The reader may lag after the exit.
     while !(server.output().contains("line 3000 ") && server.output().contains("the end")) {
         tokio::task::yield_now().await;
     }

@@ -20,7 +20,8 @@ pub(super) struct Advisory {
 impl Advisory {
     /// Returns whether a version of a package is affected.
     ///
-    /// No range contains a pre-release unless it names it, so a pre-release counts as affected.
+    /// No range contains a pre-release unless it names the pre-release, so a pre-release counts as
+    /// affected.
     pub(super) fn affects(&self, package: &str, version: &Version) -> bool {
         let mut safe = self.patched.iter().chain(&self.unaffected);
         self.package == package && !safe.any(|range| range.matches(version))

@@ -1,4 +1,4 @@
-//! A checkout of the RustSec database, read for the packages that are locked.
+//! A checkout of the RustSec database, read for the locked packages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ struct Versions {
     unaffected: Vec<VersionReq>,
 }
 
-/// Makes a snapshot of the advisories about the locked packages.
+/// Creates a snapshot of the advisories about the locked packages.
 pub(super) fn read(folder: &Path, lockfile: &Lockfile) -> Result<Snapshot, Error> {
     let packages: Vec<_> = lockfile.names().map(str::to_owned).collect();
     let mut advisories = Vec::new();
@@ -62,7 +62,7 @@ pub(super) fn read(folder: &Path, lockfile: &Lockfile) -> Result<Snapshot, Error
     })
 }
 
-/// The day of the checkout's last commit.
+/// Returns the day of the checkout's last commit.
 fn date(folder: &Path) -> Result<Date, Error> {
     output(
         Command::new("git")
@@ -74,7 +74,8 @@ fn date(folder: &Path) -> Result<Date, Error> {
     .parse()
 }
 
-/// The advisories of one package in order of their ids; a package without advisories has no folder.
+/// Returns the advisories of one package in order of their ids; a package without advisories has no
+/// folder.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     if !folder.is_dir() {
         return Ok(Vec::new());
@@ -87,7 +88,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(files)
 }
 
-/// Reads the TOML at the head of a file; withdrawn advisories and mere notices are none.
+/// Reads the TOML at the head of a file. Returns `None` for withdrawn advisories and mere notices.
 fn advisory(text: &str) -> Result<Option<Advisory>, Error> {
     let head = text
         .split_once("```toml\n")

@@ -16,9 +16,10 @@ pub(super) struct Exception {
     id: String,
     package: String,
     version: Version,
-    /// The last day.
+    /// Last day of the exception.
     until: Date,
-    /// The exception holds only if no default feature of the workspace needs the package.
+    /// Set if the exception holds only as long as no default feature of the workspace needs the
+    /// package.
     #[serde(default)]
     pub(super) optional: bool,
     reason: String,
@@ -45,7 +46,7 @@ impl fmt::Display for Exception {
     }
 }
 
-/// The exceptions that are listed.
+/// The listed exceptions.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Exceptions {

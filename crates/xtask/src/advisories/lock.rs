@@ -1,4 +1,4 @@
-//! The packages of `Cargo.lock` that come from outside.
+//! The external packages of `Cargo.lock`.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,7 +15,7 @@ use crate::files::read;
 pub(super) struct Locked {
     pub(super) name: String,
     pub(super) version: Version,
-    /// Packages of the workspace have no source.
+    /// Source of the package; `None` for packages of the workspace.
     source: Option<String>,
 }
 
@@ -44,7 +44,7 @@ impl Lockfile {
         &self.packages
     }
 
-    /// The names of the packages, each once, in order.
+    /// Returns the distinct names of the packages, in order.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.packages
             .iter()

@@ -1,4 +1,4 @@
-//! The files below one folder, and which of them imports from which.
+//! The files below one folder, and the imports between them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -7,13 +7,13 @@ use super::paths::{Path, Paths};
 /// Names of files, with the folders below the crate's: `jwt/key.rs`.
 pub(super) type File = String;
 
-/// Imports between the files of a crate. Its root (`lib.rs`, `main.rs`) declares and re-exports
-/// everything, so it is none of them, and neither are the files of modules for tests.
+/// Imports between the files of a crate. The crate's root (`lib.rs`, `main.rs`) declares and
+/// re-exports everything, so the root is excluded, and so are the files of modules for tests.
 #[derive(Debug, Default)]
 pub(super) struct Imports(BTreeMap<File, BTreeSet<File>>);
 
 impl Imports {
-    /// Reads files, given by name and text.
+    /// Reads files from their names and texts.
     pub(super) fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let files: Vec<_> = files
             .into_iter()
@@ -47,20 +47,20 @@ impl Imports {
         Self(imports.collect())
     }
 
-    /// The number of files.
+    /// Returns the number of files.
     pub(super) fn files(&self) -> usize {
         self.0.len()
     }
 
-    /// Which file imports from which.
+    /// Returns pairs of a file and a file that it imports from.
     pub(super) fn edges(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
             .iter()
             .flat_map(|(from, all)| all.iter().map(move |to| (from.as_str(), to.as_str())))
     }
 
-    /// The circles: for every file in one, a shortest one that it is in. Each begins and ends with
-    /// its first file by name.
+    /// Returns the circles: for every file in a circle, a shortest circle that contains it. Each
+    /// begins and ends with its first file by name.
     pub(super) fn circles(&self) -> Vec<Vec<&str>> {
         let circles: BTreeSet<_> = self
             .0
@@ -71,7 +71,7 @@ impl Imports {
         circles.into_iter().collect()
     }
 
-    /// A shortest way from a file to itself: the file, and those on the way.
+    /// Returns a shortest path from a file to itself: the file, and those on the path.
     fn way_back<'a>(&'a self, start: &'a str) -> Option<Vec<&'a str>> {
         let mut ways = VecDeque::from([vec![start]]);
         let mut seen = BTreeSet::new();
@@ -96,7 +96,7 @@ impl Imports {
     }
 }
 
-/// The same circle from its first file by name, and back to it.
+/// Returns the same circle, starting and ending with its first file by name.
 fn turned(mut circle: Vec<&str>) -> Vec<&str> {
     let first = circle
         .iter()
@@ -108,7 +108,7 @@ fn turned(mut circle: Vec<&str>) -> Vec<&str> {
     circle
 }
 
-/// The module of a file; the root of the crate has no name.
+/// Returns the module of a file; the root of the crate has no name.
 fn module(file: &str) -> Vec<String> {
     let path = file.strip_suffix(".rs").unwrap_or(file);
     let path = path.strip_suffix("/mod").unwrap_or(path);
@@ -122,8 +122,8 @@ fn joined(module: &[String], inner: &[String]) -> Vec<String> {
     [module, inner].concat()
 }
 
-/// The file that a path leads to, which is that of the longest beginning that is one; the root is
-/// none.
+/// Returns the file that a path leads to: the file of the longest prefix that has one, except for
+/// the root.
 fn imported<'a>(
     modules: &BTreeMap<&[String], &'a str>,
     module: &[String],

@@ -5,7 +5,7 @@ use std::iter;
 /// One token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token<'a> {
-    /// An identifier or keyword; of a raw identifier, what follows `r#`. Numbers too.
+    /// An identifier, keyword or number; for a raw identifier, the part after `r#`.
     Name(&'a str),
     /// `::`.
     Separator,
@@ -63,7 +63,7 @@ fn split_word(text: &str) -> (&str, &str) {
     )
 }
 
-/// Skips a block comment, in which others can be nested.
+/// Skips a block comment, which can contain nested comments.
 fn after_comment(mut text: &str) -> &str {
     let mut depth = 0_usize;
     while !text.is_empty() {
@@ -81,7 +81,7 @@ fn after_comment(mut text: &str) -> &str {
     text
 }
 
-/// Skips up to an end that is not escaped.
+/// Skips up to an unescaped end.
 fn after_quoted(text: &str, end: char) -> &str {
     let mut characters = text.chars();
     while let Some(character) = characters.next() {
@@ -94,7 +94,8 @@ fn after_quoted(text: &str, end: char) -> &str {
     characters.as_str()
 }
 
-/// `'a'` is a character and `'a` a lifetime: what comes after the letter tells.
+/// Skips a character literal or a lifetime: `'a'` is a character and `'a` a lifetime, so the text
+/// after the letter decides.
 fn after_character_or_lifetime(text: &str) -> &str {
     let mut characters = text.chars();
     match (characters.next(), characters.next()) {
@@ -103,7 +104,7 @@ fn after_character_or_lifetime(text: &str) -> &str {
     }
 }
 
-/// Skips the rest of a raw string whose prefix was read; `None` if there is none.
+/// Skips the rest of a raw string whose prefix was read; `None` if there is no raw string.
 fn after_raw_string(text: &str) -> Option<&str> {
     let inner = text.trim_start_matches('#');
     let fence = &text[..text.len() - inner.len()];
@@ -120,7 +121,7 @@ fn after_raw_string(text: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    /// The tokens with spaces in between.
+    /// Returns the tokens with spaces in between.
     fn shown(text: &str) -> String {
         let shown = |token: &Token<'_>| match token {
             Token::Name(name) => (*name).to_owned(),

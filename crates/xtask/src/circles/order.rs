@@ -1,11 +1,11 @@
-//! The order of the folders of `sse-core`: a folder imports from those below it alone.
+//! The order of the folders of `sse-core`: a folder imports only from folders below it.
 
 /// The crate whose folders have an order.
 pub(super) const CRATE: &str = "sse-core";
 
 /// Each folder, the lowest first, and the folders from which it may import. A folder `x` and its
-/// file `x.rs` are one. Whatever is not listed is a leaf: everybody may use it, and it uses leaves
-/// alone.
+/// file `x.rs` are one. A file or folder that is not listed is a leaf: every folder may use it, and
+/// it may use only leaves.
 const FOLDERS: &[(&str, &[&str])] = &[
     ("id", &[]),
     ("event", &["id"]),
@@ -55,7 +55,7 @@ const FOLDERS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The entry points of fuzz targets, which use what they like.
+/// Entry points of fuzz targets, which may use everything.
 const EXEMPT: &str = "fuzzing";
 
 /// Returns whether a file of the crate may import from another one.
@@ -69,7 +69,7 @@ pub(super) fn allows(from: &str, to: &str) -> bool {
     }
 }
 
-/// The folder at the root of the crate in which a file is.
+/// Returns the folder at the root of the crate that contains a file.
 fn folder(file: &str) -> &str {
     file.split('/')
         .next()

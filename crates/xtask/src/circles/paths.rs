@@ -1,20 +1,20 @@
-//! The module paths that the code of a file names, test code left out.
+//! The module paths in the code of a file, without test code.
 
 use super::lexer::{Token, tokens};
 
-/// What the code of a file names.
+/// The paths and test modules in the code of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Paths {
-    /// The paths that begin with `crate`, `self` or `super`.
+    /// Paths that begin with `crate`, `self` or `super`.
     pub(super) named: Vec<Path>,
-    /// The modules that the file declares for tests only.
+    /// Modules that the file declares for tests only.
     pub(super) for_tests: Vec<Vec<String>>,
 }
 
-/// One path, and where it stands.
+/// One path, and its location.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Path {
-    /// The modules of the file around it, the outermost first.
+    /// Modules of the file around the path, the outermost first.
     pub(super) inside: Vec<String>,
     pub(super) segments: Vec<String>,
 }
@@ -40,7 +40,7 @@ impl Paths {
 /// A module whose block is open.
 struct Open<'a> {
     name: &'a str,
-    /// The number of blocks around it.
+    /// Number of blocks around the module.
     depth: usize,
 }
 
@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
                 self.at += 1;
                 self.use_tree(&[]);
             }
-            // The path of a visibility imports nothing.
+            // The path of a visibility is not an import.
             [Name("pub"), Sign('('), Name("in"), ..] => self.at = self.after_group(self.at + 1),
             [Separator, Name(_), ..] => self.at += 2,
             [Name("crate" | "self" | "super"), Separator, ..] => self.inline_path(),
@@ -132,7 +132,7 @@ impl<'a> Reader<'a> {
                     segments.push(name);
                     self.at += 1;
                 }
-                // A path that begins with `::` is that of another crate.
+                // A path that begins with `::` belongs to another crate.
                 [Token::Separator, ..] => {
                     if segments.is_empty() {
                         segments.push("");
@@ -158,14 +158,14 @@ impl<'a> Reader<'a> {
                 Some(Token::Name(_) | Token::Separator | Token::Sign('*' | '{')) => {
                     self.use_tree(prefix);
                 }
-                // No group of a `use` after all: whatever it is, the reader goes on here.
+                // Not a group of a `use` after all: the reader continues here.
                 None | Some(Token::Sign(_)) => return,
             }
         }
     }
 
-    /// Returns whether the attribute whose bracket is at `at` leaves something out of all builds
-    /// but those of tests.
+    /// Returns whether the attribute whose bracket is at `at` excludes an item from all builds
+    /// except those of tests.
     fn is_for_tests(&self, at: usize) -> bool {
         match &self.tokens[at..self.after_group(at)] {
             [
@@ -224,7 +224,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Returns the place after the token at `at`, or after the group that it opens.
+    /// Returns the index after the token at `at`, or after the group that it opens.
     fn after_group(&self, at: usize) -> usize {
         let mut depth = 0_usize;
         for (place, token) in self.tokens.iter().enumerate().skip(at) {
@@ -241,7 +241,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The words with which items begin that a block can end.
+/// Keywords of items that a block can end.
 const BLOCK_ITEMS: &[&str] = &[
     "async",
     "enum",
@@ -256,7 +256,7 @@ const BLOCK_ITEMS: &[&str] = &[
     "unsafe",
 ];
 
-/// Returns whether a block ends what begins here, and whether a comma does.
+/// Returns whether a block ends the item that begins here, and whether a comma does.
 fn ends(item: &[Token<'_>]) -> (bool, bool) {
     use Token::Name;
     match item {
@@ -271,7 +271,7 @@ fn ends(item: &[Token<'_>]) -> (bool, bool) {
     }
 }
 
-/// Returns whether a predicate of `cfg` holds in builds of tests alone.
+/// Returns whether a predicate of `cfg` holds only in builds of tests.
 fn implies_test(predicate: &[Token<'_>]) -> bool {
     use Token::{Name, Sign};
     match predicate {
@@ -287,7 +287,7 @@ fn implies_test(predicate: &[Token<'_>]) -> bool {
     }
 }
 
-/// Splits a list at the commas that are in no parentheses.
+/// Splits a list at the commas outside of parentheses.
 fn parts<'t, 'a>(list: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {
     let mut depth = 0_usize;
     let parts = list.split(|token| {
@@ -305,7 +305,7 @@ fn parts<'t, 'a>(list: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {
 mod tests {
     use super::*;
 
-    /// The paths of a text; one inside a module of the file has that in front.
+    /// Returns the paths of a text, each with the modules of the file around it in front.
     fn shown(text: &str) -> Vec<String> {
         let shown = |path: &Path| {
             let inside = path

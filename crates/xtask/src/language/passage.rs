@@ -8,7 +8,7 @@ pub(crate) struct Passage<'a> {
     pub(crate) kind: Kind,
     /// The prose without its marker.
     pub(crate) text: &'a str,
-    /// Columns of the whole line; zero where the length is the formatter's business.
+    /// Columns of the whole line; zero if the formatter controls the length.
     pub(crate) columns: usize,
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn passages<'a>(path: &str, text: &'a str) -> Vec<Passage<'a>> {
     found
 }
 
-/// Markdown without its code blocks, tables and link lines.
+/// Returns the lines of Markdown without code blocks, tables and link lines.
 fn markdown(text: &str) -> Vec<Passage<'_>> {
     let mut fence = false;
     let mut found = Vec::new();
@@ -63,7 +63,7 @@ fn markdown(text: &str) -> Vec<Passage<'_>> {
     found
 }
 
-/// Comment lines of Rust and JavaScript, code in them left out.
+/// Returns the comment lines of Rust and JavaScript, without code in them.
 fn comments(text: &str) -> Vec<Passage<'_>> {
     let mut found = Vec::new();
     let (mut fence, mut was_doc, mut block) = (false, false, false);
@@ -102,7 +102,7 @@ fn comments(text: &str) -> Vec<Passage<'_>> {
     found
 }
 
-/// Texts of log messages and errors.
+/// Returns the texts of log messages and errors.
 fn messages(text: &str) -> Vec<Passage<'_>> {
     let mut found = Vec::new();
     for marker in MESSAGES {
@@ -117,7 +117,7 @@ fn messages(text: &str) -> Vec<Passage<'_>> {
     found
 }
 
-/// String literals from a position to the parenthesis that closes.
+/// Collects string literals from a position to the closing parenthesis.
 fn strings<'a>(text: &'a str, from: usize, found: &mut Vec<Passage<'a>>) {
     let (mut depth, mut start, mut is_escaped) = (1, None, false);
     for (at, character) in text[from..].char_indices() {

@@ -2,7 +2,7 @@
 
 use super::passage::{Kind, Passage};
 
-/// A line of prose may have this many columns.
+/// Maximum number of columns of a line of prose.
 const COLUMNS: usize = 100;
 
 /// Words that an item doc does not open with.
@@ -47,7 +47,7 @@ const WORDS: [&str; 29] = [
     "beside",
 ];
 
-/// Something that the rules forbid.
+/// A violation of the rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Finding {
     Word(&'static str),
@@ -55,7 +55,7 @@ pub(crate) enum Finding {
     Opening(&'static str),
 }
 
-/// Returns everything that is wrong with a line.
+/// Returns all violations in a line.
 pub(crate) fn findings(passage: &Passage<'_>) -> Vec<Finding> {
     let prose = without_code(passage.text).to_lowercase();
     let mut found: Vec<_> = WORDS
@@ -85,7 +85,7 @@ pub(crate) fn opening(text: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether a text has a phrase as whole words.
+/// Returns `true` if a text contains a phrase as whole words.
 fn has(text: &str, phrase: &str) -> bool {
     text.match_indices(phrase).any(|(at, _)| {
         let is_word = |character: char| character.is_alphanumeric() || character == '_';
@@ -93,7 +93,7 @@ fn has(text: &str, phrase: &str) -> bool {
     })
 }
 
-/// A line without what stands in backticks.
+/// Returns a line without the text in backticks.
 fn without_code(text: &str) -> String {
     text.split('`').step_by(2).collect::<Vec<_>>().join("`")
 }

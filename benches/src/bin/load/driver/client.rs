@@ -1,5 +1,5 @@
 //! Connections of HTTP/1.1 and HTTP/2, with TLS and without. They cost far more than those of
-//! [`Receiver`](crate::driver::receiver::Receiver), but what is measured is the server.
+//! [`Receiver`](crate::driver::receiver::Receiver), but only the server is measured.
 
 use std::net::SocketAddr;
 
@@ -16,11 +16,11 @@ use tokio::net::TcpStream;
 
 use crate::driver::identity::{Identity, NAME};
 
-/// How a connection talks.
+/// The protocol of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Http1,
-    /// Known in advance (RFC 9113, 3.3) without TLS, negotiated with.
+    /// With prior knowledge (RFC 9113, 3.3) without TLS, negotiated with TLS.
     Http2,
 }
 
@@ -33,10 +33,10 @@ impl Protocol {
     }
 }
 
-/// An open connection, served by a task of its own until it is closed.
+/// An open connection, served by its own task until it is closed.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    /// What the target of a request begins with: nothing with HTTP/1.1.
+    /// Prefix of a request's target: empty with HTTP/1.1.
     origin: String,
     requests: Requests,
 }
@@ -48,11 +48,11 @@ enum Requests {
 }
 
 impl Connection {
-    /// Connects, over TLS if there is an identity that the server has.
+    /// Connects, over TLS if the server has an identity.
     ///
     /// # Errors
     ///
-    /// If the server cannot be reached, is somebody else, or talks something else.
+    /// If the server cannot be reached, has another identity, or uses another protocol.
     pub(crate) async fn open(
         address: SocketAddr,
         protocol: Protocol,
@@ -118,7 +118,7 @@ impl Requests {
         io: impl Read + Write + Unpin + Send + 'static,
         protocol: Protocol,
     ) -> anyhow::Result<Self> {
-        // How a connection ends is seen by those who wait for an answer on it.
+        // Requests that wait for a response on the connection report how it ends.
         match protocol {
             Protocol::Http1 => {
                 let (requests, connection) = http1::handshake(io).await.context("HTTP/1.1")?;

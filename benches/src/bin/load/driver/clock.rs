@@ -20,7 +20,7 @@ impl Clock {
     }
 }
 
-/// The seconds between two readings of a [`Clock`].
+/// Returns the seconds between two readings of a [`Clock`].
 pub(crate) fn seconds_between(start: u64, end: u64) -> f64 {
     Duration::from_nanos(end.saturating_sub(start)).as_secs_f64()
 }

@@ -1,22 +1,22 @@
-//! The part of an event stream that matters here: the payloads in `data:` lines.
+//! The relevant part of an event stream: the payloads in `data:` lines.
 
 use crate::driver::payload::{Payload, Reading, Stamp};
 
-/// Longer than any payload with its field name.
+/// Maximum length of a line, beyond any payload with its field name.
 const LONGEST_LINE: usize = 128 * 1024;
 
-/// Finds payloads in the text of one event stream, which may come in any pieces.
+/// Finds payloads in the text of one event stream, which may arrive in any pieces.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
-    /// The line that the last piece ended in.
+    /// Unfinished line at the end of the last piece.
     partial: Vec<u8>,
-    /// Counts when its event ends, as it would in a browser.
+    /// Payload that counts when its event ends, as in a browser.
     waiting: Option<Stamp>,
     damaged: u64,
 }
 
 impl Events {
-    /// How many payloads were not as they were sent.
+    /// Returns the number of payloads that differ from those that were sent.
     pub(crate) fn damaged(&self) -> u64 {
         self.damaged
     }

@@ -1,4 +1,4 @@
-//! A certificate for a server under test, and a client that trusts nobody else.
+//! A certificate for a server under test, and a client that trusts no other certificate.
 
 use std::fs;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio_rustls::TlsConnector;
 /// The name in the certificate.
 pub(crate) const NAME: &str = "localhost";
 
-/// A certificate that vouches for itself, in files that are there as long as this is.
+/// A self-signed certificate, in files that exist as long as this value.
 pub(crate) struct Identity {
     certified: CertifiedKey<KeyPair>,
     folder: TempDir,
@@ -32,7 +32,7 @@ impl Identity {
         Ok(Self { certified, folder })
     }
 
-    /// The arguments that give it to the hub.
+    /// Returns the arguments that configure the hub with the certificate.
     pub(crate) fn arguments(&self) -> [String; 4] {
         let path = |name| self.folder.path().join(name).to_string_lossy().into_owned();
         [
@@ -43,7 +43,7 @@ impl Identity {
         ]
     }
 
-    /// A client that asks for this application protocol (RFC 7301).
+    /// Creates a client that requests this application protocol (RFC 7301).
     pub(crate) fn connector(&self, protocol: &[u8]) -> anyhow::Result<TlsConnector> {
         let mut roots = RootCertStore::empty();
         roots.add(self.certified.cert.der().clone())?;
@@ -52,8 +52,8 @@ impl Identity {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = vec![protocol.to_vec()];
-        // A returning browser would spare the server the larger part of a handshake; these are all
-        // new to it.
+        // A returning browser would spare the server the larger part of a handshake; these clients
+        // are all new to the server.
         config.resumption = rustls::client::Resumption::disabled();
         Ok(TlsConnector::from(Arc::new(config)))
     }

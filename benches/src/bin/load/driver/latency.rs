@@ -1,4 +1,4 @@
-//! How long deliveries took.
+//! The latency of deliveries.
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};

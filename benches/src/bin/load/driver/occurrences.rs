@@ -1,17 +1,17 @@
-//! How often something occurs in bytes that come in pieces.
+//! Occurrences of a text in bytes that arrive in pieces.
 
 use memchr::memmem::Finder;
 
-/// Counts occurrences of a text, also of one that is cut in two.
+/// A counter of a text's occurrences, including those that are split between pieces.
 #[derive(Debug)]
 pub(crate) struct Occurrences {
     finder: Finder<'static>,
-    /// The end of what was seen: less than the text has.
+    /// The last bytes seen, fewer than the text has.
     rest: Vec<u8>,
 }
 
 impl Occurrences {
-    /// Of a text that does not overlap with itself.
+    /// Creates a counter for a text that does not overlap with itself.
     pub(crate) fn of(text: &'static str) -> Self {
         Self {
             finder: Finder::new(text),
@@ -19,7 +19,7 @@ impl Occurrences {
         }
     }
 
-    /// How many end in the next piece.
+    /// Returns the number of occurrences that end in the next piece.
     pub(crate) fn count(&mut self, piece: &[u8]) -> u64 {
         self.rest.extend_from_slice(piece);
         let count = self.finder.find_iter(&self.rest).count();

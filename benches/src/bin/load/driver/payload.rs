@@ -1,9 +1,9 @@
-//! What is published: one JSON object of a fixed size that says which publish it is and when it was
-//! sent.
+//! The published payload: one JSON object of a fixed size with the sequence number and the send
+//! time of its publish.
 //!
 //! `{"load":"0000000007-0000000123456789-xxxxxxxxxxxxxxxxxxxxxxxxx"}`: sequence number, nanoseconds
-//! of the [`Clock`](crate::driver::clock::Clock), padding. A single string member looks the same
-//! after any JSON encoder, so a server may parse and write it anew.
+//! of the [`Clock`](crate::driver::clock::Clock), padding. Every JSON encoder writes an object with
+//! a single string member in the same way, so a server may parse and re-encode it.
 
 use anyhow::ensure;
 
@@ -17,19 +17,19 @@ const PADDING: usize = SENT + SENT_DIGITS + 1;
 const SMALLEST: usize = PADDING + SUFFIX.len();
 const LARGEST: usize = 64 * 1024;
 
-/// Which publish a payload belongs to, and when it was sent.
+/// The publish that a payload belongs to, and its send time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
     pub(crate) sequence: u32,
     pub(crate) sent: u64,
 }
 
-/// What the value of a `data:` line turned out to be.
+/// The interpretation of the value of a `data:` line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reading {
-    /// An event of the server's own, such as a heartbeat.
+    /// An event of the server itself, such as a heartbeat.
     Foreign,
-    /// Starts as a payload and does not end as one.
+    /// A value that starts as a payload and does not end as one.
     Damaged,
     Stamp(Stamp),
 }

@@ -1,4 +1,4 @@
-//! What `/proc` says about a process, and what this process asks of the system.
+//! Information from `/proc` about a process, and requests of this process to the system.
 
 use std::fs;
 use std::time::Duration;
@@ -23,11 +23,11 @@ impl Process {
         Self::new(std::process::id())
     }
 
-    /// User and system time so far of all its threads, and of the processes that it has started and
-    /// that are there.
+    /// Returns the user and system time so far of all threads of the process, and of its running
+    /// child processes.
     ///
-    /// From its clock of processor time, since the times of `/proc` are rounded to 10 ms, which is
-    /// more than a thousand connects take.
+    /// Read from the process's CPU-time clock, since the times of `/proc` are rounded to 10 ms,
+    /// which is more than a thousand connects take.
     pub(crate) fn cpu(self) -> anyhow::Result<Duration> {
         let pid = i32::try_from(self.pid).with_context(|| format!("{} is no process", self.pid))?;
         let clock = ClockId::pid_cpu_clock_id(nix::unistd::Pid::from_raw(pid));
@@ -38,8 +38,8 @@ impl Process {
             .try_fold(own.into(), |sum, child| Ok(sum + child.cpu()?))
     }
 
-    /// Their private anonymous memory in bytes: heap and stacks, without files, and without the
-    /// kernel's socket buffers.
+    /// Returns the private anonymous memory of these processes in bytes: heap and stacks, without
+    /// files, and without the kernel's socket buffers.
     pub(crate) fn memory(self) -> anyhow::Result<u64> {
         let rollup = self.read("smaps_rollup")?;
         let kib = anonymous_kib(&rollup).context("no `Anonymous` in smaps_rollup")?;
@@ -47,14 +47,15 @@ impl Process {
             .try_fold(kib * 1024, |sum, child| Ok(sum + child.memory()?))
     }
 
-    /// Asks it to end.
+    /// Asks the process to end.
     pub(crate) fn terminate(self) {
-        // It fails only if the process has already ended.
+        // Fails only if the process has already ended.
         let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
         let _ = pid.map(|pid| kill_process(pid, Signal::TERM));
     }
 
-    /// Processes that it has started, by any of its threads. A system that does not tell has none.
+    /// Returns the processes that any thread of this process has started; none if the system does
+    /// not report them.
     fn children(self) -> impl Iterator<Item = Self> {
         let threads = fs::read_dir(format!("/proc/{}/task", self.pid))
             .into_iter()
@@ -104,7 +105,8 @@ pub(crate) fn allow_streams(streams: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Keeps the calling thread, and what it starts from now on, on these processors.
+/// Pins the calling thread, and threads and processes that it starts from now on, to these
+/// processors.
 pub(crate) fn pin(cpus: &[usize]) -> anyhow::Result<()> {
     let mut set = CpuSet::new();
     for cpu in cpus {
@@ -114,7 +116,7 @@ pub(crate) fn pin(cpus: &[usize]) -> anyhow::Result<()> {
     sched_setaffinity(None, &set).with_context(|| format!("pinning to processors {cpus:?}"))
 }
 
-/// The processors that the calling thread may use.
+/// Returns the processors that the calling thread may use.
 pub(crate) fn allowed_cpus() -> anyhow::Result<Vec<usize>> {
     let set = sched_getaffinity(None).context("asking for the processors of this process")?;
     Ok((0..CpuSet::MAX_CPU)
@@ -138,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_process_that_is_not_there_has_no_processor_time() {
-        // Above the largest that Linux gives, 2^22.
+        // Above the largest process id of Linux, 2^22.
         assert!(Process::new((1 << 22) + 1).cpu().is_err());
         assert!(Process::new(u32::MAX).cpu().is_err());
     }

@@ -14,10 +14,10 @@ use crate::driver::payload::{Payload, Stamp};
 use crate::driver::response::Response;
 use crate::driver::target::Target;
 
-/// How long the server may take for one answer.
+/// Timeout for one response of the server.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Publishes, one sequence number after the other.
+/// A publisher of one sequence number after the other.
 #[derive(Debug)]
 pub(crate) struct Publisher {
     socket: TcpStream,
@@ -46,20 +46,20 @@ impl Publisher {
         })
     }
 
-    /// How many publishes have gone out.
+    /// Returns the number of publishes that were sent.
     pub(crate) fn published(&self) -> u32 {
         self.published.load(Relaxed)
     }
 
-    /// The same number, for another thread to look at.
+    /// Returns the same number, for another thread to read.
     pub(crate) fn counter(&self) -> Arc<AtomicU32> {
         Arc::clone(&self.published)
     }
 
     /// Publishes `count` times, `interval` apart.
     ///
-    /// A publish that the one before it has delayed is stamped with the time at which it was due: a
-    /// server that blocks its publisher must not look fast for it.
+    /// A publish that is delayed by the previous one is stamped with the time at which it was due:
+    /// a server that blocks its publisher must not appear fast.
     pub(crate) fn pace(&mut self, count: u32, interval: Duration) -> anyhow::Result<()> {
         let start = self.clock.now();
         let interval = u64::try_from(interval.as_nanos()).context("the interval is too long")?;
@@ -73,7 +73,7 @@ impl Publisher {
         Ok(())
     }
 
-    /// Publishes `count` times back to back, with up to `window` requests on their way (HTTP/1.1
+    /// Publishes `count` times back to back, with up to `window` requests in flight (HTTP/1.1
     /// pipelining).
     pub(crate) fn burst(&mut self, count: u32, window: u32) -> anyhow::Result<()> {
         let mut unanswered = 0;

@@ -13,8 +13,8 @@ use crate::driver::stream::{Progress, Stream};
 use crate::driver::target::Target;
 use crate::driver::tracker::Faults;
 
-/// Connections begun and not yet answered; more would overflow the server's backlog, and a lost SYN
-/// costs a second.
+/// Maximum number of connections without a response. More would overflow the server's backlog, and
+/// a lost SYN costs a second.
 const OPENING: usize = 128;
 const BUFFER: usize = 64 * 1024;
 const EVENTS: usize = 1024;
@@ -35,7 +35,7 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    /// A receiver that sleeps for `nap` after each look at its sockets, see
+    /// Creates a receiver that sleeps for `nap` after each poll of its sockets, see
     /// [`Volume`](crate::driver::volume::Volume).
     pub(crate) fn new(clock: Clock, payload: Payload, nap: Duration) -> anyhow::Result<Self> {
         Ok(Self {
@@ -57,7 +57,7 @@ impl Receiver {
     ///
     /// # Errors
     ///
-    /// If one is refused or ended, or all are not open within `timeout`.
+    /// If a stream is refused or ended, or if not all are open within `timeout`.
     pub(crate) fn open(
         &mut self,
         target: &Target,
@@ -95,8 +95,7 @@ impl Receiver {
         Ok(())
     }
 
-    /// Waits up to `timeout` for something to come, takes what is there, and naps unless there was
-    /// much.
+    /// Waits up to `timeout` for data, reads what has arrived, and sleeps unless there was much.
     pub(crate) fn pump(&mut self, timeout: Duration, latency: &mut Latency) -> anyhow::Result<()> {
         let ready = self.take(timeout, latency)?;
         if (1..EVENTS).contains(&ready) && !self.nap.is_zero() {
@@ -105,7 +104,7 @@ impl Receiver {
         Ok(())
     }
 
-    /// Takes what is there, and returns how many sockets were ready.
+    /// Reads what has arrived, and returns the number of sockets that were ready.
     fn take(&mut self, timeout: Duration, latency: &mut Latency) -> anyhow::Result<usize> {
         match self.poll.poll(&mut self.events, Some(timeout)) {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return Ok(0),
@@ -145,7 +144,7 @@ impl Receiver {
         Ok(events.iter().count())
     }
 
-    /// Takes what comes for as long as `time`.
+    /// Reads arriving data for `time`.
     pub(crate) fn settle(&mut self, time: Duration, latency: &mut Latency) -> anyhow::Result<()> {
         let end = Instant::now() + time;
         while let Some(left) = end
@@ -157,22 +156,22 @@ impl Receiver {
         Ok(())
     }
 
-    /// Streams that are open now.
+    /// Returns the number of streams that are open now.
     pub(crate) fn live(&self) -> usize {
         self.opened - self.ended
     }
 
-    /// Payloads received so far, doubles included.
+    /// Returns the number of payloads received so far, doubles included.
     pub(crate) fn deliveries(&self) -> u64 {
         self.deliveries
     }
 
-    /// When the last payload came, in the run's clock.
+    /// Returns the time of the last payload, in the run's clock.
     pub(crate) fn last_delivery(&self) -> u64 {
         self.last_delivery
     }
 
-    /// The faults of all streams, once `published` publishes have gone out.
+    /// Returns the faults of all streams, once `published` publishes have been sent.
     pub(crate) fn faults(&self, published: u32) -> Faults {
         self.streams
             .iter()

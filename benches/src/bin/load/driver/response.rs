@@ -4,31 +4,31 @@ use anyhow::{Context, bail, ensure};
 
 const LONGEST_HEAD: usize = 16 * 1024;
 
-/// Where in a response the next byte belongs.
+/// The part of a response to which the next byte belongs.
 #[derive(Debug)]
 enum Place {
-    /// In the head, of which this much has come.
+    /// In the head, of which these bytes have arrived.
     Head(Vec<u8>),
-    /// In the line that gives a chunk's size; `extension` once past the digits.
+    /// In the line with a chunk's size; `extension` once past the digits.
     Size {
         size: u64,
         digits: u8,
         extension: bool,
     },
-    /// In a chunk with so many bytes left.
+    /// In a chunk with this number of bytes left.
     Chunk(u64),
     /// In the line break after a chunk.
     ChunkEnd,
-    /// In the trailer section, so many bytes into its present line.
+    /// In the trailer section, after this number of bytes of the current line.
     Trailer(usize),
-    /// In a body of known length with so many bytes left.
+    /// In a body of known length with this number of bytes left.
     Length(u64),
     /// In a body that lasts until the connection ends.
     Endless,
     End,
 }
 
-/// One response, fed with bytes as they come.
+/// One response, fed with bytes as they arrive.
 #[derive(Debug)]
 pub(crate) struct Response {
     place: Place,
@@ -43,7 +43,7 @@ impl Response {
         }
     }
 
-    /// The status, once the head is complete.
+    /// Returns the status, once the head is complete.
     pub(crate) fn status(&self) -> Option<u16> {
         self.status
     }
@@ -52,12 +52,12 @@ impl Response {
         matches!(self.place, Place::End)
     }
 
-    /// Takes bytes of the connection, hands those of the body to `body`, and returns how many it
-    /// took: all, or fewer if the response is complete before.
+    /// Takes bytes of the connection, passes those of the body to `body`, and returns the number of
+    /// bytes taken: all, or fewer if the response is complete earlier.
     ///
     /// # Errors
     ///
-    /// If this is not an HTTP/1.1 response.
+    /// If the bytes are not an HTTP/1.1 response.
     pub(crate) fn feed(
         &mut self,
         bytes: &[u8],
@@ -229,8 +229,8 @@ fn read_head(head: &str) -> anyhow::Result<(u16, Place)> {
 mod tests {
     use super::*;
 
-    /// Feeds `bytes` in pieces of `piece` bytes, and says what the body was and how many bytes were
-    /// taken.
+    /// Feeds `bytes` in pieces of `piece` bytes. Returns the response, its body, and the number of
+    /// bytes taken.
     fn read(bytes: &[u8], piece: usize) -> (Response, Vec<u8>, usize) {
         let (mut response, mut body, mut taken) = (Response::new(), Vec::new(), 0);
         for piece in bytes.chunks(piece) {

@@ -1,4 +1,4 @@
-//! The raw numbers of a phase, from which the reported ones are made.
+//! The raw numbers of a phase, from which the reported ones are derived.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ impl Usage {
     }
 }
 
-/// What was counted from one publish to the last delivery.
+/// The counts from one publish to the last delivery.
 #[derive(Debug)]
 pub(crate) struct Sample {
     pub(crate) publishes: u32,
@@ -57,7 +57,7 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    /// This one and another that came after it.
+    /// Adds another sample that followed this one.
     pub(crate) fn plus(mut self, other: Self) -> Self {
         self.latency.merge(other.latency);
         Self {
@@ -87,7 +87,7 @@ impl Sample {
     }
 }
 
-/// A quotient that stays a JSON number when nothing was counted.
+/// Returns a quotient that stays a JSON number when nothing was counted.
 fn ratio(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { part / whole } else { 0.0 }
 }

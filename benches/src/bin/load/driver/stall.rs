@@ -1,20 +1,21 @@
-//! How long everything stood still.
+//! The longest time without progress.
 
 use std::time::{Duration, Instant};
 
-/// The longest time for which deliveries were due and none came.
+/// The longest time for which deliveries were due and none arrived.
 ///
-/// Only a delivery ends a stall, so what never comes is no stall: it is counted as missing.
+/// Only a delivery ends a stall. A delivery that never arrives is not a stall: it is counted as
+/// missing.
 #[derive(Debug, Default)]
 pub(crate) struct Stall {
     deliveries: u64,
-    /// Since when something is due that has not come.
+    /// Time since which a due delivery is outstanding.
     since: Option<Instant>,
     longest: Duration,
 }
 
 impl Stall {
-    /// Takes note of how many deliveries of a phase have come at a time, and how many were due.
+    /// Records the number of deliveries of a phase at a time, and the number that were due.
     pub(crate) fn look(&mut self, now: Instant, deliveries: u64, due: u64) {
         if deliveries > self.deliveries {
             let stall = self.since.map(|since| now.saturating_duration_since(since));
@@ -37,7 +38,7 @@ impl Stall {
 mod tests {
     use super::*;
 
-    /// What comes of looks at so many milliseconds, deliveries and deliveries that are due.
+    /// Returns the longest stall for records of milliseconds, deliveries and due deliveries.
     fn longest(looks: &[(u64, u64, u64)]) -> u128 {
         let (start, mut stall) = (Instant::now(), Stall::default());
         for (milliseconds, deliveries, due) in looks {

@@ -1,4 +1,4 @@
-//! One event stream, as the load program holds it.
+//! One event stream, from the side of the load program.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -13,18 +13,18 @@ use crate::driver::payload::{Payload, Stamp};
 use crate::driver::response::Response;
 use crate::driver::tracker::{Faults, Tracker};
 
-/// What a look at a stream's socket came to.
+/// The result of a read of a stream's socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// Nothing of note, or more events.
+    /// No change of state, or more events.
     Same,
-    /// The head of the response has come with this read.
+    /// The head of the response arrived with this read.
     Opened,
-    /// The server has ended it.
+    /// The server ended the stream.
     Ended,
 }
 
-/// A connection, what has been decoded from it, and what is still to be sent.
+/// A connection, the data decoded from it, and the data still to be sent.
 #[derive(Debug)]
 pub(crate) struct Stream {
     socket: Option<TcpStream>,
@@ -40,7 +40,7 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// If the system gives no socket, or no port at `source`.
+    /// If the system cannot provide a socket, or a port at `source`.
     pub(crate) fn connect(
         source: SocketAddr,
         target: SocketAddr,
@@ -68,7 +68,7 @@ impl Stream {
         registry.register(socket, token, Interest::READABLE | Interest::WRITABLE)
     }
 
-    /// Sends what it can of the request.
+    /// Sends as much of the request as possible.
     pub(crate) fn write(&mut self) -> anyhow::Result<()> {
         let Some(socket) = self.socket.as_mut().filter(|_| !self.unsent.is_empty()) else {
             return Ok(());
@@ -89,8 +89,8 @@ impl Stream {
 
     /// Reads once and passes every payload on to `delivered`.
     ///
-    /// One read that does not fill `buffer` has emptied the socket, and the next bytes make it
-    /// ready anew, so nothing is lost and a system call is saved.
+    /// A read that does not fill `buffer` has emptied the socket. The next bytes make the socket
+    /// ready again, so nothing is lost and a system call is saved.
     pub(crate) fn read(
         &mut self,
         buffer: &mut [u8],
@@ -155,7 +155,7 @@ impl Stream {
         Progress::Ended
     }
 
-    /// What is wrong with this stream, once `published` publishes have gone out.
+    /// Returns the faults of this stream, once `published` publishes have been sent.
     pub(crate) fn faults(&self, published: u32) -> Faults {
         let mut faults = self.tracker.faults(published);
         faults += Faults {
@@ -184,8 +184,8 @@ fn begin(source: SocketAddr, target: SocketAddr) -> io::Result<TcpStream> {
     Ok(TcpStream::from_std(socket.into()))
 }
 
-/// A socket that is not yet connected says `NotConnected` on some systems where others say
-/// `WouldBlock`.
+/// A socket that is not yet connected reports `NotConnected` on some systems and `WouldBlock` on
+/// others.
 fn is_transient(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -205,7 +205,7 @@ mod tests {
         Payload::new(64).unwrap()
     }
 
-    /// A response with one chunk for each sequence number.
+    /// Returns a response with one chunk for each sequence number.
     fn response(sequences: &[u32]) -> Vec<u8> {
         let mut bytes = HEAD.to_vec();
         for sequence in sequences {
@@ -219,8 +219,8 @@ mod tests {
         bytes
     }
 
-    /// What a stream makes of made-up bytes that come over a real socket, after which the server
-    /// stays.
+    /// Returns the faults of a stream that reads these bytes from a real socket, after which the
+    /// server stays connected.
     fn faults(bytes: &[u8], published: u32) -> Faults {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let target = listener.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! Where the streams are, and how one publishes to them.
+//! The addresses of the streams and of the publish route.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 
@@ -6,7 +6,7 @@ use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
 use http::Uri;
 
-/// How a server is laid out.
+/// The routes of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Layout {
     /// The hub: streams at `/api/sse`, the tRPC procedure `sse.publish` beneath `/api/trpc`.
@@ -52,8 +52,9 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// The target whose streams are at `url`; without a path, at the layout's own. `{i}` in it
-    /// becomes the number of the stream. `fields` are further request header fields, each
+    /// Creates the target whose streams are at `url`; without a path, at the layout's default path.
+    /// `{i}` in `url` becomes the number of the stream. `fields` are further request header fields,
+    /// each `Name: value`.
     /// `Name: value`.
     ///
     /// # Errors
@@ -100,11 +101,11 @@ impl Target {
         self.publish_address
     }
 
-    /// Where stream `index` connects from: a thousand streams to a loopback address, so that ports
-    /// do not run out.
+    /// Returns the source address of stream `index`: a thousand streams share a loopback address,
+    /// so that ports do not run out.
     ///
-    /// `run` keeps runs that follow each other apart, whose old ports the kernel holds back for a
-    /// minute.
+    /// `run` keeps consecutive runs apart, because the kernel holds back the ports of the previous
+    /// run for a minute.
     pub(crate) fn source(&self, run: u32, index: usize) -> SocketAddr {
         match self.address.ip() {
             IpAddr::V6(_) => SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0)),
@@ -151,7 +152,7 @@ impl Target {
     }
 }
 
-/// The address, the authority and, if there is more than `/`, the path of a URL.
+/// Returns the address, the authority and, if there is more than `/`, the path of a URL.
 fn locate(url: &str) -> anyhow::Result<(SocketAddr, String, Option<String>)> {
     let (base, braced) = url
         .split_once('{')

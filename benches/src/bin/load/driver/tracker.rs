@@ -1,19 +1,19 @@
-//! Bookkeeping of what one stream got: holes, doubles and swaps.
+//! Bookkeeping of the events that one stream received: holes, doubles and swaps.
 
 use std::ops::{AddAssign, Range};
 
 use serde::{Deserialize, Serialize};
 
-/// What went wrong, added up over streams. All zero is the only good result.
+/// Delivery faults, summed over streams. All zero is the only good result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Faults {
-    /// Published, and never seen by a stream that was open before.
+    /// Events that were published, but never received by a stream that was open before.
     pub(crate) missing: u64,
-    /// Seen again.
+    /// Events that were received again.
     pub(crate) doubled: u64,
-    /// Seen after one that was published later.
+    /// Events that were received after one that was published later.
     pub(crate) out_of_order: u64,
-    /// Began as a payload and did not end as one.
+    /// Values that began as a payload and did not end as one.
     pub(crate) damaged: u64,
     /// Streams that the server ended.
     pub(crate) ended: u64,
@@ -35,8 +35,8 @@ impl AddAssign for Faults {
     }
 }
 
-/// The sequence numbers that one stream has seen, kept as the next expected one and the holes
-/// before it.
+/// The sequence numbers that one stream has received, stored as the next expected number and the
+/// holes before it.
 #[derive(Debug, Default)]
 pub(crate) struct Tracker {
     next: u32,
@@ -69,7 +69,8 @@ impl Tracker {
             .extend(rest.into_iter().filter(|part| !part.is_empty()));
     }
 
-    /// The verdict, once `published` numbers from zero on have gone out and enough time has passed.
+    /// Returns the faults, once `published` numbers from zero on have been sent and enough time has
+    /// passed.
     pub(crate) fn faults(&self, published: u32) -> Faults {
         let tail = self.next..published;
         let missing = self

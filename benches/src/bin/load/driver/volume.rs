@@ -1,4 +1,4 @@
-//! How much a run does.
+//! The amount of work in a run.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ pub(crate) struct Volume {
 }
 
 impl Volume {
-    /// The time between paced publishes.
+    /// Returns the time between paced publishes.
     pub(crate) fn interval(&self) -> anyhow::Result<Duration> {
         let milliseconds = self
             .interval
@@ -54,7 +54,7 @@ impl Volume {
         Ok(interval)
     }
 
-    /// How many paced publishes there are.
+    /// Returns the number of paced publishes.
     #[expect(clippy::cast_possible_truncation, reason = "a cast from f64 saturates")]
     pub(crate) fn paced(&self) -> anyhow::Result<u32> {
         Ok((self.seconds / self.interval()?.as_secs_f64())
@@ -62,7 +62,7 @@ impl Volume {
             .max(1.0) as u32)
     }
 
-    /// How long to wait for deliveries that are due.
+    /// Returns the timeout for deliveries that are due.
     pub(crate) fn patience(&self) -> anyhow::Result<Duration> {
         Duration::try_from_secs_f64(self.patience).context("--patience")
     }

@@ -1,4 +1,4 @@
-//! What is seen of a phase while it goes on.
+//! The observation of a phase while it runs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -8,7 +8,7 @@ use crate::driver::latency::Latency;
 use crate::driver::receiver::Receiver;
 use crate::driver::stall::Stall;
 
-/// Receives, and keeps account of what is due.
+/// A receiver's progress against the deliveries that are due.
 #[derive(Debug)]
 pub(crate) struct Watch {
     pub(crate) latency: Latency,
@@ -19,7 +19,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Counts from now on; `published` is how many publishes have gone out in all.
+    /// Starts to count now; `published` is the total number of publishes that were sent.
     pub(crate) fn new(receiver: &Receiver, published: Arc<AtomicU32>) -> Self {
         Self {
             latency: Latency::default(),
@@ -30,7 +30,7 @@ impl Watch {
         }
     }
 
-    /// Takes what comes within a moment.
+    /// Reads data that arrives within a moment.
     pub(crate) fn pump(&mut self, receiver: &mut Receiver) -> anyhow::Result<()> {
         receiver.pump(Duration::from_millis(10), &mut self.latency)?;
         self.stall.look(
@@ -41,7 +41,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Receives until all is delivered, or nothing for as long as `patience`.
+    /// Receives until everything is delivered, or until nothing arrives for `patience`.
     pub(crate) fn drain(
         &mut self,
         receiver: &mut Receiver,

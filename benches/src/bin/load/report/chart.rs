@@ -1,5 +1,5 @@
-//! Quantities over the number of streams as an SVG of lines, drawn so that it can be read on a
-//! light and on a dark page.
+//! Quantities over the number of streams as an SVG line chart, readable on a light and on a dark
+//! page.
 
 use crate::report::Report;
 use crate::report::figures::{after_kib, burst_rate, connect_cpu, idle_kib, p99, paced_cpu};
@@ -9,7 +9,7 @@ use crate::report::table::thousands;
 
 const WIDTH: f64 = 860.0;
 const PANEL: (f64, f64) = (420.0, 220.0);
-/// Of a panel's plot: from the left, from the top, width, height.
+/// Plot area of a panel: offset from the left, offset from the top, width, height.
 const PLOT: (f64, f64, f64, f64) = (70.0, 36.0, 320.0, 140.0);
 const FOOT: f64 = 40.0;
 const LEGEND: f64 = 22.0;
@@ -70,7 +70,7 @@ const PANELS: [Panel; 6] = [
     },
 ];
 
-/// The drawing; `setting` says what was measured, and where.
+/// Returns the drawing; `setting` describes the measurement.
 pub(crate) fn draw(setting: &str, sizes: &[Size]) -> String {
     let names: Vec<_> = sizes
         .first()
@@ -191,11 +191,11 @@ impl Panel {
     }
 }
 
-/// From a number to a part of the height.
+/// A mapping from a number to a fraction of the height.
 enum Scale {
-    /// From zero to this.
+    /// Linear, from zero to this value.
     Linear(f64),
-    /// From one to the other.
+    /// Logarithmic, from the first value to the second.
     Log(f64, f64),
 }
 

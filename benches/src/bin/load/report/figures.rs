@@ -2,17 +2,17 @@
 
 use crate::report::Report;
 
-/// Microseconds of the server for a delivery, when paced.
+/// Returns the server's microseconds for a delivery, when paced.
 pub(crate) fn paced_cpu(report: &Report) -> f64 {
     report.paced.cpu_us_per_delivery.unwrap_or(f64::NAN)
 }
 
-/// Deliveries per second of a burst.
+/// Returns the deliveries per second of a burst.
 pub(crate) fn burst_rate(report: &Report) -> f64 {
     report.burst.deliveries_per_second
 }
 
-/// Deliveries per second of CPU in a burst.
+/// Returns the deliveries per second of CPU in a burst.
 pub(crate) fn burst_per_cpu(report: &Report) -> f64 {
     report
         .burst
@@ -20,17 +20,17 @@ pub(crate) fn burst_per_cpu(report: &Report) -> f64 {
         .map_or(f64::NAN, |microseconds| 1e6 / microseconds)
 }
 
-/// Microseconds of the server for opening a stream.
+/// Returns the server's microseconds for the start of a stream.
 pub(crate) fn connect_cpu(report: &Report) -> f64 {
     report.connect_cpu_us.unwrap_or(f64::NAN)
 }
 
-/// Milliseconds within which 99 of 100 events came, when paced.
+/// Returns the milliseconds within which 99 of 100 events arrived, when paced.
 pub(crate) fn p99(report: &Report) -> f64 {
     report.paced.latency_us.p99 / 1000.0
 }
 
-/// Milliseconds of the longest stall of all phases.
+/// Returns the milliseconds of the longest stall of all phases.
 pub(crate) fn longest_stall(report: &Report) -> f64 {
     report
         .paced
@@ -38,21 +38,21 @@ pub(crate) fn longest_stall(report: &Report) -> f64 {
         .max(report.burst.longest_stall_ms)
 }
 
-/// KiB of the server for an idle stream.
+/// Returns the server's KiB for an idle stream.
 pub(crate) fn idle_kib(report: &Report) -> f64 {
     report
         .memory
         .map_or(f64::NAN, |memory| memory.per_idle_stream / 1024.0)
 }
 
-/// KiB of the server for a stream after all phases.
+/// Returns the server's KiB for a stream after all phases.
 pub(crate) fn after_kib(report: &Report) -> f64 {
     report
         .memory
         .map_or(f64::NAN, |memory| memory.per_stream_after_traffic / 1024.0)
 }
 
-/// Not a number if there are none.
+/// Returns the median; not a number if there are no numbers.
 pub(crate) fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
     let middle = numbers.len() / 2;

@@ -45,7 +45,7 @@ memory per idle stream | after traffic | CPU per connect | to the floor | missin
 |---|---|---|---|---|---|---|---|---|---|---|---|
 ";
 
-/// Measures everything, and writes the table and the plot. Gives whether every server delivered
+/// Measures everything, and writes the table and the plot. Returns `true` if every server delivered
 /// everything once and in order.
 ///
 /// # Errors
@@ -158,7 +158,7 @@ fn write(options: &Options, sizes: &[Size]) -> anyhow::Result<()> {
     save(&docs.join("growth.svg"), &chart::draw(&setting, sizes))
 }
 
-/// The table: the sizes of a server below each other.
+/// Returns the table, in which the sizes of a server follow each other.
 fn table(sizes: &[Size]) -> String {
     let names = sizes
         .first()
@@ -201,7 +201,7 @@ fn row(size: &Size, name: &str) -> Option<String> {
     Some(format!("| {} |\n", cells.join(" | ")))
 }
 
-/// The command line that measures the same.
+/// Returns the command line that repeats the measurement.
 fn command(options: &Options) -> String {
     let Options {
         sizes,

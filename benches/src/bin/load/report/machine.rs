@@ -1,9 +1,9 @@
-//! The machine, as a published number should name it.
+//! The description of the machine for a published number.
 
 use std::fs;
 use std::thread::available_parallelism;
 
-/// Processor, number of cores and version of the kernel, as far as the system tells.
+/// Returns processor, number of cores and version of the kernel, as far as the system reports them.
 pub(crate) fn describe() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let cores = info
@@ -34,7 +34,7 @@ fn model(info: &str) -> Option<&str> {
     Some(value.trim())
 }
 
-/// Only major and minor: what follows often names the provider of the kernel.
+/// Returns only major and minor version: the rest often names the provider of the kernel.
 fn version(release: &str) -> String {
     release
         .split(['.', '-'])

@@ -1,4 +1,4 @@
-//! The comparison as an SVG of bars, drawn so that it can be read on a light and on a dark page.
+//! The comparison as an SVG bar chart, readable on a light and on a dark page.
 
 use crate::report::Report;
 use crate::report::figures::{burst_rate, idle_kib, paced_cpu};
@@ -57,7 +57,7 @@ const PANELS: [Panel; 3] = [
     },
 ];
 
-/// The drawing; `setting` says what was measured, and where.
+/// Returns the drawing; `setting` describes the measurement.
 pub(crate) fn draw(setting: &str, summaries: &[Summary]) -> String {
     let panel_height = TITLE + ROW * summaries.len() as f64;
     let height = MARGIN + panel_height * 3.0 + FOOT;

@@ -1,23 +1,23 @@
-//! One server beside another.
+//! The ratios of one server to another.
 
 use serde::Serialize;
 
 use crate::report::Report;
 use crate::report::figures::{burst_per_cpu, burst_rate, idle_kib, paced_cpu};
 
-/// What a server needs and does as multiples of what another does, each round beside the same
-/// round.
+/// A server's costs and rates as multiples of those of another server, each round compared with the
+/// same round.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Ratios {
-    /// The name of the other.
+    /// Name of the other server.
     pub(crate) to: String,
-    /// Of the CPU per delivery, when paced.
+    /// Ratios of the CPU per delivery, when paced.
     pub(crate) paced_cpu: Vec<f64>,
-    /// Of the deliveries per second of a burst.
+    /// Ratios of the deliveries per second of a burst.
     pub(crate) burst: Vec<f64>,
-    /// Of the deliveries per second of CPU in a burst.
+    /// Ratios of the deliveries per second of CPU in a burst.
     pub(crate) burst_per_cpu: Vec<f64>,
-    /// Of the memory of an idle stream.
+    /// Ratios of the memory of an idle stream.
     pub(crate) memory: Vec<f64>,
 }
 

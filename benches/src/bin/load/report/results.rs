@@ -22,12 +22,12 @@ pub(crate) struct Keeping {
     pub(crate) within: Option<u64>,
 }
 
-/// A report, and what it is of.
+/// A report, and its origin.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Entry {
     pub(crate) name: String,
     pub(crate) round: usize,
-    /// What it was measured with: only reports of the same setting are put together.
+    /// Setting of the measurement: only reports of the same setting are combined.
     pub(crate) setting: String,
     pub(crate) report: Report,
 }
@@ -41,11 +41,11 @@ pub(crate) struct Results {
 }
 
 impl Results {
-    /// Reads what there is already.
+    /// Reads the existing reports.
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, or is no file of reports.
+    /// If the file cannot be read, or is not a file of reports.
     pub(crate) fn open(keeping: &Keeping) -> anyhow::Result<Self> {
         let text = match &keeping.results {
             Some(file) if file.exists() => {
@@ -68,7 +68,7 @@ impl Results {
         })
     }
 
-    /// The report of a server in a round with this setting.
+    /// Returns the report of a server in a round with this setting.
     pub(crate) fn get(&self, name: &str, round: usize, setting: &str) -> Option<&Report> {
         let is_it =
             |entry: &&Entry| entry.name == name && entry.round == round && entry.setting == setting;
@@ -80,11 +80,11 @@ impl Results {
             .is_some_and(|deadline| Instant::now() >= deadline)
     }
 
-    /// Keeps a report.
+    /// Adds a report.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
+    /// If the report cannot be written.
     pub(crate) fn add(&mut self, entry: Entry) -> anyhow::Result<()> {
         if let Some(path) = &self.file {
             let mut file = OpenOptions::new().create(true).append(true).open(path);
@@ -97,11 +97,11 @@ impl Results {
         Ok(())
     }
 
-    /// Measures what is not there yet. Gives whether all is there now.
+    /// Measures all missing reports. Returns `true` if all reports exist now.
     ///
     /// # Errors
     ///
-    /// If one cannot be measured.
+    /// If a server cannot be measured.
     pub(crate) fn complete(
         &mut self,
         wanted: &[(String, usize, String)],

@@ -1,4 +1,4 @@
-//! One size of the growth: a number of streams, and what was measured at it.
+//! One size of the growth: a number of streams, and its measurements.
 
 use crate::report::summary::Summary;
 

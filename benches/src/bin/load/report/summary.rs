@@ -1,4 +1,4 @@
-//! The rounds of one server, put together.
+//! The combined rounds of one server.
 
 use serde::Serialize;
 
@@ -9,28 +9,28 @@ use crate::report::ratios::Ratios;
 use crate::servers::contender::Contender;
 use crate::servers::stack::Stack;
 
-/// The reports of one server, and what it is compared with.
+/// The reports of one server, and the servers it is compared with.
 #[derive(Clone, Debug)]
 pub(crate) struct Measured {
     pub(crate) contender: Contender,
     pub(crate) rounds: Vec<Report>,
 }
 
-/// The reports of one server, and beside each what the floor and its framework's own needed in the
-/// same round.
+/// The reports of one server, compared with those of the floor and of the framework's native server
+/// in the same round.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Summary {
     pub(crate) name: String,
     /// CPU per delivery when paced, as a multiple of the floor's in the same round; empty without
     /// the floor.
     pub(crate) ratios: Vec<f64>,
-    /// Beside its framework's own, if that was measured.
+    /// Ratios to the framework's native server, if that was measured.
     pub(crate) native: Option<Ratios>,
     pub(crate) rounds: Vec<Report>,
 }
 
 impl Summary {
-    /// Summaries of servers, among them those that they are compared with.
+    /// Summarizes servers, including those that others are compared with.
     pub(crate) fn all(servers: Vec<Measured>) -> Vec<Self> {
         let ratios = |server: &Measured, to: &str| {
             let other = servers.iter().find(|other| other.contender.name == to)?;
@@ -56,34 +56,35 @@ impl Summary {
         servers.into_iter().zip(compared).map(summary).collect()
     }
 
-    /// A number of each round.
+    /// Returns a number of each round.
     pub(crate) fn each(&self, number: impl Fn(&Report) -> f64) -> Vec<f64> {
         self.rounds.iter().map(number).collect()
     }
 
-    /// The median of a number over the rounds.
+    /// Returns the median of a number over the rounds.
     pub(crate) fn median(&self, number: impl Fn(&Report) -> f64) -> f64 {
         median(self.each(number))
     }
 
-    /// The largest of a number over the rounds.
+    /// Returns the largest value of a number over the rounds.
     pub(crate) fn worst(&self, number: impl Fn(&Report) -> f64) -> f64 {
         self.each(number).into_iter().fold(f64::NAN, f64::max)
     }
 
-    /// The median of the ratios to the floor.
+    /// Returns the median of the ratios to the floor.
     pub(crate) fn ratio(&self) -> f64 {
         median(self.ratios.clone())
     }
 
-    /// The median of one of the ratios to the framework's own; not a number if there are none.
+    /// Returns the median of one of the ratios to the native server; not a number if there are
+    /// none.
     pub(crate) fn native_ratio(&self, ratio: impl Fn(&Ratios) -> &[f64]) -> f64 {
         self.native
             .as_ref()
             .map_or(f64::NAN, |ratios| median(ratio(ratios).to_vec()))
     }
 
-    /// The faults of all rounds.
+    /// Returns the faults of all rounds.
     pub(crate) fn faults(&self) -> Faults {
         self.rounds
             .iter()
@@ -101,7 +102,7 @@ pub(crate) mod tests {
     use crate::report::figures::{burst_rate, idle_kib};
     use crate::report::{Memory, Phase};
 
-    /// A server of this program, as if measured.
+    /// Returns a server of this program, as if measured.
     pub(crate) fn measured(stack: Stack, rounds: Vec<Report>) -> Measured {
         Measured {
             contender: Contender::own("load".as_ref(), stack),
@@ -109,7 +110,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// A report with the three numbers that matter.
+    /// Returns a report with the three numbers that matter.
     pub(crate) fn report(cpu: f64, rate: f64, memory: f64) -> Report {
         let phase = Phase {
             publishes: 1,

@@ -15,7 +15,7 @@ missing / doubled / out of order / ended |
 |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
 ";
 
-/// The section, without its markers.
+/// Returns the section, without its markers.
 pub(crate) fn section(setting: &str, command: &str, summaries: &[Summary]) -> String {
     let table = table(summaries);
     let names: Vec<_> = summaries
@@ -29,18 +29,18 @@ pub(crate) fn section(setting: &str, command: &str, summaries: &[Summary]) -> St
     )
 }
 
-/// The table, a row for each server.
+/// Returns the table, with a row for each server.
 pub(crate) fn table(summaries: &[Summary]) -> String {
     let rows: String = summaries.iter().map(row).collect();
     format!("{HEAD}{rows}")
 }
 
-/// `page` with the text between the markers of `what` replaced, or with markers and text at its end
-/// if there are none.
+/// Replaces the text of `page` between the markers of `what`. Appends markers and text if there are
+/// none.
 ///
 /// # Errors
 ///
-/// If one marker is without the other.
+/// If one of the two markers is missing.
 pub(crate) fn replace_section(page: &str, what: &str, section: &str) -> anyhow::Result<String> {
     let (begin, end) = (
         format!("<!-- load {what}: begin -->"),
@@ -81,7 +81,7 @@ fn row(summary: &Summary) -> String {
     format!("| {} |\n", cells.join(" | "))
 }
 
-/// With a dash where it was not measured.
+/// Formats microseconds, with a dash if they were not measured.
 pub(crate) fn microseconds(number: f64) -> String {
     if number.is_finite() {
         format!("{number:.0} µs")
@@ -90,7 +90,7 @@ pub(crate) fn microseconds(number: f64) -> String {
     }
 }
 
-/// With a dash where there is nothing to compare with.
+/// Formats a ratio, with a dash if there is nothing to compare with.
 pub(crate) fn ratio(ratio: f64) -> String {
     if ratio.is_finite() {
         format!("{ratio:.2}")
@@ -120,7 +120,7 @@ fn faults(summary: &Summary) -> String {
     format!("{missing} / {doubled} / {out_of_order} / {ended}")
 }
 
-/// A number without fraction, with commas.
+/// Formats a number without fraction, with commas.
 pub(crate) fn thousands(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();

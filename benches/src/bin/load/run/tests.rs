@@ -60,7 +60,7 @@ fn assert_perfect(address: SocketAddr, target: Layout) {
     assert_eq!((&json["missing"], &json["ended"]), (&0.into(), &0.into()));
 }
 
-/// Starts a server in this process; it lasts as long as that.
+/// Starts a server in this process; it lasts as long as the process.
 fn start(stack: Stack) -> SocketAddr {
     let workers = NonZeroUsize::new(1);
     let serving = Serving {
@@ -111,8 +111,8 @@ fn so_does_actix_with_the_adapter() {
     assert_perfect(start(Stack::SseActix), Layout::Plain);
 }
 
-/// Speaks as the hub does: a first block and heartbeats of its own, and `data` that has been
-/// through a JSON parser.
+/// Behaves as the hub does: sends a first block and heartbeats of its own, and `data` that was
+/// re-encoded by a JSON parser.
 fn hub_like() -> Router {
     let events = broadcast::Sender::<String>::new(1024);
     let publishing = events.clone();
@@ -178,8 +178,8 @@ fn a_server_that_is_not_there_is_an_error() {
     assert!(run(&options(address, Layout::Plain)).is_err());
 }
 
-/// Takes publishes of `size` bytes and passes them on to `floor`, but for one that it leaves out,
-/// one that it repeats, and two that it swaps.
+/// Takes publishes of `size` bytes and passes them on to `floor`, except for one that it drops, one
+/// that it repeats, and two that it swaps.
 fn meddle(floor: SocketAddr, size: usize) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! What an Actix user writes with `sse-actix`.
+//! The server that an Actix user writes with `sse-actix`.
 
 use std::future::pending;
 use std::net::TcpListener;
@@ -29,7 +29,7 @@ pub(crate) fn serve(listener: TcpListener, serving: &Serving) -> anyhow::Result<
             .workers(workers)
             .client_request_timeout(Duration::ZERO);
         let server = sse_actix::serve(listener, server).manager(&sse);
-        // Signals end it as they end the others: at once.
+        // Signals end the server as they end the others: at once.
         server
             .with_graceful_shutdown(pending())
             .await

@@ -1,6 +1,6 @@
-//! What an Actix user writes today: `sse` of actix-web-lab, and the broadcaster that Actix's
-//! examples publish for it: a channel of 10 for each stream, sends to all at once that are waited
-//! for, and a ping to all every 10 s.
+//! The server that an Actix user writes today: `sse` of actix-web-lab, and the broadcaster that
+//! Actix's examples publish for it. The broadcaster has a channel of 10 for each stream, awaits its
+//! concurrent sends to all, and sends a ping to all every 10 s.
 
 use std::net::TcpListener;
 use std::sync::{Mutex, PoisonError};
@@ -34,8 +34,7 @@ pub(crate) fn serve(listener: TcpListener, serving: &Serving) -> anyhow::Result<
             .workers(workers)
             .tcp_nodelay(true)
             .disable_signals();
-        // A publish that waits its turn behind ten thousand writes would be refused after 5 s
-        // (408).
+        // A publish that waits for ten thousand writes would be refused after 5 s (408).
         let server = server.client_request_timeout(Duration::ZERO);
         server.listen(listener)?.run().await.context("serving")
     })
@@ -43,7 +42,7 @@ pub(crate) fn serve(listener: TcpListener, serving: &Serving) -> anyhow::Result<
 
 async fn stream(clients: web::Data<Broadcaster>) -> impl Responder {
     let (sender, events) = channel(CAPACITY);
-    // There is room, and the receiver is there.
+    // The channel has room, and its receiver exists.
     let _ = sender.send(Data::new("connected").into()).await;
     clients.add(sender);
     Sse::from_infallible_receiver(events)
@@ -85,17 +84,18 @@ impl Broadcaster {
             .clone()
     }
 
-    /// Waits until each stream has taken the event or is gone. The event is shared, where the
-    /// published broadcaster copies its text for each stream.
+    /// Waits until each stream has taken the event or is disconnected. The event is shared, where
+    /// the published broadcaster copies its text for each stream.
     async fn broadcast(&self, event: &Event) {
         let clients = self.all();
         join_all(clients.iter().map(|client| client.send(event.clone()))).await;
     }
 
-    /// Unlike the published broadcaster, this keeps those who come meanwhile.
+    /// Removes disconnected clients. Unlike the published broadcaster, this keeps clients that
+    /// connect meanwhile.
     async fn remove_stale(&self) {
         for client in self.all() {
-            // An error says that it is gone, which is what is looked for below.
+            // An error means that the client is disconnected, which is checked below.
             let _ = client.send(Event::Comment("ping".into())).await;
         }
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);

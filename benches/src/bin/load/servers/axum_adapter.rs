@@ -1,4 +1,4 @@
-//! What an axum user writes with `sse-axum`.
+//! The server that an axum user writes with `sse-axum`.
 
 use std::net::TcpListener as StdListener;
 

@@ -1,5 +1,5 @@
-//! What an axum user writes today: `axum::serve`, the framework's own `Sse` with keep-alive, and a
-//! tokio broadcast.
+//! The server that an axum user writes today: `axum::serve`, the framework's own `Sse` with
+//! keep-alive, and a tokio broadcast.
 
 use std::convert::Infallible;
 use std::net::TcpListener as StdListener;
@@ -24,7 +24,7 @@ type Events = Sender<Event>;
 pub(crate) fn serve(listener: StdListener, serving: &Serving) -> anyhow::Result<()> {
     serving.runtime()?.block_on(async {
         let listener = TcpListener::from_std(listener)?.tap_io(|socket| {
-            // Not fatal: the connection works without, only slower.
+            // Not fatal: the connection works without the option, only slower.
             let _ = socket.set_nodelay(true);
         });
         axum::serve(listener, app(Events::new(serving.capacity)))
@@ -43,14 +43,14 @@ fn app(events: Events) -> Router {
 async fn stream(
     State(events): State<Events>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    // A stream that lags loses events, which is what this stack does; the load program counts them
-    // as missing.
+    // A stream that lags loses events, as usual with this stack; the load program counts them as
+    // missing.
     let events = BroadcastStream::new(events.subscribe()).filter_map(|event| event.ok().map(Ok));
     Sse::new(events).keep_alive(KeepAlive::default())
 }
 
 async fn publish(State(events): State<Events>, data: String) -> StatusCode {
-    // An error only says that there is no stream.
+    // An error only means that there is no stream.
     let _ = events.send(Event::default().event("tick").data(data));
     StatusCode::OK
 }

@@ -1,4 +1,4 @@
-//! A server to compare, and how to start it.
+//! A server to compare, and its command line.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -13,24 +13,24 @@ use crate::servers::stack::Stack;
 pub(crate) struct Contender {
     pub(crate) name: String,
     pub(crate) layout: Layout,
-    /// What its framework's users would do without it.
+    /// The native server of its framework.
     pub(crate) native: Option<Stack>,
     pub(crate) program: PathBuf,
-    /// In which `FOLDER` stands for that of the configuration.
+    /// Arguments, in which `FOLDER` stands for the folder of the configuration.
     pub(crate) arguments: Vec<String>,
-    /// The text of a file that tells the server its `ADDRESS`, if it does not print one, and a
-    /// `FOLDER` to write to.
+    /// Text of a file that configures the server's `ADDRESS`, if the server does not print one, and
+    /// a `FOLDER` to write to.
     pub(crate) configuration: Option<&'static str>,
 }
 
 impl Contender {
-    /// A server of this program, which is at `load`.
+    /// Returns a server of this program, whose executable is `load`.
     pub(crate) fn own(load: &Path, stack: Stack) -> Self {
         let (name, arguments) = (stack.title().to_owned(), stack.arguments());
         Self::plain(name, load.to_owned(), arguments, stack.native())
     }
 
-    /// A server with the routes of those of this program, which prints its address.
+    /// Returns a server with the same routes as those of this program, which prints its address.
     pub(crate) fn plain(
         name: String,
         program: PathBuf,
@@ -47,8 +47,8 @@ impl Contender {
         }
     }
 
-    /// The hub in demo mode, with room for `streams` and a few more: as it is, and with all streams
-    /// as bodies.
+    /// Returns the hub in demo mode, with room for `streams` and a few more: with default settings,
+    /// and with all streams as bodies.
     pub(crate) fn hubs(program: &Path, streams: usize, more: &[String]) -> [Self; 2] {
         let hub = Self::hub(program, streams, more);
         let mut bodies = Self {

@@ -1,8 +1,8 @@
-//! The floor: what delivering costs the kernel, and so the least that any server can cost.
+//! The floor: the kernel's cost of a delivery, and so the least that any server can cost.
 //!
 //! One thread, one epoll loop. A publish becomes one ready-made HTTP chunk, and each connection
-//! gets it with one `send`. There is no queue and no registry: a connection that cannot take the
-//! chunk at once is closed, and the load program sees an ended stream.
+//! receives it with one `send`. There is no queue and no registry: a connection that cannot take
+//! the chunk at once is closed, and the load program sees an ended stream.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpListener as StdListener;
@@ -23,7 +23,7 @@ const NOT_FOUND: &[u8] = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
 pub(crate) struct Floor {
     poll: Poll,
     listener: TcpListener,
-    /// By token; `None` where one has ended.
+    /// Connections by token; `None` if a connection has ended.
     connections: Vec<Option<Connection>>,
     vacant: Vec<usize>,
     buffer: Vec<u8>,
@@ -31,11 +31,11 @@ pub(crate) struct Floor {
 
 struct Connection {
     socket: TcpStream,
-    /// The request so far; `None` once this is an event stream.
+    /// Request bytes so far; `None` once the connection is an event stream.
     request: Option<Vec<u8>>,
 }
 
-/// A request that has come whole.
+/// A completely received request.
 struct Request {
     /// Method and path.
     what: What,
@@ -50,7 +50,7 @@ enum What {
 }
 
 impl Floor {
-    /// The floor on a listener that does not block.
+    /// Creates the floor on a non-blocking listener.
     pub(crate) fn on(listener: StdListener) -> anyhow::Result<Self> {
         let mut listener = TcpListener::from_std(listener);
         let poll = Poll::new()?;
@@ -171,7 +171,7 @@ impl Floor {
 }
 
 impl Connection {
-    /// Takes what has come; an error is also the end of the connection.
+    /// Reads the available bytes; an error is also the end of the connection.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<()> {
         loop {
             match self.socket.read(buffer) {
@@ -206,7 +206,7 @@ impl Connection {
 }
 
 impl Request {
-    /// Takes the first request off the bytes of a connection, if it is there whole.
+    /// Takes the first request off the bytes of a connection, if it is complete.
     fn take(bytes: &mut Vec<u8>) -> Option<Self> {
         let head = memchr::memmem::find(bytes, b"\r\n\r\n")? + 4;
         let text = String::from_utf8_lossy(&bytes[..head]).to_ascii_lowercase();

@@ -1,4 +1,4 @@
-//! What a hyper user writes with `sse-hyper`.
+//! The server that a hyper user writes with `sse-hyper`.
 
 use std::net::TcpListener as StdListener;
 
@@ -44,7 +44,7 @@ async fn answer(request: Request<Incoming>, sse: Manager) -> hyper::Result<Respo
             };
             Ok(response.map(Either::Left))
         }
-        // Boxed, since hyper keeps room for the largest answer for as long as a connection lives.
+        // Boxed, since hyper keeps room for the largest response for as long as a connection lives.
         (&Method::POST, "/publish") => Box::pin(publish(sse, body)).await,
         _ => Ok(status(StatusCode::NOT_FOUND)),
     }

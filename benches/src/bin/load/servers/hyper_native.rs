@@ -1,5 +1,5 @@
-//! What a hyper user writes today: HTTP/1 connections, a bounded channel as the body of each
-//! stream, and a loop of sends.
+//! The server that a hyper user writes today: HTTP/1 connections, a bounded channel as the body of
+//! each stream, and a loop of sends.
 
 use std::convert::Infallible;
 use std::net::TcpListener as StdListener;
@@ -23,7 +23,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use crate::servers::serving::Serving;
 
-/// As long as axum's.
+/// Interval between keep-alive comments, the same as axum's.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 type Frames = Map<ReceiverStream<Bytes>, fn(Bytes) -> Result<Frame<Bytes>, Infallible>>;
@@ -43,13 +43,13 @@ pub(crate) fn serve(listener: StdListener, serving: &Serving) -> anyhow::Result<
 }
 
 async fn connection(socket: TcpStream, clients: Arc<Clients>) {
-    // Not fatal: the connection works without, only slower.
+    // Not fatal: the connection works without the option, only slower.
     let _ = socket.set_nodelay(true);
     let service = service_fn(move |request| answer(request, Arc::clone(&clients)));
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(socket), service);
-    // A client that leaves is an error too.
+    // A client that disconnects is an error, too.
     let _ = served.await;
 }
 
@@ -59,7 +59,7 @@ async fn answer(
 ) -> hyper::Result<Response<Body>> {
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/sse") => Ok(stream(clients.join())),
-        // Boxed, since hyper keeps room for the largest answer for as long as a connection lives.
+        // Boxed, since hyper keeps room for the largest response for as long as a connection lives.
         (&Method::POST, "/publish") => Box::pin(publish(request.into_body(), clients)).await,
         _ => Ok(status(StatusCode::NOT_FOUND)),
     }
@@ -86,7 +86,7 @@ fn status(status: StatusCode) -> Response<Body> {
     response
 }
 
-/// The payloads are one line each.
+/// Encodes a payload, which is always one line.
 fn event(data: &[u8]) -> Bytes {
     [b"event: tick\ndata: ".as_slice(), data, b"\n\n"]
         .concat()
@@ -124,7 +124,7 @@ impl Clients {
         receiver
     }
 
-    /// Sends to all, and ends those who are gone or too far behind.
+    /// Sends to all, and ends streams that are disconnected or lag too far.
     fn send(&self, event: &Bytes) {
         let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
         senders.retain(|sender| sender.try_send(event.clone()).is_ok());

@@ -1,14 +1,14 @@
-//! The manager behind the three adapters, and what is published to it.
+//! The manager of the three adapters, and the events published to it.
 
 use anyhow::Context;
 use sse_core::{Event, EventType, Manager, Receipt};
 
 use crate::servers::serving::Serving;
 
-/// More than a load can open.
+/// Maximum number of streams, more than a load can open.
 const MOST_STREAMS: usize = 1 << 20;
 
-/// A manager with nothing but defaults, except for the limits that a load would meet.
+/// Creates a manager with defaults, except for the limits that a load would reach.
 pub(crate) fn manager(serving: &Serving) -> anyhow::Result<Manager> {
     let bytes = sse_core::Config::default().queue_bytes;
     let builder = Manager::builder()

@@ -1,4 +1,4 @@
-//! Servers of others, measured where they are installed. They are run, and never linked.
+//! Servers of other projects, measured if they are installed. They are run, and never linked.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,7 +22,7 @@ pub(crate) enum Peer {
 }
 
 impl Peer {
-    /// How to start it, or why it cannot be.
+    /// Returns the command line that starts the server, or the reason why it cannot be started.
     pub(crate) fn contender(self) -> Result<Contender, String> {
         match self {
             Self::Nchan => nchan(),
@@ -30,7 +30,7 @@ impl Peer {
         }
     }
 
-    /// As the command line has it.
+    /// Returns the server's name on the command line.
     pub(crate) fn command(self) -> String {
         self.to_possible_value()
             .map(|value| value.get_name().to_owned())
@@ -77,7 +77,7 @@ fn better_sse() -> Result<Contender, String> {
     ))
 }
 
-/// What a program prints, without white space around it; `None` if it cannot be run.
+/// Returns the trimmed output of a program; `None` if it cannot be run.
 fn output(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program)
         .args(arguments)
@@ -94,7 +94,7 @@ fn folder_of(peer: &str) -> PathBuf {
         .join(peer)
 }
 
-/// Installs what npm has, as the lock file says.
+/// Installs the packages from npm, according to the lock file.
 pub(crate) fn install() -> anyhow::Result<()> {
     let status = Command::new("npm")
         .args(["ci", "--ignore-scripts"])

@@ -1,4 +1,4 @@
-//! A server under test, running as a child process on a processor of its own.
+//! A server under test, running as a child process on a separate processor.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -17,7 +17,7 @@ use crate::servers::contender::Contender;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A server that does not end within this is killed.
+/// Timeout for a server to end before it is killed.
 const GRACE: Duration = Duration::from_secs(3);
 
 /// The processors of the server and of the load.
@@ -27,22 +27,22 @@ pub(crate) struct Cpus {
     pub(crate) load: Vec<usize>,
 }
 
-/// A running server; dropping it ends the process.
+/// A running server; a drop ends the process.
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
     address: Option<SocketAddr>,
-    /// Of a server that reads its configuration from a file.
+    /// Folder of a server that reads its configuration from a file.
     _folder: Option<TempDir>,
 }
 
 impl Server {
     /// Starts the server on its processor, waits until it listens, and leaves the calling thread on
-    /// that of the load.
+    /// the load's processor.
     ///
     /// # Errors
     ///
-    /// If it cannot be started, ends, or says no address; with what it printed.
+    /// If the server cannot be started, ends, or prints no address; the error has its output.
     pub(crate) fn start(contender: &Contender, cpus: &Cpus) -> anyhow::Result<Self> {
         let name = &contender.name;
         let (arguments, address, folder) = match contender.configuration {
@@ -82,7 +82,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // One that has started others ends them only if it is asked.
+        // A server that has child processes ends them only if it is asked.
         Process::new(self.pid()).terminate();
         let deadline = Instant::now() + GRACE;
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
@@ -94,7 +94,8 @@ impl Drop for Server {
     }
 }
 
-/// Arguments, address and folder of a server that says no address, since it is told one in a file.
+/// Returns arguments, address and folder of a server that prints no address, because a file
+/// configures it.
 fn configured(
     configuration: &str,
     arguments: &[String],
@@ -118,7 +119,7 @@ fn configured(
     Ok((arguments, Some(address), Some(folder)))
 }
 
-/// A child inherits the processors that the thread is pinned to while starting it.
+/// Spawns a child, which inherits the processors that the thread is pinned to meanwhile.
 fn spawn(program: &Path, arguments: &[String], cpus: &Cpus) -> anyhow::Result<Child> {
     let mut command = Command::new(program);
     command
@@ -132,8 +133,8 @@ fn spawn(program: &Path, arguments: &[String], cpus: &Cpus) -> anyhow::Result<Ch
     child.with_context(|| format!("starting {}", program.display()))
 }
 
-/// The lines of both outputs; they are read to the end, so that the server never waits for a
-/// reader.
+/// Returns the lines of both outputs. They are read to the end, so that the server never waits for
+/// a reader.
 fn lines(child: &mut Child) -> Receiver<String> {
     let (sender, lines) = sync_channel(64);
     if let Some(output) = child.stdout.take() {
@@ -169,7 +170,7 @@ fn first_address(lines: &Receiver<String>) -> anyhow::Result<SocketAddr> {
     }
 }
 
-/// The first `http://IP:PORT` or `https://IP:PORT` in a line.
+/// Returns the first `http://IP:PORT` or `https://IP:PORT` in a line.
 fn find_address(line: &str) -> Option<SocketAddr> {
     let schemes = ["http://", "https://"];
     let mut urls = schemes.iter().flat_map(|scheme| line.split(scheme).skip(1));

@@ -1,5 +1,5 @@
-//! How a server of this program is started: the same for all, so that they differ in what they are
-//! only.
+//! The start of a server of this program: the same for all, so that the servers differ only in
+//! their implementation.
 
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
@@ -8,8 +8,8 @@ use std::thread::available_parallelism;
 use anyhow::Context;
 use tokio::runtime::Runtime;
 
-/// Longer than the standard library's 128, so that no server loses a connection while many are
-/// opened.
+/// Backlog of the listener, longer than the standard library's 128, so that no server loses a
+/// connection while many are opened.
 const BACKLOG: i32 = 4096;
 
 /// The arguments of every server.
@@ -53,7 +53,7 @@ impl Serving {
             .unwrap_or(NonZeroUsize::MIN)
     }
 
-    /// A listening socket that does not block.
+    /// Creates a non-blocking listening socket.
     pub(crate) fn listener(&self) -> anyhow::Result<TcpListener> {
         let address = self.listen;
         let listener =
@@ -63,7 +63,7 @@ impl Serving {
         Ok(listener)
     }
 
-    /// The runtime of every server on tokio but Actix, which brings its own.
+    /// Creates the runtime of every server on tokio except Actix, which has its own.
     pub(crate) fn runtime(&self) -> anyhow::Result<Runtime> {
         tokio::runtime::Builder::new_multi_thread()
             .worker_threads(self.workers())

@@ -1,4 +1,4 @@
-//! The servers that this program can be.
+//! The servers that this program contains.
 
 use std::net::TcpListener;
 
@@ -28,7 +28,7 @@ pub(crate) enum Stack {
 }
 
 impl Stack {
-    /// As the table has it.
+    /// Returns the name in the table.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Floor => "floor",
@@ -43,14 +43,14 @@ impl Stack {
         }
     }
 
-    /// As the command line has it.
+    /// Returns the name on the command line.
     pub(crate) fn command(self) -> String {
         self.to_possible_value()
             .map(|value| value.get_name().to_owned())
             .unwrap_or_default()
     }
 
-    /// What starts it.
+    /// Returns the arguments that start the server.
     pub(crate) fn arguments(self) -> Vec<String> {
         let words: &[&str] = match self {
             Self::SseAxumBodies => &["sse-axum", "--reactor", "off"],
@@ -60,7 +60,7 @@ impl Stack {
         words.iter().map(|word| (*word).to_owned()).collect()
     }
 
-    /// What its framework's users would do without our adapter.
+    /// Returns the native server of the framework, without the adapter.
     pub(crate) fn native(self) -> Option<Self> {
         match self {
             Self::SseAxum | Self::SseAxumBodies => Some(Self::AxumNative),

@@ -1,4 +1,4 @@
-//! What further threads of the reactor bring.
+//! The gain of further reactor threads.
 
 use std::num::NonZeroUsize;
 
@@ -26,11 +26,11 @@ pub(crate) struct Options {
 }
 
 /// Measures `sse-hyper`, with the load on the same processors, and prints a row for each
-/// measurement. Gives whether everything was delivered.
+/// measurement. Returns `true` if everything was delivered.
 ///
 /// # Errors
 ///
-/// If one cannot be measured.
+/// If a measurement fails.
 pub(crate) fn threads(options: &Options) -> anyhow::Result<bool> {
     let load = std::env::current_exe().context("finding this program")?;
     let all = allowed_cpus()?;

@@ -1,4 +1,4 @@
-//! What a stream of the hub costs over each of the transports.
+//! The cost of a stream of the hub over each of the transports.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,10 +39,10 @@ pub(crate) struct Options {
     rounds: usize,
 }
 
-/// Deliveries and answers come within this, or never.
+/// Timeout for deliveries and responses.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A way from the hub to its clients.
+/// A transport from the hub to its clients.
 #[derive(Clone, Copy, Debug)]
 struct Transport {
     name: &'static str,
@@ -99,7 +99,7 @@ const TRANSPORTS: [Transport; 7] = {
     ]
 };
 
-/// What one measurement found, of the server.
+/// The server's costs in one measurement.
 #[derive(Clone, Copy, Debug)]
 struct Cost {
     idle_kib: f64,
@@ -112,7 +112,7 @@ struct Cost {
 ///
 /// # Errors
 ///
-/// If one cannot be measured, or anything was missing or doubled.
+/// If a measurement fails, or if an event was missing or doubled.
 pub(crate) fn transports(options: &Options) -> anyhow::Result<()> {
     ensure!(
         options.streams > 0 && options.broadcasts > 0 && options.rounds > 0,
@@ -153,7 +153,7 @@ pub(crate) fn transports(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The server on one processor, the load on another, if there are two.
+/// Returns a processor for the server and another for the load, if there are two.
 fn cpus() -> anyhow::Result<Cpus> {
     let all = allowed_cpus()?;
     let (first, last) = all.first().zip(all.last()).context("no processor")?;
@@ -207,7 +207,7 @@ impl Transport {
         let connect_us = (process.cpu()? - cpu).as_secs_f64() * 1e6 / options.streams as f64;
         let idle = process.memory()?;
 
-        // One that is not counted, since the first delivery of a stream may cost more than others.
+        // An uncounted broadcast, since the first delivery of a stream may cost more than others.
         let each = options.streams as u64;
         publisher.publish().await?;
         readers.wait_for(each).await?;
@@ -246,7 +246,7 @@ impl Publisher {
         }
     }
 
-    /// To all.
+    /// Publishes to all streams.
     async fn publish(&mut self) -> anyhow::Result<()> {
         let data = self.payload.encode(Stamp {
             sequence: self.published,
@@ -266,7 +266,7 @@ impl Publisher {
     }
 }
 
-/// What all streams together have read.
+/// The totals that all streams together have read.
 #[derive(Debug, Default)]
 struct Readers {
     events: AtomicU64,

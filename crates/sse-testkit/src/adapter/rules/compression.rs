@@ -1,4 +1,4 @@
-//! Streams behind a middleware that compresses.
+//! Streams through a compression middleware.
 
 use sse_core::Manager;
 
@@ -32,8 +32,8 @@ pub async fn a_stream_passes_as_it_is_and_each_event_at_once(harness: Harness) {
             )
             .await;
         let head = client.head().await.expect("a head");
-        // To name it is discouraged (RFC 9110, section 8.4), and for some frameworks the one way to
-        // be left alone.
+        // Naming it is discouraged (RFC 9110, section 8.4), but for some frameworks it is the only
+        // way to bypass the compression.
         let coding = head.headers.get("content-encoding");
         assert!(
             matches!(coding, None | Some("identity")),
@@ -43,7 +43,7 @@ pub async fn a_stream_passes_as_it_is_and_each_event_at_once(harness: Harness) {
             assert_eq!(head.headers.get(name), Some(value));
         }
         for text in ["a", "b", "c"] {
-            // The next is sent only when this one has come, so nothing waits for more.
+            // The next event is sent only after this one has arrived, so nothing waits for more.
             app.publish(text).await;
             assert_eq!(next_data(&mut client).await, text);
         }

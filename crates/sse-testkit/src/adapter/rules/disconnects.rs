@@ -1,4 +1,4 @@
-//! Clients that go, and streams that are ended.
+//! Clients that disconnect, and streams that are ended.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::{
 };
 
 const OFTEN: Duration = Duration::from_millis(200);
-/// Long enough for a server on a busy machine to take a farewell.
+/// Long enough for a server on a busy machine to send a farewell.
 const SOON: Duration = Duration::from_secs(2);
 
 async fn expect_nobody(app: &RunningApp) {
@@ -27,7 +27,7 @@ async fn expect_nobody(app: &RunningApp) {
 }
 
 pub async fn a_client_that_closes_is_gone_at_once(harness: Harness) {
-    // No heartbeat finds it within the patience of a rule.
+    // No heartbeat detects it within the timeout of a rule.
     let app = harness.start(Manager::builder());
     drop(app.open("/events?user=42&topics=news").await);
     expect_nobody(&app).await;
@@ -53,7 +53,7 @@ pub async fn a_client_that_closes_its_half_is_gone(harness: Harness) {
     app.finish().await;
 }
 
-/// A server that has unread bytes does not look for the end of the connection behind them.
+/// A server with unread bytes does not notice an end of the connection that follows them.
 pub async fn a_pipelined_byte_hides_a_disconnect_until_a_heartbeat_at_most(harness: Harness) {
     let app = harness.start(Manager::builder().heartbeat_interval(OFTEN));
     let mut client = app.open("/events?user=42").await;
@@ -114,7 +114,7 @@ pub async fn a_connection_has_one_stream_after_the_other(harness: Harness) {
         manager.stats().counters.connected == 2
     })
     .await;
-    // Longer than the connection would have had to take what was left of the first.
+    // Longer than the connection would have had to send the rest of the first stream.
     tokio::time::sleep(SOON * 5 / 4).await;
     app.live(1).await;
     drop(client);

@@ -1,4 +1,4 @@
-//! One-off streams, which no manager knows.
+//! One-off streams, without a manager.
 
 use std::{io, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What a quiet stream gets.
+//! Heartbeats of quiet streams.
 
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ use crate::{
 
 const INTERVAL: Duration = Duration::from_millis(400);
 
-/// A manager counts in whole milliseconds, so an interval may be shorter by a part of one.
+/// A manager counts in whole milliseconds, so an interval may be shorter by a fraction of a
+/// millisecond.
 const LEAST: Duration = INTERVAL.saturating_sub(Duration::from_millis(1));
 
 pub async fn a_quiet_stream_gets_a_heartbeat_after_the_interval(harness: Harness) {
@@ -41,8 +42,8 @@ pub async fn an_event_postpones_the_heartbeat(harness: Harness) {
     let app = harness.start(Manager::builder().heartbeat_interval(INTERVAL));
     let mut last = Instant::now();
     let mut client = app.open("/events").await;
-    // From before an event, or the stream, to after the next event. On a busy machine some are long
-    // enough for a heartbeat.
+    // From before an event, or the stream, to after the next event. On a busy machine some pauses
+    // are long enough for a heartbeat.
     let mut pauses = Vec::new();
     for _ in 0..EVENTS {
         sleep(INTERVAL / 4).await;

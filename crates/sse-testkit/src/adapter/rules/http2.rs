@@ -13,10 +13,11 @@ use crate::adapter::{
 
 const WINDOW: u32 = 1 << 16;
 const OFTEN: Duration = Duration::from_millis(400);
-/// Long enough for a server on a busy machine to take what waits for a client that reads.
+/// Long enough for a server on a busy machine to send the data that waits for a client that reads.
 const SOON: Duration = Duration::from_secs(2);
 
-/// Where a framework does not look for the end of a connection or a stream, heartbeats find it.
+/// Returns a builder with frequent heartbeats, which detect the end of a connection or a stream if
+/// the framework does not.
 fn often() -> ManagerBuilder {
     Manager::builder().heartbeat_interval(OFTEN)
 }
@@ -126,7 +127,7 @@ pub async fn a_stream_whose_window_is_closed_is_ended_in_time_and_harms_no_other
     let app = harness.start(builder);
     let mut connection = Http2::connect(app.address, WINDOW).await;
     let mut fast = connection.open("/events?user=fast").await;
-    // Nothing of it is taken, so its window stays closed.
+    // The client reads nothing of it, so its window stays closed.
     let slow = connection.open("/events?user=slow").await;
     let large = "x".repeat(16 << 10);
     let mut sent = 0;

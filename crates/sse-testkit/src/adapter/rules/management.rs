@@ -122,7 +122,7 @@ pub async fn the_caller_is_who_the_app_says(harness: Harness) {
     app.finish().await;
 }
 
-/// A sound body of so many bytes.
+/// Returns a valid body of `bytes` bytes.
 fn body(bytes: usize) -> String {
     let empty = r#"{"message":""}"#;
     format!(r#"{{"message":"{}"}}"#, "x".repeat(bytes - empty.len()))
@@ -182,7 +182,7 @@ pub async fn a_body_that_breaks_off_does_nothing(harness: Harness) {
         .await
         .expect("a request");
     client.half_close().await.expect("a FIN");
-    // Whether there is an answer is up to the server.
+    // The server may or may not respond.
     if let Ok(head) = timeout(PATIENCE, client.head())
         .await
         .expect("an answer or an end")
@@ -226,7 +226,7 @@ pub async fn a_refusal_does_not_wait_for_the_body(harness: Harness) {
             if path == "/events" {
                 continue;
             }
-            // What is still to come is not waited for.
+            // The rest of the body is not awaited.
             let closed = timeout(PATIENCE, client.expect_close())
                 .await
                 .expect("the end of the connection");

@@ -50,7 +50,7 @@ pub async fn the_clients_address_counts(harness: Harness) {
     let elsewhere = "127.0.0.9".parse().expect("an address");
     let _elsewhere = app.greeted(app.get("/events").source(elsewhere)).await;
     expect_retry_after(&app.ask("GET", "/events", &[], "").await, 429);
-    // A client can say of itself what it wants.
+    // A client can claim anything about itself.
     let forwarded = [
         ("x-forwarded-for", "10.0.0.1"),
         ("forwarded", "for=10.0.0.1"),
@@ -98,8 +98,8 @@ pub async fn a_soft_refusal_is_a_stream_that_says_when_to_return(harness: Harnes
     app.finish().await;
 }
 
-/// What a client receives that accepts nothing but an event stream; any status but 200 would be
-/// final for it.
+/// Expects the response for a client that accepts nothing but an event stream: any status but 200
+/// would be final for it.
 async fn expect_soft(app: &RunningApp, path: &str) {
     let mut refused = app.get(path).open().await.expect("an answer");
     let head = refused.head().await.expect("a head");
@@ -124,7 +124,7 @@ pub async fn an_event_source_survives_a_rejection_that_passes(harness: Harness) 
     expect_soft(&app, "/events?user=42").await;
     let _second = app.open("/events?user=7").await;
     expect_soft(&app, "/events?user=8").await;
-    // Others, who say so in one header or in two.
+    // Other clients, which say so in one header or in two.
     for accept in ["*/*", "text/event-stream, */*;q=0.1"] {
         expect_retry_after(
             &app.ask("GET", "/events?user=8", &[("accept", accept)], "")

@@ -1,4 +1,4 @@
-//! What a request for a stream gets.
+//! Responses to requests for a stream.
 
 use sse_core::{Event, Manager, OwnEventsOnly, Topic};
 use tokio::time::timeout;
@@ -77,7 +77,7 @@ pub async fn a_head_request_gets_the_headers_and_registers_nothing(harness: Harn
     for (name, value) in sse_core::STREAM_HEADERS {
         assert_eq!(answer.headers.get(name), Some(value));
     }
-    // A length would be said of the stream (RFC 9110, section 8.6).
+    // A length would describe the stream (RFC 9110, section 8.6).
     assert_eq!(answer.headers.get("content-length"), None);
     let stats = app.manager.stats();
     assert_eq!(
@@ -126,7 +126,7 @@ pub async fn a_last_event_id_arrives_by_header_and_by_each_name_in_the_query(har
     let byte_by_byte = [
         ("7-12".as_bytes(), "7-12"),
         ("Grüße, 世界".as_bytes(), "Grüße, 世界"),
-        // Not UTF-8: replaced, so it matches no id, and refuses nobody.
+        // Not UTF-8: replaced, so it matches no id, and rejects no client.
         (b"a\xff", "a\u{fffd}"),
     ];
     for (sent, read) in byte_by_byte {

@@ -1,4 +1,4 @@
-//! Clients that take nothing.
+//! Clients that read nothing.
 
 use std::time::Duration;
 
@@ -13,15 +13,15 @@ use crate::{
     client::RawClient,
 };
 
-/// Long enough for a server on a busy machine to take what waits for a client that reads.
+/// Long enough for a server on a busy machine to send the data that waits for a client that reads.
 const SOON: Duration = Duration::from_secs(2);
 
 fn large() -> String {
     "x".repeat(16 << 10)
 }
 
-/// One client takes nothing while another reads on: the other misses nothing, the first is ended
-/// and its connection as well.
+/// Stalls one client while another reads on. The other client misses nothing; the first is
+/// disconnected and its connection closed.
 async fn stall(harness: Harness, builder: ManagerBuilder) -> DisconnectReason {
     let app = harness.start_narrow(builder, ShutdownOptions::default());
     let mut slow = app
@@ -48,7 +48,7 @@ async fn stall(harness: Harness, builder: ManagerBuilder) -> DisconnectReason {
         "the fast client is there"
     );
     is_closed(&app, &slow).await;
-    // It takes what its system still holds, and finds the connection broken off.
+    // The client reads what its system still holds, and finds the connection broken off.
     let end = timeout(PATIENCE, slow.end())
         .await
         .expect("the slow client's connection is closed");
@@ -61,7 +61,7 @@ async fn stall(harness: Harness, builder: ManagerBuilder) -> DisconnectReason {
     reasons[0]
 }
 
-/// Until the server's end of a connection is not established any more, where the system tells.
+/// Waits until the server's end of a connection is no longer established, if the system reports it.
 async fn is_closed(app: &RunningApp, client: &RawClient) {
     let client = client.local_address().expect("the client's address");
     let ends = format!(
@@ -81,7 +81,8 @@ async fn is_closed(app: &RunningApp, client: &RawClient) {
         .expect("the server closes the connection of a client that takes nothing");
 }
 
-/// Whoever notices first: the manager, or the system's timeout for data that is not taken.
+/// Returns `true` for both detections: by the manager, or by the system's timeout for
+/// unacknowledged data.
 fn is_found(reason: DisconnectReason) -> bool {
     matches!(
         reason,
@@ -115,7 +116,7 @@ pub async fn a_client_whose_queue_is_full_is_ended_and_harms_nobody(harness: Har
     assert_eq!(stall(harness, builder).await, DisconnectReason::Overflow);
 }
 
-/// No event is published: heartbeats alone fill the connection of a client that fell silent.
+/// No event is published: heartbeats alone fill the connection of a silent client.
 pub async fn a_silent_client_is_found_by_heartbeats(harness: Harness) {
     struct Large;
     impl sse_core::Heartbeat for Large {

@@ -1,4 +1,4 @@
-//! Whom an event reaches, and in which order.
+//! The streams that an event reaches, and the order of events.
 
 use sse_core::{Event, HeartbeatKind, Manager};
 
@@ -7,7 +7,7 @@ use crate::adapter::{
     running_app::{RunningApp, json, next, next_data},
 };
 
-/// So many streams are many for one test and few for the machine.
+/// Number of streams: many for one test, few for the machine.
 const MANY: usize = 1000;
 
 pub async fn an_event_reaches_its_target_and_nobody_else(harness: Harness) {
@@ -110,7 +110,7 @@ pub async fn lines_and_letters_arrive_as_they_were_sent(harness: Harness) {
 }
 
 pub async fn a_thousand_streams_get_everything(harness: Harness) {
-    // On a busy machine they are not all there before the first would get a heartbeat.
+    // On a busy machine, not all streams are connected before the first would receive a heartbeat.
     let app = harness.start(
         Manager::builder()
             .max_connections(MANY)

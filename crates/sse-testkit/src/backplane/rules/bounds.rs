@@ -1,4 +1,4 @@
-//! Which log there is, and where one may read.
+//! The identity of the log, and the positions that can be read.
 
 use sse_core::{BackplaneError, Bounds, Cursor, Epoch, Position};
 use tokio::task::JoinSet;

@@ -1,4 +1,4 @@
-//! Of several appends with one key, one takes effect.
+//! Idempotency keys: of several appends with one key, one takes effect.
 
 use sse_core::{BackplaneError, KeyBound, KeyLimits, KeyScope};
 use tokio::task::JoinSet;
@@ -142,8 +142,7 @@ pub async fn a_key_counts_in_its_scope_alone<B: Broker>() {
         return;
     };
     let (node, other) = (broker.node().await, broker.node().await);
-    // Names and keys that would be the same if they were put together with any of these between
-    // them.
+    // Names and keys that would be equal if they were joined with any of these separators.
     let scopes = [
         KeyScope::App,
         KeyScope::Anonymous,
@@ -214,8 +213,8 @@ pub async fn a_bound_on_keys_refuses_and_forgets_nothing<B: Broker>() {
             expect_full(&node, (scope, number, limits), bound).await;
         }
     }
-    // Who is at its bound may still try again what it has published, and nothing was forgotten for
-    // what was refused.
+    // A scope at its bound may still retry what it has published, and a rejected append does not
+    // evict a key.
     for (scope, number, text) in &written {
         let again = scoped("again", scope, &number.to_string(), limits);
         assert!(

@@ -1,4 +1,4 @@
-//! Which nodes are there.
+//! The nodes that hold leases.
 
 use std::time::Duration;
 
@@ -87,7 +87,7 @@ pub async fn a_lease_that_is_renewed_lasts_and_says_the_latest<B: Broker>() {
         .await
         .expect("a lease");
     assert_eq!(held(&other).await, [lease("node", "second")]);
-    // A second lease of the same term says when that of the first is over.
+    // A second lease of the same term shows when the term of the first is over.
     node.hold_lease(lease("witness", ""), Duration::from_secs(2))
         .await
         .expect("a lease");
@@ -96,7 +96,7 @@ pub async fn a_lease_that_is_renewed_lasts_and_says_the_latest<B: Broker>() {
         (!leases.contains(&lease("witness", ""))).then_some(leases)
     });
     assert_eq!(alone.await, [lease("node", "second")]);
-    // A shorter term takes the place of a longer one, too.
+    // A shorter term also replaces a longer one.
     node.hold_lease(lease("node", "third"), Duration::from_secs(1))
         .await
         .expect("a lease");

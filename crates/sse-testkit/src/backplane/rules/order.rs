@@ -1,4 +1,4 @@
-//! In what order entries stand.
+//! The order of entries.
 
 use std::collections::HashSet;
 
@@ -150,7 +150,7 @@ pub async fn an_append_that_is_dropped_harms_no_other<B: Broker>() {
     let mut kept = Vec::new();
     for number in 0..60_u64 {
         let wait = std::time::Duration::from_micros(number * 61 % 1_500);
-        // Whether it was appended or not: not twice, and the next one is not held up.
+        // The entry may or may not be appended, but not twice, and the next append is not blocked.
         let _ = tokio::time::timeout(wait, node.append(entry(format!("dropped/{number}")))).await;
         let appended = try_append(&node, entry(format!("kept/{number}")))
             .await

@@ -1,4 +1,4 @@
-//! What is read.
+//! Reads, page by page.
 
 use sse_core::{Page, ReadLimit};
 
@@ -49,7 +49,7 @@ pub async fn a_page_ends_at_its_limit_of_entries<B: Broker>() {
     let all: Vec<_> = ten.into_iter().flat_map(|page| page.entries).collect();
     assert_eq!(texts(&all), numbered("entry", 0..25));
     assert_rising(&all);
-    // The last page is full, and the last all the same.
+    // The last page is full, and is still reported as the last.
     let five = pages(
         &node,
         ReadLimit {

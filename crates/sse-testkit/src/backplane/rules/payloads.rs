@@ -1,4 +1,4 @@
-//! What entries may be.
+//! The payloads of entries.
 
 use bytes::Bytes;
 use sse_core::{Entry, NewEntry};

@@ -1,4 +1,4 @@
-//! When what stands behind the backplane dies and comes back, and nodes outlive it.
+//! Nodes that outlive a crash and restart of the broker.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,10 +15,10 @@ use crate::backplane::{
     },
 };
 
-/// Between two attempts.
+/// Pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Fails in time, and as it should.
+/// Expects a call to fail in time, as unavailable.
 async fn expect_unavailable<T>(what: &str, call: impl Future<Output = Result<T, BackplaneError>>) {
     let result = timeout(PULSE, call)
         .await
@@ -110,7 +110,7 @@ pub async fn nodes_come_back_by_themselves<B: Restart>() {
     );
 }
 
-/// Appends with a key until it is acknowledged, whatever happens meanwhile.
+/// Appends with a key until the append is acknowledged, whatever happens meanwhile.
 async fn insist(node: &Node, text: &str) {
     while let Err(error) = node.append(keyed(text, text)).await {
         assert!(
@@ -124,7 +124,7 @@ async fn insist(node: &Node, text: &str) {
     }
 }
 
-/// Follows with one tail after the other, whatever happens meanwhile.
+/// Follows the log with one tail after the other, whatever happens meanwhile.
 async fn follow(node: Node, mut after: Cursor, count: usize) -> Vec<String> {
     let mut all = Vec::new();
     while all.len() < count {

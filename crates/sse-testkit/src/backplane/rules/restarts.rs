@@ -1,4 +1,4 @@
-//! When what stands behind the backplane dies and comes back, and nodes with it.
+//! Nodes that end with a crash of the broker, and new nodes after its restart.
 
 use sse_core::{KeyLimits, KeyScope};
 use tokio::task::JoinSet;

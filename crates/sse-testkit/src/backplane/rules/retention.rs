@@ -1,4 +1,4 @@
-//! What is kept.
+//! The entries that a log retains.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use crate::backplane::{
     },
 };
 
-/// What is held once something went, and nothing more is going: some trim a little after the append
-/// that makes it necessary.
+/// Returns the trimmed position once entries were trimmed and trimming has settled: some logs trim
+/// a little after the append that makes it necessary.
 async fn trimmed(node: &Node) -> Cursor {
     let mut before = Position::ZERO;
     eventually("the oldest entries go", async || {
@@ -58,7 +58,7 @@ pub async fn the_oldest_entries_go<B: Broker>() {
     expect_trimmed(&node, &start).await;
     let held = read_all(&node, &trimmed).await;
     assert_rising(&held);
-    // How exactly the number is kept is the storage's business; it is never less.
+    // The storage decides how exactly the number is kept; it never keeps fewer.
     assert!(
         (KEPT..=KEPT * 2).contains(&held.len()),
         "{} entries are held",
@@ -88,7 +88,7 @@ pub async fn a_tail_that_falls_behind_is_told_and_has_no_hole<B: Broker>() {
         for number in 0..5 * KEPT {
             append(&writer, (round * 5 * KEPT + number).to_string()).await;
         }
-        // What was fetched before may still come; between that and the error there is nothing.
+        // Entries that were fetched before may still arrive; nothing else arrives before the error.
         match next(&mut slow).await {
             Ok(batch) => {
                 for entry in &batch.entries {
@@ -141,11 +141,11 @@ pub async fn entries_are_kept_so_long<B: Broker>() {
     let node = broker.node().await;
     let start = beginning(&node).await;
     append_numbered(&node, "old", 20).await;
-    // Some look only when something is appended.
+    // Some logs trim only on an append.
     let gone = eventually("old entries go", async || {
         append(&node, "new").await;
         let trimmed = node.bounds().await.expect("bounds").trimmed;
-        // Further entries may go meanwhile.
+        // Further entries may be trimmed meanwhile.
         let held = node
             .read(&Cursor::new(start.epoch.clone(), trimmed), ALL)
             .await

@@ -1,4 +1,4 @@
-//! What is told to all nodes beside the log.
+//! Signals to all nodes, outside of the log.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -19,7 +19,7 @@ async fn next(signals: &mut Box<dyn Signals>) -> Bytes {
         .expect("a signal")
 }
 
-/// Everything up to a last signal, which must come.
+/// Returns everything up to a last signal, which must arrive.
 async fn until(signals: &mut Box<dyn Signals>, last: &[u8]) -> Vec<Bytes> {
     let mut heard = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! What comes out of a tail.
+//! The entries that a tail delivers.
 
 use std::time::Duration;
 
@@ -86,7 +86,7 @@ pub async fn a_tail_that_caught_up_says_so<B: Broker>() {
     );
 }
 
-/// Tasks on two nodes that append for a while, with pauses.
+/// Starts tasks on two nodes that append for a while, with pauses.
 fn writers(nodes: [&Node; 2], each: usize) -> JoinSet<()> {
     let mut writers = JoinSet::new();
     for writer in 0..6 {
@@ -116,7 +116,7 @@ pub async fn tails_have_no_hole_and_no_double_while_appends_come<B: Broker>() {
         let (node, mut after) = (nodes[follower % 2].clone(), start.clone());
         followers.spawn(async move {
             let mut all = Vec::new();
-            // Goes on with a new tail now and then, as after an error.
+            // Continues with a new tail now and then, as after an error.
             while all.len() < 6 * EACH {
                 let mut tail = tail(&node, &after).await;
                 for _ in 0..=follower * 3 {
@@ -160,7 +160,7 @@ pub async fn a_wait_for_a_tail_may_be_dropped_at_any_time<B: Broker>() {
     let mut tail = tail(&nodes[0], &start).await;
     let mut writers = writers([&nodes[0], &nodes[1]], EACH);
     let mut all = Vec::new();
-    // Most are dropped after one poll or in mid-wait.
+    // Most tails are dropped after one poll or in the middle of a wait.
     for turn in 0..600_u64 {
         if let Ok(batch) = timeout(Duration::from_micros(turn * 137 % 4_000), tail.next()).await {
             all.extend(batch.expect("a batch").entries);

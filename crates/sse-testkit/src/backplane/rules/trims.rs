@@ -1,4 +1,4 @@
-//! When somebody else trims the log.
+//! A log that is trimmed from outside.
 
 use sse_core::{BackplaneError, Cursor, Position, Retention};
 

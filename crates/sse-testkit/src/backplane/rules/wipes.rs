@@ -1,4 +1,4 @@
-//! When the log is lost.
+//! A log that is lost.
 
 use sse_core::{BackplaneError, Cursor, Position};
 
@@ -40,7 +40,7 @@ pub async fn a_log_that_was_wiped_is_another_one<B: Wipe>() {
         (bounds.trimmed, bounds.head),
         (Position::ZERO, Position::ZERO)
     );
-    // Also when the new log is longer than the old one was.
+    // Also if the new log is longer than the old one was.
     for _ in 0..2 {
         for cursor in [&start, &cursors[2], &cursors[4]] {
             expect_epoch(&node, cursor).await;
@@ -109,8 +109,8 @@ pub async fn appends_go_to_the_log_that_is_there<B: Wipe>() {
     append(&other, "before").await;
     broker.wipe().await;
     for (name, node) in [("one", &one), ("other", &other)] {
-        // Without a question before. It may fail a few times, but not with a cursor that leads
-        // nowhere.
+        // Without any earlier call. The append may fail a few times, but must not return a cursor
+        // that leads nowhere.
         let cursor = eventually("an append to the new log", async || {
             try_append(node, entry(name))
                 .await
@@ -152,8 +152,8 @@ pub async fn a_tail_never_goes_over_to_another_log<B: Wipe>() {
     }
 }
 
-/// Entries of before may come; then an error that says what happened, or that the connection is
-/// gone.
+/// Expects the end of a tail: earlier entries may arrive, then an error that reports the loss, or a
+/// lost connection.
 async fn expect_end(tail: &mut Box<dyn sse_core::Tail>) {
     for _ in 0..60 {
         match next(tail).await {
