@@ -19,7 +19,10 @@ function parse(pieces, options = {}) {
   return told;
 }
 
-/** The same as the foreign parser tells it, which takes text, tells no ids but those of events, and a space less of a comment. */
+/**
+ * Returns the reports of the foreign parser. It takes text, reports only the ids of events, and
+ * strips a space from comments.
+ */
 function parseForeign(text) {
   const told = [];
   const parser = foreignParser({
@@ -50,7 +53,7 @@ function cut(bytes) {
   return pieces;
 }
 
-/** Throws if a property does not hold for the bytes of a stream; returns what was told. */
+/** Throws if a property does not hold for the bytes of a stream; returns the reports. */
 export function check(bytes) {
   const told = parse([bytes]);
   assert.deepEqual(parse(cut(bytes)), told, "in pieces");

@@ -1,4 +1,4 @@
-// The parser, by the shared corpus and beside a foreign one.
+// Tests of the parser with the shared corpus, compared with a foreign parser.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";

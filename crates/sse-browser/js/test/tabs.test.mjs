@@ -12,7 +12,7 @@ after(async () => { for (const end of ends) await end(); });
 
 const SHARED = { user: "ada", reconnectInterval: 100 };
 
-/** So many tabs of one browser, the first of them the leader. */
+/** Opens a number of tabs in one browser, the first of them the leader. */
 async function openTabs(t, count, options = SHARED, answer) {
   const server = await serveStreams(t, answer);
   const context = await browser.newContext();
@@ -30,7 +30,7 @@ async function openTabs(t, count, options = SHARED, answer) {
 
 const upTo = (count) => Array.from({ length: count }, (_, index) => index + 1);
 
-/** Publishes numbers all the time, until it is told to stop; gives how many. */
+/** Publishes numbers continuously until stopped; returns their count. */
 function publishing(server, pauseMs = 5) {
   let count = 0;
   const timer = setInterval(() => server.publish(String(++count)), pauseMs);
@@ -78,7 +78,7 @@ test("when the leader hangs, the stream is taken from it", async (t) => {
   // and a busy machine later.
   const stop = publishing(server, 200);
   await hasAll(follower, 5);
-  // A script that does not end until it is told to: no freeze event, no closed tab.
+  // A script that runs until it is stopped: no freeze event, no closed tab.
   const hanging = leader.evaluate(() => new Promise((resolve) => setTimeout(() => {
     const request = new XMLHttpRequest();
     request.open("GET", "/hang", false);
