@@ -48,9 +48,8 @@ impl File {
         }
     }
 
-    /// Returns the strong entity tag (RFC 9110, section 8.8.3), quotes included: different content has
-    /// a different
-    /// tag.
+    /// Returns the strong entity tag (RFC 9110, section 8.8.3), quotes included: different content
+    /// has a different tag.
     #[must_use]
     pub fn etag(&self) -> String {
         format!("\"{:016x}\"", self.hash)

@@ -29,19 +29,17 @@ const IDS = 1000;
  *
  * @typedef {object} SSEClient
  * @property {() => void} connect Connects, also after the client had given up.
- * @property {(how?: { everywhere?: boolean }) => void} disconnect Ends the stream and cancels pending
- *   attempts. With
- *   `everywhere` does so in all tabs that share the stream, and forgets the last id. Use it to log
- *   out.
+ * @property {(how?: { everywhere?: boolean }) => void} disconnect Ends the stream and cancels
+ *   pending attempts. With `everywhere` does so in all tabs that share the stream, and forgets the
+ *   last id. Use it to log out.
  * @property {() => SSESnapshot} getSnapshot
- * @property {(listener: (snapshot: SSESnapshot) => void) => () => void} subscribe Calls the listener
- *   with the snapshot at once, and
- *   after each change. Returns a function that unsubscribes.
+ * @property {(listener: (snapshot: SSESnapshot) => void) => () => void} subscribe Calls the
+ *   listener with the snapshot at once, and after each change. Returns a function that
+ *   unsubscribes.
  * @property {(type: string, listener: (message: SSEMessage) => void) => () => void} on Listens to
- *   events of a type, `*` for all. Returns a function that
- *   removes the listener.
- * @property {(callbacks: SSECallbacks) => () => void} listen Adds callbacks. Returns a function that
- *   removes them.
+ *   events of a type, `*` for all. Returns a function that removes the listener.
+ * @property {(callbacks: SSECallbacks) => () => void} listen Adds callbacks. Returns a function
+ *   that removes them.
  * @property {() => void} clearMessages
  */
 
@@ -173,8 +171,8 @@ export function createSSE(options = {}, part) {
 
 /**
  * Returns whether tabs share the stream. Sharing needs a name of the user, because nothing else
- * shows that two tabs belong to one user. It also needs a stream that every tab could
- * open for the other tabs.
+ * shows that two tabs belong to one user. It also needs a stream that every tab could open for the
+ * other tabs.
  *
  * @param {SSEOptions} options
  * @param {import("./types.js").World} world

@@ -236,7 +236,7 @@ export function createConnection(source, sink, world) {
   };
 
   /**
-   * Gives up: the client makes no further attempt.
+   * Ends the connection for good: the client makes no further attempt.
    *
    * @param {SSEError} error
    */

@@ -19,10 +19,9 @@ export const LONGEST = 3_600_000;
  * Returns the delay in milliseconds.
  *
  * The delay is never shorter than the server asks for, because the server may have spread its
- * clients over that time. Up to a quarter is added, because the server
- * may have sent all clients the same value. `Retry-After` applies to its one response. `retry:`
- * applies to the first attempt after a stream, and is
- * the base of the exponential delays of later attempts.
+ * clients over that time. Up to a quarter is added, because the server may have sent all clients
+ * the same value. `Retry-After` applies to its one response. `retry:` applies to the first attempt
+ * after a stream, and is the base of the exponential delays of later attempts.
  *
  * @param {Wait} wait
  */

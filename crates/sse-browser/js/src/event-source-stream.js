@@ -7,8 +7,7 @@ const TYPES = ["message", "connection", "heartbeat", "notification", "system"];
 
 /**
  * Opens a stream; rejects when the stream breaks. The reconnecting of `EventSource` is not used,
- * because it has no back-off and gives up after any response that is
- * not a stream.
+ * because it has no back-off and never retries after a response that is not a stream.
  *
  * @param {string} url
  * @param {import("./types.js").SSESource} source

@@ -15,8 +15,7 @@ const LINGER_MS = 50;
  * @property {boolean} [enabled] `true` (default) to connect when the component mounts; `false` to
  *   wait for `connect`.
  * @property {import("./client.js").SSEClient} [client] A client of the app's own. The app connects
- *   and disconnects it. Of the other
- *   options only the callbacks and `maxMessages` apply.
+ *   and disconnects it. Of the other options only the callbacks and `maxMessages` apply.
  */
 
 /**
@@ -49,7 +48,8 @@ const LINGER_MS = 50;
  *
  * @typedef {object} Held
  * @property {import("./client.js").SSEClient} client
- * @property {boolean} isOurs `true` if the client was created here and ends with its last component.
+ * @property {boolean} isOurs `true` if the client was created here and ends with its last
+ *   component.
  * @property {HookOptions} latest The options of the component that rendered last, so that their
  *   functions are current.
  * @property {Set<object>} holders
@@ -64,8 +64,7 @@ const FUNCTIONS = /** @type {const} */ (["headers", "query", "ticket", "body", "
 
 /**
  * Returns the key of a stream. Components share a stream if all options except callbacks are equal.
- * For functions only their presence
- * counts, not their identity.
+ * For functions only their presence counts, not their identity.
  *
  * @param {HookOptions} options
  */

@@ -3,7 +3,8 @@
 import { call, createStore } from "./store.js";
 
 /**
- * @typedef {import("./types.js").SSENotification & { id: string, isRead: boolean }} StoredNotification
+ * @typedef {import("./types.js").SSENotification
+ *   & { id: string, isRead: boolean }} StoredNotification
  */
 
 /**

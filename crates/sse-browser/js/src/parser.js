@@ -1,6 +1,5 @@
 // A parser for the event-stream format, exactly as the WHATWG HTML standard defines it (section
- // 9.2.6). It accepts bytes
-// in pieces of any size.
+// 9.2.6). It accepts bytes in pieces of any size.
 
 import { SSEError } from "./error.js";
 
@@ -12,8 +11,8 @@ import { SSEError } from "./error.js";
  * @property {string} data The data lines, joined by LF.
  * @property {string} [id] The id in this block.
  * @property {string} lastEventId The last event id at this event: its own or an inherited id.
- * @property {string} [raw] The lines of the block, comments included, each ended by LF; only with the
- *   option `raw`.
+ * @property {string} [raw] The lines of the block, comments included, each ended by LF; only with
+ *   the option `raw`.
  */
 
 /**
@@ -30,8 +29,8 @@ import { SSEError } from "./error.js";
 
 /**
  * Creates a parser for one stream. The parser dispatches an event at the byte that ends its blank
- * line, which can be a CR. A block that the end of the stream
- * cuts off is discarded together with the parser.
+ * line, which can be a CR. A block that the end of the stream cuts off is discarded together with
+ * the parser.
  *
  * `feed` throws an `SSEError` with the code `too_large`. Do not use the parser after that.
  *

@@ -1,10 +1,9 @@
 // One stream for all tabs: the tab that holds a Web Lock has the stream. Other tabs receive its
- // events over a
-// BroadcastChannel.
+// events over a BroadcastChannel.
 //
-// The browser passes the lock to the next tab when its holder closes or crashes. A tab that is about
-// to sleep releases the lock. A tab that hangs, or sleeps without notice, does not answer when
-// the other tabs ask, and they take the lock from it.
+// The browser passes the lock to the next tab when its holder closes or crashes. A tab that is
+// about to sleep releases the lock. A tab that hangs, or sleeps without notice, does not answer
+// when the other tabs ask, and they take the lock from it.
 
 import { createConnection } from "./connection.js";
 import { SSEError } from "./error.js";
@@ -12,7 +11,8 @@ import { SSEError } from "./error.js";
 /** Silence after which a tab asks whether the leader is alive. */
 const ASK_MS = 4000;
 /**
- * Timeout for the leader's answer. Timers of hidden tabs can be a second late, but messages are not.
+ * Timeout for the leader's answer. Timers of hidden tabs can be a second late, but messages are
+ * not.
  */
 const ANSWER_MS = 3000;
 /** Maximum number of events that a leader keeps for tabs that were asleep. */

@@ -12,7 +12,8 @@ export function createStore(value) {
   return {
     getSnapshot: () => value,
     /**
-     * @param {(value: Value) => void} listener Called with the value at once, and after each change.
+     * @param {(value: Value) => void} listener Called with the value at once, and after each
+     *   change.
      */
     subscribe: (listener) => {
       // A new function for each call, so that a listener can subscribe twice.

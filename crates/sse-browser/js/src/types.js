@@ -62,8 +62,8 @@
  *
  * @typedef {object} SSESnapshot
  * @property {SSEState} state
- * @property {"alone" | "leader" | "follower"} role The part of this tab: `leader` has the stream and
- *   shares it with the followers, `alone` does not share.
+ * @property {"alone" | "leader" | "follower"} role The part of this tab: `leader` has the stream
+ *   and shares it with the followers, `alone` does not share.
  * @property {string | null} clientId The server's id of this stream.
  * @property {string | null} userId The user that the server has recognised.
  * @property {number} attempt Failures in a row so far.
@@ -80,26 +80,25 @@
  * @property {() => void} [onConnect] Called when the stream opens, for the first time or again.
  * @property {() => void} [onDisconnect] Called when the stream is lost or closed.
  * @property {(error: import("./error.js").SSEError) => void} [onError] Called when an attempt or a
- *   stream fails; `error.retryable` says whether
- *   the client will retry.
- * @property {(message: SSEMessage) => void} [onMessage] Called for every event, including heartbeats
- *   and `connection`.
+ *   stream fails; `error.retryable` says whether the client will retry.
+ * @property {(message: SSEMessage) => void} [onMessage] Called for every event, including
+ *   heartbeats and `connection`.
  * @property {(gap: SSEGap) => void} [onGap] Called when events were lost for good: reload the state
  *   from elsewhere.
  */
 
 /**
  * @template T
- * @typedef {T | (() => T | Promise<T>)} PerAttempt A value, or a function that returns the value for
- *   each attempt.
+ * @typedef {T | (() => T | Promise<T>)} PerAttempt A value, or a function that returns the value
+ *   for each attempt.
  */
 
 /**
  * @typedef {object} SSEBackoff
  * @property {number} [factor] Default 2.
  * @property {number} [max] The longest delay in milliseconds, default 30,000.
- * @property {"full" | "none"} [jitter] `full` (default): a random time up to the delay, so that many
- *   clients do not return at once.
+ * @property {"full" | "none"} [jitter] `full` (default): a random time up to the delay, so that
+ *   many clients do not return at once.
  */
 
 /**
@@ -111,8 +110,8 @@
  * @property {boolean} [reconnect] `true` (default) if the client reconnects.
  * @property {number} [reconnectInterval] The first delay in milliseconds, default 3,000, until the
  *   server sets another by `retry:`.
- * @property {number} [maxReconnectAttempts] Failures in a row after which the client gives up,
- *   default 5; with `Infinity` it never gives up.
+ * @property {number} [maxReconnectAttempts] Failures in a row after which the client stops
+ *   retrying, default 5; with `Infinity` it never stops.
  * @property {SSEBackoff} [backoff]
  * @property {PerAttempt<Record<string, string>>} [headers]
  * @property {PerAttempt<Record<string, string>>} [query]
@@ -120,20 +119,18 @@
  * @property {string} [method] Default `GET`.
  * @property {PerAttempt<BodyInit | null>} [body]
  * @property {RequestCredentials} [credentials] Default `same-origin`.
- * @property {() => unknown} [onUnauthorized] Called and awaited when the server sends `auth_expired`
- *   or 401: renew the token here.
- *   The client then retries once. If the function returns `false` or throws, the client gives up.
+ * @property {() => unknown} [onUnauthorized] Called and awaited when the server sends
+ *   `auth_expired` or 401: renew the token here. The client then retries once. If the function
+ *   returns `false` or throws, the client fails.
  * @property {string} [lastEventId] The id from which to resume.
  * @property {"session" | "local" | Pick<Storage, "getItem" | "setItem" | "removeItem">} [storage]
- *   Storage in which the last id outlives the
- *   page; by default none.
+ *   Storage in which the last id outlives the page; by default none.
  * @property {number} [heartbeatTimeout] Silence in milliseconds after which the stream counts as
- *   dead; by default two and a half
- *   times the interval that the server announces. 0: never.
+ *   dead; by default two and a half times the interval that the server announces. 0: never.
  * @property {number} [connectTimeout] Timeout in milliseconds for the head of the response, default
  *   20,000. 0: no limit.
- * @property {boolean} [pauseWhenHidden] `true` if a hidden tab closes its stream until it is visible
- *   again. Default false.
+ * @property {boolean} [pauseWhenHidden] `true` if a hidden tab closes its stream until it is
+ *   visible again. Default false.
  * @property {number} [maxEventBytes] Maximum length of an event, default 4 Mi; a longer event ends
  *   the stream with an error.
  * @property {"fetch" | "eventsource"} [transport] Default `fetch`. `eventsource` is the browser's
@@ -150,8 +147,8 @@
 
 /**
  * @typedef {object} SSEInbox
- * @property {(text: string, type: string) => unknown} [parse] Default: JSON, or the text if the data
- *   is not JSON.
+ * @property {(text: string, type: string) => unknown} [parse] Default: JSON, or the text if the
+ *   data is not JSON.
  * @property {number} [maxMessages] Maximum number of `messages`, default 100.
  */
 

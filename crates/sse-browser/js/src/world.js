@@ -27,8 +27,8 @@ export function browser() {
  * Reports when the page sleeps and wakes. Returns a function that stops the reports.
  *
  * It listens to `pagehide` and not to `unload`, which would keep the page out of the back-forward
- * cache. It listens to `pageshow` whether or not the event says `persisted`,
- * which iOS does not always set.
+ * cache. It listens to `pageshow` whether or not the event says `persisted`, which iOS does not
+ * always set.
  *
  * @param {import("./types.js").World} world
  * @param {{ sleep: () => void, wake: () => void, pausesWhenHidden: boolean }} page
