@@ -84,8 +84,7 @@ impl StaticFiles {
 }
 
 /// Returns whether an `If-None-Match` matches a tag (RFC 9110, section 13.1.2): `*`, or by weak
-/// comparison,
-/// because compression by a proxy weakens tags.
+/// comparison, because compression by a proxy weakens tags.
 fn names(value: &[u8], etag: &[u8]) -> bool {
     value.trim_ascii() == b"*"
         || value.split(|byte| *byte == b',').any(|tag| {

@@ -1,4 +1,4 @@
-// Several tabs with one stream, in Chromium.
+// Tests of several tabs with one stream, in Chromium.
 
 import assert from "node:assert/strict";
 import test, { before, after } from "node:test";
@@ -74,7 +74,7 @@ test("when the leader hangs, the stream is taken from it", async (t) => {
   let goOn;
   const hangs = ({ url, response }) => url.pathname === "/hang" && (goOn = () => response.end(), true);
   const { server, tabs: [leader, follower] } = await openTabs(t, 2, SHARED, hangs);
-  // So slowly that the follower remembers all that comes in 40 s: it takes the stream after ten,
+  // Slow enough that the follower remembers all events of 40 s: it takes the stream after ten,
   // and a busy machine later.
   const stop = publishing(server, 200);
   await hasAll(follower, 5);
@@ -116,7 +116,7 @@ test("a tab that comes back with an id gets what it missed, from another tab", a
   for (const number of [2, 3, 4]) server.publish(String(number));
   await hasAll(leader, 4);
   await tab.goto(server.url);
-  // At the first time of asking: what would have it ask again never comes.
+  // The first question must succeed: no event causes a second question.
   await tab.evaluate(() => {
     const { setTimeout } = window;
     window.setTimeout = (run, delay) => (delay > 1000 ? 0 : setTimeout(run, delay));
