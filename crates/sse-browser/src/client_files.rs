@@ -1,4 +1,4 @@
-//! The files of the client.
+//! The files of the browser client.
 
 use crate::static_files::{File, StaticFiles};
 
@@ -10,7 +10,7 @@ macro_rules! module {
 
 /// The client: `client.js`, `react.js` (which imports `react`), `hooks.js` (which does not),
 /// `notifications.js`, `parser.js`, what they import, and `app-router.d.ts`, the types of the
-/// management API. All refer to each other by relative paths, so any folder will do.
+/// management API. The files refer to each other by relative paths, so they work in any folder.
 pub const CLIENT: StaticFiles = StaticFiles::new(&[
     module!("client.js"),
     module!("connection.js"),

@@ -1,29 +1,29 @@
-//! Answers, in no framework's terms.
+//! Responses, independent of any framework.
 
 use std::borrow::Cow;
 
 use crate::static_files::{File, StaticFiles};
 
-/// What of a request counts.
+/// The parts of a request that matter for the response.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// The method.
     pub method: &'a str,
-    /// What follows the mount point, with or without a leading slash.
+    /// The path after the mount point, with or without a leading slash.
     pub path: &'a str,
-    /// The value of `If-None-Match`; where it stands more than once, joined by commas.
+    /// The value of `If-None-Match`; several values are joined by commas.
     pub if_none_match: Option<&'a [u8]>,
 }
 
-/// What to answer.
+/// A response to a request for a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StaticResponse {
     /// The status code.
     pub status: u16,
-    /// Names in lower case, and values.
+    /// Header names in lower case, and values.
     pub headers: Vec<(&'static str, Cow<'static, str>)>,
-    /// The body, for `HEAD` as well: servers leave it out, and take the length from it.
+    /// The body, also for `HEAD`: servers omit it and use its length.
     pub body: &'static str,
 }
 
@@ -42,7 +42,7 @@ impl StaticResponse {
             .is_some_and(|tags| names(tags, etag.as_bytes()));
         let mut headers = vec![
             ("etag", etag.into()),
-            // It may be kept, but not used before it was asked for anew: a hub that was updated has
+            // Clients can store the file, but must revalidate it before use: an updated hub has
             // other files at the same paths.
             ("cache-control", "public, no-cache".into()),
         ];
@@ -72,7 +72,7 @@ impl StaticResponse {
 }
 
 impl StaticFiles {
-    /// What to answer to a request for one of them, or for the folder: its `index.html`.
+    /// Returns the response to a request for a file, or for the folder: its `index.html`.
     #[must_use]
     pub fn answer(&self, request: &Request<'_>) -> StaticResponse {
         let name = request.path.strip_prefix('/').unwrap_or(request.path);
@@ -83,8 +83,8 @@ impl StaticFiles {
     }
 }
 
-/// Whether an `If-None-Match` names a tag (RFC 9110, section 13.1.2): any, or by weak comparison,
-/// since compression in between weakens tags.
+/// Returns whether an `If-None-Match` matches a tag (RFC 9110, section 13.1.2): `*`, or by weak
+/// comparison, because compression by a proxy weakens tags.
 fn names(value: &[u8], etag: &[u8]) -> bool {
     value.trim_ascii() == b"*"
         || value.split(|byte| *byte == b',').any(|tag| {

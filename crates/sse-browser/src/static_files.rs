@@ -1,8 +1,8 @@
-//! Files that stand in the program.
+//! Files that are embedded in the program.
 
 use std::fmt;
 
-/// A file that stands in the program.
+/// A file that is embedded in the program.
 #[derive(Clone, Copy)]
 pub struct File {
     name: &'static str,
@@ -11,7 +11,7 @@ pub struct File {
 }
 
 impl File {
-    /// A file by its name, without a folder, and its content:
+    /// Creates a file from its name, without a folder, and its content:
     /// `File::new("client.js", include_str!("client.js"))`.
     #[must_use]
     pub const fn new(name: &'static str, content: &'static str) -> Self {
@@ -22,19 +22,19 @@ impl File {
         }
     }
 
-    /// Its name.
+    /// Returns the name of the file.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// What is in it.
+    /// Returns the content of the file.
     #[must_use]
     pub const fn content(&self) -> &'static str {
         self.content
     }
 
-    /// Its media type, by the ending of its name; `text/plain` for endings that are not known.
+    /// Returns the media type by the extension of the name; `text/plain` for unknown extensions.
     #[must_use]
     pub fn content_type(&self) -> &'static str {
         match self.name.rsplit_once('.').map_or("", |(_, ending)| ending) {
@@ -42,14 +42,14 @@ impl File {
             "css" => "text/css; charset=utf-8",
             "html" => "text/html; charset=utf-8",
             "svg" => "image/svg+xml",
-            // Among them `.d.ts`: the type of TypeScript was never registered, and `video/mp2t` is
-            // what servers guess.
+            // Includes `.d.ts`: no media type for TypeScript was ever registered, and servers guess
+            // `video/mp2t`.
             _ => "text/plain; charset=utf-8",
         }
     }
 
-    /// Its strong entity tag (RFC 9110, section 8.8.3), quotes included: other content, another
-    /// tag.
+    /// Returns the strong entity tag (RFC 9110, section 8.8.3), quotes included: different content
+    /// has a different tag.
     #[must_use]
     pub fn etag(&self) -> String {
         format!("\"{:016x}\"", self.hash)
@@ -65,30 +65,31 @@ impl fmt::Debug for File {
     }
 }
 
-/// A folder of files that stand in the program.
+/// A folder of files that are embedded in the program.
 #[derive(Debug, Clone, Copy)]
 pub struct StaticFiles(&'static [File]);
 
 impl StaticFiles {
-    /// The files of a list.
+    /// Creates a folder from a list of files.
     #[must_use]
     pub const fn new(files: &'static [File]) -> Self {
         Self(files)
     }
 
-    /// The file of a name.
+    /// Returns the file with a name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&'static File> {
         self.0.iter().find(|file| file.name == name)
     }
 
-    /// Every file.
+    /// Returns all files.
     pub fn iter(&self) -> impl Iterator<Item = &'static File> {
         self.0.iter()
     }
 }
 
-/// FNV-1a of 64 bits, at compile time: it tells builds apart, nobody attacks it.
+/// Computes 64-bit FNV-1a at compile time. It distinguishes builds and needs no resistance to
+/// attacks.
 const fn fnv1a(bytes: &[u8]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325;
     let mut place = 0;
@@ -103,7 +104,7 @@ const fn fnv1a(bytes: &[u8]) -> u64 {
 mod tests {
     use super::*;
 
-    /// The vectors of the Internet draft on FNV.
+    /// Test vectors of the Internet draft on FNV.
     #[test]
     fn the_hash_is_fnv1a() {
         assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);

@@ -1,7 +1,7 @@
 // Fuzzes the parser: node fuzz/parser.mjs [--seconds N] [--seed N] [--kept DIR] [--findings DIR]
 //
-// Inputs are made from the corpus, and inputs that lead to something new are kept and changed
-// further. Ends with 1 at the first finding, which is made small and written to the folder of
+// The fuzzer derives inputs from the corpus. Inputs with new behaviour are kept and changed
+// further. It exits with 1 at the first finding, which is reduced and written to the folder of
 // findings.
 
 import { createHash } from "node:crypto";
@@ -42,7 +42,7 @@ function change(bytes, others) {
   }
 }
 
-/** What a run was like, so that inputs which lead to something new are noticed. */
+/** Returns a signature of a run, which detects inputs with new behaviour. */
 function shape(told) {
   const few = (number) => Math.min(number, 4);
   const text = (value) => value === null ? "-" : `${few(value.length)}${value.includes("\n") ? "n" : ""}${value.includes("\ufffd") ? "?" : ""}`;
@@ -54,7 +54,7 @@ function fails(bytes) {
   try { check(bytes); } catch (error) { return error; }
 }
 
-/** Takes away whatever is not needed for the finding. */
+/** Removes all parts that the finding does not need. */
 function shrink(bytes) {
   for (let size = bytes.length >> 1; size > 0; size >>= 1) {
     for (let start = 0; start < bytes.length;) {

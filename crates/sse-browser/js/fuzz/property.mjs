@@ -1,11 +1,11 @@
-// What holds for every stream: pieces make no difference, a foreign parser finds the same, and raw
+// Properties of every stream: pieces make no difference, a foreign parser finds the same, and raw
 // blocks mean what their events say.
 
 import assert from "node:assert/strict";
 import { createParser as foreignParser } from "eventsource-parser";
 import { createParser } from "../src/parser.js";
 
-/** Everything that a parser tells, in order. */
+/** Returns all reports of a parser, in order. */
 function parse(pieces, options = {}) {
   const told = [];
   const parser = createParser({
@@ -19,7 +19,10 @@ function parse(pieces, options = {}) {
   return told;
 }
 
-/** The same as the foreign parser tells it, which takes text, tells no ids but those of events, and a space less of a comment. */
+/**
+ * Returns the reports of the foreign parser. It takes text, reports only the ids of events, and
+ * strips a space from comments.
+ */
 function parseForeign(text) {
   const told = [];
   const parser = foreignParser({
@@ -27,7 +30,7 @@ function parseForeign(text) {
     onRetry: (milliseconds) => told.push(["retry", milliseconds]),
     onComment: (comment) => told.push(["comment", comment]),
   });
-  // It waits for what follows a CR, which changes nothing.
+  // The foreign parser waits for the character after a CR, which changes nothing.
   parser.feed(text.endsWith("\r") ? text + "\n" : text);
   return told;
 }
@@ -50,14 +53,14 @@ function cut(bytes) {
   return pieces;
 }
 
-/** Throws if a property does not hold for the bytes of a stream; returns what was told. */
+/** Throws if a property does not hold for the bytes of a stream; returns the reports. */
 export function check(bytes) {
   const told = parse([bytes]);
   assert.deepEqual(parse(cut(bytes)), told, "in pieces");
   assert.deepEqual(parse([...bytes].map((byte) => Uint8Array.of(byte))), told, "byte by byte");
 
   const text = new TextDecoder().decode(bytes, { stream: true });
-  // The foreign parser takes these three letters for a byte order mark, and so one for a part of
+  // The foreign parser treats these three letters, and a byte order mark in text, as a part of
   // the format.
   if (!text.startsWith("\u00ef\u00bb\u00bf") && !text.startsWith("\ufeff")) {
     assert.deepEqual(asForeign(told), parseForeign(text), "a foreign parser");

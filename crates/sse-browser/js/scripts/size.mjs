@@ -1,11 +1,11 @@
-// What a page loads: minified, as one file, and gzipped. Fails when it is over its budget.
+// Prints the size of what a page loads, minified, as one file, and gzipped. Fails over budget.
 
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 const folder = new URL("..", import.meta.url).pathname;
 
-/** In bytes; 1 KB is 1024 of them. */
+/** Budgets in bytes; 1 KB is 1024 bytes. */
 const BUDGETS = { client: 8 * 1024, hook: 2 * 1024 };
 
 async function size(entry) {

@@ -1,4 +1,4 @@
-// The client: a store of where a stream stands and what it brought, with callbacks.
+// The client: a store with the state and the messages of a stream, and callbacks.
 
 import { createConnection } from "./connection.js";
 import { SSEError } from "./error.js";
@@ -8,7 +8,7 @@ import { browser, watchPage } from "./world.js";
 
 export { SSEError };
 
-/** How many ids are remembered, to know what has been seen. */
+/** Maximum number of ids that are remembered to drop duplicates. */
 const IDS = 1000;
 
 /**
@@ -28,15 +28,18 @@ const IDS = 1000;
  * A client. Its functions need no `this`.
  *
  * @typedef {object} SSEClient
- * @property {() => void} connect Connects, also after it had given up.
- * @property {(how?: { everywhere?: boolean }) => void} disconnect Ends the stream, and whatever was about to be tried. With
- *   `everywhere` in all tabs that share it, and forgets the last id: for logging out.
+ * @property {() => void} connect Connects, also after the client had given up.
+ * @property {(how?: { everywhere?: boolean }) => void} disconnect Ends the stream and cancels
+ *   pending attempts. With `everywhere` does so in all tabs that share the stream, and forgets the
+ *   last id. Use it to log out.
  * @property {() => SSESnapshot} getSnapshot
- * @property {(listener: (snapshot: SSESnapshot) => void) => () => void} subscribe Calls the listener with the snapshot at once, and
- *   after each change. Gives what ends it.
- * @property {(type: string, listener: (message: SSEMessage) => void) => () => void} on Listens to events of a type, `*` for all. Gives what
- *   ends it.
- * @property {(callbacks: SSECallbacks) => () => void} listen More callbacks. Gives what ends it.
+ * @property {(listener: (snapshot: SSESnapshot) => void) => () => void} subscribe Calls the
+ *   listener with the snapshot at once, and after each change. Returns a function that
+ *   unsubscribes.
+ * @property {(type: string, listener: (message: SSEMessage) => void) => () => void} on Listens to
+ *   events of a type, `*` for all. Returns a function that removes the listener.
+ * @property {(callbacks: SSECallbacks) => () => void} listen Adds callbacks. Returns a function
+ *   that removes them.
  * @property {() => void} clearMessages
  */
 
@@ -56,10 +59,11 @@ function json(text) {
 }
 
 /**
- * Makes a client; `connect` connects it.
+ * Creates a client; `connect` connects it.
  *
  * @param {SSEOptions} [options]
- * @param {Partial<import("./types.js").World>} [part] For tests: a part of the world that is not the browser's.
+ * @param {Partial<import("./types.js").World>} [part] For tests: replaces parts of the browser's
+ *   environment.
  * @returns {SSEClient}
  */
 export function createSSE(options = {}, part) {
@@ -77,9 +81,13 @@ export function createSSE(options = {}, part) {
     for (const one of [...audience]) call(/** @type {any} */ (one[name]), ...values);
   };
 
-  /** Whether an event came before: after a resumption, or from two tabs. @param {import("./types.js").Arrival} event */
+  /**
+   * Returns whether an event is a duplicate: after a resumption, or from two tabs.
+   *
+   * @param {import("./types.js").Arrival} event
+   */
   const isDouble = ({ type, text, id }) => {
-    // These carry a position, which is that of an event as well.
+    // These carry a position, which can equal the id of an event.
     if (!id || type === "connection" || type === "heartbeat" || (type === "system" && json(text)?.event === "gap")) return false;
     if (seen.has(id)) return true;
     seen.add(id);
@@ -162,8 +170,9 @@ export function createSSE(options = {}, part) {
 }
 
 /**
- * Tabs share a stream when they say whose it is: nothing else tells that two tabs are of one user. And only a stream that any of them could
- * open for the others.
+ * Returns whether tabs share the stream. Sharing needs a name of the user, because nothing else
+ * shows that two tabs belong to one user. It also needs a stream that every tab could open for the
+ * other tabs.
  *
  * @param {SSEOptions} options
  * @param {import("./types.js").World} world
@@ -173,20 +182,23 @@ function isShared({ share, user, method = "GET", body }, { locks, BroadcastChann
 }
 
 /**
- * Where the last id outlives the page.
+ * Creates the storage in which the last id outlives the page.
  *
  * @param {SSEOptions} options
  * @param {import("./types.js").World} world
  */
 function createPlace({ storage, ...options }, world) {
-  /** @template T @param {(storage: Pick<Storage, "getItem" | "setItem" | "removeItem">, key: string) => T} use */
+  /**
+   * @template T
+   * @param {(storage: Pick<Storage, "getItem" | "setItem" | "removeItem">, key: string) => T} use
+   */
   const attempt = (use) => {
     if (!storage) return undefined;
     try {
       const place = storage === "session" ? sessionStorage : storage === "local" ? localStorage : storage;
       return use(place, shareKey(options, world.base));
     } catch {
-      // Storage is full, or not allowed here: the stream works without.
+      // Storage is full or not allowed here. The stream works without storage.
       return undefined;
     }
   };

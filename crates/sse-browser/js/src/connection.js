@@ -1,15 +1,15 @@
-// The stream of one tab: made, watched, made again.
+// The stream of one tab: opens it, watches it, and reconnects.
 
 import { delay } from "./delay.js";
 import { SSEError } from "./error.js";
 import { eventSourceStream } from "./event-source-stream.js";
 import { fetchStream } from "./fetch-stream.js";
 
-/** A stream that lived for so long was a good one, also if it brought nothing. */
+/** Lifetime after which a stream counts as good, even if it brought no event. */
 const STABLE_MS = 5000;
-/** Waking up makes no more attempts than one in this time. */
+/** Minimum interval between attempts that are caused by waking up. */
 const WAKE_MS = 1000;
-/** A timer that is so late slept, and the stream with it. */
+/** Delay of a timer that shows that the timer slept, and the stream with it. */
 const LATE_MS = 5000;
 
 /**
@@ -19,7 +19,7 @@ const LATE_MS = 5000;
 const current = async (value) => (typeof value === "function" ? /** @type {() => T | Promise<T>} */ (value)() : value);
 
 /**
- * The data of an event that the server makes itself.
+ * Returns the data of an event that the server itself sends.
  *
  * @param {string} text
  */
@@ -27,13 +27,13 @@ function own(text) {
   try {
     return JSON.parse(text) ?? {};
   } catch {
-    // A server that is not ours uses the same name for something else.
+    // A foreign server uses the same name for something else.
     return {};
   }
 }
 
 /**
- * Makes a connection that is not connected yet.
+ * Creates a connection that is not connected yet.
  *
  * @param {import("./types.js").SSESource} source
  * @param {import("./types.js").Sink} sink
@@ -51,7 +51,7 @@ export function createConnection(source, sink, world) {
   let epoch = 0, failures = 0, isRenewed = false, isSuspended = false, isExhausted = false;
   /** @type {number | undefined} */
   let retry;
-  /** The silence that is too long; 0 for none. */
+  /** Silence after which the stream counts as dead; 0 if unlimited. */
   let silence = 0;
   let openedAt = 0, heardAt = 0, triedAt = -Infinity, nextRetryAt = 0, notBefore = 0;
   /** @type {AbortController | undefined} */
@@ -71,7 +71,7 @@ export function createConnection(source, sink, world) {
     timer = world.setTimeout(run, milliseconds);
   };
 
-  /** Lets go of the stream; nothing of it will be heard any more. */
+  /** Releases the stream; its later events are ignored. */
   const release = () => {
     epoch++;
     world.clearTimeout(timer);
@@ -129,7 +129,7 @@ export function createConnection(source, sink, world) {
 
   const heard = () => { heardAt = world.now(); };
 
-  /** One timer for all that comes: it looks when the last thing came. */
+  /** Starts the one timer for all arrivals: it checks the time of the last arrival. */
   const watch = () => {
     if (!silence) return world.clearTimeout(timer);
     const due = heardAt + silence;
@@ -163,18 +163,18 @@ export function createConnection(source, sink, world) {
         watch();
       }
     } else if (type !== "heartbeat" && !isFarewell && event !== "gap") {
-      // Only what an app sent shows that the stream is of use: a server may greet, and drop.
+      // Only an event of the app shows that the stream works: a server can greet and then drop it.
       failures = 0;
       isRenewed = false;
     }
     sink.event({ type, text: data, id, lastEventId, timestamp: world.now(), ...(raw && { raw }) });
-    // A listener may have ended it.
+    // A listener may have ended the stream.
     if (mine !== epoch || !isFarewell) return;
     if (event === "auth_expired") expired(new SSEError("unauthorized", "what the stream was authenticated with has expired"));
     else if (details?.reconnect === false) stop(new SSEError("stay_away", `the server ended the stream: ${details.reason}`));
   };
 
-  /** A stream that was good makes up for the failures before it. */
+  /** Forgets earlier failures, because the stream was good. */
   const settle = () => {
     if (state === "open" && world.now() - openedAt >= STABLE_MS) {
       failures = 0;
@@ -183,10 +183,10 @@ export function createConnection(source, sink, world) {
   };
 
   /**
-   * The stream is gone, or did not come.
+   * Handles a stream that was lost or did not open.
    *
    * @param {SSEError} error
-   * @param {boolean} [isExcused] Whether it does not count.
+   * @param {boolean} [isExcused] `true` if the failure does not count.
    */
   const lost = (error, isExcused = false) => {
     settle();
@@ -213,7 +213,7 @@ export function createConnection(source, sink, world) {
   };
 
   /**
-   * Not authenticated, or not any more: what can be renewed is renewed, once.
+   * Handles missing or expired credentials: renews them once, if possible.
    *
    * @param {SSEError} error
    */
@@ -236,7 +236,7 @@ export function createConnection(source, sink, world) {
   };
 
   /**
-   * There will be no further attempt.
+   * Ends the connection for good: the client makes no further attempt.
    *
    * @param {SSEError} error
    */

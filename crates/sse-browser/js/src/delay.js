@@ -1,26 +1,27 @@
-// How long to wait before the next attempt.
+// The delay before the next attempt.
 
-/** The shortest delay, whoever asks for less. */
+/** Minimum delay, also if the server or the app asks for less. */
 export const SHORTEST = 100;
-/** The longest delay that a server can ask for. */
+/** Maximum delay that a server can ask for. */
 export const LONGEST = 3_600_000;
 
 /**
  * @typedef {object} Wait
- * @property {number} failures In a row, this one included.
+ * @property {number} failures Number of failures in a row, including this one.
  * @property {number} interval The delay after the first failure.
- * @property {number} [retry] What the server said by `retry:`.
- * @property {number} [retryAfter] What the server said by `Retry-After`.
+ * @property {number} [retry] The server's `retry:`.
+ * @property {number} [retryAfter] The server's `Retry-After`.
  * @property {import("./types.js").SSEBackoff} [backoff]
  * @property {() => number} random
  */
 
 /**
- * Milliseconds to wait.
+ * Returns the delay in milliseconds.
  *
- * What the server asks for is never undercut, since it may have spread its clients over that time; up to a quarter is added, since
- * it may have told all of them the same. `Retry-After` counts for its one answer, `retry:` for the first attempt after a stream, and as
- * the base of the exponential delays after that.
+ * The delay is never shorter than the server asks for, because the server may have spread its
+ * clients over that time. Up to a quarter is added, because the server may have sent all clients
+ * the same value. `Retry-After` applies to its one response. `retry:` applies to the first attempt
+ * after a stream, and is the base of the exponential delays of later attempts.
  *
  * @param {Wait} wait
  */

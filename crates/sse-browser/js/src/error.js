@@ -1,30 +1,31 @@
-// What can go wrong with a stream.
+// Errors of a stream.
 
 /**
- * - `network`: no connection, or it broke.
+ * - `network`: the connection failed or broke.
  * - `ended`: the server ended the stream.
- * - `timeout`: silence for too long, or no answer.
- * - `status`: an answer that is not 200.
- * - `unauthorized`: 401, also with what `onUnauthorized` renewed.
- * - `stay_away`: 204, or the server's word: do not come back.
- * - `type`: an answer that is not an event stream.
+ * - `timeout`: the stream was silent for too long, or there was no response.
+ * - `status`: a response with a status other than 200.
+ * - `unauthorized`: 401, also after `onUnauthorized` renewed the credentials.
+ * - `stay_away`: 204, or a `disconnected` event by which the server forbids reconnecting.
+ * - `type`: a response that is not an event stream.
  * - `too_large`: an event of more than `maxEventBytes`.
- * - `request`: `headers`, `query`, `ticket` or `body` could not be had.
+ * - `request`: `headers`, `query`, `ticket` or `body` could not be obtained.
  * - `parse`: `parse` threw; the stream goes on without that event.
  *
- * @typedef {"network" | "ended" | "timeout" | "status" | "unauthorized" | "stay_away" | "type" | "too_large" | "request" | "parse"} SSEErrorCode
+ * @typedef {"network" | "ended" | "timeout" | "status" | "unauthorized" | "stay_away" | "type"
+ *   | "too_large" | "request" | "parse"} SSEErrorCode
  */
 
 /**
  * @typedef {object} SSEErrorDetails
- * @property {number} [status] The status of the answer.
+ * @property {number} [status] The status of the response.
  * @property {string} [body] The beginning of its body.
  * @property {boolean} [retryable]
- * @property {number} [retryAfter] What the server asked for, in milliseconds.
+ * @property {number} [retryAfter] The delay that the server asked for, in milliseconds.
  * @property {unknown} [cause]
  */
 
-/** Why a stream is not there. */
+/** The reason why a stream is not open. */
 export class SSEError extends Error {
   /**
    * @param {SSEErrorCode} code
@@ -37,17 +38,17 @@ export class SSEError extends Error {
     this.code = code;
     this.status = status;
     this.body = body;
-    /** Whether it makes sense to try again. */
+    /** `true` if a retry can succeed. */
     this.retryable = retryable;
     this.retryAfter = retryAfter;
   }
 }
 
-/** Statuses other than those of 500 and more that pass by themselves (RFC 9110, 8470 and 6585). */
+/** Temporary statuses below 500 (RFC 9110, 8470 and 6585). */
 const PASSING = [408, 425, 429];
 
 /**
- * The error of an answer that is not a stream.
+ * Returns the error for a response that is not a stream.
  *
  * @param {Response} response
  * @param {string} body
@@ -65,7 +66,7 @@ export function refusal({ status, headers }, body, now) {
 }
 
 /**
- * Seconds or a date (RFC 9110, section 10.2.3), as milliseconds from now.
+ * Parses seconds or a date (RFC 9110, section 10.2.3). Returns milliseconds from now.
  *
  * @param {string | null} value
  * @param {number} now

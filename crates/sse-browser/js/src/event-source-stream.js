@@ -2,12 +2,12 @@
 
 import { SSEError } from "./error.js";
 
-/** The types that every server of ours sends, and the one without a name. */
+/** The event types that every `sse-core` server sends, and the default type. */
 const TYPES = ["message", "connection", "heartbeat", "notification", "system"];
 
 /**
- * Opens a stream; rejects when it breaks. Its own reconnecting is not used, since it knows no back-off and gives up after any answer that is
- * not a stream.
+ * Opens a stream; rejects when the stream breaks. The reconnecting of `EventSource` is not used,
+ * because it has no back-off and never retries after a response that is not a stream.
  *
  * @param {string} url
  * @param {import("./types.js").SSESource} source
@@ -26,7 +26,7 @@ export function eventSourceStream(url, { credentials, types = [] }, attempt, wor
       source.addEventListener(type, (event) => {
         const { data, lastEventId: id } = /** @type {MessageEvent} */ (event);
         attempt.bytes();
-        // It does not tell an event's own id from an inherited one.
+        // `EventSource` does not distinguish an event's own id from an inherited id.
         const own = id !== lastEventId ? id : undefined;
         lastEventId = id;
         if (own !== undefined) attempt.id(own);
@@ -34,7 +34,7 @@ export function eventSourceStream(url, { credentials, types = [] }, attempt, wor
       });
     }
     source.onerror = (event) => {
-      // An event of the server's may have this type.
+      // The server can send an event of this type.
       if ("data" in event) return;
       source.close();
       reject(new SSEError("network", "the browser's EventSource says no more than that it failed", { retryable: true }));

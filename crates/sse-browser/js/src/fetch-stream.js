@@ -4,7 +4,7 @@ import { SSEError, refusal } from "./error.js";
 import { createParser } from "./parser.js";
 
 /**
- * What an attempt tells.
+ * The reports of one attempt.
  *
  * @typedef {object} Attempt
  * @property {AbortSignal} signal
@@ -12,14 +12,14 @@ import { createParser } from "./parser.js";
  * @property {number} [maxEventBytes]
  * @property {boolean} [raw]
  * @property {(headers?: Headers) => void} open
- * @property {() => void} bytes Something came, if only a comment.
+ * @property {() => void} bytes Called for all bytes, even a comment.
  * @property {(event: import("./parser.js").ParsedEvent) => void} event
  * @property {(id: string) => void} id
  * @property {(milliseconds: number) => void} retry
  */
 
 /**
- * Opens a stream and reads it; resolves when the server ends it.
+ * Opens a stream and reads it; resolves when the server ends the stream.
  *
  * @param {string} url
  * @param {RequestInit} init
@@ -29,8 +29,8 @@ import { createParser } from "./parser.js";
 export async function fetchStream(url, init, attempt, world) {
   const { signal, lastEventId } = attempt;
   const headers = new Headers(init.headers);
-  // A client that accepts nothing but streams, as an `EventSource` does, is spared the statuses
-  // that this one understands.
+  // If a client accepts only streams, as an `EventSource` does, the server avoids the statuses
+  // that this client understands.
   headers.set("accept", "text/event-stream, */*;q=0.1");
   if (lastEventId) headers.set("last-event-id", utf8(lastEventId));
   const fetch = world.fetch ?? globalThis.fetch;
@@ -39,7 +39,7 @@ export async function fetchStream(url, init, attempt, world) {
     throw refusal(response, await beginning(response), world.now());
   }
   attempt.open(response.headers);
-  // An answer of 200 has a body, if an empty one.
+  // A response with 200 has a body, which can be empty.
   const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
   const parser = createParser({
     ...attempt,
@@ -56,7 +56,8 @@ export async function fetchStream(url, init, attempt, world) {
 }
 
 /**
- * The first words of an answer that is not a stream: they say what is wrong, and it may never end.
+ * Returns the beginning of a response that is not a stream. The beginning says what is wrong; the
+ * whole response might never end.
  *
  * @param {Response} response
  */
@@ -64,13 +65,13 @@ async function beginning({ body }) {
   const reader = body?.getReader();
   if (!reader) return "";
   const { value } = await broken(reader.read());
-  // Whether it can still be cancelled is of no interest.
+  // The result of cancelling does not matter.
   reader.cancel().catch(() => {});
   return new TextDecoder().decode(value?.subarray(0, 1024)).trim();
 }
 
 /**
- * Browsers say of a connection that breaks only that it did.
+ * Converts a rejection to a `network` error: browsers do not report why a connection broke.
  *
  * @template T
  * @param {Promise<T>} promise
@@ -87,7 +88,8 @@ async function broken(promise) {
 }
 
 /**
- * A header's bytes as `fetch` wants them: one character each. `EventSource` sends UTF-8 as well.
+ * Encodes a header as `fetch` requires: one character for each byte of its UTF-8, which
+ * `EventSource` sends as well.
  *
  * @param {string} text
  */

@@ -1,27 +1,33 @@
-// The React hooks, for any copy of React: pages without a bundler pass theirs.
+// The React hooks, for any copy of React: pages without a bundler pass their own copy.
 
 import { INITIAL, createSSE } from "./client.js";
 import { createNotificationList } from "./notifications.js";
 import { call, createStore } from "./store.js";
 
-/** How long a stream that no component wants any more is kept: StrictMode and route changes take it up again. */
+/**
+ * Time for which a stream without components is kept, because StrictMode and route changes use it
+ * again.
+ */
 const LINGER_MS = 50;
 
 /**
  * @typedef {object} UseSSEOptions
- * @property {boolean} [enabled] Whether to connect when the component is there; default true. Otherwise `connect` does.
- * @property {import("./client.js").SSEClient} [client] A client of the app's own. It connects and ends when the app says so; of the other
- *   options only the callbacks and `maxMessages` count.
+ * @property {boolean} [enabled] `true` (default) to connect when the component mounts; `false` to
+ *   wait for `connect`.
+ * @property {import("./client.js").SSEClient} [client] A client of the app's own. The app connects
+ *   and disconnects it. Of the other options only the callbacks and `maxMessages` apply.
  */
 
 /**
- * The seed's eight.
+ * The result of `useSSE`.
  *
  * @typedef {object} UseSSE
  * @property {boolean} isConnected
- * @property {boolean} isConnecting A stream is being made, or will be tried again. Neither of the two: it is over until `connect`.
+ * @property {boolean} isConnecting `true` while a stream is being opened, or will be retried. If
+ *   neither `isConnected` nor `isConnecting` is set, the stream has ended until `connect`.
  * @property {import("./types.js").SSEMessage | null} lastMessage
- * @property {readonly import("./types.js").SSEMessage[]} messages Oldest first, the last `maxMessages`; heartbeats are left out.
+ * @property {readonly import("./types.js").SSEMessage[]} messages The last `maxMessages`, oldest
+ *   first, without heartbeats.
  * @property {import("./error.js").SSEError | null} error
  * @property {() => void} connect
  * @property {() => void} disconnect
@@ -29,9 +35,10 @@ const LINGER_MS = 50;
  */
 
 /**
- * What of React is used.
+ * The parts of React that the hooks use.
  *
- * @typedef {Pick<typeof import("react"), "useCallback" | "useEffect" | "useMemo" | "useRef" | "useSyncExternalStore">} ReactHooks
+ * @typedef {Pick<typeof import("react"), "useCallback" | "useEffect" | "useMemo" | "useRef"
+ *   | "useSyncExternalStore">} ReactHooks
  */
 
 /** @typedef {import("./types.js").SSEOptions & UseSSEOptions} HookOptions */
@@ -41,8 +48,10 @@ const LINGER_MS = 50;
  *
  * @typedef {object} Held
  * @property {import("./client.js").SSEClient} client
- * @property {boolean} isOurs Whether it was made here, and ends with its last component.
- * @property {HookOptions} latest The options of the component that rendered last: functions in them are always the current ones.
+ * @property {boolean} isOurs `true` if the client was created here and ends with its last
+ *   component.
+ * @property {HookOptions} latest The options of the component that rendered last, so that their
+ *   functions are current.
  * @property {Set<object>} holders
  * @property {any} [ending]
  */
@@ -50,12 +59,12 @@ const LINGER_MS = 50;
 /** @type {Map<string, Held>} */
 const streams = new Map();
 
-/** Functions that a stream itself calls. */
+/** Option functions that the stream itself calls. */
 const FUNCTIONS = /** @type {const} */ (["headers", "query", "ticket", "body", "onUnauthorized", "parse", "fetch"]);
 
 /**
- * What components must have in common to have the same stream: every option that is no callback. Of functions it counts whether they are
- * there, not which they are.
+ * Returns the key of a stream. Components share a stream if all options except callbacks are equal.
+ * For functions only their presence counts, not their identity.
  *
  * @param {HookOptions} options
  */
@@ -86,7 +95,7 @@ function hold(key, options) {
 }
 
 /**
- * What one component sees of a stream: its own messages, and nothing once it has disconnected.
+ * Creates a component's view of a stream: its own messages, and nothing after it has disconnected.
  *
  * @param {string} key
  * @param {{ current: HookOptions }} latest
@@ -123,7 +132,7 @@ function createView(key, latest) {
       }),
       mine.client.subscribe(({ messages, lastMessage, ...state }) => {
         store.set(state);
-        // A component that comes when the stream is there is told as well.
+        // A component that mounts while the stream is open is notified as well.
         if (isOpen === (state.state === "open")) return;
         isOpen = !isOpen;
         call(isOpen ? latest.current.onConnect : latest.current.onDisconnect);
@@ -178,7 +187,7 @@ function createView(key, latest) {
 const ofServer = () => INITIAL;
 
 /**
- * Makes the hooks of a copy of React.
+ * Creates the hooks for a copy of React.
  *
  * @param {ReactHooks} React
  */
@@ -189,8 +198,8 @@ export function createHooks({ useCallback, useEffect, useMemo, useRef, useSyncEx
     const key = keyOf(options);
     const { client, enabled = true } = options;
     const view = useMemo(() => createView(key, latest), [key, client]);
-    // Before the effect that connects, and after each render: callbacks are always the current
-    // ones.
+    // Runs before the effect that connects, and after each render, so that callbacks are always
+    // current.
     useEffect(() => {
       latest.current = options;
       view.refresh();
@@ -214,16 +223,18 @@ export function createHooks({ useCallback, useEffect, useMemo, useRef, useSyncEx
   };
 
   /**
-   * A stream, for as long as the component is there. Components with the same options have the same stream; each has its own messages.
+   * Connects to a stream while the component is mounted. Components with the same options share one
+   * stream; each has its own messages.
    *
-   * Callbacks, and functions among the options, may be written inline: a new one never reconnects.
+   * Callbacks, and functions among the options, can be written inline: a new function never
+   * reconnects.
    *
    * @param {HookOptions} [options]
    */
   const useSSE = (options = {}) => useMembers(useView(options));
 
   /**
-   * The notifications of a stream, with what `useSSE` gives.
+   * Returns the notifications of a stream, together with the result of `useSSE`.
    *
    * @param {HookOptions & import("./notifications.js").NotificationsOptions} [options]
    */

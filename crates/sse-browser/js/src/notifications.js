@@ -1,9 +1,10 @@
-// Notifications as a list: what came, what was seen, what was put away.
+// A list of notifications: received, read and dismissed.
 
 import { call, createStore } from "./store.js";
 
 /**
- * @typedef {import("./types.js").SSENotification & { id: string, isRead: boolean }} StoredNotification
+ * @typedef {import("./types.js").SSENotification
+ *   & { id: string, isRead: boolean }} StoredNotification
  */
 
 /**
@@ -14,14 +15,14 @@ import { call, createStore } from "./store.js";
 
 /**
  * @typedef {object} NotificationsOptions
- * @property {number} [maxNotifications] Default 100; the oldest go first.
+ * @property {number} [maxNotifications] Maximum number, default 100; the oldest are removed first.
  * @property {(notification: StoredNotification) => void} [onNotification]
  */
 
 const KINDS = ["info", "success", "warning", "error"];
 
 /**
- * A message as a notification, if it is one.
+ * Returns a message's notification, if the message has one.
  *
  * @param {import("./types.js").SSEMessage} message
  * @returns {import("./types.js").SSENotification | undefined}
@@ -32,7 +33,7 @@ export function toNotification({ type, data, timestamp }) {
 }
 
 /**
- * A list without a client: `add` messages to it.
+ * Creates a list without a client: pass messages to `add`.
  *
  * @param {NotificationsOptions} [options]
  */
@@ -49,7 +50,11 @@ export function createNotificationList({ maxNotifications = 100, onNotification 
   return {
     getSnapshot,
     subscribe,
-    /** Takes a message, if it is a notification. @param {import("./types.js").SSEMessage} message */
+    /**
+     * Adds a message, if it is a notification.
+     *
+     * @param {import("./types.js").SSEMessage} message
+     */
     add: (message) => {
       const notification = toNotification(message);
       if (!notification) return;
@@ -57,16 +62,16 @@ export function createNotificationList({ maxNotifications = 100, onNotification 
       put([stored, ...all()].slice(0, maxNotifications));
       call(onNotification, stored);
     },
-    /** Removes one. @param {string} id */
+    /** Removes a notification. @param {string} id */
     dismiss: (id) => put(all().filter((one) => one.id !== id)),
     dismissAll: () => put([]),
-    /** Marks one as read, or all. @param {string} [id] */
+    /** Marks a notification, or all of them, as read. @param {string} [id] */
     markRead: (id) => put(all().map((one) => (id === undefined || one.id === id ? { ...one, isRead: true } : one))),
   };
 }
 
 /**
- * Keeps the notifications of a client, from now until `stop`.
+ * Creates a list that collects the notifications of a client until `stop`.
  *
  * @param {Pick<import("./client.js").SSEClient, "on">} client
  * @param {NotificationsOptions} [options]

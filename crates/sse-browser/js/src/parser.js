@@ -1,5 +1,5 @@
-// The event-stream format, exactly as the WHATWG HTML standard has it (section 9.2.6), from bytes
-// in pieces of any size.
+// A parser for the event-stream format, exactly as the WHATWG HTML standard defines it (section
+// 9.2.6). It accepts bytes in pieces of any size.
 
 import { SSEError } from "./error.js";
 
@@ -7,35 +7,38 @@ import { SSEError } from "./error.js";
  * An event as the standard dispatches it.
  *
  * @typedef {object} ParsedEvent
- * @property {string} type `message` when the stream named none.
- * @property {string} data Its data lines, joined by LF.
- * @property {string} [id] The id that stood in this block.
- * @property {string} lastEventId The last event id at this event: its own, or an earlier one.
- * @property {string} [raw] The lines of its block, comments included, each ended by LF; only with the option `raw`.
+ * @property {string} type The event's type; `message` if the event has no type.
+ * @property {string} data The data lines, joined by LF.
+ * @property {string} [id] The id in this block.
+ * @property {string} lastEventId The last event id at this event: its own or an inherited id.
+ * @property {string} [raw] The lines of the block, comments included, each ended by LF; only with
+ *   the option `raw`.
  */
 
 /**
  * @typedef {object} ParserOptions
  * @property {(event: ParsedEvent) => void} onEvent
- * @property {(id: string) => void} [onId] The last event id was set, with or without an event; called before the event.
- * @property {(milliseconds: number) => void} [onRetry] At the end of the line.
- * @property {(text: string) => void} [onComment] What follows the colon, as it is.
- * @property {string} [lastEventId] The id that an earlier stream left.
- * @property {number} [maxEventBytes] The longest block, counted in UTF-16 units; default 4 Mi.
- * @property {boolean} [raw] Whether events keep their lines.
+ * @property {(id: string) => void} [onId] Called when the last event id is set, with or without an
+ *   event; called before the event.
+ * @property {(milliseconds: number) => void} [onRetry] Called at the end of a `retry` line.
+ * @property {(text: string) => void} [onComment] Called with the text after the colon, unchanged.
+ * @property {string} [lastEventId] The last event id of an earlier stream.
+ * @property {number} [maxEventBytes] Maximum length of a block in UTF-16 units; default 4 Mi.
+ * @property {boolean} [raw] `true` if events keep their lines.
  */
 
 /**
- * Makes a parser for one stream. An event is dispatched at the byte that ends its blank line, a CR too; what the end of the stream
- * cuts off is discarded with the parser.
+ * Creates a parser for one stream. The parser dispatches an event at the byte that ends its blank
+ * line, which can be a CR. A block that the end of the stream cuts off is discarded together with
+ * the parser.
  *
- * `feed` throws an `SSEError` with the code `too_large`; the parser is of no use after that.
+ * `feed` throws an `SSEError` with the code `too_large`. Do not use the parser after that.
  *
  * @param {ParserOptions} options
  * @returns {{ feed: (bytes: Uint8Array) => void }}
  */
 export function createParser({ onEvent, onId, onRetry, onComment, lastEventId = "", maxEventBytes = 2 ** 22, raw = false }) {
-  // Takes off exactly one byte order mark, also one in pieces.
+  // Removes exactly one byte order mark, even if it is split between pieces.
   const decoder = new TextDecoder();
   let line = "", afterCr = false;
   let data = "", type = "", idBuffer = lastEventId, block = "", size = 0;
@@ -80,7 +83,7 @@ export function createParser({ onEvent, onId, onRetry, onComment, lastEventId = 
     if (raw) block += text + "\n";
     const colon = text.indexOf(":");
     if (colon === 0) {
-      // Keep-alives would add up where nothing ends their block.
+      // Keep-alives would accumulate if no blank line ends their block.
       if (!raw) size -= text.length;
       return onComment?.(text.slice(1));
     }

@@ -1,22 +1,25 @@
-// One stream for all tabs: the tab that holds a Web Lock has it, the others hear from it over a
-// BroadcastChannel.
+// One stream for all tabs: the tab that holds a Web Lock has the stream. Other tabs receive its
+// events over a BroadcastChannel.
 //
-// The browser gives the lock to the next tab when its holder closes or crashes. A tab that is about
-// to sleep lets go of it. One that hangs, or sleeps without having been told, does not answer when
-// the others ask, and the lock is taken from it.
+// The browser passes the lock to the next tab when its holder closes or crashes. A tab that is
+// about to sleep releases the lock. A tab that hangs, or sleeps without notice, does not answer
+// when the other tabs ask, and they take the lock from it.
 
 import { createConnection } from "./connection.js";
 import { SSEError } from "./error.js";
 
-/** Silence after which a tab asks whether the leader lives. */
+/** Silence after which a tab asks whether the leader is alive. */
 const ASK_MS = 4000;
-/** How long the leader has to answer. Hidden tabs may take a second for a timer, but none for a message. */
+/**
+ * Timeout for the leader's answer. Timers of hidden tabs can be a second late, but messages are
+ * not.
+ */
 const ANSWER_MS = 3000;
-/** How many events a leader keeps for tabs that were away. */
+/** Maximum number of events that a leader keeps for tabs that were asleep. */
 const KEPT = 200;
 
 /**
- * What tabs say to each other.
+ * A message between tabs.
  *
  * @typedef {{ from: string } & (
  *   | { say: "ask", after?: string }
@@ -28,13 +31,14 @@ const KEPT = 200;
  */
 
 /**
- * A snapshot without what each tab has of its own.
+ * The parts of a snapshot that all tabs share.
  *
- * @typedef {Partial<Omit<import("./types.js").SSESnapshot, "error" | "role">> & { error?: { code: any, message: string, details: object } | null }} Told
+ * @typedef {Partial<Omit<import("./types.js").SSESnapshot, "error" | "role">>
+ *   & { error?: { code: any, message: string, details: object } | null }} Told
  */
 
 /**
- * What tabs must have in common to share a stream.
+ * Returns the key of a stream: tabs share a stream if their keys are equal.
  *
  * @param {import("./types.js").SSESource} source
  * @param {string} base
@@ -45,7 +49,7 @@ export function shareKey({ url = "/api/sse", topics = [], query, user = null }, 
 }
 
 /**
- * An error as it can be sent: its cause may be anything.
+ * Returns an error in a form that can be sent: without its cause, which can be anything.
  *
  * @param {SSEError} error
  */
@@ -53,7 +57,7 @@ const plain = ({ code, message, status, body, retryable, retryAfter }) =>
   ({ code, message, details: { status, body, retryable, retryAfter } });
 
 /**
- * Makes a source that has the stream, or hears from the tab that has it.
+ * Creates a source that has the stream, or receives events from the tab that has it.
  *
  * @param {import("./types.js").SSESource} source
  * @param {import("./types.js").Sink} sink
@@ -80,7 +84,7 @@ export function createShared(source, sink, world) {
   /** @type {import("./types.js").Arrival[]} */
   let kept = [];
   /**
-   * What came while this tab still has to catch up; it stays in order that way.
+   * Events that arrived while this tab still has to catch up, held back to keep the order.
    *
    * @type {import("./types.js").Arrival[] | undefined}
    */
@@ -89,7 +93,7 @@ export function createShared(source, sink, world) {
   /** @param {any} word */
   const post = (word) => channel?.postMessage({ ...word, from: self });
 
-  // What the stream tells, here and in other tabs.
+  // Reports of the stream, in this tab and in other tabs.
 
   /** @param {Partial<import("./types.js").SSESnapshot>} change */
   const changed = ({ error, ...change }) => {
@@ -108,10 +112,10 @@ export function createShared(source, sink, world) {
   /** @type {import("./types.js").Sink} */
   const leading = {
     change: (change) => {
-      // It is being let go of.
+      // The connection is being released.
       if (!lead) return;
       changed(change);
-      // Ids come with their events.
+      // Ids arrive together with their events.
       if (Object.keys(change).join() !== "lastEventId") post({ say: "state", state: told });
     },
     event: (event) => {
@@ -121,7 +125,7 @@ export function createShared(source, sink, world) {
     error: sink.error,
   };
 
-  // Becoming the leader, and not being it any more.
+  // Becoming the leader, and ceasing to be the leader.
 
   /** @param {boolean} [isTaken] */
   const stand = (isTaken) => {
@@ -134,7 +138,7 @@ export function createShared(source, sink, world) {
     })).catch((error) => {
       if (mine !== queue || mine.signal.aborted) return;
       if (error.name === "AbortError") return dethroned();
-      // Locks are not to be had here, as in some private modes: this tab has a stream of its own.
+      // Locks are not available, as in some private modes: this tab has a stream of its own.
       channel?.close();
       channel = undefined;
       begin(() => {});
@@ -145,7 +149,7 @@ export function createShared(source, sink, world) {
   const begin = (release) => {
     world.clearTimeout(timer);
     leader = self;
-    // The server gives them again.
+    // The server sends these events again.
     early = undefined;
     const connection = createConnection({ ...source, lastEventId }, leading, world);
     lead = { connection, release };
@@ -154,7 +158,7 @@ export function createShared(source, sink, world) {
     connection.connect();
   };
 
-  /** Another tab took the lock, since this one did not answer. */
+  /** Handles the loss of the lock: another tab took it, because this tab did not answer. */
   const dethroned = () => {
     abdicate();
     join();
@@ -199,14 +203,14 @@ export function createShared(source, sink, world) {
     if (word.say === "stop") return stopped();
     if (lead) return answer(word);
     if (word.say === "lead") leader = word.from;
-    // What only a leader says.
+    // Messages that only a leader sends.
     else if (word.say === "state" || word.say === "event" || word.say === "missed") leader ??= word.from;
     if (word.from !== leader) return;
     heardAt = world.now();
     if (word.say === "event") early ? early.push(word.event) : follow(word.event);
     else if (word.say === "missed" && word.to === self) caughtUp(word);
     else if (word.say === "state" || word.say === "lead") followed(word.state);
-    // The one that was asked is gone.
+    // The tab that was asked is no longer the leader.
     if (word.say === "lead" && early) ask();
   };
 
@@ -219,7 +223,7 @@ export function createShared(source, sink, world) {
   /** @param {Told} state */
   const followed = ({ error, lastEventId: theirs, ...change }) => {
     const rebuilt = error && new SSEError(error.code, error.message, error.details);
-    // A newcomer begins where the leader stands; who was here before keeps its own place until it
+    // A new tab begins at the leader's position; an earlier tab keeps its own position until it
     // has caught up.
     const start = lastEventId ? {} : { lastEventId: theirs };
     const isNews = rebuilt && rebuilt.message !== told.error?.message;
@@ -247,7 +251,7 @@ export function createShared(source, sink, world) {
     if (word.say === "connect") lead?.connection.connect();
     if (word.say === "wake") lead?.connection.wake();
     if (word.say !== "ask") return;
-    // This tab's timers may sleep while another is being looked at.
+    // This tab's timers may sleep while another tab is visible.
     lead?.connection.check();
     if (word.after) {
       const place = kept.findLastIndex((event) => event.lastEventId === word.after);
@@ -257,7 +261,7 @@ export function createShared(source, sink, world) {
     post({ say: "state", state: told });
   };
 
-  // What the tab itself wants.
+  // Calls of the tab itself.
 
   const open = () => {
     const { BroadcastChannel } = world;

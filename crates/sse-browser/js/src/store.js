@@ -1,7 +1,7 @@
-// State that is never changed, only replaced, and who wants to know.
+// Immutable state with listeners.
 
 /**
- * A store as React's `useSyncExternalStore` and Svelte want it.
+ * Creates a store as React's `useSyncExternalStore` and Svelte expect it.
  *
  * @template Value
  * @param {Value} value
@@ -11,9 +11,12 @@ export function createStore(value) {
   const listeners = new Set();
   return {
     getSnapshot: () => value,
-    /** @param {(value: Value) => void} listener Called with the value at once, and after each change. */
+    /**
+     * @param {(value: Value) => void} listener Called with the value at once, and after each
+     *   change.
+     */
     subscribe: (listener) => {
-      // Of its own, so that a listener may be there twice.
+      // A new function for each call, so that a listener can subscribe twice.
       const mine = (/** @type {Value} */ value) => listener(value);
       listeners.add(mine);
       listener(value);
@@ -28,7 +31,7 @@ export function createStore(value) {
 }
 
 /**
- * Calls somebody else's function. What it throws is for the page to hear, not for the stream.
+ * Calls a function of the app. Its errors are reported to the page and do not reach the stream.
  *
  * @template {any[]} A
  * @param {((...values: A) => void) | undefined} run
@@ -38,7 +41,7 @@ export function call(run, ...values) {
   try {
     run?.(...values);
   } catch (error) {
-    // As an uncaught error, wherever this runs.
+    // Rethrows as an uncaught error, in every environment.
     setTimeout(() => { throw error; });
   }
 }

@@ -1,15 +1,16 @@
-// The words that the modules share; types only.
+// Types that the modules share. The file contains no code.
 
 /**
- * An event, as callers see it: the seed's form.
+  * An event as an app receives it.
  *
  * @template [Data=any]
  * @typedef {object} SSEMessage
- * @property {string} type The event's type; `message` when the stream named none.
- * @property {Data} data What `parse` made of its data: by default the JSON value, or the text where it is not JSON.
- * @property {string} [id] The id that stood with this event.
- * @property {number} timestamp When this browser got it, in Unix milliseconds.
- * @property {string} [raw] Its lines as they came; only with the option `raw`.
+ * @property {string} type The event's type; `message` if the event has no type.
+ * @property {Data} data The result of `parse`: by default the JSON value, or the text if the data
+ *   is not JSON.
+ * @property {string} [id] The event's own id.
+ * @property {number} timestamp Time of arrival in this browser, in Unix milliseconds.
+ * @property {string} [raw] The event's lines as received; only with the option `raw`.
  */
 
 /**
@@ -33,75 +34,84 @@
  */
 
 /**
- * Events that this client will never get.
+ * A range of events that this client will never receive.
  *
  * @typedef {object} SSEGap
  * @property {string} reason `overflow`, `trimmed`, `epoch`, `invalid`, `future`, `damaged`.
- * @property {number | null} [dropped] How many, where it is known.
+ * @property {number | null} [dropped] Number of lost events, if known.
  * @property {string | null} [from]
  * @property {string | null} [to]
  */
 
 /**
- * Where a client stands.
+ * The state of a client.
  *
- * - `idle`: `connect` was not called yet.
- * - `connecting`: a request is under way.
- * - `open`: the stream is there.
- * - `waiting`: it will try again, at `nextRetryAt` or when the page or the network is back.
+ * - `idle`: `connect` has not been called.
+ * - `connecting`: a request is in flight.
+ * - `open`: the stream is open.
+ * - `waiting`: the client will retry, at `nextRetryAt` or when the page wakes or the network
+ *   recovers.
  * - `closed`: ended by `disconnect`, or because the server wants this client to stay away.
- * - `failed`: given up; `error` says why.
+ * - `failed`: the client has given up; `error` has the reason.
  *
  * @typedef {"idle" | "connecting" | "open" | "waiting" | "closed" | "failed"} SSEState
  */
 
 /**
- * What a client is at a moment. Never changed: a new one is made for each change.
+ * The state of a client at one moment. A snapshot is immutable: each change creates a new snapshot.
  *
  * @typedef {object} SSESnapshot
  * @property {SSEState} state
- * @property {"alone" | "leader" | "follower"} role Whether this tab has the stream, and whether others live of it.
- * @property {string | null} clientId What the server calls this stream.
- * @property {string | null} userId For whom the server takes it.
+ * @property {"alone" | "leader" | "follower"} role The part of this tab: `leader` has the stream
+ *   and shares it with the followers, `alone` does not share.
+ * @property {string | null} clientId The server's id of this stream.
+ * @property {string | null} userId The user that the server has recognised.
  * @property {number} attempt Failures in a row so far.
  * @property {number | null} nextRetryAt In Unix milliseconds.
- * @property {string} lastEventId Where it would resume; empty for none.
- * @property {import("./error.js").SSEError | null} error Why the stream is not there.
+ * @property {string} lastEventId The id from which the client would resume; empty if it has none.
+ * @property {import("./error.js").SSEError | null} error The reason why the stream is not open.
  * @property {SSEMessage | null} lastMessage
- * @property {readonly SSEMessage[]} messages Oldest first, the last `maxMessages`; heartbeats are left out.
+ * @property {readonly SSEMessage[]} messages The last `maxMessages`, oldest first, without
+ *   heartbeats.
  */
 
 /**
  * @typedef {object} SSECallbacks
- * @property {() => void} [onConnect] The stream is there, for the first time or again.
- * @property {() => void} [onDisconnect] The stream is gone.
- * @property {(error: import("./error.js").SSEError) => void} [onError] An attempt or a stream failed; `error.retryable` says whether
- *   it will be tried again.
- * @property {(message: SSEMessage) => void} [onMessage] Every event, heartbeats and `connection` included.
- * @property {(gap: SSEGap) => void} [onGap] Events were lost for good: load what they would have told from elsewhere.
+ * @property {() => void} [onConnect] Called when the stream opens, for the first time or again.
+ * @property {() => void} [onDisconnect] Called when the stream is lost or closed.
+ * @property {(error: import("./error.js").SSEError) => void} [onError] Called when an attempt or a
+ *   stream fails; `error.retryable` says whether the client will retry.
+ * @property {(message: SSEMessage) => void} [onMessage] Called for every event, including
+ *   heartbeats and `connection`.
+ * @property {(gap: SSEGap) => void} [onGap] Called when events were lost for good: reload the state
+ *   from elsewhere.
  */
 
 /**
  * @template T
- * @typedef {T | (() => T | Promise<T>)} PerAttempt A value, or a function that is asked for it before each attempt.
+ * @typedef {T | (() => T | Promise<T>)} PerAttempt A value, or a function that returns the value
+ *   for each attempt.
  */
 
 /**
  * @typedef {object} SSEBackoff
  * @property {number} [factor] Default 2.
  * @property {number} [max] The longest delay in milliseconds, default 30,000.
- * @property {"full" | "none"} [jitter] `full` (default): anything up to the delay, so that many clients do not return at once.
+ * @property {"full" | "none"} [jitter] `full` (default): a random time up to the delay, so that
+ *   many clients do not return at once.
  */
 
 /**
- * What a connection is made of.
+ * The options of a connection.
  *
  * @typedef {object} SSESource
  * @property {string} [url] Default `/api/sse`.
- * @property {readonly string[]} [topics] Asked for as `topics=a,b`.
- * @property {boolean} [reconnect] Default true.
- * @property {number} [reconnectInterval] The first delay in milliseconds, default 3,000, until the server says another by `retry:`.
- * @property {number} [maxReconnectAttempts] Failures in a row after which it gives up, default 5; `Infinity` never does.
+ * @property {readonly string[]} [topics] Requested topics, sent as `topics=a,b`.
+ * @property {boolean} [reconnect] `true` (default) if the client reconnects.
+ * @property {number} [reconnectInterval] The first delay in milliseconds, default 3,000, until the
+ *   server sets another by `retry:`.
+ * @property {number} [maxReconnectAttempts] Failures in a row after which the client stops
+ *   retrying, default 5; with `Infinity` it never stops.
  * @property {SSEBackoff} [backoff]
  * @property {PerAttempt<Record<string, string>>} [headers]
  * @property {PerAttempt<Record<string, string>>} [query]
@@ -109,28 +119,37 @@
  * @property {string} [method] Default `GET`.
  * @property {PerAttempt<BodyInit | null>} [body]
  * @property {RequestCredentials} [credentials] Default `same-origin`.
- * @property {() => unknown} [onUnauthorized] Called, and waited for, when the server says `auth_expired` or 401: the place to renew a
- *   token. It then tries once more. `false`, or an error, gives up.
- * @property {string} [lastEventId] Where to resume.
- * @property {"session" | "local" | Pick<Storage, "getItem" | "setItem" | "removeItem">} [storage] Where the last id outlives the
- *   page; by default nowhere.
- * @property {number} [heartbeatTimeout] Silence in milliseconds after which the stream counts as dead; by default two and a half
- *   of the intervals that the server announces. 0: never.
- * @property {number} [connectTimeout] Milliseconds up to the head of the answer, default 20,000. 0: no limit.
- * @property {boolean} [pauseWhenHidden] Whether a hidden tab gives its stream up until it is seen again. Default false.
- * @property {number} [maxEventBytes] The longest event, default 4 Mi; a longer one ends it with an error.
- * @property {"fetch" | "eventsource"} [transport] Default `fetch`. `eventsource` is the browser's own: no headers, no status.
- * @property {readonly string[]} [types] With `eventsource`: the types of events beside the standard ones.
- * @property {boolean} [raw] Whether messages keep their lines. Only with `fetch`.
+ * @property {() => unknown} [onUnauthorized] Called and awaited when the server sends
+ *   `auth_expired` or 401: renew the token here. The client then retries once. If the function
+ *   returns `false` or throws, the client fails.
+ * @property {string} [lastEventId] The id from which to resume.
+ * @property {"session" | "local" | Pick<Storage, "getItem" | "setItem" | "removeItem">} [storage]
+ *   Storage in which the last id outlives the page; by default none.
+ * @property {number} [heartbeatTimeout] Silence in milliseconds after which the stream counts as
+ *   dead; by default two and a half times the interval that the server announces. 0: never.
+ * @property {number} [connectTimeout] Timeout in milliseconds for the head of the response, default
+ *   20,000. 0: no limit.
+ * @property {boolean} [pauseWhenHidden] `true` if a hidden tab closes its stream until it is
+ *   visible again. Default false.
+ * @property {number} [maxEventBytes] Maximum length of an event, default 4 Mi; a longer event ends
+ *   the stream with an error.
+ * @property {"fetch" | "eventsource"} [transport] Default `fetch`. `eventsource` is the browser's
+ *   own transport, without headers and statuses.
+ * @property {readonly string[]} [types] With `eventsource`: event types to receive in addition to
+ *   the standard types.
+ * @property {boolean} [raw] `true` if messages keep their lines. Only with `fetch`.
  * @property {typeof globalThis.fetch} [fetch]
- * @property {string | null} [user] Who is signed in, by a name of the app's own. Tabs share a stream only with the same name.
- * @property {boolean} [share] Whether tabs share one stream. By default where `user` is given, and the browser can.
+ * @property {string | null} [user] The app's own name for the signed-in user. Tabs share a stream
+ *   only with the same name.
+ * @property {boolean} [share] `true` if tabs share one stream. By default `true` if `user` is set
+ *   and the browser supports sharing.
  */
 
 /**
  * @typedef {object} SSEInbox
- * @property {(text: string, type: string) => unknown} [parse] Default: JSON, or else the text.
- * @property {number} [maxMessages] Kept in `messages`, default 100.
+ * @property {(text: string, type: string) => unknown} [parse] Default: JSON, or the text if the
+ *   data is not JSON.
+ * @property {number} [maxMessages] Maximum number of `messages`, default 100.
  */
 
 /**
@@ -143,14 +162,14 @@
  * @typedef {object} Arrival
  * @property {string} type
  * @property {string} text
- * @property {string} [id] Its own id.
- * @property {string} lastEventId The id at which the stream stood then.
+ * @property {string} [id] The event's own id.
+ * @property {string} lastEventId The last event id of the stream at this event.
  * @property {string} [raw]
  * @property {number} timestamp
  */
 
 /**
- * What a connection tells.
+ * The receiver of a connection's reports.
  *
  * @typedef {object} Sink
  * @property {(change: Partial<SSESnapshot>) => void} change
@@ -159,19 +178,19 @@
  */
 
 /**
- * What gives events: a stream, or the tab that has it.
+ * A source of events: a stream, or the tab that has the stream.
  *
  * @typedef {object} Source
  * @property {() => void} connect
  * @property {() => void} disconnect
- * @property {() => void} wake The page or the network is back: do not wait any longer.
- * @property {() => void} check Time may have passed unseen: do what is due.
- * @property {() => void} suspend The page goes to sleep: let go of everything, and come back at `wake`.
+ * @property {() => void} wake Ends the waiting, because the page woke or the network recovered.
+ * @property {() => void} check Does what is due, because timers may have been suspended.
+ * @property {() => void} suspend Releases everything until `wake`, because the page goes to sleep.
  * @property {() => void} [stopAll] Ends the streams of all tabs.
  */
 
 /**
- * The world, so that tests can bring their own.
+ * The environment, which tests can replace.
  *
  * @typedef {object} World
  * @property {() => number} now
@@ -185,7 +204,7 @@
  * @property {EventTarget} [window]
  * @property {EventTarget & { visibilityState?: string }} [document]
  * @property {() => boolean} isOnline
- * @property {string} base What addresses are relative to.
+ * @property {string} base Base of relative addresses.
  */
 
 export {};

@@ -1,7 +1,8 @@
-// The browser, as far as a client needs it.
+// The parts of the browser that a client needs.
 
 /**
- * The world of this script. Nothing of it is touched before a client connects, so that servers can render.
+ * Returns the environment of this script. Nothing in it is used before a client connects, so that
+ * servers can render.
  *
  * @returns {import("./types.js").World}
  */
@@ -13,7 +14,7 @@ export function browser() {
     setTimeout: (run, delay) => setTimeout(run, delay),
     clearTimeout: (timer) => clearTimeout(timer),
     BroadcastChannel,
-    // Only in secure contexts.
+    // Available only in secure contexts.
     locks: navigator?.locks,
     window: typeof document === "undefined" ? undefined : globalThis,
     document,
@@ -23,10 +24,11 @@ export function browser() {
 }
 
 /**
- * Tells when the page sleeps and wakes. Gives what ends it.
+ * Reports when the page sleeps and wakes. Returns a function that stops the reports.
  *
- * `pagehide` and not `unload`, which would keep the page out of the back-forward cache; `pageshow` whether or not it says `persisted`,
- * which iOS does not always do.
+ * It listens to `pagehide` and not to `unload`, which would keep the page out of the back-forward
+ * cache. It listens to `pageshow` whether or not the event says `persisted`, which iOS does not
+ * always set.
  *
  * @param {import("./types.js").World} world
  * @param {{ sleep: () => void, wake: () => void, pausesWhenHidden: boolean }} page

@@ -1,4 +1,4 @@
-// The client in Chromium, with a server that does everything that servers and networks do.
+// Tests of the client in Chromium, with a server that imitates the faults of servers and networks.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -77,7 +77,7 @@ for (const type of ["text/html", "text/plain", ""]) {
   test(`an answer of the type "${type}" is the end of it`, async (t) => {
     const { page } = await open(t, ({ response }) => {
       response.writeHead(200, type ? { "content-type": type } : {});
-      // It goes on: a browser's own EventSource says nothing at all here.
+      // The client continues: a browser's own EventSource reports nothing at all here.
       return response.write("data: x\n\n");
     });
     await isState(page, "failed");
@@ -118,7 +118,7 @@ test("a network that swallows everything is noticed by its silence", async (t) =
     outside.on("data", (bytes) => { if (!isSwallowing) inside.write(bytes); });
     for (const socket of [inside, outside]) socket.on("error", () => {});
     inside.on("close", () => outside.destroy());
-    // As a server does to a connection that nobody has used for five seconds.
+    // As a server closes a connection that was idle for five seconds.
     outside.on("close", () => inside.destroy());
   });
   proxy.listen(0, "127.0.0.1");
@@ -129,7 +129,7 @@ test("a network that swallows everything is noticed by its silence", async (t) =
   await page.goto(`http://127.0.0.1:${proxy.address().port}`);
   await connect(page, { reconnectInterval: 100 });
   await isState(page, "open");
-  // Longer than it would wait in silence, which is as long as a busy machine may take for a
+  // Longer than the timeout for silence, which is the time that a busy machine can take for a
   // comment.
   await page.waitForTimeout(4000);
   assert.deepEqual(await heard(page), ["connect"], "comments keep it alive");

@@ -1,4 +1,4 @@
-// Messages, requests, ids, tokens.
+// Tests of messages, requests, ids and tokens.
 
 import assert from "node:assert/strict";
 import test from "node:test";

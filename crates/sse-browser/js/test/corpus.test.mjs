@@ -14,7 +14,7 @@ test("Chromium agrees with the corpus", async (t) => {
   const { url } = await serve(t, async (request, response) => {
     const number = Number(request.url.slice("/case/".length));
     if (resumed.has(number)) {
-      // It came back: where does it resume?
+      // The client reconnected: checks the id from which it resumes.
       resumed.set(number, Buffer.from(request.headers["last-event-id"] ?? "", "latin1").toString());
       return response.writeHead(204).end();
     }

@@ -11,7 +11,7 @@ import { connect, heard, isRole, isState, messages, serveStreams, snapshot, wait
 
 let browser, home;
 before(async () => {
-  // A home of its own: Firefox writes to it, and refuses one of another user.
+  // A separate home directory: Firefox writes to it, and refuses the home of another user.
   home = await mkdtemp(`${tmpdir()}/firefox-`);
   browser = await puppeteer.launch({
     browser: "firefox",

@@ -1,4 +1,4 @@
-// The corpus of the parser's fuzzer, replayed: what it found worth keeping, and every input that
+// Replays the corpus of the parser's fuzzer: the inputs that it kept, and every input that
 // ever was a finding.
 
 import assert from "node:assert/strict";

@@ -1,4 +1,4 @@
-// The parser, by the shared corpus and beside a foreign one.
+// Tests of the parser with the shared corpus, compared with a foreign parser.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -23,7 +23,7 @@ function parse(pieces, options = {}) {
   return found;
 }
 
-/** Whether an `id` is undefined or not there is the same. */
+/** Treats an undefined `id` and a missing `id` as equal. */
 const plain = (value) => JSON.parse(JSON.stringify(value));
 
 function judge(name, found, { events, lastEventId, retry, comments }) {

@@ -1,4 +1,4 @@
-// The hooks, with React 18 and 19, in Chromium; and rendered on a server.
+// Tests of the hooks with React 18 and 19, in Chromium and rendered on a server.
 
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -16,7 +16,7 @@ const ends = [];
 before(async () => { browser = await startChromium({ after: (end) => ends.push(end) }); });
 after(async () => { for (const end of ends) await end(); });
 
-/** The app, with the React of a folder. */
+/** Builds the app with the React of a folder. */
 async function bundle(folder, options = {}) {
   const require = createRequire(`${folder}package.json`);
   const paths = ["react", "react-dom/client", "react-dom/server", "react/jsx-runtime"].map((name) => [name, require.resolve(name)]);

@@ -1,4 +1,4 @@
-// What stops, what retries, and when.
+// Tests of stopping and retrying.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -202,7 +202,7 @@ test("events of an earlier stream are not heard", async () => {
   client.disconnect();
   client.connect();
   await world.pass(0);
-  // An abort may come too late for what was read already.
+  // An abort can be too late for bytes that were already read.
   await world.last.open(event("new"));
   await old.send(event("old")).catch(() => {});
   assert.deepEqual(heard.filter((line) => line.startsWith("message")), ['message "new"']);

@@ -1,5 +1,5 @@
 // Pages that Chromium freezes, or keeps in its back-forward cache. Playwright keeps every page
-// visible, where only hidden ones are frozen, and turns the cache off; so puppeteer steers here.
+// visible, but only hidden pages are frozen, and turns the cache off. So these tests use puppeteer.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -7,7 +7,7 @@ import puppeteer from "puppeteer-core";
 import { ARGUMENTS, CHROMIUM, START_MS, patientPage, until } from "./support/browsers.mjs";
 import { connect, heard, isRole, isState, messages, serveStreams, waitFor } from "./support/streams.mjs";
 
-/** A hidden page and one that is seen, both connected. */
+/** Opens a hidden page and a visible page, both connected. */
 async function open(t, options) {
   const server = await serveStreams(t);
   const browser = await puppeteer.launch({ executablePath: CHROMIUM, args: ARGUMENTS, timeout: START_MS });
@@ -38,7 +38,7 @@ test("when the leader is frozen, another goes on; when it thaws, it catches up a
   const { server, pages: [leader, follower], freeze, thaw } = await open(t, { user: "ada" });
   assert.equal(server.open().length, 1);
   let count = 0;
-  // So slowly that the follower remembers all that comes in 20 s: as long as it may take on a busy
+  // Slow enough that the follower remembers all events of 20 s: the time that it can take on a busy
   // machine.
   const timer = setInterval(() => server.publish(String(++count)), 100);
   const hasAll = (page, count) => waitFor(page, (count) => window.heard.includes(String(count)), count);
@@ -71,7 +71,7 @@ test("the back-forward cache: a page lets go of its stream, and takes it up agai
     await server.settlesAt(0);
     server.publish("2");
     await page.evaluate(() => setTimeout(() => history.back()));
-    // While it navigates there is no page to ask.
+    // During the navigation no page can be asked.
     await until(() => page.evaluate(() => window.heard?.includes("2")).catch(() => false));
     assert.deepEqual(await messages(page), [1, 2], "it is the page that was there before");
     assert.equal(server.open().length, 1);

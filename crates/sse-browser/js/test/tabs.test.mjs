@@ -1,4 +1,4 @@
-// Several tabs with one stream, in Chromium.
+// Tests of several tabs with one stream, in Chromium.
 
 import assert from "node:assert/strict";
 import test, { before, after } from "node:test";
@@ -12,7 +12,7 @@ after(async () => { for (const end of ends) await end(); });
 
 const SHARED = { user: "ada", reconnectInterval: 100 };
 
-/** So many tabs of one browser, the first of them the leader. */
+/** Opens a number of tabs in one browser, the first of them the leader. */
 async function openTabs(t, count, options = SHARED, answer) {
   const server = await serveStreams(t, answer);
   const context = await browser.newContext();
@@ -30,7 +30,7 @@ async function openTabs(t, count, options = SHARED, answer) {
 
 const upTo = (count) => Array.from({ length: count }, (_, index) => index + 1);
 
-/** Publishes numbers all the time, until it is told to stop; gives how many. */
+/** Publishes numbers continuously until stopped; returns their count. */
 function publishing(server, pauseMs = 5) {
   let count = 0;
   const timer = setInterval(() => server.publish(String(++count)), pauseMs);
@@ -74,11 +74,11 @@ test("when the leader hangs, the stream is taken from it", async (t) => {
   let goOn;
   const hangs = ({ url, response }) => url.pathname === "/hang" && (goOn = () => response.end(), true);
   const { server, tabs: [leader, follower] } = await openTabs(t, 2, SHARED, hangs);
-  // So slowly that the follower remembers all that comes in 40 s: it takes the stream after ten,
+  // Slow enough that the follower remembers all events of 40 s: it takes the stream after ten,
   // and a busy machine later.
   const stop = publishing(server, 200);
   await hasAll(follower, 5);
-  // A script that does not end until it is told to: no freeze event, no closed tab.
+  // A script that runs until it is stopped: no freeze event, no closed tab.
   const hanging = leader.evaluate(() => new Promise((resolve) => setTimeout(() => {
     const request = new XMLHttpRequest();
     request.open("GET", "/hang", false);
@@ -116,7 +116,7 @@ test("a tab that comes back with an id gets what it missed, from another tab", a
   for (const number of [2, 3, 4]) server.publish(String(number));
   await hasAll(leader, 4);
   await tab.goto(server.url);
-  // At the first time of asking: what would have it ask again never comes.
+  // The first question must succeed: no event causes a second question.
   await tab.evaluate(() => {
     const { setTimeout } = window;
     window.setTimeout = (run, delay) => (delay > 1000 ? 0 : setTimeout(run, delay));

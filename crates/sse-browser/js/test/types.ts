@@ -1,4 +1,4 @@
-// What the package's types say to an app; never run.
+// Checks the package's types from the view of an app; never run.
 
 import { SSEError, createSSE, type SSEMessage, type SSENotification } from "sse-browser";
 import type { AppRouter } from "sse-browser/app-router";

@@ -1,4 +1,4 @@
-// Silence, and pages that sleep.
+// Tests of silence, and of pages that sleep.
 
 import assert from "node:assert/strict";
 import test from "node:test";

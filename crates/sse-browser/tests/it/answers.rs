@@ -1,4 +1,4 @@
-//! Statuses, headers, entity tags.
+//! Tests of statuses, headers and entity tags.
 
 use sse_browser::{CLIENT, File, Request, StaticFiles, StaticResponse};
 

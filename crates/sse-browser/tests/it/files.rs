@@ -1,4 +1,4 @@
-//! Whether everything is there that the files need.
+//! Tests that every file which the files need is present.
 
 use std::{
     collections::BTreeSet,
@@ -12,7 +12,7 @@ fn folder(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// `types.js` is nothing but types, which nobody imports at run time.
+/// `types.js` contains only types, which nothing imports at run time.
 #[test]
 fn every_module_is_embedded() {
     let there: BTreeSet<_> = fs::read_dir(folder("js/src"))
@@ -31,7 +31,7 @@ fn every_module_is_embedded() {
 fn what_is_imported_is_there() {
     let mut imports = 0;
     for file in CLIENT.iter() {
-        // Not in comments, where types are imported.
+        // Skips comments, which import types.
         let code = file
             .content()
             .lines()
@@ -59,7 +59,7 @@ fn tags_differ() {
     assert_eq!(tags.len(), CLIENT.iter().count());
 }
 
-/// With `UPDATE=1` in the environment it writes the copy.
+/// With `UPDATE=1` in the environment the test writes the copy.
 #[test]
 fn the_types_of_the_management_api_are_those_of_sse_trpc() {
     let (copy, original) = (

@@ -1,4 +1,4 @@
-// An app as people write it: inline callbacks, StrictMode, two components on one stream.
+// An app in typical style: inline callbacks, StrictMode, two components on one stream.
 
 import { StrictMode, useState } from "react";
 import { createRoot } from "react-dom/client";

@@ -6,11 +6,11 @@ export const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 export const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync"];
 
-/** Long enough for a busy machine. */
+/** Timeout that is long enough for a busy machine. */
 const PATIENCE_MS = 60_000;
 export const START_MS = 2 * PATIENCE_MS;
 
-/** Starts it; ended after the test. */
+/** Starts the browser, and ends it after the test. */
 export async function startChromium(test) {
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS, timeout: START_MS });
   test.after(() => browser.close());
@@ -20,19 +20,19 @@ export async function startChromium(test) {
   };
 }
 
-/** A context or a page. */
+/** Sets the timeout of a context or a page. */
 function patient(it) {
   it.setDefaultTimeout(PATIENCE_MS);
   return it;
 }
 
-/** The same for a page of puppeteer's, which counts navigations apart. */
+/** Does the same for a page of puppeteer, which counts navigations separately. */
 export function patientPage(page) {
   page.setDefaultNavigationTimeout(PATIENCE_MS);
   return patient(page);
 }
 
-/** Waits until something is so. */
+/** Waits until a condition holds. */
 export async function until(isSo) {
   for (const end = Date.now() + PATIENCE_MS; !(await isSo());) {
     if (Date.now() > end) throw new Error(`it has not become so: ${isSo}`);

@@ -1,4 +1,4 @@
-// A client in a world of its own, with a record of what it says.
+// A client in a simulated environment, with a record of its reports.
 
 import { createSSE } from "../../src/client.js";
 import { createWorld } from "./world.mjs";
@@ -17,7 +17,7 @@ export function createClient(options = {}, part = {}) {
   return { world, client, heard, is: () => client.getSnapshot() };
 }
 
-/** The same, connected, with a stream that is open. */
+/** Creates a client that is connected, with an open stream. */
 export async function openClient(options, part, text = "", headers = {}) {
   const all = createClient(options, part);
   all.client.connect();

@@ -1,4 +1,4 @@
-// A server that does what a test tells it to, request by request.
+// A server that a test controls, request by request.
 
 import { once } from "node:events";
 import http from "node:http";
@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 const SOURCES = new URL("../../src/", import.meta.url);
 const PAGE = '<!doctype html><meta charset="utf-8"><title>Test</title><link rel="icon" href="data:,"><body></body>';
 
-/** Bytes that stand as characters in the corpus. */
+/** Bytes that the corpus represents as characters. */
 export const bytes = (text) => Buffer.from(text, "latin1");
 
 /**
@@ -38,7 +38,7 @@ export async function serve(test, answer = () => {}) {
   return { url: `http://127.0.0.1:${port}`, port, server };
 }
 
-/** Begins a stream. */
+/** Starts a stream. */
 export function begin(response, ...blocks) {
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
   response.flushHeaders();
@@ -46,7 +46,7 @@ export function begin(response, ...blocks) {
   return response;
 }
 
-/** The block that our servers begin with. */
+/** The first block of a stream of `sse-core`. */
 export function hello({ id, retry = 50, heartbeatMs = null, clientId = "c1", userId = null, resumed = false } = {}) {
   const data = { status: "connected", clientId, userId, resumed, heartbeatMs, timestamp: Date.now() };
   return `retry: ${retry}\n${id ? `id: ${id}\n` : ""}event: connection\ndata: ${JSON.stringify(data)}\n\n`;

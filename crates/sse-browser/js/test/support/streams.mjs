@@ -1,9 +1,9 @@
-// Streams that a test steers: every request to `/api/sse` is kept, with its response.
+// Streams that a test controls: every request to `/api/sse` is kept, with its response.
 
 import { begin, hello, serve } from "./server.mjs";
 import { until } from "./browsers.mjs";
 
-/** A server whose streams are open at once, with a log of events so that clients can resume. */
+/** Starts a server that opens streams at once, with a log of events so that clients can resume. */
 export async function serveStreams(test, answer) {
   const streams = [];
   const log = [];
@@ -23,7 +23,7 @@ export async function serveStreams(test, answer) {
     ...all,
     streams,
     open,
-    /** Sends an event to all streams; those to come can resume after it. */
+    /** Sends an event to all streams; later streams can resume after it. */
     publish: (data) => {
       const id = `e-${log.length + 1}`;
       const block = `id: ${id}\nevent: notification\ndata: ${JSON.stringify({ message: data })}\n\n`;
@@ -34,7 +34,7 @@ export async function serveStreams(test, answer) {
   };
 }
 
-/** Makes a client in a page; what it says stands in `window.heard`. */
+/** Creates a client in a page; `window.heard` records its reports. */
 export async function connect(page, options = {}) {
   await page.evaluate(async (options) => {
     const { createSSE } = await import("/sse/client.js");

@@ -1,6 +1,6 @@
-// A world under a test's control: its clock, its dice, its network, its page.
+// An environment under a test's control: clock, random numbers, network and page.
 
-/** Lets everything that is ready happen. */
+/** Runs everything that is ready. */
 export const settle = async () => {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
 };
@@ -81,7 +81,7 @@ export function createWorld({ random = 0.5, ...rest } = {}) {
     ...rest,
     /** The latest connection. */
     get last() { return world.exchanges.at(-1); },
-    /** Lets time pass, timer by timer. */
+    /** Advances the time, timer by timer. */
     pass: async (milliseconds) => {
       const end = now + milliseconds;
       for (;;) {
@@ -95,7 +95,7 @@ export function createWorld({ random = 0.5, ...rest } = {}) {
       now = end;
       await settle();
     },
-    /** Lets time pass that no timer notices, as in a frozen page. */
+    /** Advances the time without running timers, as in a frozen page. */
     freeze: (milliseconds) => { now += milliseconds; },
     fire: async (target, type) => {
       target.dispatchEvent(new Event(type));
