@@ -232,7 +232,7 @@ fn is_nobody(caller: &Caller) -> bool {
 
 impl fmt::Debug for Authentication {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate")
+        f.debug_struct("Authentication")
             .field("tickets", &self.tickets.is_some())
             .field("origins", &self.origins)
             .field("anonymous", &self.anonymous)

@@ -35,7 +35,7 @@ pub use test_app::{Answer, Stop, TestApp};
 /// struct MyAdapter;
 ///
 /// impl Adapter for MyAdapter {
-///     fn serve(listener: TcpListener, site: TestApp, stop: Stop) -> io::Result<()> {
+///     fn serve(listener: TcpListener, app: TestApp, stop: Stop) -> io::Result<()> {
 ///         // Start the framework's runtime, serve the routes above, shut down when `stop` resolves.
 /// #       let _ = (listener, app, stop);
 ///         Ok(())

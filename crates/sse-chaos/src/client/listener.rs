@@ -30,7 +30,7 @@ pub(crate) struct News {
     /// Set if an app event arrived, so that the stream is of use.
     pub(crate) is_of_use: bool,
     /// Set if the server forbade the client to reconnect.
-    pub(crate) ban_for: bool,
+    pub(crate) stays_away: bool,
 }
 
 /// The data of a `connection` event.
@@ -192,7 +192,7 @@ fn system(data: &str, news: &mut News) -> Option<Option<Observation>> {
         "restored" => Some(Observation::Restored),
         "shutdown" | "auth_expired" => None,
         "disconnected" => {
-            news.ban_for |= data.reconnect == Some(false);
+            news.stays_away |= data.reconnect == Some(false);
             None
         }
         _ => return None,

@@ -142,7 +142,7 @@ impl Session {
             let News {
                 heartbeat,
                 is_of_use,
-                ban_for,
+                stays_away,
             } = self.listener.hear(&bytes);
             if let (None, Some(heartbeat)) = (self.request.stale_after, heartbeat) {
                 self.silence = Some(too_long(heartbeat));
@@ -150,7 +150,7 @@ impl Session {
             if is_of_use {
                 self.failures = 0;
             }
-            if ban_for {
+            if stays_away {
                 return Over::For(Stop::StayAway);
             }
         }
