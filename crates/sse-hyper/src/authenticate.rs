@@ -6,7 +6,7 @@ use sse_auth::{OwnOrigin, RequestView};
 
 /// Identifies the caller of a request and stores the result in the request's extensions: a
 /// [`Caller`](sse_core::Caller), or the [`ConnectErrorKind`](sse_core::ConnectErrorKind) with which
-/// the request is refused. [`handshake`](crate::extract()) reads the result from there.
+/// the request is refused. [`handshake`](crate::handshake()) reads the result from there.
 ///
 /// *Cancel safety.* See [`Authentication::admit`].
 pub async fn authenticate(gate: &Authentication, request: &mut Parts) {

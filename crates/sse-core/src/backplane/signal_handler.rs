@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-/// A handler of the payloads that nodes send with [`Manager::signal`].
+/// A handler of the payloads that nodes send with [`Manager::signal`](crate::Manager::signal).
 ///
 /// The listening task calls the handler in order, so an implementation must not block: spawn a task
 /// for longer work.
