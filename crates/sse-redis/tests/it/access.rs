@@ -68,9 +68,9 @@ async fn a_user_needs_few_rights() {
         return;
     };
     let rights = include_str!("../../README.md")
-        .lines()
-        .find(|line| line.starts_with("An ACL user needs `"))
-        .unwrap();
+        .split_once("An ACL user needs")
+        .unwrap()
+        .1;
     let rights = rights
         .split('`')
         .nth(1)
