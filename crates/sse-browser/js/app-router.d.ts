@@ -32,21 +32,21 @@ export type TrackedSseEvent = { id: string; data: SseEvent };
 
 export type SseLog = { backplane: string, state: "starting" | "current" | "away" | "rejecting" | "not_listening", 
 /**
- * The id of the latest event.
+ * Id of the latest event.
  */
 head: string, 
 /**
- * The id behind which everything is held.
+ * Id after which all events are held.
  */
 trimmed: string, lagMs: number, entries: number, bytes: number, resumed: number, replayed: number, gaps: SseGaps, duplicates: number, unreadable: number, damaged: number, reconnects: number, reads: number, appends: number, appendFailures: number, appendMs: number, };
 
 export type SseNode = { node: string, 
 /**
- * What the node is called, if it is.
+ * Name of the node, if it has one.
  */
 name?: string, connections: number, uniqueUsers: number, 
 /**
- * How old that is, in milliseconds.
+ * Age of the node's numbers, in milliseconds.
  */
 ageMs: number, };
 
@@ -54,15 +54,16 @@ export type StatsInput = { byUser?: boolean | null, limit?: number | null, };
 
 export type SseStats = { totalConnections: number, uniqueUsers: number, 
 /**
- * Left out when it was not asked for.
+ * Number of streams of each user; absent if `byUser` is false.
  */
 connectionsByUser?: { [key in string]: number }, 
 /**
- * In a cluster that of the node that answers, as the counters; what stands before is of all nodes.
+ * Number of ending streams. In a cluster, this number and the counters are those of the node
+ * that answers, and the numbers above are of all nodes.
  */
 ending: number, 
 /**
- * Only with an event log.
+ * State of the event log; absent without one.
  */
 log?: SseLog, 
 /**
@@ -70,69 +71,70 @@ log?: SseLog,
  */
 node?: string, 
 /**
- * All nodes that are there.
+ * All nodes that are connected.
  */
 nodes?: Array<SseNode>, 
 /**
- * How old the oldest of it is, in milliseconds.
+ * Age of the oldest numbers in the output, in milliseconds.
  */
 ageMs?: number, 
 /**
- * Nodes of which not all is known; only if there are some, or it is not known who is there.
+ * Nodes whose numbers are not completely known; only if some are not, or the list of nodes is
+ * unknown.
  */
 incomplete?: Array<string>, } & SseCounters;
 
 export type Connection = { clientId: string, userId: string | null, 
 /**
- * By which signing in it came: the same for all streams of one browser. `null` where authentication
- * cannot tell.
+ * Identifies the sign-in: the same for all streams of one browser. `null` if authentication
+ * does not provide it.
  */
 loginId: string | null, topics: Array<string>, connectedAt: number, waiting: number, delivered: number, 
 /**
- * The node that it is on; only in a cluster.
+ * Node of the stream; only in a cluster.
  */
 node?: string, };
 
 export type ConnectionsInput = { 
 /**
- * The page before's `nextCursor`.
+ * `nextCursor` of the previous page.
  */
 cursor?: number | string | null, limit?: number | null, userId?: string, topic?: string, 
 /**
- * What `useInfiniteQuery` adds to every input; pages are turned forward only.
+ * The direction that `useInfiniteQuery` adds to every input; pages are turned forward only.
  */
 direction?: "forward" | "backward", };
 
 export type ConnectionPage = { items: Array<Connection>, nextCursor: number | string | null, 
 /**
- * Nodes of the cluster that did not answer in time; only if some did not, or it is not known who is
- * there.
+ * Nodes of the cluster that did not answer in time; only if some did not, or the list of nodes
+ * is unknown.
  */
 incomplete?: Array<string>, };
 
 export type SendInput = { message: string, title?: string | null, data?: Record<string, unknown>, timestamp?: number | null, 
 /**
- * Without it, the caller.
+ * Id of the user; default: the caller.
  */
 userId?: string, };
 
 export type Done = { 
 /**
- * Streams that it reached.
+ * Number of streams that the mutation reached.
  */
 matched: number, 
 /**
- * The id that the event got; only with an event log.
+ * Id of the event; only with an event log.
  */
 id?: string, 
 /**
- * There when the event had been published before under its key: that one has the id, and nothing
- * was sent now.
+ * Set if the event had already been published under its key. `id` is that of the earlier
+ * event, and nothing was sent now.
  */
 duplicate?: true, 
 /**
- * Nodes of the cluster that did not answer in time; only if some did not, or it is not known who is
- * there.
+ * Nodes of the cluster that did not answer in time; only if some did not, or the list of nodes
+ * is unknown.
  */
 incomplete?: Array<string>, };
 
@@ -146,20 +148,22 @@ export type BroadcastSystemEventInput = { event: string, data?: unknown, };
 
 export type PublishInput = { target: Target, except?: Array<string>, event: string, 
 /**
- * As the caller wrote it: numbers keep their digits and members their order.
+ * Data of the event, unchanged: numbers keep their digits and members their order.
  */
 data: unknown, 
 /**
- * For those who are there now: it is kept out of the event log.
+ * Set for an event that is kept out of the event log and reaches only the streams that are
+ * connected now.
  */
 ephemeral?: boolean | null, 
 /**
- * Of the caller's publishes with one key in two minutes the first counts; needs an event log.
+ * Key of the publish; needs an event log. Of several publishes of one caller with one key
+ * within two minutes, the first counts.
  */
 key?: string | null, 
 /**
- * How long to go on trying while the event log is away, up to 30,000; without it the call fails at
- * once.
+ * Time during which the publish is retried while the event log is unavailable, in
+ * milliseconds, up to 30,000; without it the call fails at once.
  */
 patienceMs?: number | null, };
 
@@ -167,28 +171,27 @@ export type MembershipInput = { clientId: string, topics: Array<string>, };
 
 export type TicketInput = { 
 /**
- * For whom, where a manager asks for somebody else.
+ * Id of the user, if a manager requests a ticket for another user.
  */
 userId?: string, 
 /**
- * What is known of that user.
+ * Claims of that user.
  */
 claims?: Record<string, unknown>, };
 
 export type Ticket = { 
 /**
- * What goes into the query of a stream's URL.
+ * Text for the query of a stream's URL.
  */
 ticket: string, 
 /**
- * For how long it can be used, in milliseconds.
+ * Time during which the ticket can be used, in milliseconds.
  */
 expiresInMs: number, };
 
 export type RenewInput = { clientId: string, 
 /**
- * The new token; without it, what the call itself was authenticated with counts, as where that is a
- * cookie.
+ * The new token. Without it, the credentials of the call itself count, such as a cookie.
  */
 token?: string | null, };
 

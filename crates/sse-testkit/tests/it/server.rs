@@ -37,9 +37,9 @@ async fn a_signal_reaches_the_server() {
         (Signal::Kill, 9),
     ] {
         use std::os::unix::process::ExitStatusExt;
-        let mut server = Server::spawn(shell("echo http://127.0.0.1:1; exec sleep 1000"))
-            .await
-            .unwrap();
+        // A shell that runs the tests in the background ignores SIGINT, and so do its children.
+        let script = "echo http://127.0.0.1:1; exec env --default-signal sleep 1000";
+        let mut server = Server::spawn(shell(script)).await.unwrap();
         assert!(
             matches!(server.wait_exit(MOMENT).await, Err(Error::Server { .. })),
             "not by itself"
