@@ -7,8 +7,10 @@ mod first_of;
 #[cfg(feature = "jwks-http")]
 mod http_fetch;
 mod jwt;
+mod jwt_keys;
 mod logins;
 mod next_auth;
+mod next_auth_cookies;
 mod next_auth_vectors;
 mod origins;
 mod properties;

@@ -7,6 +7,8 @@
 )]
 
 mod clients;
+mod correct;
+mod counts;
 mod faulty;
 mod histories;
 mod server;

@@ -16,6 +16,7 @@ mod event_stream;
 mod expiry;
 mod fairness;
 mod fields;
+mod gaps;
 mod handshake;
 mod heartbeat;
 mod keys;

@@ -6,3 +6,4 @@ mod keeping;
 mod kill;
 mod suite;
 mod support;
+mod written;

@@ -1,18 +1,18 @@
 //! Configured mode: authentication, and who can connect and call.
 
-use std::{collections::HashSet, fs, process::Command};
+use std::{fs, process::Command};
 
 use serde_json::{Value, json};
 use sse_testkit::{RawClient, RawRequest, Response, request};
 
 use crate::{
-    hub::{Hub, PATIENCE, command, next, until},
+    hub::{Hub, command, next},
     tokens::{BACKEND, SECRET, session, signed, token, unix},
 };
 
 /// Lifetime in seconds of a token that expires during the test. The time suffices to connect with
 /// the token on a busy machine.
-const SHORT: u64 = 10;
+pub(crate) const SHORT: u64 = 10;
 
 pub(crate) fn with_jwt(arguments: &[&str]) -> Command {
     let mut command = command();
@@ -380,146 +380,6 @@ async fn cors_is_answered_to_the_origins_that_are_listed() {
 }
 
 #[tokio::test]
-async fn a_ticket_opens_one_stream_and_gives_no_other_and_is_in_no_log() {
-    let hub = Hub::spawn(with_jwt(&["--log", "debug"])).await;
-    let ada = [bearer(&token("ada", 600, &json!({})))];
-    let (status, answer) = hub.call("createTicket", &ada, json!({})).await;
-    let data = &answer["result"]["data"];
-    assert_eq!((status, &data["expiresInMs"]), (200, &json!(30_000)));
-    let ticket = data["ticket"].as_str().unwrap();
-    let query = format!("ticket={ticket}&topics=orders/ada/7");
-    assert_eq!(
-        hub.ask(
-            "POST",
-            &format!("/api/trpc/sse.createTicket?{query}"),
-            &[("content-type", "application/json".into())],
-            "{}"
-        )
-        .await
-        .status,
-        401
-    );
-    let (_stream, hello) = hub.connect(&query, &[]).await.unwrap();
-    assert_eq!(hello["userId"], "ada");
-    assert_eq!(refused(&hub, &query, &[]).await, 401, "a second time");
-    let (_, answer) = hub
-        .call(
-            "createTicket",
-            &[bearer(BACKEND)],
-            json!({ "userId": "bob" }),
-        )
-        .await;
-    let query = format!(
-        "ticket={}",
-        answer["result"]["data"]["ticket"].as_str().unwrap()
-    );
-    assert_eq!(hub.connect(&query, &[]).await.unwrap().1["userId"], "bob");
-    // A subscription sends the ticket in its connection params.
-    let (_, answer) = hub.call("createTicket", &ada, json!({})).await;
-    let params = params(&json!({ "ticket": answer["result"]["data"]["ticket"] }));
-    let path = format!("/api/trpc/sse.events?{params}");
-    let mut events = RawRequest::get(hub.address(), &path).open().await.unwrap();
-    assert_eq!(
-        events.next_event_within(PATIENCE).await.unwrap().event_type,
-        "connected"
-    );
-    assert!(
-        events
-            .next_event_within(PATIENCE)
-            .await
-            .unwrap()
-            .data
-            .contains("\"userId\":\"ada\"")
-    );
-    assert_eq!(
-        hub.ask("GET", &path, &[], "").await.status,
-        401,
-        "a second time"
-    );
-
-    // The hub logs requests, but its log can arrive late.
-    until(async || hub.0.output().contains("/api/trpc/sse.events")).await;
-    let log = hub.0.output();
-    assert!(
-        !log.contains(ticket)
-            && !log.contains(&params)
-            && !log.contains(SECRET)
-            && !log.contains(BACKEND),
-        "{log}"
-    );
-}
-
-/// Encodes `connectionParams` in a query, as tRPC's clients do.
-pub(crate) fn params(params: &Value) -> String {
-    let text: String = form_urlencoded::byte_serialize(params.to_string().as_bytes()).collect();
-    format!("connectionParams={text}")
-}
-
-#[tokio::test]
-async fn what_opens_one_stream_makes_no_calls() {
-    let hub = Hub::spawn(with_jwt(&[])).await;
-    let root = [bearer(&token("root", 600, &json!({ "role": "admin" })))];
-    let (_, answer) = hub.call("createTicket", &root, json!({})).await;
-    let ticket = params(&json!({ "ticket": answer["result"]["data"]["ticket"] }));
-    for procedure in [
-        "createTicket",
-        "broadcastNotification",
-        "renew",
-        "createTicket,sse.createTicket",
-    ] {
-        let batch = if procedure.contains(',') {
-            "&batch=1"
-        } else {
-            ""
-        };
-        let input = json!({ "message": "m", "clientId": "0".repeat(32) });
-        let input = if procedure.starts_with("create") {
-            json!({})
-        } else {
-            input
-        };
-        let (status, answer) = hub
-            .call(&format!("{procedure}?{ticket}{batch}"), &[], input)
-            .await;
-        assert!(
-            matches!(status, 400 | 401),
-            "{procedure}: {status} {answer}"
-        );
-    }
-    let stats = hub
-        .ask("GET", &format!("/api/trpc/sse.getStats?{ticket}"), &[], "")
-        .await;
-    assert_eq!(stats.status, 401);
-    let mut events = RawRequest::get(hub.address(), format!("/api/trpc/sse.events?{ticket}"))
-        .open()
-        .await
-        .unwrap();
-    assert_eq!(
-        events.next_event_within(PATIENCE).await.unwrap().event_type,
-        "connected"
-    );
-    assert_eq!(
-        events.next_event_within(PATIENCE).await.unwrap().event_type,
-        "message",
-        "it is still good"
-    );
-}
-
-#[tokio::test]
-async fn what_comes_of_an_admin_s_right_does_not_outlive_it() {
-    let hub = Hub::spawn(with_jwt(&["--heartbeat-interval", "500ms"])).await;
-    let root = [bearer(&token("root", SHORT, &json!({ "role": "admin" })))];
-    let input = json!({ "userId": "x", "claims": { "role": "admin" } });
-    let (_, answer) = hub.call("createTicket", &root, input).await;
-    let query = format!(
-        "ticket={}&topics=anything",
-        answer["result"]["data"]["ticket"].as_str().unwrap()
-    );
-    let (mut stream, _) = hub.connect(&query, &[]).await.unwrap();
-    assert_eq!(next(&mut stream).await.1["event"], "auth_expired");
-}
-
-#[tokio::test]
 async fn a_stream_ends_with_its_token_unless_it_is_renewed() {
     let hub = Hub::spawn(with_jwt(&["--heartbeat-interval", "500ms"])).await;
     let (mut short, _) = hub
@@ -551,85 +411,6 @@ async fn a_stream_ends_with_its_token_unless_it_is_renewed() {
     )
     .await;
     assert_eq!(next(&mut renewed).await.1["message"], "still there");
-}
-
-#[tokio::test]
-async fn who_is_kicked_stays_away_for_as_long_as_asked() {
-    let hub = Hub::spawn(with_jwt(&[])).await;
-    let ada = [bearer(&token("ada", 600, &json!({})))];
-    let (mut stream, _) = hub.connect("", &ada).await.unwrap();
-    let input = json!({ "target": { "user": "ada" }, "reason": "spam", "stayAwayMs": 60_000 });
-    assert_eq!(
-        hub.call("disconnect", &[bearer(BACKEND)], input).await.0,
-        200
-    );
-    assert_eq!(
-        next(&mut stream).await.1["data"],
-        json!({ "reason": "spam", "reconnect": false })
-    );
-    assert_eq!(refused(&hub, "", &ada).await, 204);
-}
-
-#[tokio::test]
-async fn a_kicked_client_stays_away_and_the_user_s_other_browsers_do_not() {
-    let hub = Hub::spawn(with_jwt(&[])).await;
-    let browser = |sid: &str| [bearer(&token("ada", 600, &json!({ "sid": sid })))];
-    let (mut kicked, hello) = hub.connect("", &browser("laptop")).await.unwrap();
-    let (_phone, _) = hub.connect("", &browser("phone")).await.unwrap();
-    let backend = [bearer(BACKEND)];
-    let listed = hub
-        .ask("GET", "/api/trpc/sse.getConnections", &backend, "")
-        .await;
-    let listed: Value = serde_json::from_slice(&listed.body).unwrap();
-    let items = listed["result"]["data"]["items"].as_array().unwrap();
-    let logins: HashSet<_> = items
-        .iter()
-        .map(|item| item["loginId"].as_str().unwrap())
-        .collect();
-    assert_eq!(logins.len(), 2, "{listed}");
-    assert!(!listed.to_string().contains("laptop"));
-
-    let input = json!({ "target": { "client": hello["clientId"] }, "stayAwayMs": 60_000 });
-    assert_eq!(hub.call("disconnect", &backend, input).await.0, 200);
-    assert_eq!(
-        next(&mut kicked).await.1["data"],
-        json!({ "reason": "kicked", "reconnect": false })
-    );
-    // The ban also covers another token of the same sign-in, and a ticket created with that token.
-    let renewed = [bearer(&token(
-        "ada",
-        900,
-        &json!({ "sid": "laptop", "jti": "2" }),
-    ))];
-    assert_eq!(refused(&hub, "", &renewed).await, 204);
-    let ticket = hub.call("createTicket", &renewed, json!({})).await.1;
-    let ticket = ticket["result"]["data"]["ticket"].as_str().unwrap();
-    assert_eq!(refused(&hub, &format!("ticket={ticket}"), &[]).await, 204);
-    assert!(hub.connect("", &browser("phone")).await.is_ok());
-}
-
-#[tokio::test]
-async fn who_comes_without_a_login_is_kicked_and_cannot_be_kept_away() {
-    let hub = Hub::spawn(with_jwt(&["--auth-anonymous"])).await;
-    let (_stream, hello) = hub.connect("", &[]).await.unwrap();
-    let target = json!({ "client": hello["clientId"] });
-    let input = json!({ "target": target, "stayAwayMs": 60_000 });
-    let (status, answer) = hub.call("disconnect", &[bearer(BACKEND)], input).await;
-    assert_eq!(status, 400, "{answer}");
-    assert!(
-        answer.to_string().contains("came without a login"),
-        "{answer}"
-    );
-    assert_eq!(
-        hub.call(
-            "disconnect",
-            &[bearer(BACKEND)],
-            json!({ "target": target })
-        )
-        .await
-        .0,
-        200
-    );
 }
 
 #[tokio::test]
@@ -755,4 +536,10 @@ async fn a_certificate_of_its_own() {
         "{said:?} {:?}",
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+/// Encodes `connectionParams` in a query, as tRPC's clients do.
+pub(crate) fn params(params: &Value) -> String {
+    let text: String = form_urlencoded::byte_serialize(params.to_string().as_bytes()).collect();
+    format!("connectionParams={text}")
 }

@@ -5,6 +5,7 @@
 )]
 
 mod access;
+mod bans;
 mod brokers;
 mod browser;
 mod cdp;
@@ -40,4 +41,5 @@ mod signals;
 mod start;
 mod strangers;
 mod stream;
+mod tickets;
 mod tokens;

@@ -1,0 +1,189 @@
+//! The numbers in the oracle's verdicts.
+
+use sse_chaos::{Fault, Observation, OffenceKind, Oracle, OracleError, Publication, Stop};
+use sse_core::Target;
+
+use crate::story::{Story, connected, event, gap, id, topic, user};
+
+use OffenceKind::{Lost, Undelivered};
+
+use crate::faulty::{EPOCH, TRIMMED, life, lost};
+
+#[test]
+fn what_is_counted() {
+    let verdict = Story::quiet().verdict();
+    assert_eq!(
+        (verdict.clients, verdict.never_connected, verdict.gave_up),
+        (1, 0, 0)
+    );
+    assert_eq!((verdict.published, verdict.acknowledged), (8, 7));
+    assert_eq!((verdict.due, verdict.delivered, verdict.covered), (4, 4, 0));
+    assert_eq!(
+        (verdict.connects, verdict.resumed, verdict.gaps.total()),
+        (1, 0, 0)
+    );
+    let e = |number: u64| event(number, &format!("e-{number}"));
+    let story = life(
+        &[(1, "e-1"), (2, "e-2"), (3, "e-3"), (4, "e-4")],
+        [
+            connected("e-0"),
+            e(1),
+            Observation::Degraded,
+            lost(),
+            Observation::Connected {
+                id: Some(id("e-0")),
+                resumed: true,
+            },
+            e(1),
+            gap(TRIMMED, Some("e-1"), Some("e-3")),
+            Observation::Restored,
+            e(4),
+            Observation::Stopped(Stop::StayAway),
+        ],
+    );
+    let verdict = story.verdict();
+    assert!(verdict.is_clean(), "{verdict:#?}");
+    assert_eq!(
+        (
+            verdict.due,
+            verdict.delivered,
+            verdict.covered,
+            verdict.doubled_on_wire
+        ),
+        (4, 2, 2, 1)
+    );
+    assert_eq!(
+        (verdict.connects, verdict.resumed, verdict.gave_up),
+        (2, 1, 1)
+    );
+    assert_eq!((verdict.degraded, verdict.restored), (1, 1));
+    assert_eq!(
+        (
+            verdict.gaps.of(TRIMMED),
+            verdict.gaps.of(EPOCH),
+            verdict.gaps.total()
+        ),
+        (1, 0, 1)
+    );
+}
+
+#[test]
+fn who_left_has_no_claim_to_the_rest_but_to_what_was_before() {
+    let e = |number: u64| event(number, &format!("e-{number}"));
+    let published = [(1, "e-1"), (2, "e-2"), (3, "e-3")];
+    let mut story = life(
+        &published,
+        [connected("e-0"), e(1), Observation::Stopped(Stop::Asked)],
+    );
+    assert_eq!(story.offences(), [(Undelivered, 2)]);
+    story.subscriber.left_early = true;
+    assert_eq!(story.offences(), []);
+    assert_eq!(story.verdict().due, 1);
+    let mut story = life(
+        &published,
+        [connected("e-0"), e(2), Observation::Stopped(Stop::Asked)],
+    );
+    story.subscriber.left_early = true;
+    assert_eq!(story.offences(), [(Lost, 1)]);
+}
+
+#[test]
+fn what_is_acknowledged_after_the_end_is_not_due() {
+    let mut story = life(
+        &[(1, "e-1")],
+        [
+            connected("e-0"),
+            event(1, "e-1"),
+            Observation::Stopped(Stop::Asked),
+        ],
+    );
+    story.publish(2, Target::All, "e-2");
+    assert_eq!(story.offences(), []);
+    story.observations.pop();
+    assert_eq!(story.offences(), [(Undelivered, 1)]);
+}
+
+#[test]
+fn only_so_many_offences_are_kept_and_all_are_counted() {
+    let mut story = Story::new();
+    story.tell(connected("e-0"));
+    for number in 1..=50 {
+        story.publish(number, topic("news"), &format!("e-{number}"));
+        story.publish(1000 + number, user("bob"), &format!("e-{}", 1000 + number));
+    }
+    story.tell(Observation::Moved { id: id("e-2000") });
+    let oracle = Oracle::new(story.published.clone()).unwrap();
+    let clients = [(&story.subscriber, &story.journal())];
+    let verdict = oracle.judge(clients);
+    assert_eq!(
+        (verdict.lost, verdict.offences.len()),
+        (50, Oracle::OFFENCES_KEPT)
+    );
+    let verdict = oracle.offences_kept(1).judge(clients);
+    assert_eq!((verdict.lost, verdict.offences.len()), (50, 1));
+    let text = verdict.offences[0].to_string();
+    assert!(
+        text.starts_with("client 0, ") && text.contains("lost, event 1 at e-1: for "),
+        "{text}"
+    );
+    assert!(
+        text.contains("from e-0 to e-2000, connected 1 times, told of 0 gaps"),
+        "{text}"
+    );
+}
+
+#[test]
+fn numbers_are_given_once() {
+    let twice = [
+        Publication::new(7, Target::All),
+        Publication::new(7, user("ann")),
+    ];
+    assert_eq!(Oracle::new(twice).err(), Some(OracleError::SameNumber(7)));
+}
+
+#[test]
+fn recovery_is_the_time_to_the_first_event_after_a_fault() {
+    let mut story = Story::new();
+    let fault = |name: &str, story: &mut Story| {
+        let (began, ended) = (story.now(), story.now());
+        Fault {
+            name: name.to_owned(),
+            began,
+            ended,
+        }
+    };
+    story.tell(connected("e-0"));
+    let one = fault("one", &mut story);
+    story.publish(1, Target::All, "e-1");
+    story.tell(event(1, "e-1"));
+    let two = fault("two", &mut story);
+    let three = fault("three", &mut story);
+    for number in 2..=9 {
+        story.publish(number, Target::All, &format!("e-{number}"));
+    }
+    story.tell(event(2, "e-2"));
+    let oracle = Oracle::new(story.published.clone())
+        .unwrap()
+        .faults([one, two, three]);
+    let late = {
+        let mut late = story.clone();
+        late.observations.clear();
+        late.tell(connected("e-9"));
+        late
+    };
+    let (journal, late_journal) = (story.journal(), late.journal());
+    let verdict = oracle.judge([
+        (&story.subscriber, &journal),
+        (&late.subscriber, &late_journal),
+    ]);
+    let found: Vec<_> = verdict
+        .recoveries
+        .iter()
+        .map(|it| (&*it.name, it.recovered, it.without, it.max.as_millis()))
+        .collect();
+    // The second fault was over when the third began, without an event between them.
+    assert_eq!(
+        found,
+        [("one", 1, 0, 2), ("two", 0, 1, 0), ("three", 1, 0, 9)]
+    );
+}
