@@ -38,7 +38,8 @@ impl DisconnectOptions {
     }
 
     /// Tells clients not to reconnect, and rejects them with status 204 for `duration` (at most 20
-    /// days). Applies only to [`Target::User`] and [`Target::Client`].
+    /// days). An earlier ban that lasts longer stays. Applies only to [`Target::User`] and
+    /// [`Target::Client`].
     ///
     /// For a client, the ban applies to its [login](crate::Caller::login), and so to every new
     /// stream of that browser; its other live streams stay until they end. A stream without a login
@@ -67,19 +68,11 @@ impl Manager {
     /// without ending streams. An earlier ban that lasts longer stays. At most 10,000 bans exist at
     /// a time; beyond that, the ban that expires first is lifted early.
     pub fn ban(&self, who: impl Into<Banned>, duration: Duration) {
-        let (who, uptime_ms, duration) = (
-            who.into(),
-            self.inner.clock.uptime_ms(),
-            duration.min(LONGEST),
-        );
+        let uptime_ms = self.inner.clock.uptime_ms();
         let mut order = self.inner.order.lock();
-        if order
+        order
             .away
-            .left(&who, uptime_ms)
-            .is_none_or(|left| left < duration)
-        {
-            order.away.keep(who, uptime_ms, duration);
-        }
+            .keep(who.into(), uptime_ms, duration.min(LONGEST));
     }
 
     /// Returns the bans with their remaining durations.

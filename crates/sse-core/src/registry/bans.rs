@@ -39,10 +39,16 @@ impl From<LoginId> for Banned {
 }
 
 impl Bans {
-    /// Adds a ban. Uses uptime instead of [`Millis`](crate::clock::Millis), because a ban can last
+    /// Adds a ban, unless one exists that lasts longer. Uses uptime instead of [`Millis`](crate::clock::Millis), because a ban can last
     /// longer than the range in which `Millis` values are comparable.
     pub(crate) fn keep(&mut self, who: Banned, uptime_ms: u64, duration: Duration) {
         self.until.retain(|_, until| uptime_ms < *until);
+        if self
+            .left(&who, uptime_ms)
+            .is_some_and(|left| left >= duration)
+        {
+            return;
+        }
         if self.until.len() >= MOST_AWAY {
             let soonest = self
                 .until

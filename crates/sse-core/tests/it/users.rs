@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use proptest::{collection::vec, prelude::*};
-use sse_core::{ConnectErrorKind, Handshake, Manager, Session, Target, UserId};
+use sse_core::{ConnectErrorKind, DisconnectOptions, Handshake, Manager, Session, Target, UserId};
 
 fn user(name: &str) -> UserId {
     name.parse().unwrap()
@@ -168,6 +168,20 @@ async fn users_are_kept_away_without_a_disconnect_and_listed() {
     tokio::time::advance(Duration::from_secs(40)).await;
     assert_eq!(manager.bans(), []);
     let _back = manager.connect(Handshake::new().user("ada")).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shorter_ban_leaves_a_longer_one() {
+    let manager = Manager::builder().build().unwrap();
+    let (short, long) = (Duration::from_secs(1), Duration::from_secs(60));
+    let kick = async |duration| {
+        let how = DisconnectOptions::new().ban_for(duration);
+        manager.disconnect(Target::User(user("ada")), how).await;
+        manager.bans()
+    };
+    manager.ban(user("ada"), long);
+    assert_eq!(kick(short).await, [(user("ada").into(), long)]);
+    assert_eq!(kick(2 * long).await, [(user("ada").into(), 2 * long)]);
 }
 
 /// The position of a user in a listing changes with the user's second stream.
