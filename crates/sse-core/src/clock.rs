@@ -4,6 +4,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
+/// A duration longer than the life of any process, and short enough to be added to a point in time.
+pub(crate) const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// Returns the time in milliseconds since the Unix epoch, the unit of all timestamps in events.
 #[must_use]
 pub fn unix_ms() -> u64 {

@@ -17,7 +17,7 @@ use tokio::{
 use tracing::{debug, warn};
 
 use crate::{
-    backplane::{Backplane, BackplaneError, Page, ReadLimit},
+    backplane::{Backplane, BackplaneError, Page, RESPONSE_TIMEOUT, ReadLimit},
     event::cursor::{Cursor, Position},
     follow::{
         failing::{Failing, Verdict},
@@ -33,9 +33,6 @@ const PAGE: ReadLimit = ReadLimit {
     entries: 1024,
     bytes: 1 << 20,
 };
-
-/// Timeout of a read.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Interval at which an idle reader checks if the manager still exists.
 const LOOK: Duration = Duration::from_secs(1);
@@ -115,8 +112,8 @@ impl Backfill {
             inner.with_sequencer(|order, _| order.begin_read(party, after.position));
             let (backplane, behind) = (Arc::clone(&self.backplane), after.clone());
             let answer = Box::pin(async move {
-                let read = timeout(PATIENCE, backplane.read(&behind, PAGE)).await;
-                read.unwrap_or_else(|late| Err(BackplaneError::unavailable(PATIENCE, late)))
+                let read = timeout(RESPONSE_TIMEOUT, backplane.read(&behind, PAGE)).await;
+                read.unwrap_or_else(|late| Err(BackplaneError::unavailable(RESPONSE_TIMEOUT, late)))
             });
             self.in_flight.push(Read {
                 party,

@@ -13,6 +13,7 @@ use crate::{
         receipt::{PublishError, Receipt},
         within,
     },
+    clock::FOREVER,
     dialect::message::Message,
     event::{
         Event,
@@ -42,9 +43,6 @@ const BLOCKED: Duration = Duration::from_secs(5);
 
 /// Retry delay of a publish that was not confirmed.
 const UNCONFIRMED_RETRY: Duration = Duration::from_secs(1);
-
-/// A duration longer than the life of any process, and short enough to be added to a point in time.
-const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// A publisher of events, as notifications need it: a [`Manager`], or a double in tests.
 #[async_trait]

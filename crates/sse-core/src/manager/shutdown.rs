@@ -6,6 +6,7 @@ use tokio::{task::yield_now, time};
 use tracing::info;
 
 use crate::{
+    clock::FOREVER,
     dialect::{farewell::Farewell, reason::DisconnectReason},
     manager::Manager,
 };
@@ -77,9 +78,6 @@ impl ShutdownOptions {
         self.delay
     }
 }
-
-/// A duration longer than the life of any process, and short enough to be added to a point in time.
-const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Maximum number of streams that are ended while the manager's lock is held once.
 const STEP: usize = 128;
