@@ -39,8 +39,10 @@ impl From<LoginId> for Banned {
 }
 
 impl Bans {
-    /// Adds a ban, unless one exists that lasts longer. Uses uptime instead of [`Millis`](crate::clock::Millis), because a ban can last
-    /// longer than the range in which `Millis` values are comparable.
+    /// Adds a ban, unless one exists that lasts longer.
+    ///
+    /// Uses uptime instead of [`Millis`](crate::clock::Millis), because a ban can last longer than
+    /// the range in which `Millis` values are comparable.
     pub(crate) fn keep(&mut self, who: Banned, uptime_ms: u64, duration: Duration) {
         self.until.retain(|_, until| uptime_ms < *until);
         if self
