@@ -322,17 +322,14 @@ impl Event {
         id.is_some() && retry.is_none() && comment.is_none() && collapse_key.is_none()
     }
 
-    /// Creates an event from the head that [`Event::encode`] writes before the data lines
-    /// (`id: …\n` and `event: …\n`), and from the data lines.
-    pub(crate) fn of_type_and_data(head: &[u8], lines: Bytes, is_json: bool) -> Self {
+    /// Creates an event with an id, a type unless it is empty, and encoded data lines. The texts are
+    /// from another event.
+    pub(crate) fn of_type_and_data(id: &[u8], name: &[u8], lines: Bytes, is_json: bool) -> Self {
         let mut event = Self::default().with_lines(lines);
         event.head.is_json = is_json;
-        for line in String::from_utf8_lossy(head).lines() {
-            match line.split_once(": ") {
-                Some(("id", id)) => event.head.id = EventId::new(id).ok(),
-                Some(("event", name)) => event.head.event_type = EventType::new(name).ok(),
-                _ => {}
-            }
+        event.head.id = EventId::new(String::from_utf8_lossy(id)).ok();
+        if !name.is_empty() {
+            event.head.event_type = EventType::new(String::from_utf8_lossy(name)).ok();
         }
         event
     }

@@ -17,18 +17,38 @@ use crate::{
 /// Maximum length of a packed chunk in bytes. Larger events are shared instead of copied.
 const PACKED_BYTES: usize = 1024;
 
-/// Offsets of the parts of a logged event within its encoded chunk.
+/// Parts of a logged event within its encoded chunk: `id: …\n`, `event: …\n` if the event has a
+/// type, and the data lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Packed {
+    /// Length of the chunk.
     length: u16,
-    event: u8,
+    /// Offset of the data lines.
     lines: u16,
+    /// Offset of the event.
+    event: u8,
+    /// Length of the id.
+    id: u8,
     is_json: bool,
 }
 
 impl Packed {
     pub(crate) fn length(self) -> usize {
         usize::from(self.length)
+    }
+
+    fn id(self) -> Range<usize> {
+        let start = usize::from(self.event) + "id: ".len();
+        start..start + usize::from(self.id)
+    }
+
+    /// Returns the event's type, which is empty for an event without a type.
+    fn event_type(self) -> Range<usize> {
+        let (start, end) = (self.id().end + 1, usize::from(self.lines));
+        if start == end {
+            return start..end;
+        }
+        start + "event: ".len()..end - 1
     }
 }
 
@@ -38,13 +58,19 @@ impl Packed {
 /// created when the first recipient needs it.
 #[derive(Debug)]
 pub(crate) struct Message {
-    /// Event without its data. `None` if the event must be read from the frame.
-    head: Option<Event>,
-    is_json: bool,
+    head: Head,
     plain: Frame,
     lines: Range<usize>,
     pub(crate) mark: Mark,
     others: OnceLock<Box<[OnceLock<Frame>; MAX_DIALECTS]>>,
+}
+
+/// What a message has besides its data lines.
+#[derive(Debug)]
+enum Head {
+    /// The event without its data.
+    Event(Event),
+    Packed(Packed),
 }
 
 impl Message {
@@ -57,10 +83,8 @@ impl Message {
         if let Some(collapse) = collapse {
             plain = plain.collapsing(collapse);
         }
-        let is_json = event.is_json();
         Self {
-            head: Some(event),
-            is_json,
+            head: Head::Event(event),
             plain,
             lines,
             mark,
@@ -73,20 +97,18 @@ impl Message {
     /// copy of the bytes would cost more than sharing them.
     pub(crate) fn packed(&self) -> Option<Packed> {
         let chunk = self.plain.chunk();
-        let (length, head) = (u16::try_from(chunk.len()).ok()?, self.head.as_ref()?);
-        if usize::from(length) > PACKED_BYTES
-            || !head.is_type_and_data()
-            || self.mark.place().is_none()
-        {
+        let Head::Event(head) = &self.head else {
+            return None;
+        };
+        if chunk.len() > PACKED_BYTES || !head.is_type_and_data() || self.mark.place().is_none() {
             return None;
         }
-        let event = u8::try_from(chunk.len() - self.plain.len() - 2).ok()?;
-        let lines = u16::try_from(self.lines.start).ok()?;
         Some(Packed {
-            length,
-            event,
-            lines,
-            is_json: self.is_json,
+            length: u16::try_from(chunk.len()).ok()?,
+            lines: u16::try_from(self.lines.start).ok()?,
+            event: u8::try_from(chunk.len() - self.plain.len() - 2).ok()?,
+            id: u8::try_from(head.id_ref()?.as_str().len()).ok()?,
+            is_json: head.is_json(),
         })
     }
 
@@ -96,13 +118,11 @@ impl Message {
         let plain = Frame::new(chunk, usize::from(packed.event)..end).logged_at(place);
         // The line end of the event follows the lines.
         let lines = usize::from(packed.lines)..end - 1;
-        let (is_json, mark) = (packed.is_json, Mark::Logged(place));
         Self {
-            head: None,
-            is_json,
+            head: Head::Packed(packed),
             plain,
             lines,
-            mark,
+            mark: Mark::Logged(place),
             others: OnceLock::new(),
         }
     }
@@ -113,11 +133,17 @@ impl Message {
     }
 
     pub(crate) fn id(&self) -> Option<&EventId> {
-        self.head.as_ref()?.id_ref()
+        match &self.head {
+            Head::Event(head) => head.id_ref(),
+            Head::Packed(_) => None,
+        }
     }
 
     pub(crate) fn into_id(self) -> Option<EventId> {
-        self.head?.into_id()
+        match self.head {
+            Head::Event(head) => head.into_id(),
+            Head::Packed(_) => None,
+        }
     }
 
     pub(crate) fn plain(&self) -> &Frame {
@@ -157,10 +183,10 @@ impl Message {
         let chunk = self.plain.chunk();
         let lines = chunk.slice(self.lines.clone());
         match &self.head {
-            Some(head) => head.clone().with_lines(lines),
-            None => {
-                let head = chunk.len() - self.plain.len() - 2..self.lines.start;
-                Event::of_type_and_data(&chunk[head], lines, self.is_json)
+            Head::Event(head) => head.clone().with_lines(lines),
+            Head::Packed(packed) => {
+                let (id, name) = (&chunk[packed.id()], &chunk[packed.event_type()]);
+                Event::of_type_and_data(id, name, lines, packed.is_json)
             }
         }
     }
