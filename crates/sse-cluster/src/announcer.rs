@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use sse_core::{Banned, PresenceWatch, Target, UserChanges, UserId};
+use sse_core::{Backoff, Banned, PresenceWatch, Target, UserChanges, UserId};
 use tokio::time::{Instant, sleep};
 use tracing::{debug, warn};
 
@@ -24,6 +24,9 @@ const AWAY: usize = 128;
 
 /// Minimum interval between lists of all users, for any number of nodes that request a list.
 const LIST_EVERY: Duration = Duration::from_secs(1);
+
+/// Delays before the next attempt to report after failures.
+const RETRY: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
 /// Delay between two pages of a list, so that listeners keep up.
 const PACE: Duration = Duration::from_millis(1);
@@ -196,15 +199,8 @@ impl Announcer {
                     warn!(error, "other nodes do not hear of this one");
                 }
                 self.failures = self.failures.saturating_add(1);
-                self.retry_at = Some(Instant::now() + pause(self.failures));
+                self.retry_at = Some(Instant::now() + RETRY.delay(self.failures));
             }
         }
     }
-}
-
-/// Returns the delay after a number of failures. The delay doubles each time up to five seconds.
-/// Half of it is random.
-fn pause(failures: u32) -> Duration {
-    let most = Duration::from_millis(100 << failures.min(6)).min(Duration::from_secs(5));
-    most.mul_f64(rand::random_range(0.5..=1.0))
 }

@@ -1,44 +1,47 @@
-//! Random delays, so that clients and nodes do not act at the same moment.
+//! Delays between attempts.
 
 use std::time::Duration;
 
-use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use crate::jitter::Jitter;
 
-use crate::sync::Mutex;
-
-/// Pause after the first failure, and maximum pause.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-
-/// A source of random delays, so that clients and nodes do not act at the same moment.
-#[derive(Debug, Default)]
-pub(crate) struct Backoff(Option<Mutex<StdRng>>);
+/// Delays between attempts that fail, used by managers and backplanes.
+///
+/// The delay doubles with each failure in a row up to a maximum. It is random between half of that
+/// value and all of it, so that nodes that lost a server at the same moment do not return to it at
+/// the same moment.
+///
+/// ```
+/// use std::time::Duration;
+/// use sse_core::backplane::Backoff;
+///
+/// let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+/// let delay = backoff.delay(3);
+/// assert!(delay >= Duration::from_millis(200) && delay <= Duration::from_millis(400));
+/// assert!(backoff.delay(u32::MAX) <= Duration::from_secs(5));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backoff {
+    first: Duration,
+    longest: Duration,
+}
 
 impl Backoff {
-    /// Creates a source of delays. With a seed, the sequence of delays is always the same.
-    pub(crate) fn new(seed: Option<u64>) -> Self {
-        Self(seed.map(|seed| Mutex::new(StdRng::seed_from_u64(seed))))
+    /// Creates delays with a maximum after the first failure and a maximum for all failures.
+    #[must_use]
+    pub const fn new(first: Duration, longest: Duration) -> Self {
+        Self { first, longest }
     }
 
-    /// Returns a random duration in `from..=to`.
-    pub(crate) fn between(&self, from: Duration, to: Duration) -> Duration {
-        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        if from >= to {
-            return from;
-        }
-        let range = nanos(from)..=nanos(to);
-        Duration::from_nanos(match &self.0 {
-            Some(seeded) => seeded.lock().random_range(range),
-            None => rand::rng().random_range(range),
-        })
+    /// Returns the delay after a number of failures in a row, at least one.
+    #[must_use]
+    pub fn delay(&self, failures: u32) -> Duration {
+        self.delay_with(failures, &Jitter::default())
     }
 
-    /// Returns the pause after a number of failures in a row. The pause doubles with each failure
-    /// up to a maximum, and is random between half of that value and all of it.
-    pub(crate) fn pause(&self, failures: u32) -> Duration {
-        let longest = PAUSE
-            .1
-            .min(PAUSE.0 * 2_u32.saturating_pow(failures.saturating_sub(1).min(16)));
-        self.between(longest / 2, longest)
+    pub(crate) fn delay_with(&self, failures: u32, jitter: &Jitter) -> Duration {
+        let doublings = failures.saturating_sub(1).min(31);
+        let most = self.first.saturating_mul(1 << doublings).min(self.longest);
+        jitter.between(most / 2, most)
     }
 }
 
@@ -47,19 +50,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_gives_the_same_times() {
-        let times = |seed| {
-            let jitter = Backoff::new(Some(seed));
-            [1, 2, 3].map(|failures| jitter.pause(failures))
-        };
-        assert_eq!(times(7), times(7));
-        assert_ne!(times(7), times(8));
-    }
-
-    #[test]
-    fn pauses_grow_to_a_limit() {
-        let jitter = Backoff::default();
-        for (failures, longest) in [
+    fn delays_grow_to_a_limit_and_differ() {
+        let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+        for (failures, most) in [
             (0, 100),
             (1, 100),
             (2, 200),
@@ -67,11 +60,15 @@ mod tests {
             (7, 5000),
             (u32::MAX, 5000),
         ] {
-            let (pause, longest) = (jitter.pause(failures), Duration::from_millis(longest));
+            let most = Duration::from_millis(most);
+            let delays: Vec<_> = (0..64).map(|_| backoff.delay(failures)).collect();
             assert!(
-                pause >= longest / 2 && pause <= longest,
-                "{failures}: {pause:?}"
+                delays.iter().all(|delay| (most / 2..=most).contains(delay)),
+                "{failures}: {delays:?}"
             );
+            assert!(delays.iter().any(|delay| *delay != delays[0]));
         }
+        let endless = Backoff::new(Duration::MAX, Duration::MAX);
+        assert!(endless.delay(9) > Duration::from_hours(1));
     }
 }

@@ -10,6 +10,7 @@ mod follow;
 #[doc(hidden)]
 pub mod fuzzing;
 mod id;
+mod jitter;
 mod log;
 mod manager;
 mod registry;
@@ -21,6 +22,7 @@ mod striped_counter;
 mod sync;
 pub mod throttle;
 
+pub use backoff::Backoff;
 pub use backplane::memory::MemoryBackplane;
 pub use backplane::receipt::{PublishError, Receipt};
 pub use backplane::signal_handler::SignalHandler;

@@ -33,7 +33,6 @@ use smallvec::SmallVec;
 use tracing::debug;
 
 use crate::{
-    backoff::Backoff,
     clock::unix_ms,
     dialect::{
         DialectIndex,
@@ -48,6 +47,7 @@ use crate::{
         names::{Topic, UserId},
         validate::FieldError,
     },
+    jitter::Jitter,
     manager::{
         config::{Config, LimitPolicy, RejectionStyle},
         handshake::Handshake,
@@ -468,6 +468,6 @@ fn check_length(field: &'static str, name: &str, limit: usize) -> Result<(), Con
 
 /// Returns a random 85 to 100 % of the age, so that streams that connected together do not end
 /// together. A check can end a stream 5 % too early (see `Schedule`), which makes it 80 to 100 %.
-fn random_age_ms(jitter: &Backoff, age: Duration) -> u32 {
+fn random_age_ms(jitter: &Jitter, age: Duration) -> u32 {
     u32::try_from(jitter.between(age * 17 / 20, age).as_millis()).unwrap_or(u32::MAX)
 }

@@ -13,8 +13,7 @@ use async_nats::{
     rustls::crypto,
 };
 use parking_lot::Mutex;
-use rand::RngExt;
-use sse_core::BackplaneError;
+use sse_core::{Backoff, BackplaneError};
 use tokio::{
     sync::watch,
     time::{Instant, timeout},
@@ -67,9 +66,8 @@ const CONNECT_TIME: Duration = Duration::from_secs(5);
 /// 9 s.
 const PING: Duration = Duration::from_secs(3);
 
-/// Minimum delay between two attempts to connect.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Delays between two attempts to connect.
+const RECONNECT: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
 /// Maximum number of messages that wait in one subscription. No request of this crate asks for as
 /// many.
@@ -205,7 +203,9 @@ fn options(
         .ping_interval(PING)
         .subscription_capacity(WAITING_MESSAGES.max(2 * config.appends_under_way))
         .max_reconnects(None)
-        .reconnect_delay_callback(pause)
+        .reconnect_delay_callback(|attempt| {
+            RECONNECT.delay(u32::try_from(attempt).unwrap_or(u32::MAX))
+        })
         .event_callback(move |event| {
             noticed.take(event);
             changed.send_replace(());
@@ -240,15 +240,6 @@ async fn with_credentials(
     })
 }
 
-/// Returns the delay before an attempt. It grows with each attempt, and differs between nodes.
-fn pause(attempt: usize) -> Duration {
-    let doublings = u32::try_from(attempt.saturating_sub(1))
-        .unwrap_or(u32::MAX)
-        .min(10);
-    let longest = (SHORTEST_PAUSE * 2_u32.pow(doublings)).min(LONGEST_PAUSE);
-    longest.mul_f64(rand::rng().random_range(0.5..1.0))
-}
-
 fn connect_error(error: ConnectError) -> BackplaneError {
     match error.kind() {
         ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
@@ -274,32 +265,6 @@ impl Noticed {
             }
             Event::Connected => *self.failure.lock() = None,
             _ => {}
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_up_to_a_bound_and_differ() {
-        for (attempt, longest) in [
-            (0, 100),
-            (1, 100),
-            (2, 200),
-            (4, 800),
-            (20, 5000),
-            (usize::MAX, 5000),
-        ] {
-            let pauses: Vec<_> = (0..64).map(|_| pause(attempt).as_millis()).collect();
-            assert!(
-                pauses
-                    .iter()
-                    .all(|pause| (longest / 2..=longest).contains(pause)),
-                "{attempt}: {pauses:?}"
-            );
-            assert!(pauses.iter().any(|pause| *pause != pauses[0]));
         }
     }
 }

@@ -12,7 +12,6 @@ use std::{
 use tokio::sync::Notify;
 
 use crate::{
-    backoff::Backoff,
     backplane::{
         Backplane, in_flight::InFlight, leadership_state::Leadership, retry_budget::RetryBudget,
     },
@@ -22,6 +21,7 @@ use crate::{
         heartbeat::{CommentHeartbeat, EventHeartbeat, Heartbeat},
     },
     id::access::{Access, OwnEventsOnly},
+    jitter::Jitter,
     log::{Log, key_limits::KeyLimits, retention::Retention},
     manager::{
         Manager,
@@ -93,7 +93,7 @@ impl Inner {
             round: timer::round(&config, heartbeat.is_some()),
             heartbeat,
             clock: Clock::new(),
-            jitter: Backoff::new(builder.seed),
+            jitter: Jitter::new(builder.seed),
             rules: Rules {
                 dialects: Dialects::default(),
                 bounds: Bounds {

@@ -13,7 +13,6 @@ use std::{
 use tokio::sync::Notify;
 
 use crate::{
-    backoff::Backoff,
     backplane::{
         Backplane, acceptance::Acceptance, in_flight::InFlight, leadership_state::Leadership,
         retry_budget::RetryBudget, signal_handler::SignalHandler,
@@ -22,6 +21,7 @@ use crate::{
     dialect::heartbeat::Heartbeat,
     event::{Event, cursor::Cursor, frame::Collapse},
     id::{access::Access, client_id::ClientId, names::Topic},
+    jitter::Jitter,
     log::page_cache::PageCache,
     manager::{append_times::AppendTimes, config::Config, ticker::Timers},
     sequencer::{
@@ -42,7 +42,7 @@ pub(crate) struct Inner {
     pub(crate) hooks: Arc<dyn Hooks>,
     pub(crate) heartbeat: Option<Arc<dyn Heartbeat>>,
     pub(crate) clock: Clock,
-    pub(crate) jitter: Backoff,
+    pub(crate) jitter: Jitter,
     /// Time within which every stream is checked once.
     pub(crate) round: Duration,
     pub(crate) rules: Rules,

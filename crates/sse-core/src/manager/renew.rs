@@ -5,8 +5,8 @@ use std::{sync::atomic::Ordering, time::Duration};
 use thiserror::Error;
 
 use crate::{
-    backoff::Backoff,
     id::{caller::Caller, client_id::ClientId},
+    jitter::Jitter,
     manager::Manager,
     stream::shared::StreamState,
 };
@@ -66,7 +66,7 @@ impl StreamState {
         left: Option<Duration>,
         uptime_ms: u64,
         round: Duration,
-        jitter: &Backoff,
+        jitter: &Jitter,
     ) {
         let age = Duration::from_millis(uptime_ms.saturating_sub(self.opened_ms));
         let after = left.map_or(0, |left| age_at_end(age, left, round, jitter));
@@ -79,7 +79,7 @@ impl StreamState {
 ///
 /// A check of a stream can come a round too early, but never too late. An age beyond the range ends
 /// the stream early, which is safe.
-fn age_at_end(age: Duration, left: Duration, round: Duration, jitter: &Backoff) -> u32 {
+fn age_at_end(age: Duration, left: Duration, round: Duration, jitter: &Jitter) -> u32 {
     let earliest = (left / 5 * 4).saturating_add(round).min(left);
     let end = age.saturating_add(jitter.between(earliest, left));
     u32::try_from(end.as_millis()).unwrap_or(u32::MAX).max(1)
@@ -95,7 +95,7 @@ mod tests {
         for left in [30, 60, 3600].map(Duration::from_secs) {
             for _ in 0..200 {
                 let end =
-                    Duration::from_millis(age_at_end(age, left, round, &Backoff::default()).into());
+                    Duration::from_millis(age_at_end(age, left, round, &Jitter::default()).into());
                 assert!(end - round >= age + left * 4 / 5, "{end:?}");
                 assert!(end <= age + left, "{end:?}");
             }
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn what_is_shorter_than_a_round_ends_at_the_next_look_and_what_is_very_long_before_its_time() {
-        let (round, jitter) = (Duration::from_secs(6), &Backoff::default());
+        let (round, jitter) = (Duration::from_secs(6), &Jitter::default());
         assert_eq!(
             age_at_end(Duration::ZERO, Duration::from_secs(2), round, jitter),
             2000

@@ -3,7 +3,7 @@
 use std::{error::Error, time::Duration};
 
 use parking_lot::Mutex;
-use sse_core::BackplaneError;
+use sse_core::{Backoff, BackplaneError};
 use tokio::time::Instant;
 
 /// Limits attempts to connect: while attempts fail, fewer and fewer are made. All other attempts
@@ -35,6 +35,7 @@ enum Kind {
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const CONNECT: Backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
 
 impl ConnectBackoff {
     /// Checks that an attempt can be made.
@@ -63,11 +64,8 @@ impl ConnectBackoff {
     /// Records a failed attempt. Returns the delay until the next attempt.
     pub(crate) fn close(&self, error: &BackplaneError) -> Duration {
         let mut state = self.0.lock();
-        let pause = FIRST_PAUSE
-            .saturating_mul(1 << state.failures.min(10))
-            .min(LONGEST_PAUSE);
-        let pause = pause.mul_f64(rand::random_range(0.5..=1.0));
         state.failures = state.failures.saturating_add(1);
+        let pause = CONNECT.delay(state.failures);
         state.closed = Some(Closed {
             until: Instant::now() + pause,
             reason: reason(error),
