@@ -86,7 +86,7 @@ impl Shared {
                     count(
                         topics
                             .iter()
-                            .filter(|topic| manager.join(client, topic))
+                            .filter(|topic| manager.join(client, topic).is_ok())
                             .count(),
                     )
                 }))
@@ -96,7 +96,7 @@ impl Shared {
                     count(
                         topics
                             .iter()
-                            .filter(|topic| manager.leave(client, topic))
+                            .filter(|topic| manager.leave(client, topic).is_ok())
                             .count(),
                     )
                 }))

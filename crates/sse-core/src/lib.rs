@@ -75,6 +75,7 @@ pub use manager::renew::RenewError;
 pub use manager::session::{Closed, Session};
 pub use manager::shutdown::{ShutdownOptions, ShutdownReport};
 pub use manager::stats::{Counters, NamedCounts, Stats};
+pub use manager::topics::{JoinError, LeaveError};
 pub use registry::bans::Banned;
 pub use stream::hooks::{Disconnection, Hooks, NoHooks, StreamInfo};
 pub use stream::overflow::{CollapseBy, Overflow};

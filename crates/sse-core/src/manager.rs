@@ -19,6 +19,7 @@ pub(crate) mod signals;
 pub(crate) mod stats;
 pub(crate) mod ticker;
 pub(crate) mod timer;
+pub(crate) mod topics;
 
 use std::{
     fmt,
@@ -43,7 +44,6 @@ use crate::{
     },
     id::{
         access::Access,
-        client_id::ClientId,
         names::{Topic, UserId},
         validate::FieldError,
     },
@@ -151,19 +151,6 @@ impl Manager {
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.inner.order.lock().draining
-    }
-
-    /// Joins a live stream to a topic. Returns `false` if the stream is already in the topic, has
-    /// the maximum number of topics, or is not live. Also returns `false` if the name of the topic
-    /// exceeds its maximum length.
-    pub fn join(&self, client: ClientId, topic: &Topic) -> bool {
-        self.inner.join(client, topic)
-    }
-
-    /// Removes a live stream from a topic. Returns `false` if the stream is not in the topic or not
-    /// live.
-    pub fn leave(&self, client: ClientId, topic: &Topic) -> bool {
-        self.inner.leave(client, topic)
     }
 
     fn accept(&self, handshake: Handshake) -> Result<Session, ConnectErrorKind> {

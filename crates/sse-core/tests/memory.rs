@@ -91,7 +91,9 @@ fn a_hundred_thousand_streams_leave_nothing() {
         let before = held();
         for number in 0..100_000 {
             let session = manager.connect(handshake(number)).unwrap();
-            manager.leave(session.client_id(), &Topic::new("everybody's").unwrap());
+            manager
+                .leave(session.client_id(), &Topic::new("everybody's").unwrap())
+                .unwrap();
         }
         is_as_new(&manager);
         let after = held();

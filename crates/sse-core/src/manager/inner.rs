@@ -20,7 +20,7 @@ use crate::{
     clock::{Clock, Millis, log_time},
     dialect::heartbeat::Heartbeat,
     event::{Event, cursor::Cursor, frame::Collapse},
-    id::{access::Access, client_id::ClientId, names::Topic},
+    id::access::Access,
     jitter::Jitter,
     log::page_cache::PageCache,
     manager::{append_times::AppendTimes, config::Config, ticker::Timers},
@@ -104,27 +104,6 @@ impl Inner {
     /// Returns the end of the log, as far as this node has followed it.
     pub(crate) fn log_head(&self) -> Option<Cursor> {
         Some(self.order.lock().log.as_ref()?.window.head_cursor())
-    }
-
-    pub(crate) fn join(&self, client: ClientId, topic: &Topic) -> bool {
-        let limits = self.config.limits;
-        self.with_sequencer(|order, hold| {
-            let Some(place) = order.registry.place(client) else {
-                return false;
-            };
-            topic.as_str().len() <= limits.topic
-                && order.registry.topic_count(place) < limits.topics
-                && order.join(place, topic, hold)
-        })
-    }
-
-    pub(crate) fn leave(&self, client: ClientId, topic: &Topic) -> bool {
-        self.with_sequencer(|order, hold| {
-            let Some(place) = order.registry.place(client) else {
-                return false;
-            };
-            order.leave(place, topic, hold)
-        })
     }
 
     // Sequentially consistent, like the state of the timer: either a new stream finds the timer

@@ -14,10 +14,7 @@ use futures_core::Stream;
 use crate::{
     dialect::{farewell::Farewell, hello::Hello, reason::DisconnectReason},
     event::{cursor::Place, event_id::EventId, frame::Frame},
-    id::{
-        client_id::ClientId,
-        names::{Topic, UserId},
-    },
+    id::{client_id::ClientId, names::UserId},
     log::{
         fetched_page::FetchedPage,
         gap::{Gap, GapReason},
@@ -58,7 +55,7 @@ const STEPS_PER_TURN: usize = 64;
 #[must_use = "a dropped session is a disconnected client"]
 pub struct Session {
     shared: Arc<StreamState>,
-    manager: Arc<Inner>,
+    pub(crate) manager: Arc<Inner>,
     /// Rarely used state, or state of a new stream.
     extra: Option<Box<Extra>>,
 }
@@ -110,18 +107,6 @@ impl Session {
     #[must_use]
     pub fn user_id(&self) -> Option<&UserId> {
         self.shared.user.as_ref()
-    }
-
-    /// Joins a topic. Returns `false` if the stream is already in the topic, has the maximum number
-    /// of topics, or is ending. Also returns `false` if the name of the topic exceeds its maximum
-    /// length.
-    pub fn join(&self, topic: &Topic) -> bool {
-        self.manager.join(self.shared.id, topic)
-    }
-
-    /// Leaves a topic. Returns `false` if the stream is not in the topic or is ending.
-    pub fn leave(&self, topic: &Topic) -> bool {
-        self.manager.leave(self.shared.id, topic)
     }
 
     /// Resolves when the stream is over: the manager ended it, or the session was dropped.

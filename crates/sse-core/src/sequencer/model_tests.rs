@@ -161,14 +161,14 @@ impl World {
                 if let Some(client) = self.live(at) {
                     let client = &mut self.clients[client];
                     let joined = self.manager.join(client.id, &topic_of(*topic));
-                    prop_assert_eq!(joined, client.topics.insert(*topic));
+                    prop_assert_eq!(joined.is_ok(), client.topics.insert(*topic));
                 }
             }
             Op::Leave(at, topic) => {
                 if let Some(client) = self.live(at) {
                     let client = &mut self.clients[client];
                     let left = self.manager.leave(client.id, &topic_of(*topic));
-                    prop_assert_eq!(left, client.topics.remove(topic));
+                    prop_assert_eq!(left.is_ok(), client.topics.remove(topic));
                 }
             }
             Op::Publish {

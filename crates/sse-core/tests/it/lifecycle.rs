@@ -168,12 +168,12 @@ impl Meddler {
 impl Hooks for Meddler {
     fn connected(&self, stream: &StreamInfo) {
         self.meddle();
-        assert!(
-            self.0
-                .get()
-                .unwrap()
-                .join(stream.client_id, &Topic::new("hooked").unwrap())
-        );
+        let topic = Topic::new("hooked").unwrap();
+        self.0
+            .get()
+            .unwrap()
+            .join(stream.client_id, &topic)
+            .unwrap();
     }
 
     fn disconnected(&self, _: &StreamInfo, _: &Disconnection) {

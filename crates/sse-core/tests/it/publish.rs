@@ -6,7 +6,10 @@ use std::{
 };
 
 use proptest::{collection::vec, prelude::*, sample::Index};
-use sse_core::{Event, EventType, Handshake, Manager, PublishError, Receipt, Target, Topic};
+use sse_core::{
+    Event, EventType, Handshake, JoinError, LeaveError, Manager, PublishError, Receipt, Target,
+    Topic,
+};
 use tokio::task::yield_now;
 
 use crate::support::{Client, publish_all};
@@ -122,14 +125,20 @@ async fn places_are_kept(ops: Vec<Op>) -> Result<(), TestCaseError> {
             }
             Op::Join => {
                 prop_assert_eq!(
-                    special.session.join(&Topic::new("everyone").unwrap()),
+                    special
+                        .session
+                        .join(&Topic::new("everyone").unwrap())
+                        .is_ok(),
                     !joined
                 );
                 joined = true;
             }
             Op::Leave => {
                 prop_assert_eq!(
-                    special.session.leave(&Topic::new("everyone").unwrap()),
+                    special
+                        .session
+                        .leave(&Topic::new("everyone").unwrap())
+                        .is_ok(),
                     joined
                 );
                 joined = false;
@@ -350,8 +359,12 @@ fn a_topic_that_nobody_may_publish_to_cannot_be_joined() {
     let manager = Manager::builder().build().unwrap();
     let client = Client::greeted(&manager, Handshake::new());
     let long = Topic::new("x".repeat(257)).unwrap();
-    assert!(!client.session.join(&long));
-    assert!(!manager.join(client.id(), &long));
+    let too_long = Err(JoinError::NameTooLong {
+        length: 257,
+        limit: 256,
+    });
+    assert_eq!(client.session.join(&long), too_long);
+    assert_eq!(manager.join(client.id(), &long), too_long);
 }
 
 #[test]
@@ -359,9 +372,19 @@ fn a_stream_joins_as_many_topics_as_it_may() {
     let manager = Manager::builder().build().unwrap();
     let client = Client::greeted(&manager, Handshake::new().user("u").topic("0"));
     let topic = |number: usize| Topic::new(number.to_string()).unwrap();
-    assert!(!client.session.join(&topic(0)), "it is in it");
-    assert!((1..64).all(|number| client.session.join(&topic(number))));
-    assert!(!client.session.join(&topic(64)) && !manager.join(client.id(), &topic(64)));
-    assert!(manager.leave(client.id(), &topic(5)) && !client.session.leave(&topic(5)));
-    assert!(manager.join(client.id(), &topic(64)));
+    let session = &client.session;
+    assert_eq!(session.join(&topic(0)), Err(JoinError::AlreadyJoined));
+    for number in 1..64 {
+        session.join(&topic(number)).unwrap();
+    }
+    let full = Err(JoinError::TooManyTopics { limit: 64 });
+    assert_eq!(session.join(&topic(64)), full);
+    assert_eq!(manager.join(client.id(), &topic(64)), full);
+    manager.leave(client.id(), &topic(5)).unwrap();
+    assert_eq!(session.leave(&topic(5)), Err(LeaveError::NotJoined));
+    manager.join(client.id(), &topic(64)).unwrap();
+    let id = client.id();
+    drop(client);
+    assert_eq!(manager.join(id, &topic(1)), Err(JoinError::NotConnected));
+    assert_eq!(manager.leave(id, &topic(1)), Err(LeaveError::NotConnected));
 }
