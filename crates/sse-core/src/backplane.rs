@@ -3,7 +3,6 @@
 pub(crate) mod acceptance;
 pub(crate) mod envelope;
 pub(crate) mod in_flight;
-pub(crate) mod leadership_state;
 pub(crate) mod memory;
 pub(crate) mod receipt;
 pub(crate) mod retry_budget;

@@ -3,14 +3,16 @@
 pub(crate) mod acceptance;
 pub(crate) mod backfill;
 pub(crate) mod failing;
-pub(crate) mod leadership;
 pub(crate) mod records;
 pub(crate) mod signals;
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use tokio::{
-    runtime::Handle,
     task::{JoinSet, yield_now},
     time::{Instant, sleep},
 };
@@ -20,7 +22,6 @@ use crate::{
     backplane::{
         Backplane, BackplaneError, Batch, Entry, RESPONSE_TIMEOUT,
         envelope::{Envelope, PROBE},
-        leadership_state::Part,
         receipt::Receipt,
         within,
     },
@@ -30,14 +31,13 @@ use crate::{
         cursor::{Cursor, Mark, Position},
         system,
     },
-    follow::leadership::{Gone, Leader, LeaderGuard},
     id::target::Target,
     log::{
         Log,
         gap::{Gap, GapReason},
         page_cache::PageCache,
     },
-    manager::{broadcast::Sweep, inner::Inner},
+    manager::{broadcast::Sweep, driver::Task, inner::Inner},
     sequencer::Sequenced,
 };
 
@@ -49,59 +49,35 @@ const BOUNDS_EVERY: Duration = Duration::from_secs(5);
 /// Maximum number of large publishes in flight while the node continues in the log.
 const SWEEPS: usize = 16;
 
+/// The manager was dropped.
+#[derive(Debug)]
+struct Gone;
+
 impl Inner {
-    /// Ensures that a runtime follows the log: this runtime if no other does, or if the current
-    /// leader stalls.
+    /// Ensures that the manager follows the log of its backplane.
     pub(crate) fn follow(self: &Arc<Self>) {
         let Some(backplane) = &self.backplane else {
             return;
         };
-        let Some(generation) = self.following.look(self.clock.uptime_ms()) else {
-            return;
-        };
-        let Ok(runtime) = Handle::try_current() else {
-            return;
-        };
-        let Some(turn) = self.take_over(generation) else {
-            return;
-        };
-        if turn.generation() > 1 {
-            warn!(
-                backplane = backplane.name(),
-                "the log is followed by another runtime from here on"
-            );
-        }
-        let (backplane, reader) = (Arc::clone(backplane), Arc::clone(&self.reader));
-        let keeper = LeaderGuard(turn.clone());
-        runtime.spawn(async move {
-            let turn = &keeper.0;
-            let mut follower = Follower::new(turn.clone(), Arc::clone(&backplane));
-            // The helper tasks end with the runtime: this task is dropped, and aborts them.
-            let mut helpers = JoinSet::new();
-            let listener = signals::listen(turn.clone(), Arc::clone(&backplane));
-            helpers.spawn(turn.clone().beating(Part::Listener, listener));
-            let probing = acceptance::probe(turn.clone(), Arc::clone(&backplane));
-            helpers.spawn(turn.clone().beating(Part::Prober, probing));
-            let reading = PageCache::run(turn.clone(), reader, backplane);
-            helpers.spawn(turn.clone().beating(Part::Reader, reading));
-            turn.clone().beating(Part::Follower, follower.run()).await;
+        let (driver, start) = (&self.driver, Self::follow as fn(&Arc<Self>));
+        driver.run(self, Task::Follower, start, |manager, _| {
+            Follower::new(manager, Arc::clone(backplane)).run()
         });
-    }
-
-    /// Ends the current leadership and begins a new one. Returns `None` if another runtime did so
-    /// in the meantime.
-    fn take_over(self: &Arc<Self>, generation: u64) -> Option<Leader> {
-        // Under the manager's lock, so that no operation of the old leader is in flight.
-        let order = self.order.lock();
-        let generation = self.following.begin(generation)?;
-        drop(order);
-        Some(Leader::new(Arc::downgrade(self), generation))
+        driver.run(self, Task::Listener, start, |manager, was_started| {
+            signals::listen(manager, Arc::clone(backplane), was_started)
+        });
+        driver.run(self, Task::Prober, start, |manager, _| {
+            acceptance::probe(manager, Arc::clone(backplane))
+        });
+        driver.run(self, Task::Reader, start, |manager, _| {
+            PageCache::run(manager, Arc::clone(&self.reader), Arc::clone(backplane))
+        });
     }
 }
 
 /// The follower of a backplane's log for one manager.
 struct Follower {
-    turn: Leader,
+    manager: Weak<Inner>,
     backplane: Arc<dyn Backplane>,
     /// Position up to which every entry was delivered.
     at: Option<Cursor>,
@@ -139,9 +115,9 @@ impl From<Gone> for Stop {
 }
 
 impl Follower {
-    fn new(turn: Leader, backplane: Arc<dyn Backplane>) -> Self {
+    fn new(manager: Weak<Inner>, backplane: Arc<dyn Backplane>) -> Self {
         Self {
-            turn,
+            manager,
             backplane,
             at: None,
             sweeps: JoinSet::new(),
@@ -154,10 +130,11 @@ impl Follower {
         }
     }
 
-    async fn run(&mut self) {
-        if self.inherit().is_err() {
-            return;
-        }
+    async fn run(mut self) {
+        let Ok(inner) = self.manager() else { return };
+        // A follower whose runtime has shut down was there before.
+        self.at = inner.log_head_if_started();
+        drop(inner);
         loop {
             let Err(stop) = self.follow().await;
             let Stop::Failed(error) = stop else { return };
@@ -188,24 +165,8 @@ impl Follower {
         }
     }
 
-    /// Takes over the position and the unfinished publishes of a leader on another runtime.
-    fn inherit(&mut self) -> Result<(), Gone> {
-        let inner = self.manager()?;
-        let (at, unfinished) = self.turn.hold(&inner, |order, _| {
-            let log = order.log.as_ref().filter(|log| log.is_started());
-            (log.map(|log| log.window.head_cursor()), order.unfinished())
-        })?;
-        self.at = at;
-        if self.turn.generation() > 1 {
-            for job in unfinished {
-                self.sweeps.spawn(Sweep::new(&inner, job).finish());
-            }
-        }
-        Ok(())
-    }
-
     fn manager(&self) -> Result<Arc<Inner>, Gone> {
-        self.turn.manager()
+        self.manager.upgrade().ok_or(Gone)
     }
 
     async fn follow(&mut self) -> Result<std::convert::Infallible, Stop> {
@@ -248,9 +209,7 @@ impl Follower {
                 let from = within(RESPONSE_TIMEOUT, self.backplane.rewind(held)).await?;
                 let inner = self.manager()?;
                 let restart = |log: &mut Log| log.window.restart(from.clone());
-                let remains = self
-                    .turn
-                    .hold(&inner, |order, _| order.log.as_mut().map(restart))?;
+                let remains = inner.with_sequencer(|order, _| order.log.as_mut().map(restart));
                 drop(remains);
                 from
             }
@@ -269,8 +228,8 @@ impl Follower {
         };
         if let Some(at) = self.at.clone().filter(|at| to > at.position) {
             if reason == GapReason::Damaged {
-                self.turn
-                    .hold(&*self.manager()?, |order, _| order.note_damage(&at, to))?;
+                self.manager()?
+                    .with_sequencer(|order, _| order.note_damage(&at, to));
                 warn!(after = %at, %to, error = error.source(), "failed to read a part of the log: clients are told of a gap");
                 self.has_jumped = true;
             }
@@ -286,7 +245,7 @@ impl Follower {
         let inner = self.manager()?;
         self.at = Some(to.clone());
         // In one critical section, so that no stream receives the new position before the gap.
-        let restarted = self.turn.hold(&inner, |order, hold| {
+        let restarted = inner.with_sequencer(|order, hold| {
             let log = order.log.as_mut()?;
             let from = log.window.head_cursor();
             if to.epoch != from.epoch {
@@ -304,7 +263,7 @@ impl Follower {
                 remains,
                 Some(order.publish(&Target::All, &[], message, hold)),
             ))
-        })?;
+        });
         let (from, remains, placed) = restarted.ok_or(Gone)?;
         drop(remains);
         warn!(%from, %to, reason = GapReason::NAMES[reason as usize], "the log goes on behind a gap");
@@ -344,13 +303,14 @@ impl Follower {
     fn note_trimmed(&mut self, trimmed: Position) -> Result<(), Gone> {
         self.bounds_at = Instant::now();
         let inner = self.manager()?;
-        self.turn.hold(&inner, |order, _| {
+        inner.with_sequencer(|order, _| {
             let Some(log) = &mut order.log else { return };
             log.holes.trim(trimmed);
             if let Some(remote) = &mut log.remote {
                 remote.trimmed = trimmed;
             }
-        })
+        });
+        Ok(())
     }
 
     async fn apply(&mut self, batch: Batch, asked_ms: u64) -> Result<(), Gone> {
@@ -366,7 +326,7 @@ impl Follower {
                 warn!(position = %entry.position, "an entry of the log came again");
                 continue;
             }
-            self.pass_on(&inner, &entry).await?;
+            self.pass_on(&inner, &entry).await;
             if let Some(at) = &mut self.at {
                 at.position = entry.position;
             }
@@ -374,7 +334,7 @@ impl Follower {
         if batch.at_head {
             self.goal = None;
             self.failures = 0;
-            self.synced(&inner, asked_ms).await?;
+            self.synced(&inner, asked_ms).await;
         } else {
             self.reach_goal().await?;
         }
@@ -396,13 +356,13 @@ impl Follower {
         self.goal = None;
         self.tail_answered = false;
         let inner = self.manager()?;
-        self.synced(&inner, asked_ms).await?;
+        self.synced(&inner, asked_ms).await;
         records::wake_for_head(&inner).await;
         Ok(())
     }
 
-    async fn pass_on(&mut self, inner: &Arc<Inner>, entry: &Entry) -> Result<(), Gone> {
-        let Some(at) = &self.at else { return Ok(()) };
+    async fn pass_on(&mut self, inner: &Arc<Inner>, entry: &Entry) {
+        let Some(at) = &self.at else { return };
         let envelope = records::read_envelope(inner, &at.epoch, at.position, entry);
         let is_probe = entry.payload.first() == Some(&PROBE);
         let Envelope {
@@ -414,7 +374,7 @@ impl Follower {
         } = envelope;
         let collapse = inner.collapse(&event);
         let age = unix_ms().saturating_sub(published_at);
-        let placed = self.turn.hold(inner, |order, hold| {
+        let placed = inner.with_sequencer(|order, hold| {
             let at_ms = log_time(hold.uptime_ms).saturating_sub(age);
             let log = order.log.as_mut()?;
             let is_live = log.is_started();
@@ -429,33 +389,33 @@ impl Follower {
                 return None;
             }
             Some(order.publish_record((&target, &except), number, message, hold))
-        })?;
+        });
         let receipt = match placed {
             // Before the start, no streams are connected.
             None => Receipt::default(),
             Some(Sequenced::Done(receipt)) => receipt,
             Some(Sequenced::Sweeping(job, receipt)) => {
+                // Before the wait, so that the publish completes if the task is dropped.
+                let sweep = Sweep::new(inner, job);
                 while self.sweeps.len() >= SWEEPS {
                     self.sweeps.join_next().await;
                 }
-                let sweep = Sweep::new(inner, job).finish();
                 let inner = Arc::clone(inner);
                 self.sweeps.spawn(async move {
-                    sweep.await;
+                    sweep.finish().await;
                     inner.tickets.resolve(ticket, receipt.matched);
                 });
                 while self.sweeps.try_join_next().is_some() {}
-                return Ok(());
+                return;
             }
         };
         inner.tickets.resolve(ticket, receipt.matched);
-        Ok(())
     }
 
     /// Records that every entry up to the end of the log has been delivered.
-    async fn synced(&mut self, inner: &Arc<Inner>, asked_ms: u64) -> Result<(), Gone> {
+    async fn synced(&mut self, inner: &Arc<Inner>, asked_ms: u64) {
         let name = self.backplane.name();
-        let told = self.turn.hold(inner, |order, hold| {
+        let told = inner.with_sequencer(|order, hold| {
             let log = order.log.as_mut()?;
             let head = log.window.head_cursor();
             let remote = log.remote.as_mut()?;
@@ -464,25 +424,24 @@ impl Follower {
                 info!(backplane = name, %head, "the log is there");
             }
             std::mem::take(&mut remote.is_away).then(|| order.tell_all(system::restored(), hold))
-        })?;
+        });
         inner.log_started.notify_waiters();
         if let Some(told) = told {
             info!(backplane = name, "the log is back");
             inner.acceptance.recovered();
             told.finish(inner).await;
         }
-        Ok(())
     }
 
     async fn lost(&mut self, error: &BackplaneError) -> Result<(), Gone> {
         let inner = self.manager()?;
-        let told = self.turn.hold(&inner, |order, hold| {
+        let told = inner.with_sequencer(|order, hold| {
             let log = order.log.as_mut()?;
             log.counts.reconnects += 1;
             let remote = log.remote.as_mut()?;
             let is_news = remote.started && !std::mem::replace(&mut remote.is_away, remote.started);
             is_news.then(|| order.tell_all(system::degraded(), hold))
-        })?;
+        });
         self.tell_operator(told.is_some(), error);
         if let Some(told) = told {
             told.finish(&inner).await;

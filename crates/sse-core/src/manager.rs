@@ -6,6 +6,7 @@ pub(crate) mod builder;
 pub(crate) mod config;
 pub(crate) mod connections;
 pub(crate) mod disconnect;
+pub(crate) mod driver;
 pub(crate) mod handshake;
 pub(crate) mod inner;
 pub(crate) mod log_stats;
@@ -17,7 +18,6 @@ pub(crate) mod session;
 pub(crate) mod shutdown;
 pub(crate) mod signals;
 pub(crate) mod stats;
-pub(crate) mod ticker;
 pub(crate) mod timer;
 pub(crate) mod topics;
 

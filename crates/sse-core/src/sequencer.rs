@@ -253,12 +253,6 @@ impl Sequencer {
         Sequenced::Sweeping(job, receipt)
     }
 
-    /// Returns the publishes that have not reached all their streams. Several callers can advance
-    /// the same publish: a stream that has the event is skipped.
-    pub(crate) fn unfinished(&self) -> Vec<Arc<PendingBroadcast>> {
-        self.jobs.clone()
-    }
-
     /// Delivers a publish to at most `budget` more of its streams. Returns `true` once all streams
     /// have the event.
     pub(crate) fn sweep(

@@ -1,13 +1,16 @@
 //! Probes while the backplane rejects requests.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use tokio::time::{Instant, timeout};
 
 use crate::{
     backplane::{Backplane, RESPONSE_TIMEOUT, acceptance::Duty},
-    follow::leadership::Leader,
     log::Log,
+    manager::inner::Inner,
 };
 
 /// Time after which failures count as unrelated.
@@ -16,11 +19,11 @@ const CALM: Duration = Duration::from_secs(60);
 /// Step of the back-off at which pauses between probes start (0.2 to 0.4 s).
 const FIRST_PAUSE: u32 = 3;
 
-/// Sends probes while requests are rejected, as long as this runtime leads.
-pub(crate) async fn probe(turn: Leader, backplane: Arc<dyn Backplane>) {
+/// Sends probes while requests are rejected, until the manager is dropped.
+pub(crate) async fn probe(manager: Weak<Inner>, backplane: Arc<dyn Backplane>) {
     let mut probes = 0_u32;
     let mut ended = Instant::now();
-    while let Ok(inner) = turn.manager() {
+    while let Some(inner) = manager.upgrade() {
         let acceptance = Arc::clone(&inner.acceptance);
         if acceptance.is_fine() {
             drop(inner);
@@ -35,7 +38,9 @@ pub(crate) async fn probe(turn: Leader, backplane: Arc<dyn Backplane>) {
         drop(timeout(pause, acceptance.recovered.notified()).await);
         probes = probes.saturating_add(1);
         for duty in Duty::PROBED {
-            let Ok(inner) = turn.manager() else { return };
+            let Some(inner) = manager.upgrade() else {
+                return;
+            };
             let is_away = inner.order.lock().log.as_ref().is_some_and(Log::is_away);
             drop(inner);
             acceptance.check(duty, &*backplane, is_away).await;

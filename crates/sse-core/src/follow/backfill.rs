@@ -5,7 +5,7 @@ use std::{
     future::poll_fn,
     ops::RangeBounds,
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{Arc, Weak},
     task::Poll,
     time::Duration,
 };
@@ -21,7 +21,6 @@ use crate::{
     event::cursor::{Cursor, Position},
     follow::{
         failing::{Failing, Verdict},
-        leadership::Leader,
         records,
     },
     log::{Log, fetched_page::FetchedPage, page_cache::PageCache, shares::Party},
@@ -57,26 +56,29 @@ struct Read {
 type Answer = Result<Page, BackplaneError>;
 
 impl PageCache {
-    /// Runs the requested reads, as long as this runtime leads.
-    pub(crate) async fn run(turn: Leader, reader: Arc<Self>, backplane: Arc<dyn Backplane>) {
+    /// Runs the requested reads, until the manager is dropped.
+    pub(crate) async fn run(
+        manager: Weak<Inner>,
+        reader: Arc<Self>,
+        backplane: Arc<dyn Backplane>,
+    ) {
         let mut reading = Backfill {
-            turn,
+            manager,
             reader,
             backplane,
             in_flight: Vec::new(),
             failing: Failing::default(),
         };
-        if let Ok(inner) = reading.turn.manager() {
+        if let Some(inner) = reading.manager.upgrade() {
             inner.with_sequencer(|order, _| order.begin_reading());
         }
-        while let Ok(inner) = reading.turn.manager() {
+        while let Some(inner) = reading.manager.upgrade() {
             reading.begin(&inner).await;
             drop(inner);
             let Some((read, answer)) = reading.next().await else {
                 continue;
             };
-            // If this runtime no longer leads, the new leader repeats the read.
-            let Ok(inner) = reading.turn.manager() else {
+            let Some(inner) = reading.manager.upgrade() else {
                 return;
             };
             reading.take(&inner, read.party, read.after, answer).await;
@@ -84,9 +86,9 @@ impl PageCache {
     }
 }
 
-/// The reads of one runtime.
+/// The reads in flight of one manager.
 struct Backfill {
-    turn: Leader,
+    manager: Weak<Inner>,
     reader: Arc<PageCache>,
     backplane: Arc<dyn Backplane>,
     /// Reads in flight, the oldest first.

@@ -3,7 +3,7 @@
 use std::{
     error::Error,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, Weak},
 };
 
 use bytes::Bytes;
@@ -18,7 +18,6 @@ use crate::{
     },
     dialect::message::Message,
     event::cursor::Mark,
-    follow::leadership::{Gone, Leader},
     log::Log,
     manager::{
         inner::Inner,
@@ -26,11 +25,11 @@ use crate::{
     },
 };
 
-async fn signalled(inner: &Arc<Inner>, turn: &Leader, mut signal: Bytes) -> Result<(), Gone> {
+async fn signalled(inner: &Arc<Inner>, mut signal: Bytes) {
     let kind = signal.first().copied();
     let payload = signal.split_off(signal.len().min(1));
     match kind {
-        Some(EVENT) => pass_on_beside(inner, turn, &payload).await?,
+        Some(EVENT) => pass_on_beside(inner, &payload).await,
         Some(MESSAGE) => {
             let handlers = inner.signal_handlers.lock().clone();
             handlers
@@ -40,35 +39,38 @@ async fn signalled(inner: &Arc<Inner>, turn: &Leader, mut signal: Bytes) -> Resu
         Some(PROBE) => {}
         _ => debug!(?kind, "a signal of an unknown kind"),
     }
-    Ok(())
 }
 
-async fn pass_on_beside(inner: &Arc<Inner>, turn: &Leader, payload: &Bytes) -> Result<(), Gone> {
+async fn pass_on_beside(inner: &Arc<Inner>, payload: &Bytes) {
     let envelope = match Envelope::read(payload) {
-        Ok(envelope) if envelope.ticket.node == inner.tickets.node() => return Ok(()),
+        Ok(envelope) if envelope.ticket.node == inner.tickets.node() => return,
         Ok(envelope) => envelope,
         Err(error) => {
             warn!(%error, "a signal cannot be read");
-            return Ok(());
+            return;
         }
     };
     let collapse = inner.collapse(&envelope.event);
-    let placed = turn.hold(inner, |order, hold| {
+    let placed = inner.with_sequencer(|order, hold| {
         let message = Message::new(envelope.event, collapse, Mark::Beside(order.before_next()));
         order.publish(&envelope.target, &envelope.except, message, hold)
-    })?;
+    });
     placed.finish(inner).await;
-    Ok(())
 }
 
-/// Listens to signals, as long as this runtime leads.
-pub(crate) async fn listen(turn: Leader, backplane: Arc<dyn Backplane>) {
+/// Listens to signals, until the manager is dropped. `may_have_missed` is `true` if an earlier task
+/// listened.
+pub(crate) async fn listen(
+    manager: Weak<Inner>,
+    backplane: Arc<dyn Backplane>,
+    mut may_have_missed: bool,
+) {
     let mut failures = 0;
-    // An earlier leader listened, and stalled or ended.
-    let mut may_have_missed = turn.generation() > 1;
-    while turn.manager().is_ok() {
+    while manager.strong_count() > 0 {
         let signals = within(RESPONSE_TIMEOUT, backplane.signals()).await;
-        let Ok(inner) = turn.manager() else { return };
+        let Some(inner) = manager.upgrade() else {
+            return;
+        };
         let is_away = inner.order.lock().log.as_ref().is_some_and(Log::is_away);
         inner
             .acceptance
@@ -77,18 +79,18 @@ pub(crate) async fn listen(turn: Leader, backplane: Arc<dyn Backplane>) {
         match signals {
             Ok(mut signals) => {
                 if may_have_missed || failures > 0 {
-                    missed(&turn);
+                    missed(&manager);
                 }
                 (failures, may_have_missed) = (0, false);
                 loop {
                     // The timeout lets the task notice a dropped manager.
                     let next = tokio::time::timeout(RESPONSE_TIMEOUT, signals.next()).await;
-                    let Ok(inner) = turn.manager() else { return };
+                    let Some(inner) = manager.upgrade() else {
+                        return;
+                    };
                     match next {
                         Ok(Ok(signal)) => {
-                            if signalled(&inner, &turn, signal).await.is_err() {
-                                return;
-                            }
+                            signalled(&inner, signal).await;
                         }
                         Ok(Err(error)) => {
                             warn!(error = &error as &dyn Error, "signals are lost");
@@ -101,15 +103,17 @@ pub(crate) async fn listen(turn: Leader, backplane: Arc<dyn Backplane>) {
             Err(error) => debug!(error = &error as &dyn Error, "signals cannot be heard"),
         }
         failures += 1;
-        let Ok(pause) = turn.manager().map(|inner| inner.jitter.pause(failures)) else {
+        let Some(pause) = manager.upgrade().map(|inner| inner.jitter.pause(failures)) else {
             return;
         };
         sleep(pause).await;
     }
 }
 
-fn missed(turn: &Leader) {
-    let Ok(inner) = turn.manager() else { return };
+fn missed(manager: &Weak<Inner>) {
+    let Some(inner) = manager.upgrade() else {
+        return;
+    };
     let handlers = inner.signal_handlers.lock().clone();
     handlers
         .iter()

@@ -9,12 +9,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::Notify;
+use tokio::{runtime::Handle, sync::Notify};
 
 use crate::{
-    backplane::{
-        Backplane, in_flight::InFlight, leadership_state::Leadership, retry_budget::RetryBudget,
-    },
+    backplane::{Backplane, in_flight::InFlight, retry_budget::RetryBudget},
     clock::Clock,
     dialect::{
         Dialects,
@@ -27,8 +25,8 @@ use crate::{
         Manager,
         append_times::AppendTimes,
         config::{BuildError, Config, HeartbeatKind, LimitPolicy, RejectionStyle},
+        driver::Driver,
         inner::Inner,
-        ticker::Timers,
         timer,
     },
     registry::Registry,
@@ -61,6 +59,7 @@ pub struct ManagerBuilder {
     pub(crate) hooks: Arc<dyn Hooks>,
     pub(crate) backplane: Option<Arc<dyn Backplane>>,
     pub(crate) seed: Option<u64>,
+    pub(crate) runtime: Option<Handle>,
 }
 
 impl Default for ManagerBuilder {
@@ -72,6 +71,7 @@ impl Default for ManagerBuilder {
             hooks: Arc::new(NoHooks),
             backplane: None,
             seed: None,
+            runtime: None,
         }
     }
 }
@@ -102,7 +102,7 @@ impl Inner {
                 },
             },
             order: Mutex::new(Sequencer::new(Registry::new(arrivals), log)),
-            ticker: Timers::default(),
+            driver: Driver::new(builder.runtime.or_else(|| Handle::try_current().ok())),
             delivered: StripedCounter::default(),
             bytes: StripedCounter::default(),
             open: AtomicUsize::new(0),
@@ -110,7 +110,6 @@ impl Inner {
             log_started: Notify::new(),
             backplane: builder.backplane,
             reader: Arc::default(),
-            following: Leadership::default(),
             tickets: InFlight::default(),
             spool: RetryBudget::new(config.spool_bytes),
             append_times: AppendTimes::default(),
@@ -273,7 +272,7 @@ impl ManagerBuilder {
     /// order. The backplane holds the log; [`ManagerBuilder::log`] sets how much of it this manager
     /// holds in memory.
     ///
-    /// A task follows the log on the runtime of the first caller that connects, publishes or calls
+    /// A task follows the log as soon as the first caller connects, publishes or calls
     /// [`Manager::follow`]. Until the log was followed to its end once, streams are rejected with
     /// [`ConnectErrorKind::Starting`](crate::ConnectErrorKind::Starting). [`Manager::started`]
     /// waits for that, and the servers of the adapters call it before they accept clients.
@@ -289,7 +288,19 @@ impl ManagerBuilder {
         self
     }
 
-    /// Builds the manager. Needs no runtime; timers start with the first stream.
+    /// Runs the manager's background work (heartbeats, stall detection, and the log of a backplane)
+    /// on this runtime.
+    ///
+    /// Default: the runtime in which [`build`](Self::build) is called. If `build` is called outside
+    /// of a runtime, or if the runtime shuts down before the manager is dropped, the manager starts
+    /// a thread of its own. A runtime whose threads are blocked delays the background work: in
+    /// Actix, build the manager in `main` and not in a worker.
+    pub fn runtime(mut self, runtime: Handle) -> Self {
+        self.runtime = Some(runtime);
+        self
+    }
+
+    /// Builds the manager. Its [background work](Self::runtime) starts with the first stream.
     ///
     /// # Errors
     /// [`BuildError`] with every setting that is out of range.

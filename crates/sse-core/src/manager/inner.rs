@@ -14,8 +14,8 @@ use tokio::sync::Notify;
 
 use crate::{
     backplane::{
-        Backplane, acceptance::Acceptance, in_flight::InFlight, leadership_state::Leadership,
-        retry_budget::RetryBudget, signal_handler::SignalHandler,
+        Backplane, acceptance::Acceptance, in_flight::InFlight, retry_budget::RetryBudget,
+        signal_handler::SignalHandler,
     },
     clock::{Clock, Millis, log_time},
     dialect::heartbeat::Heartbeat,
@@ -23,7 +23,7 @@ use crate::{
     id::access::Access,
     jitter::Jitter,
     log::page_cache::PageCache,
-    manager::{append_times::AppendTimes, config::Config, ticker::Timers},
+    manager::{append_times::AppendTimes, config::Config, driver::Driver},
     sequencer::{
         Sequencer,
         fanout::{Effects, Rules, Tx},
@@ -47,7 +47,7 @@ pub(crate) struct Inner {
     pub(crate) round: Duration,
     pub(crate) rules: Rules,
     pub(crate) order: Mutex<Sequencer>,
-    pub(crate) ticker: Timers,
+    pub(crate) driver: Driver,
     pub(crate) delivered: StripedCounter,
     pub(crate) bytes: StripedCounter,
     /// Number of streams that a transport still holds, live or ending.
@@ -58,7 +58,6 @@ pub(crate) struct Inner {
     /// The backplane; `None` if events stay in this process.
     pub(crate) backplane: Option<Arc<dyn Backplane>>,
     pub(crate) reader: Arc<PageCache>,
-    pub(crate) following: Leadership,
     pub(crate) tickets: InFlight,
     pub(crate) spool: RetryBudget,
     pub(crate) append_times: AppendTimes,
@@ -101,13 +100,20 @@ impl Inner {
         log_time(self.clock.uptime_ms())
     }
 
+    /// Returns [`Inner::log_head`] if the log was followed to its end once.
+    pub(crate) fn log_head_if_started(&self) -> Option<Cursor> {
+        let order = self.order.lock();
+        let log = order.log.as_ref().filter(|log| log.is_started());
+        log.map(|log| log.window.head_cursor())
+    }
+
     /// Returns the end of the log, as far as this node has followed it.
     pub(crate) fn log_head(&self) -> Option<Cursor> {
         Some(self.order.lock().log.as_ref()?.window.head_cursor())
     }
 
-    // Sequentially consistent, like the state of the timer: either a new stream finds the timer
-    // stopped, or the timer that stops finds the stream.
+    // Sequentially consistent, like the flags of the driver's tasks: either a new stream finds the
+    // timer stopped, or the timer that stops finds the stream.
     pub(crate) fn open(&self) -> usize {
         self.open.load(Ordering::SeqCst)
     }

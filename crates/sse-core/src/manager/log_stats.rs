@@ -135,10 +135,9 @@ impl Manager {
         })
     }
 
-    /// Starts to follow the log of the [backplane](crate::ManagerBuilder::backplane) on the current
-    /// runtime, unless a task follows it already. The first stream or publish does the same; a
-    /// server that calls this method at its start is ready earlier. Does nothing without a
-    /// backplane.
+    /// Starts to follow the log of the [backplane](crate::ManagerBuilder::backplane), unless a task
+    /// follows it already. The first stream or publish does the same; a server that calls this
+    /// method at its start is ready earlier. Does nothing without a backplane.
     pub fn follow(&self) {
         self.inner.follow();
     }

@@ -2,12 +2,11 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Weak, atomic::Ordering},
+    sync::{Arc, Weak},
     time::Duration,
 };
 
 use tokio::{
-    runtime::{Handle, Id},
     task::yield_now,
     time::{self, MissedTickBehavior},
 };
@@ -16,7 +15,7 @@ use tracing::error;
 use crate::{
     dialect::{Dialect, MAX_DIALECTS, heartbeat::Heartbeat},
     event::{Event, cursor::Cursor, frame::Frame},
-    manager::{config::Config, inner::Inner},
+    manager::{config::Config, driver::Task, inner::Inner},
     registry::slot::Slot,
     sequencer::liveness::LivenessCheck,
 };
@@ -35,45 +34,12 @@ const STEPS_PER_TURN: u32 = 16;
 /// authentication expires.
 const LONGEST_ROUND: Duration = Duration::from_secs(60);
 
-/// Ensures that the current runtime, if any, has a timer task. Called for every new stream.
+/// Ensures that the timer runs. Called for every new stream.
 pub(crate) fn ensure(inner: &Arc<Inner>) {
-    let (ticker, Ok(runtime)) = (&inner.ticker, Handle::try_current()) else {
-        return;
-    };
-    {
-        let mut runtimes = ticker.runtimes.lock();
-        if runtimes.contains(&runtime.id()) {
-            return;
-        }
-        runtimes.push(runtime.id());
-    }
-    let keeper = Keeper {
-        inner: Arc::downgrade(inner),
-        runtime: runtime.id(),
-    };
-    runtime.spawn(run(
-        keeper,
-        Schedule::of(inner),
-        ticker.turns.load(Ordering::SeqCst),
-    ));
-}
-
-/// Unregisters the task when it is dropped with its runtime.
-struct Keeper {
-    inner: Weak<Inner>,
-    runtime: Id,
-}
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        if let Some(inner) = self.inner.upgrade() {
-            inner
-                .ticker
-                .runtimes
-                .lock()
-                .retain(|known| *known != self.runtime);
-        }
-    }
+    let schedule = Schedule::of(inner);
+    inner.driver.run(inner, Task::Timer, ensure, |manager, _| {
+        run(manager, schedule)
+    });
 }
 
 /// Intervals and limits of the timer.
@@ -114,28 +80,26 @@ pub(crate) fn round(config: &Config, has_heartbeat: bool) -> Duration {
     )
 }
 
-async fn run(mut keeper: Keeper, rhythm: Schedule, mut seen: u32) {
-    let mut ticks = time::interval_at(time::Instant::now() + rhythm.tick, rhythm.tick);
+/// Checks streams until the manager has no streams, so that an idle manager costs nothing.
+async fn run(manager: Weak<Inner>, schedule: Schedule) {
+    let mut ticks = time::interval_at(time::Instant::now() + schedule.tick, schedule.tick);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut phases = (0..PHASES).cycle();
     loop {
         ticks.tick().await;
-        let Some(inner) = keeper.inner.upgrade() else {
+        let Some(inner) = manager.upgrade() else {
             return;
         };
-        if let Some(turn) = inner.ticker.turn(&mut seen) {
-            look(&inner, rhythm, turn % PHASES).await;
-            inner.release_leavers();
-            inner.follow();
-        }
-        if inner.ticker.rests(keeper.runtime, || inner.open()) {
-            // The task is already unregistered, and another task can have taken its place.
-            keeper.inner = Weak::new();
+        check(&inner, schedule, phases.next().unwrap_or_default()).await;
+        inner.release_leavers();
+        inner.follow();
+        if inner.driver.rest(Task::Timer, || inner.open() > 0) {
             return;
         }
     }
 }
 
-async fn look(inner: &Arc<Inner>, rhythm: Schedule, phase: u32) {
+async fn check(inner: &Arc<Inner>, schedule: Schedule, phase: u32) {
     // Records also age while no events are published.
     let now_ms = inner.log_time();
     while !inner
@@ -147,11 +111,11 @@ async fn look(inner: &Arc<Inner>, rhythm: Schedule, phase: u32) {
     let mut made = time::Instant::now();
     let mut cursor = phase;
     let mut steps = 0;
-    while !step(inner, rhythm, &beats, &mut cursor) {
+    while !step(inner, schedule, &beats, &mut cursor) {
         steps += 1;
         // An older heartbeat could report an earlier position than a stream has received in the
         // meantime.
-        if rhythm
+        if schedule
             .quiet
             .is_some_and(|quiet| made.elapsed() >= quiet / 2)
         {
@@ -164,12 +128,12 @@ async fn look(inner: &Arc<Inner>, rhythm: Schedule, phase: u32) {
     }
 }
 
-fn step(inner: &Arc<Inner>, rhythm: Schedule, beats: &HeartbeatFrames, cursor: &mut u32) -> bool {
+fn step(inner: &Arc<Inner>, schedule: Schedule, beats: &HeartbeatFrames, cursor: &mut u32) -> bool {
     let exam = LivenessCheck {
         uptime_ms: inner.clock.uptime_ms(),
-        quiet: rhythm.quiet,
-        stalled: rhythm.stalled,
-        age_slack: rhythm.age_slack,
+        quiet: schedule.quiet,
+        stalled: schedule.stalled,
+        age_slack: schedule.age_slack,
         beats: &|slot: &Slot, given: Option<&Cursor>| beats.frame(inner, slot, given),
     };
     inner.with_sequencer(|order, hold| order.check_liveness(&exam, cursor, PHASES, STEP, hold))

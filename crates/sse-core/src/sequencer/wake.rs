@@ -145,7 +145,7 @@ impl Sequencer {
         None
     }
 
-    /// Resets the reads, because another runtime reads from now on.
+    /// Resets the reads, because a new task reads from now on.
     pub(crate) fn begin_reading(&mut self) {
         let Some(log) = &mut self.log else { return };
         log.waiting.shares.end_all();
