@@ -37,6 +37,24 @@ use crate::{
 /// with a cursor of another epoch fails with [`BackplaneError::Epoch`].
 ///
 /// The testkit has a test suite that every implementation must pass.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use sse_core::{Backplane, Cursor, Event, Manager, MemoryBackplane, Retention};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // A program that chooses its backplane at run time shares it as a trait object.
+/// let backplane: Arc<dyn Backplane> = Arc::new(MemoryBackplane::new(Retention::default()));
+/// let manager = Manager::builder().backplane(Arc::clone(&backplane)).build()?;
+/// assert!(manager.started().await);
+///
+/// let receipt = manager.all().publish(Event::text("hello")).await?;
+/// let bounds = backplane.bounds().await?;
+/// assert_eq!(receipt.id, Some(Cursor::new(bounds.epoch, bounds.head).to_id()));
+/// # Ok(()) }
+/// ```
 #[async_trait]
 pub trait Backplane: Send + Sync + 'static {
     /// Returns the kind of the backplane for logs and metrics: `memory`, `file`, `redis`, `nats`.

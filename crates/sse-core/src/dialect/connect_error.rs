@@ -13,6 +13,21 @@ use crate::{
 /// The error for a stream that was not accepted.
 ///
 /// Adapters send the response that [`ConnectError::answer`] returns.
+///
+/// ```
+/// use sse_core::{ConnectErrorKind, Handshake, Manager};
+///
+/// let manager = Manager::builder().max_connections(1).build()?;
+/// let session = manager.connect(Handshake::new())?;
+///
+/// let error = manager.connect(Handshake::new()).unwrap_err();
+/// assert_eq!(*error.cause(), ConnectErrorKind::Full);
+/// assert!(error.retry_after().is_some());
+///
+/// let response = error.answer();
+/// assert_eq!(response.status, 503);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{cause}")]
 pub struct ConnectError {

@@ -30,6 +30,15 @@ pub struct Position {
 /// everything up to and including the position. Clients hold the cursor as their last event id.
 ///
 /// The text form is `<epoch>-<position>`, 3 to 74 bytes. Clients must treat it as opaque.
+///
+/// ```
+/// use sse_core::{Cursor, Epoch, Position};
+///
+/// let cursor: Cursor = "7f3a-12".parse()?;
+/// assert_eq!(cursor, Cursor::new(Epoch::new("7f3a")?, Position::from(12)));
+/// assert_eq!(cursor.to_id().as_str(), "7f3a-12");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cursor {
     /// Epoch of the log.

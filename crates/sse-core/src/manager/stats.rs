@@ -8,6 +8,19 @@ use crate::{
 };
 
 /// Statistics about a manager. Gauges are current, counters count since the manager was built.
+///
+/// ```
+/// use sse_core::{Handshake, Manager};
+///
+/// let manager = Manager::builder().build()?;
+/// let session = manager.connect(Handshake::new().user("42"))?;
+/// let stats = manager.stats();
+/// assert_eq!((stats.total_connections, stats.unique_users), (1, 1));
+///
+/// drop(session);
+/// assert_eq!(manager.stats().counters.disconnected.get("client_left"), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
