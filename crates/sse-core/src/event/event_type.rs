@@ -19,7 +19,6 @@ use crate::id::validate::{FieldError, Forbidden};
 /// let event = Event::text("7").event_type(TICK);
 /// assert_eq!(event.encode(), "event: tick\ndata: 7\n\n");
 /// assert!(EventType::new("two\nlines").is_err());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EventType(Cow<'static, str>);
