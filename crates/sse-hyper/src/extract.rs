@@ -16,6 +16,17 @@ pub struct PeerAddr(pub SocketAddr);
 /// Authentication in front of the handler puts a [`Caller`] or a [`ConnectErrorKind`] into the
 /// request's extensions. The stream then belongs to that [`Caller`], or is refused with that
 /// [`ConnectErrorKind`].
+///
+/// ```
+/// use http::Request;
+///
+/// let request = Request::get("/sse?topics=news").header("last-event-id", "7f3a-12").body(())?;
+/// let (parts, ()) = request.into_parts();
+/// let handshake = sse_hyper::handshake(&parts);
+/// assert_eq!(handshake.last_event_id(), Some("7f3a-12"));
+/// assert_eq!(handshake.requested_topics().len(), 1);
+/// # Ok::<(), http::Error>(())
+/// ```
 #[must_use]
 pub fn handshake(request: &Parts) -> Handshake {
     let last_event_id = request
