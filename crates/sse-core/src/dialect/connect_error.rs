@@ -38,6 +38,15 @@ pub struct ConnectError {
 }
 
 /// The cause for which a stream was not accepted.
+///
+/// ```
+/// use sse_core::{ConnectError, ConnectErrorKind};
+///
+/// let kind = ConnectErrorKind::RateLimit;
+/// assert_eq!(kind.as_str(), "rate_limit");
+/// assert!(kind.is_temporary());
+/// assert_eq!(ConnectError::from(kind).answer().status, 429);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConnectErrorKind {

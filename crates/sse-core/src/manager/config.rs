@@ -122,6 +122,14 @@ pub struct Limits {
 }
 
 /// The kind of heartbeat that an idle stream receives.
+///
+/// ```
+/// use sse_core::{HeartbeatKind, Manager};
+///
+/// let manager = Manager::builder().heartbeat(HeartbeatKind::Comment).build()?;
+/// assert_eq!(manager.config().heartbeat, HeartbeatKind::Comment);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HeartbeatKind {
@@ -161,6 +169,20 @@ pub enum LimitPolicy {
 }
 
 /// Style of a rejection whose cause is [temporary](crate::ConnectErrorKind::is_temporary).
+///
+/// ```
+/// use sse_core::{Config, Handshake, Manager, RejectionStyle};
+///
+/// let mut config = Config::default();
+/// config.max_connections = 1;
+/// config.refusal = RejectionStyle::Soft;
+/// let manager = Manager::builder().config(config).build()?;
+///
+/// let session = manager.connect(Handshake::new())?;
+/// let error = manager.connect(Handshake::new()).unwrap_err();
+/// assert_eq!(error.answer().status, 200); // a stream with `retry:` that ends at once
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RejectionStyle {

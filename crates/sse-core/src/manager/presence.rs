@@ -53,6 +53,18 @@ pub struct UserChanges {
 }
 
 /// One page of the list of all users.
+///
+/// ```
+/// use sse_core::{Handshake, Manager, UserId};
+///
+/// let manager = Manager::builder().build()?;
+/// let session = manager.connect(Handshake::new().user("42"))?;
+///
+/// let page = manager.users(None, 100);
+/// assert_eq!(page.users, [(UserId::new("42")?, 1)]);
+/// assert_eq!(page.next_cursor, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UserPage {

@@ -60,6 +60,18 @@ pub struct Counters {
 }
 
 /// A counter for each of a fixed set of names.
+///
+/// ```
+/// use sse_core::{Handshake, Manager};
+///
+/// let manager = Manager::builder().max_connections(1).build()?;
+/// let session = manager.connect(Handshake::new())?;
+/// assert!(manager.connect(Handshake::new()).is_err());
+///
+/// let refused = manager.stats().counters.refused;
+/// assert_eq!((refused.get("full"), refused.total()), (1, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedCounts<const N: usize> {
     names: [&'static str; N],
