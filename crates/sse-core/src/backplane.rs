@@ -254,9 +254,7 @@ pub struct Bounds {
 /// An entry to append.
 ///
 /// ```
-/// use sse_core::{
-///     Backplane, Cursor, MemoryBackplane, NewEntry, Position, ReadLimit, Retention,
-/// };
+/// use sse_core::{Backplane, Cursor, MemoryBackplane, NewEntry, Position, ReadLimit, Retention};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -31,7 +31,7 @@ const REMOVED_AT_ONCE: usize = 256;
 ///
 /// use sse_core::{EntryKey, IdempotencyKeys, KeyLimits, KeyScope, Position};
 ///
-/// let mut keys = IdempotencyKeys::default();
+/// let mut keys = IdempotencyKeys::<Position>::default();
 /// let key = EntryKey::new(&KeyScope::App, "order-7-paid", KeyLimits::default())?;
 /// assert_eq!(keys.get(key.text()), None);
 ///
