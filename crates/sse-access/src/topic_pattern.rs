@@ -26,7 +26,7 @@ use thiserror::Error;
 /// use sse_access::TopicPattern;
 ///
 /// let pattern = TopicPattern::new("orders/{sub}/*")?;
-/// let claims = serde_json::from_str(r#"{"sub":"42"}"#)?;
+/// let claims: serde_json::Map<_, _> = serde_json::from_str(r#"{"sub":"42"}"#)?;
 /// assert!(pattern.matches("orders/42/7", &claims));
 /// assert!(!pattern.matches("orders/43/7", &claims));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
