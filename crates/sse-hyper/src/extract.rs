@@ -7,6 +7,19 @@ use sse_core::{Caller, ConnectErrorKind, Handshake};
 
 /// The address of the peer of a connection. [`serve`](crate::serve()) puts the address into the
 /// extensions of every request.
+///
+/// ```
+/// use std::net::SocketAddr;
+///
+/// use http::Request;
+/// use sse_hyper::PeerAddr;
+///
+/// // A middleware after a proxy replaces the address of the proxy by the address of the client.
+/// let client: SocketAddr = "192.0.2.1:49152".parse()?;
+/// let mut request = Request::get("/sse").body(())?;
+/// request.extensions_mut().insert(PeerAddr(client));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeerAddr(pub SocketAddr);
 
