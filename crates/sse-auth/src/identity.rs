@@ -41,6 +41,13 @@ pub struct Identity {
 }
 
 /// The kind of credential that identified a caller.
+///
+/// ```
+/// use sse_auth::Credential;
+///
+/// assert!(Credential::Cookie.is_ambient());
+/// assert!(!Credential::Bearer.is_ambient());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Credential {

@@ -62,6 +62,17 @@ pub struct Tickets {
 }
 
 /// A ticket, for its client alone: debug output hides the ticket.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use sse_auth::{Credential, Identity, Tickets};
+///
+/// let ticket = Tickets::new().issue(&Identity::new("42", Credential::Bearer))?;
+/// let url = format!("/api/sse?ticket={}", ticket.as_str());
+/// assert_eq!(ticket.lifetime(), Duration::from_secs(30));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Ticket {
     text: Zeroizing<String>,
