@@ -213,6 +213,16 @@ impl Authentication {
 ///
 /// # Errors
 /// Returns [`FieldError`] if the user's id is not valid as the id of a stream's user.
+///
+/// ```
+/// use sse_auth::{Credential, Identity};
+/// use sse_core::UserId;
+///
+/// let identity = Identity::new("42", Credential::Bearer);
+/// let caller = sse_access::caller(&identity)?;
+/// assert_eq!(caller.user, Some(UserId::new("42")?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn caller(identity: &Identity) -> Result<Caller, FieldError> {
     let mut caller = Caller::anonymous();
     caller.user = identity.user.as_deref().map(UserId::new).transpose()?;

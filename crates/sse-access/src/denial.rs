@@ -13,6 +13,14 @@ use tracing::{debug, info, warn};
 /// [`cause`](Self::cause) alone, which does not help a forger.
 ///
 /// A denial contains no secrets.
+///
+/// ```
+/// use sse_access::Denial;
+/// use sse_core::ConnectErrorKind;
+///
+/// assert_eq!(Denial::Missing.cause(), ConnectErrorKind::Unauthenticated);
+/// assert_eq!(Denial::Missing.code(), "missing");
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Denial {

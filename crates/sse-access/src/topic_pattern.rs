@@ -21,6 +21,16 @@ use thiserror::Error;
 /// missing, empty or of another type matches nothing. A value is compared literally: a star in a
 /// value is a star. A value with a slash matches nothing, so no user's name reaches further than
 /// the pattern.
+///
+/// ```
+/// use sse_access::TopicPattern;
+///
+/// let pattern = TopicPattern::new("orders/{sub}/*")?;
+/// let claims: serde_json::Map<_, _> = serde_json::from_str(r#"{"sub":"42"}"#)?;
+/// assert!(pattern.matches("orders/42/7", &claims));
+/// assert!(!pattern.matches("orders/43/7", &claims));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct TopicPattern {
     text: Box<str>,

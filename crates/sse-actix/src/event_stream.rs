@@ -11,6 +11,19 @@ use crate::{body::EventBody, response::stream};
 /// An error of the stream breaks the body off, so that the client does not mistake the body for a
 /// complete one. No manager knows the stream, so a shutdown does not end it. The stream has until
 /// the shutdown deadline to end on its own.
+///
+/// ```
+/// use actix_web::{App, Responder, web};
+/// use futures_util::{StreamExt, stream};
+/// use sse_core::{Event, EventStream};
+///
+/// async fn tokens() -> impl Responder {
+///     let tokens = stream::iter(["Hello", " world"]).map(Event::text);
+///     sse_actix::event_stream(EventStream::new(tokens))
+/// }
+///
+/// let app = App::new().route("/tokens", web::get().to(tokens));
+/// ```
 pub fn event_stream<S>(stream: EventStream<S>) -> SseEvents<S>
 where
     S: Stream<Item: EventItem> + 'static,

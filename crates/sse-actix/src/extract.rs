@@ -16,6 +16,23 @@ use sse_core::{Caller, ConnectErrorKind, FieldError, Handshake, Overflow, Topic,
 /// request's headers. Authentication in front of the handler puts a [`Caller`] or a
 /// [`ConnectErrorKind`] into the request's extensions. The stream then belongs to that [`Caller`],
 /// or is refused with that [`ConnectErrorKind`].
+///
+/// ```
+/// use actix_web::{App, web};
+/// use sse_actix::{Rejection, SseHandshake, SseResponse};
+/// use sse_core::Manager;
+///
+/// async fn events(
+///     handshake: SseHandshake,
+///     sse: web::Data<Manager>,
+/// ) -> Result<SseResponse, Rejection> {
+///     Ok(sse.connect(handshake.user("42").topic("news"))?.into())
+/// }
+///
+/// let sse = web::Data::new(Manager::builder().build()?);
+/// let app = App::new().app_data(sse).route("/api/sse", web::to(events));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "connect it"]
 pub struct SseHandshake(pub Handshake);

@@ -18,6 +18,23 @@ use crate::{
 };
 
 /// A response with a stream.
+///
+/// ```
+/// use actix_web::{App, web};
+/// use sse_actix::{Rejection, SseHandshake, SseResponse};
+/// use sse_core::Manager;
+///
+/// // A handler with errors of several types returns `actix_web::Error`.
+/// async fn events(
+///     handshake: SseHandshake,
+///     sse: web::Data<Manager>,
+/// ) -> Result<SseResponse, actix_web::Error> {
+///     let session = sse.connect(handshake).map_err(Rejection)?;
+///     Ok(SseResponse::from(session))
+/// }
+///
+/// let app = App::new().route("/api/sse", web::to(events));
+/// ```
 #[derive(Debug)]
 #[must_use = "return it from the handler"]
 pub struct SseResponse(Session);
@@ -60,6 +77,15 @@ pub(crate) fn stream(request: &HttpRequest, body: impl MessageBody + 'static) ->
 }
 
 /// A response that refuses a stream. `?` converts a [`ConnectError`] to a rejection.
+///
+/// ```
+/// use actix_web::ResponseError;
+/// use sse_actix::Rejection;
+/// use sse_core::{ConnectError, ConnectErrorKind};
+///
+/// let error = ConnectError::new(ConnectErrorKind::Full);
+/// assert_eq!(Rejection(error).error_response().status(), 503);
+/// ```
 #[derive(Debug)]
 pub struct Rejection(pub ConnectError);
 

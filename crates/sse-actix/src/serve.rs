@@ -31,6 +31,17 @@ const DROPPING: Duration = Duration::from_secs(1);
 ///
 /// See [`Serve`] for the features for streams. Other settings of the server are kept, except for
 /// `on_connect`, `h1_allow_half_closed`, `shutdown_timeout` and the handling of signals.
+///
+/// ```no_run
+/// use actix_web::{App, HttpServer, web};
+///
+/// # async fn example(sse: sse_core::Manager) -> std::io::Result<()> {
+/// let data = web::Data::new(sse.clone());
+/// let server = HttpServer::new(move || App::new().app_data(data.clone()));
+/// let listener = std::net::TcpListener::bind("127.0.0.1:3000")?;
+/// sse_actix::serve(listener, server).manager(&sse).await
+/// # }
+/// ```
 pub fn serve<F, I, S, B>(listener: TcpListener, server: HttpServer<F, I, S, B>) -> Serve<F, I, S, B>
 where
     F: Fn() -> I + Send + Clone + 'static,

@@ -20,6 +20,20 @@ const LEAST: usize = 32;
 /// a user; its claims define its rights.
 ///
 /// Every other bearer token is left to the next authenticator.
+///
+/// ```
+/// use sse_auth::{ApiKey, Authenticator, RequestView};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let text = "0123456789abcdef0123456789abcdef";
+/// let key = ApiKey::new(text)?.claim("backend", true);
+///
+/// let identity = key.authenticate(&RequestView::with_bearer(text)).await?.unwrap();
+/// assert_eq!(identity.user, None);
+/// assert_eq!(identity.claims["backend"], true);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct ApiKey {
     digest: [u8; 32],

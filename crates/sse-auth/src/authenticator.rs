@@ -16,6 +16,33 @@ use crate::{error::AuthError, identity::Identity, request::RequestView};
 ///   of the request make up for the error, and also judges requests with several credentials.
 ///
 /// The future can be dropped at any time. A one-time ticket can be used up by then.
+///
+/// ```
+/// use async_trait::async_trait;
+/// use sse_auth::{AuthError, Authenticator, Credential, Identity, RequestView};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// /// Trusts the header in which the proxy in front names the user.
+/// struct ProxyUser;
+///
+/// #[async_trait]
+/// impl Authenticator for ProxyUser {
+///     async fn authenticate(
+///         &self,
+///         request: &RequestView<'_>,
+///     ) -> Result<Option<Identity>, AuthError> {
+///         let user = request.header_values("x-user").next();
+///         let user = user.map(|user| String::from_utf8_lossy(user).into_owned());
+///         Ok(user.map(|user| Identity::new(user, Credential::Other)))
+///     }
+/// }
+///
+/// let request = RequestView::new("GET").header("x-user", "42");
+/// let identity = ProxyUser.authenticate(&request).await?.unwrap();
+/// assert_eq!(identity.user.as_deref(), Some("42"));
+/// # Ok(()) }
+/// ```
 #[async_trait]
 pub trait Authenticator: Send + Sync + 'static {
     /// Searches a request for credentials and checks them.

@@ -25,6 +25,20 @@ pub struct SystemClock {
 }
 
 /// A clock that is set by hand. Clones are the same clock.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use sse_auth::{Credential, Identity, ManualClock, Tickets};
+///
+/// let clock = ManualClock::at(1_700_000_000);
+/// let tickets = Tickets::builder().clock(clock.clone()).build();
+/// let ticket = tickets.issue(&Identity::new("42", Credential::Bearer))?;
+///
+/// clock.advance(Duration::from_secs(31));
+/// assert!(tickets.take(ticket.as_str()).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct ManualClock {
     now: Arc<Mutex<(Duration, Duration)>>,

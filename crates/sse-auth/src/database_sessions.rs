@@ -34,6 +34,30 @@ const MAX_PRESENTED: usize = 4;
 ///
 /// A cookie with the form of an encrypted token of [`NextAuth`](crate::NextAuth) is left to the
 /// next authenticator.
+///
+/// ```
+/// use sse_auth::{
+///     Authenticator, BoxError, DatabaseSessions, RequestView, SessionStore, StoredSession,
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// struct Database;
+///
+/// #[async_trait::async_trait]
+/// impl SessionStore for Database {
+///     async fn find(&self, id: &str) -> Result<Option<StoredSession>, BoxError> {
+///         // SELECT user_id, expires FROM sessions WHERE session_token = $1
+///         Ok((id == "5e55").then(|| StoredSession::new("42")))
+///     }
+/// }
+///
+/// let sessions = DatabaseSessions::new(Database);
+/// let request = RequestView::new("GET").header("cookie", "authjs.session-token=5e55");
+/// let identity = sessions.authenticate(&request).await?.unwrap();
+/// assert_eq!(identity.user.as_deref(), Some("42"));
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct DatabaseSessions {
     store: Arc<dyn SessionStore>,

@@ -15,6 +15,14 @@ use crate::{
 ///
 /// An error never repeats a token, a secret or a claim's value. The parts of a request that it
 /// repeats are short and escaped.
+///
+/// ```
+/// use sse_auth::{AuthError, Tickets};
+///
+/// let error = Tickets::new().take("unknown").unwrap_err();
+/// assert!(matches!(error, AuthError::UnknownTicket));
+/// assert_eq!(error.code(), "unknown_ticket");
+/// ```
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum AuthError {

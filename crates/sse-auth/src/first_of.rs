@@ -18,6 +18,23 @@ use crate::{
 /// anonymous. Unknown cookies are ignored, because every request contains many of them. Other
 /// schemes of `Authorization` are ignored too, because a proxy in front may have added them for its
 /// own use.
+///
+/// ```
+/// use sse_auth::{ApiKey, Authenticator, Credential, FirstOf, Identity, RequestView, Tickets};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let tickets = Tickets::new();
+/// let key = ApiKey::new("0123456789abcdef0123456789abcdef")?;
+/// let callers = FirstOf::new().or(tickets.clone()).or(key);
+///
+/// let ticket = tickets.issue(&Identity::new("42", Credential::Bearer))?;
+/// let query = format!("ticket={}", ticket.as_str());
+/// let request = RequestView::new("GET").query(query.as_str());
+/// let identity = callers.authenticate(&request).await?.unwrap();
+/// assert_eq!(identity.user.as_deref(), Some("42"));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Default)]
 pub struct FirstOf {
     authenticators: Vec<Arc<dyn Authenticator>>,

@@ -6,6 +6,15 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 /// The identity of a caller, and the time until which the identity is valid.
+///
+/// ```
+/// use sse_auth::{Credential, Identity};
+///
+/// let identity = Identity::new("42", Credential::Other).login("session-7");
+/// assert_eq!(identity.user.as_deref(), Some("42"));
+/// assert!(identity.login.is_some());
+/// assert_eq!(identity.expires_at, None);
+/// ```
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Identity {
@@ -32,6 +41,13 @@ pub struct Identity {
 }
 
 /// The kind of credential that identified a caller.
+///
+/// ```
+/// use sse_auth::Credential;
+///
+/// assert!(Credential::Cookie.is_ambient());
+/// assert!(!Credential::Bearer.is_ambient());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Credential {

@@ -40,6 +40,26 @@ const MAX_PRESENTED: usize = 8;
 /// Tokens in `Authorization: Bearer` and in the configured cookies are all checked, and those that
 /// verify must be of one user ([`Verdict`]). A bearer token without the three parts of a JWT is
 /// left to other authenticators; a cookie without them is refused.
+///
+/// ```
+/// use sse_auth::{Algorithm, Authenticator, Jwt, Key, RequestView};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let key = Key::secret(Algorithm::HS256, "the secret that the issuer shares")?;
+/// let jwt = Jwt::builder().key(key).build()?;
+///
+/// let token = concat!(
+///     "eyJhbGciOiJIUzI1NiJ9.",
+///     "eyJzdWIiOiI0MiIsImV4cCI6NDEwMjQ0NDgwMH0.",
+///     "SQhOc7VIK07njOHYQQN1ESf0QB3p-NzibKCGaGHRj4c",
+/// );
+/// let identity = jwt.authenticate(&RequestView::with_bearer(token)).await?.unwrap();
+/// assert_eq!(identity.user.as_deref(), Some("42"));
+///
+/// assert!(jwt.authenticate(&RequestView::with_bearer("not.a.token")).await.is_err());
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Jwt {
     pub(crate) keys: Jwks,

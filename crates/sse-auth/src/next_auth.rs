@@ -45,6 +45,20 @@ const MAX_OPAQUE: usize = 512;
 ///
 /// A session cookie that is not an encrypted token is refused; see
 /// [`NextAuthBuilder::pass_opaque_ids`](crate::NextAuthBuilder::pass_opaque_ids).
+///
+/// ```
+/// use sse_auth::{Authenticator, NextAuth, RequestView};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let sessions = NextAuth::builder().secret("the AUTH_SECRET of the site").build()?;
+///
+/// let anonymous = RequestView::new("GET").header("cookie", "theme=dark");
+/// assert!(sessions.authenticate(&anonymous).await?.is_none());
+/// let forged = RequestView::new("GET").header("cookie", "authjs.session-token=forged");
+/// assert!(sessions.authenticate(&forged).await.is_err());
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct NextAuth {
     pub(crate) cookies: Vec<SessionCookie>,

@@ -25,6 +25,19 @@ use crate::{
 /// | neither header | `GET` and `HEAD` pass: browsers before 2023 send no more, and a foreign page cannot read the answer without CORS. Everything else is refused. [`OriginsBuilder::strict`] refuses both |
 ///
 /// The same list serves for CORS ([`contains`](Self::contains)).
+///
+/// ```
+/// use sse_auth::{Credential, Origins, RequestView};
+///
+/// let origins = Origins::new(["https://app.example.com"])?;
+///
+/// let own = RequestView::new("GET").header("origin", "https://app.example.com");
+/// assert!(origins.check(&own, Credential::Cookie).is_ok());
+/// let foreign = RequestView::new("GET").header("origin", "https://other.example.org");
+/// assert!(origins.check(&foreign, Credential::Cookie).is_err());
+/// assert!(origins.check(&foreign, Credential::Bearer).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Origins {
     allowed: Vec<String>,

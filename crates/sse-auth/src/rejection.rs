@@ -8,6 +8,13 @@ use std::fmt;
 /// [`AuthError`](crate::AuthError), for the log: a client that received the problem could use the
 /// server as an oracle for forging tokens. The client learns that a token has expired only if the
 /// token was authentic.
+///
+/// ```
+/// use sse_auth::Rejection;
+///
+/// assert_eq!((Rejection::Expired.status(), Rejection::Expired.code()), (401, "expired"));
+/// assert_eq!(Rejection::Unavailable.status(), 503);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rejection {

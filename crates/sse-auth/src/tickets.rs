@@ -45,12 +45,34 @@ const MAX_PRESENTED: usize = 4;
 /// sticky by the client's cookie or address), or be opened with `fetch` and the token in a header.
 /// A client whose ticket is unknown requests another. Tickets do not survive a restart, which is
 /// acceptable for a lifetime of 30 s.
+///
+/// ```
+/// use sse_auth::{Credential, Identity, Tickets};
+///
+/// let tickets = Tickets::new();
+/// let ticket = tickets.issue(&Identity::new("42", Credential::Bearer))?;
+///
+/// assert_eq!(tickets.take(ticket.as_str())?.user.as_deref(), Some("42"));
+/// assert!(tickets.take(ticket.as_str()).is_err()); // a ticket is valid once
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Tickets {
     inner: Arc<Inner>,
 }
 
 /// A ticket, for its client alone: debug output hides the ticket.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use sse_auth::{Credential, Identity, Tickets};
+///
+/// let ticket = Tickets::new().issue(&Identity::new("42", Credential::Bearer))?;
+/// let url = format!("/api/sse?ticket={}", ticket.as_str());
+/// assert_eq!(ticket.lifetime(), Duration::from_secs(30));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Ticket {
     text: Zeroizing<String>,

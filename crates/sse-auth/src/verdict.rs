@@ -20,6 +20,17 @@ use crate::{
 ///
 /// [`AuthError::Refused`] and [`AuthError::Unavailable`] are vetoes of the app's own code: they end
 /// the judgement, even if other credentials verify.
+///
+/// ```
+/// use sse_auth::{AuthError, Credential, Identity, Verdict};
+///
+/// let mut verdict = Verdict::new();
+/// verdict.add(Err(AuthError::UnknownTicket))?;
+/// verdict.add(Ok(Some(Identity::new("42", Credential::Bearer))))?;
+/// let identity = verdict.finish()?.unwrap();
+/// assert_eq!(identity.user.as_deref(), Some("42"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Verdict {
     accepted: Option<Identity>,

@@ -13,6 +13,23 @@ use sse_hyper::PeerAddr;
 /// an invalid request. The client's address is known under [`serve`](crate::serve()), and under
 /// `axum::serve` with `ConnectInfo`. The extractor takes the same results of authentication as
 /// [`sse_hyper::handshake`].
+///
+/// ```
+/// use axum::{Router, extract::State, routing::get};
+/// use sse_axum::{Rejection, SseHandshake, SseResponse};
+/// use sse_core::Manager;
+///
+/// async fn events(
+///     handshake: SseHandshake,
+///     State(sse): State<Manager>,
+/// ) -> Result<SseResponse, Rejection> {
+///     Ok(sse.connect(handshake.user("42").topic("news"))?.into())
+/// }
+///
+/// let sse = Manager::builder().build()?;
+/// let app: Router = Router::new().route("/api/sse", get(events)).with_state(sse);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "connect it"]
 pub struct SseHandshake(pub Handshake);

@@ -8,6 +8,19 @@ use sse_core::{ConnectError, Session};
 use sse_hyper::KeepBody;
 
 /// A response with a stream.
+///
+/// ```
+/// use axum::response::IntoResponse;
+/// use sse_axum::SseResponse;
+/// use sse_core::{Handshake, Manager};
+///
+/// let manager = Manager::builder().build()?;
+/// let session = manager.connect(Handshake::new())?;
+///
+/// let response = SseResponse::from(session).into_response();
+/// assert_eq!(response.headers()["content-type"], "text/event-stream");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "return it from the handler"]
 pub struct SseResponse {
@@ -46,6 +59,15 @@ impl IntoResponse for SseResponse {
 }
 
 /// A response that refuses a stream. `?` converts a [`ConnectError`] to a rejection.
+///
+/// ```
+/// use axum::response::IntoResponse;
+/// use sse_axum::Rejection;
+/// use sse_core::{ConnectError, ConnectErrorKind};
+///
+/// let error = ConnectError::new(ConnectErrorKind::Full);
+/// assert_eq!(Rejection(error).into_response().status(), 503);
+/// ```
 #[derive(Debug)]
 pub struct Rejection(pub ConnectError);
 

@@ -21,6 +21,16 @@ use tower_service::Service;
 ///
 /// See [`sse_hyper::Serve`] for the features for streams. Handlers can extract
 /// `ConnectInfo<SocketAddr>`.
+///
+/// ```no_run
+/// # async fn example(app: axum::Router, sse: sse_core::Manager) -> std::io::Result<()> {
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+/// sse_axum::serve(listener, app)
+///     .manager(&sse)
+///     .with_graceful_shutdown(async { tokio::signal::ctrl_c().await.unwrap_or_default() })
+///     .await
+/// # }
+/// ```
 pub fn serve(listener: TcpListener, router: Router) -> Serve {
     Serve(sse_hyper::serve(listener, App(router)))
 }

@@ -5,6 +5,17 @@ use std::borrow::Cow;
 use crate::static_files::{File, StaticFiles};
 
 /// The parts of a request that matter for the response.
+///
+/// ```
+/// use sse_browser::{CLIENT, Request};
+///
+/// let request = Request {
+///     method: "GET",
+///     path: "/client.js",
+///     if_none_match: None,
+/// };
+/// assert_eq!(CLIENT.answer(&request).status, 200);
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// The method.

@@ -66,6 +66,15 @@ impl fmt::Debug for File {
 }
 
 /// A folder of files that are embedded in the program.
+///
+/// ```
+/// use sse_browser::{File, StaticFiles};
+///
+/// const FILES: StaticFiles = StaticFiles::new(&[File::new("app.js", "export {};")]);
+///
+/// let file = FILES.find("app.js").unwrap();
+/// assert_eq!(file.content_type(), "text/javascript; charset=utf-8");
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct StaticFiles(&'static [File]);
 

@@ -26,6 +26,26 @@ use crate::{
 ///
 /// The cluster holds the manager. When the last clone is dropped, the node leaves the cluster; its
 /// streams stay connected.
+///
+/// ```
+/// use sse_cluster::{Cluster, ClusterConfig};
+/// use sse_core::{DisconnectOptions, Handshake, Manager, MemoryBackplane, Retention, UserId};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // Each node does the same, with a backplane that the nodes share.
+/// let backplane = MemoryBackplane::new(Retention::default());
+/// let manager = Manager::builder().backplane(backplane).build()?;
+/// let cluster = Cluster::start(&manager, ClusterConfig::new().name("10.0.0.7:8080"));
+/// assert!(manager.started().await);
+///
+/// let stream = manager.connect(Handshake::new().user("42"))?;
+/// assert_eq!(cluster.stats().connections, 1);
+/// let ended = cluster.disconnect(UserId::new("42")?, DisconnectOptions::new()).await;
+/// assert_eq!(ended.streams, 1);
+/// cluster.shutdown().await;
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Cluster {
     pub(crate) shared: Arc<Shared>,

@@ -5,6 +5,17 @@ use std::{fmt, sync::Arc, time::Duration};
 use crate::hooks::PresenceHooks;
 
 /// Configuration of a node in its cluster. All nodes should have the same times.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use sse_cluster::ClusterConfig;
+///
+/// let config = ClusterConfig::new()
+///     .name("10.0.0.7:8080")
+///     .term(Duration::from_secs(5))
+///     .grace(Duration::from_secs(30));
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct ClusterConfig {

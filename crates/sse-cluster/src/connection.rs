@@ -9,6 +9,22 @@ use crate::{
 };
 
 /// The result of an operation on a stream that can be on any node.
+///
+/// ```
+/// use sse_cluster::Cluster;
+/// use sse_core::{Handshake, Manager};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let manager = Manager::builder().build()?;
+/// let cluster = Cluster::alone(&manager);
+/// let stream = manager.connect(Handshake::new().user("42"))?;
+///
+/// let found = cluster.connection(stream.client_id()).await;
+/// assert_eq!(found.node, Some(cluster.node()));
+/// assert!(found.complete);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Located<T> {

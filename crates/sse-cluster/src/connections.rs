@@ -40,6 +40,22 @@ pub struct ClusterConnection {
 }
 
 /// A page of a listing.
+///
+/// ```
+/// use sse_cluster::{Cluster, ClusterQuery};
+/// use sse_core::{Handshake, Manager};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let manager = Manager::builder().build()?;
+/// let cluster = Cluster::alone(&manager);
+/// let stream = manager.connect(Handshake::new().user("42"))?;
+///
+/// let page = cluster.connections(&ClusterQuery::first(50)).await;
+/// assert_eq!(page.items[0].connection.client_id, stream.client_id());
+/// assert!(page.next_cursor.is_none());
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClusterPage {

@@ -16,6 +16,25 @@ use sse_core::UserId;
 ///
 /// Hooks are called sequentially on a task of the cluster, without any lock held. An implementation
 /// must not block: it must move work to another task.
+///
+/// ```
+/// use sse_cluster::{ClusterConfig, PresenceHooks};
+/// use sse_core::UserId;
+///
+/// struct Log;
+///
+/// impl PresenceHooks for Log {
+///     fn online(&self, user: &UserId) {
+///         println!("{user} is on-line");
+///     }
+///
+///     fn offline(&self, user: &UserId) {
+///         println!("{user} is off-line");
+///     }
+/// }
+///
+/// let config = ClusterConfig::new().hooks(Log);
+/// ```
 pub trait PresenceHooks: Send + Sync + 'static {
     /// Called when a user has come on-line.
     fn online(&self, user: &UserId) {

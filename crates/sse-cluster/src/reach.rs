@@ -8,6 +8,21 @@ use crate::{
 };
 
 /// The number of streams in a target, on all nodes.
+///
+/// ```
+/// use sse_cluster::Cluster;
+/// use sse_core::{Handshake, Manager, Target};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let manager = Manager::builder().build()?;
+/// let cluster = Cluster::alone(&manager);
+/// let stream = manager.connect(Handshake::new().topic("news"))?;
+///
+/// let reach = cluster.reach(&Target::Topic("news".parse()?)).await;
+/// assert_eq!((reach.streams, reach.nodes, reach.exact), (1, 1, true));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reach {

@@ -9,6 +9,19 @@ use crate::{cluster::Cluster, node::Node, node_id::NodeId, sharded_map::SHARDS};
 
 /// Statistics of a cluster: current numbers of this node, and the last reported numbers of other
 /// nodes.
+///
+/// ```
+/// use sse_cluster::Cluster;
+/// use sse_core::{Handshake, Manager};
+///
+/// let manager = Manager::builder().build()?;
+/// let cluster = Cluster::alone(&manager);
+/// let stream = manager.connect(Handshake::new().user("42"))?;
+///
+/// let stats = cluster.stats();
+/// assert_eq!((stats.connections, stats.unique_users, stats.nodes.len()), (1, 1, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClusterStats {

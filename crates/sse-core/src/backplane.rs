@@ -36,6 +36,24 @@ use crate::{
 /// with a cursor of another epoch fails with [`BackplaneError::Epoch`].
 ///
 /// The testkit has a test suite that every implementation must pass.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use sse_core::{Backplane, Cursor, Event, Manager, MemoryBackplane, Retention};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // A program that chooses its backplane at run time shares it as a trait object.
+/// let backplane: Arc<dyn Backplane> = Arc::new(MemoryBackplane::new(Retention::default()));
+/// let manager = Manager::builder().backplane(Arc::clone(&backplane)).build()?;
+/// assert!(manager.started().await);
+///
+/// let receipt = manager.all().publish(Event::text("hello")).await?;
+/// let bounds = backplane.bounds().await?;
+/// assert_eq!(receipt.id, Some(Cursor::new(bounds.epoch, bounds.head).to_id()));
+/// # Ok(()) }
+/// ```
 #[async_trait]
 pub trait Backplane: Send + Sync + 'static {
     /// Returns the kind of the backplane for logs and metrics: `memory`, `file`, `redis`, `nats`.
@@ -163,6 +181,21 @@ impl<B: Backplane + ?Sized> Backplane for Arc<B> {
 }
 
 /// A subscription to the log, created by [`Backplane::tail`].
+///
+/// ```
+/// use sse_core::{Backplane, Cursor, MemoryBackplane, NewEntry, Position, Retention};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let log = MemoryBackplane::new(Retention::default());
+/// let start = Cursor::new(log.bounds().await?.epoch, Position::ZERO);
+/// let mut tail = log.tail(&start).await?;
+///
+/// log.append(NewEntry { payload: "hello".into(), key: None }).await?;
+/// let batch = tail.next().await?;
+/// assert_eq!(batch.entries[0].payload, "hello");
+/// # Ok(()) }
+/// ```
 #[async_trait]
 pub trait Tail: Send {
     /// Returns the next entries, in order, each exactly once.
@@ -181,6 +214,19 @@ pub trait Tail: Send {
 }
 
 /// A subscription to signals, created by [`Backplane::signals`].
+///
+/// ```
+/// use sse_core::{Backplane, MemoryBackplane, Retention};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let backplane = MemoryBackplane::new(Retention::default());
+/// let mut signals = backplane.signals().await?;
+///
+/// backplane.signal("hello".into()).await?;
+/// assert_eq!(signals.next().await?, "hello");
+/// # Ok(()) }
+/// ```
 #[async_trait]
 pub trait Signals: Send {
     /// Returns the next signal. Waits without a time limit. *Cancel safety.* If the future is
@@ -205,6 +251,21 @@ pub struct Bounds {
 }
 
 /// An entry to append.
+///
+/// ```
+/// use sse_core::{Backplane, Cursor, MemoryBackplane, NewEntry, Position, ReadLimit, Retention};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let log = MemoryBackplane::new(Retention::default());
+/// log.append(NewEntry { payload: "hello".into(), key: None }).await?;
+///
+/// let start = Cursor::new(log.bounds().await?.epoch, Position::ZERO);
+/// let limit = ReadLimit { entries: 100, bytes: 1 << 20 };
+/// let page = log.read(&start, limit).await?;
+/// assert_eq!(page.entries[0].payload, "hello");
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEntry {
     /// Content of the entry.
@@ -264,6 +325,20 @@ pub struct ReadLimit {
 }
 
 /// Registration of a connected node.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use sse_core::{Backplane, Lease, MemoryBackplane, Retention};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let backplane = MemoryBackplane::new(Retention::default());
+/// let lease = Lease { node: "a1".into(), payload: "10.0.0.7:8080".into() };
+/// backplane.hold_lease(lease.clone(), Duration::from_secs(10)).await?;
+/// assert_eq!(backplane.leases().await?, [lease]);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     /// Name of the node: 1 to 64 ASCII letters and digits.

@@ -32,6 +32,42 @@ use crate::{
 /// The manager calls an implementation under its lock, so an implementation must be quick and must
 /// not call the manager. All output is written as [`Event`]s, so no implementation can produce text
 /// that is not an event stream.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use futures_util::StreamExt;
+/// use sse_core::{Dialect, Event, Farewell, FrameWriter, Handshake, Hello, Manager};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// /// Sends no first block and no last block.
+/// struct Bare;
+///
+/// impl Dialect for Bare {
+///     fn name(&self) -> &'static str {
+///         "bare"
+///     }
+///
+///     fn hello(&self, _: &Hello, _: &mut FrameWriter) {}
+///
+///     fn event(&self, event: &Event, out: &mut FrameWriter) {
+///         out.event(event);
+///     }
+///
+///     fn heartbeat(&self, beat: &Event, out: &mut FrameWriter) {
+///         out.event(beat);
+///     }
+///
+///     fn end(&self, _: &Farewell, _: &mut FrameWriter) {}
+/// }
+///
+/// let manager = Manager::builder().build()?;
+/// let mut session = manager.connect(Handshake::new().dialect(Arc::new(Bare)))?;
+/// manager.all().publish(Event::text("hello")).await?;
+/// assert_eq!(session.next().await.unwrap(), "data: hello\n\n");
+/// # Ok(()) }
+/// ```
 pub trait Dialect: Send + Sync + 'static {
     /// Returns the name of the implementation, which is the same for all of its values.
     fn name(&self) -> &'static str;

@@ -29,6 +29,17 @@ use crate::{
 ///
 /// When the last clone is dropped, a thread still writes all pending appends and then ends;
 /// [`close`](Self::close) waits for that thread.
+///
+/// ```no_run
+/// use sse_core::Manager;
+/// use sse_file::{FileBackplane, FileConfig};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let backplane = FileBackplane::open("/var/lib/shop/events", FileConfig::default()).await?;
+/// let manager = Manager::builder().backplane(backplane).build()?;
+/// assert!(manager.started().await);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct FileBackplane(Arc<Shared>);
 

@@ -29,6 +29,15 @@ pin_project! {
 ///
 /// No manager knows the stream, so a shutdown does not end it. The stream has until the shutdown
 /// deadline to end on its own.
+///
+/// ```
+/// use futures_util::{StreamExt, stream};
+/// use sse_core::{Event, EventStream};
+///
+/// let tokens = stream::iter(["Hello", " world"]).map(Event::text);
+/// let response = sse_hyper::event_stream(EventStream::new(tokens));
+/// assert_eq!(response.headers()["content-type"], "text/event-stream");
+/// ```
 #[must_use]
 pub fn event_stream<S>(stream: EventStream<S>) -> Response<EventBody<S>>
 where

@@ -38,6 +38,16 @@ use crate::{
 /// `KeepBody` is for layers that cannot be distinguished from a layer that only holds a guard.
 /// Examples are a layer that changes bytes but not their number, and a layer that reads each frame,
 /// for instance to count frames.
+///
+/// ```
+/// use sse_core::{Handshake, Manager};
+/// use sse_hyper::KeepBody;
+///
+/// let manager = Manager::builder().build()?;
+/// let mut response = sse_hyper::response(manager.connect(Handshake::new())?);
+/// response.extensions_mut().insert(KeepBody);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeepBody;
 

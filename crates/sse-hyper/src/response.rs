@@ -15,6 +15,17 @@ use crate::{
 /// that creates a new response must copy the extensions. Otherwise a blocked connection is not
 /// broken off when its stream ends, and the stream stays with hyper. A middleware that drops the
 /// body ends the stream.
+///
+/// ```
+/// use sse_core::{Handshake, Manager};
+///
+/// let manager = Manager::builder().build()?;
+/// let session = manager.connect(Handshake::new())?;
+///
+/// let response = sse_hyper::response(session);
+/// assert_eq!(response.headers()["content-type"], "text/event-stream");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub fn response(session: Session) -> Response<SseBody> {
     let slot = SessionSlot::new(session);
@@ -37,6 +48,13 @@ pub(crate) fn stream_headers() -> HeaderMap {
 }
 
 /// Creates the response to a refused stream from [`ConnectError::answer`].
+///
+/// ```
+/// use sse_core::{ConnectError, ConnectErrorKind};
+///
+/// let error = ConnectError::new(ConnectErrorKind::Full);
+/// assert_eq!(sse_hyper::refusal(&error).status(), 503);
+/// ```
 #[must_use]
 pub fn refusal(refused: &ConnectError) -> Response<SseBody> {
     let answer = refused.answer();

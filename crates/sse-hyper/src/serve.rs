@@ -77,6 +77,29 @@ const LINGER: Duration = Duration::from_secs(5);
 /// Serves a service on a listener, HTTP/1.1 and HTTP/2.
 ///
 /// See [`Serve`] for the features that streams need and other servers lack.
+///
+/// ```no_run
+/// use std::convert::Infallible;
+///
+/// use http::Request;
+/// use hyper::body::Incoming;
+///
+/// # async fn example(manager: sse_core::Manager) -> std::io::Result<()> {
+/// let streams = manager.clone();
+/// let service = tower::service_fn(move |request: Request<Incoming>| {
+///     let streams = streams.clone();
+///     async move {
+///         let (parts, _) = request.into_parts();
+///         Ok::<_, Infallible>(match streams.connect(sse_hyper::handshake(&parts)) {
+///             Ok(session) => sse_hyper::response(session),
+///             Err(error) => sse_hyper::refusal(&error),
+///         })
+///     }
+/// });
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+/// sse_hyper::serve(listener, service).manager(&manager).await
+/// # }
+/// ```
 pub fn serve<S>(listener: TcpListener, service: S) -> Serve<S> {
     Serve {
         listener,

@@ -9,6 +9,17 @@ use crate::{handoff::lazy_reactor::LazyReactor, transport_stats::TransportStats}
 ///
 /// Pass the handle to [`Serve::transports`](crate::Serve::transports) of one server or several.
 /// Their numbers are added up.
+///
+/// ```
+/// use sse_hyper::{Serve, TransportStatsHandle};
+///
+/// # fn example<S>(listener: tokio::net::TcpListener, service: S) -> Serve<S> {
+/// let transports = TransportStatsHandle::default();
+/// let server = sse_hyper::serve(listener, service).transports(&transports);
+/// println!("{:?}", transports.stats());
+/// # server
+/// # }
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct TransportStatsHandle(Arc<Mutex<Vec<LazyReactor>>>);
 

@@ -13,6 +13,17 @@ use crate::{
 ///
 /// Several sources can put samples into the same family if their labels differ. Prometheus accepts
 /// neither of two samples with the same labels.
+///
+/// ```
+/// use sse_metrics::{Collector, Family, Metrics};
+///
+/// const ROOMS: Family<1> = Family::gauge("app_rooms", "Rooms, by state.").labels(["state"]);
+///
+/// let metrics = Metrics::new().source(|families: &mut Collector| {
+///     families.put_each(&ROOMS, [("open", 7_u64), ("closed", 2)]);
+/// });
+/// assert!(metrics.scrape(None).body.contains("\napp_rooms{state=\"closed\"} 2\n"));
+/// ```
 #[derive(Debug)]
 pub struct Collector {
     format: Format,

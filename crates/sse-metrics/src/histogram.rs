@@ -14,6 +14,22 @@ const BOUNDS: usize = UP_TO_SECONDS.len();
 
 /// A histogram of durations: counts by duration, from 50 µs to 2.5 s and more, and the sum.
 /// Recording is two atomic additions.
+///
+/// ```
+/// use std::{sync::Arc, time::Duration};
+///
+/// use sse_metrics::{Collector, DurationHistogram, Histogram, Metrics};
+///
+/// const WAITED: Histogram = Histogram::new("app_wait_seconds", "Time until a lock was free.");
+///
+/// let waits = Arc::new(DurationHistogram::new());
+/// let recorded = Arc::clone(&waits);
+/// let metrics = Metrics::new().source(move |families: &mut Collector| {
+///     families.put_durations(&WAITED, [], &recorded);
+/// });
+/// waits.record(Duration::from_millis(3));
+/// assert!(metrics.scrape(None).body.contains("\napp_wait_seconds_count 1\n"));
+/// ```
 #[derive(Debug, Default)]
 pub struct DurationHistogram {
     /// Counts by bound. The last count is for durations above all bounds.

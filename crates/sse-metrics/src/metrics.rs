@@ -9,6 +9,16 @@ use crate::{
 /// All metrics of a process: the numbers of its sources, as text for Prometheus. Cloning is cheap.
 ///
 /// Nothing is stored here, and nothing happens between scrapes.
+///
+/// ```
+/// use sse_core::Manager;
+/// use sse_metrics::Metrics;
+///
+/// let (one, two) = (Manager::builder().build()?, Manager::builder().build()?);
+/// let metrics = Metrics::new().labelled("hub", "one", one).labelled("hub", "two", two);
+/// assert!(metrics.scrape(None).body.contains("\nsse_streams{hub=\"two\"} 0\n"));
+/// # Ok::<(), sse_core::BuildError>(())
+/// ```
 #[derive(Clone, Default)]
 pub struct Metrics {
     sources: Vec<Labelled>,

@@ -7,6 +7,13 @@ use crate::{collector::Collector, source::Source};
 ///
 /// The number of open files is available from Linux 6.2 on, which counts them. On older versions,
 /// all files would have to be listed.
+///
+/// ```
+/// use sse_metrics::{Metrics, Process};
+///
+/// let metrics = Metrics::new().source(Process::new());
+/// println!("{}", metrics.scrape(None).body);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Process {
     #[cfg(target_os = "linux")]

@@ -7,6 +7,16 @@ use crate::collector::Collector;
 /// [`Manager`](sse_core::Manager) and [`Process`](crate::Process) are sources, and so is a closure.
 /// A scrape runs on the caller's thread, which can be a thread of a runtime. So a source reads
 /// counters, and neither waits nor counts long collections.
+///
+/// ```
+/// use sse_metrics::{Collector, Family, Metrics};
+///
+/// const ROOMS: Family = Family::gauge("app_rooms", "Rooms that are open.");
+///
+/// let rooms = |families: &mut Collector| families.put(&ROOMS, [], 7_u64);
+/// let metrics = Metrics::new().source(rooms);
+/// assert!(metrics.scrape(None).body.contains("\napp_rooms 7\n"));
+/// ```
 pub trait Source: Send + Sync + 'static {
     /// Puts the current numbers.
     fn collect(&self, families: &mut Collector);

@@ -35,6 +35,18 @@ use crate::{
 ///
 /// *Undetected loss.* An older copy of the server's files is restored while no node runs that knows
 /// of the missing entries.
+///
+/// ```no_run
+/// use sse_core::Manager;
+/// use sse_nats::{NatsBackplane, NatsConfig};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let config = NatsConfig::default();
+/// let backplane = NatsBackplane::connect("nats://127.0.0.1:4222", config).await?;
+/// let manager = Manager::builder().backplane(backplane).build()?;
+/// assert!(manager.started().await);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct NatsBackplane(Arc<Shared>);
 

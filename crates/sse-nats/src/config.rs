@@ -7,6 +7,17 @@ use sse_core::Retention;
 /// Configuration of a log on NATS: names, retention, durability and credentials.
 ///
 /// Debug output shows no secret.
+///
+/// ```
+/// use sse_core::Retention;
+/// use sse_nats::{NatsConfig, Storage};
+///
+/// let config = NatsConfig::default()
+///     .prefix("shop")
+///     .retention(Retention::default().entries(1_000_000))
+///     .storage(Storage::File)
+///     .replicas(3);
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct NatsConfig {

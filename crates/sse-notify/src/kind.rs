@@ -5,6 +5,15 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 /// The kind of a notification: the payload's `type`.
+///
+/// ```
+/// use sse_notify::Kind;
+///
+/// let kind: Kind = "success".parse()?;
+/// assert_eq!(kind, Kind::Success);
+/// assert_eq!(kind.as_str(), "success");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {

@@ -10,6 +10,18 @@ use crate::kind::Kind;
 ///
 /// On the wire `{"type","title"?,"message","data"?,"timestamp"}`, the timestamp in Unix
 /// milliseconds.
+///
+/// ```
+/// use sse_core::IntoEvent;
+/// use sse_notify::{Kind, Notification};
+///
+/// let notification = Notification::new(Kind::Warning, "The disk is almost full").timestamp(0);
+/// assert_eq!(
+///     notification.into_event()?.data().as_deref(),
+///     Some(r#"{"type":"warning","message":"The disk is almost full","timestamp":0}"#),
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Notification {

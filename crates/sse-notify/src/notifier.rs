@@ -9,6 +9,22 @@ use crate::recipient::Recipient;
 /// Sends notifications and system events. Cloning is cheap.
 ///
 /// The notifier is based on [`Publish`], so an app's tests can replace the manager with a double.
+///
+/// ```
+/// use sse_core::{Handshake, Manager};
+/// use sse_notify::Notifier;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let manager = Manager::builder().build()?;
+/// let session = manager.connect(Handshake::new().user("42"))?;
+///
+/// let notify = Notifier::new(manager);
+/// let receipt = notify.user("42").success("Your export is ready").title("Reports").await?;
+/// assert_eq!(receipt.matched, 1);
+/// notify.user("42").system("user_profile_updated").await?;
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Notifier {
     publisher: Arc<dyn Publish>,

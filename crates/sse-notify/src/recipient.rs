@@ -5,6 +5,22 @@ use std::fmt;
 use sse_core::{ClientId, IntoEvent, Publish, PublishError, Receipt, Target};
 
 /// The recipient of a notification, created by [`Notifier`](crate::Notifier).
+///
+/// ```
+/// use sse_core::{Handshake, Manager};
+/// use sse_notify::Notifier;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let manager = Manager::builder().build()?;
+/// let author = manager.connect(Handshake::new().topic("chat"))?;
+/// let reader = manager.connect(Handshake::new().topic("chat"))?;
+///
+/// let notify = Notifier::new(manager);
+/// let receipt = notify.topic("chat").except(author.client_id()).info("A new message").await?;
+/// assert_eq!(receipt.matched, 1);
+/// # Ok(()) }
+/// ```
 #[must_use = "nothing is sent yet"]
 pub struct Recipient<'a> {
     publisher: &'a dyn Publish,

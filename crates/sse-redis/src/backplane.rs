@@ -32,6 +32,18 @@ use crate::{
 ///
 /// The backplane has one connection for appends, one for all other requests, and one for each tail
 /// and listener. Connections are made when they are needed, and made again after they are lost.
+///
+/// ```no_run
+/// use sse_core::Manager;
+/// use sse_redis::{RedisBackplane, RedisConfig};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let config = RedisConfig::default();
+/// let backplane = RedisBackplane::connect("redis://127.0.0.1:6379", config).await?;
+/// let manager = Manager::builder().backplane(backplane).build()?;
+/// assert!(manager.started().await);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct RedisBackplane(Arc<Node>);
 

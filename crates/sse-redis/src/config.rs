@@ -6,6 +6,20 @@ use sse_core::Retention;
 
 /// Configuration of a log on Redis. Nodes of one hub must have the same prefix, and should have the
 /// same retention.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use sse_core::Retention;
+/// use sse_redis::{RedisConfig, Replicas};
+///
+/// let within = Duration::from_millis(500);
+/// let config = RedisConfig::default()
+///     .prefix("shop")
+///     .retention(Retention::default().entries(1_000_000))
+///     .replicas(Replicas { count: 1, within });
+/// assert_eq!(config.prefix, "shop");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RedisConfig {

@@ -8,6 +8,17 @@ use socket2::{SockRef, TcpKeepalive};
 ///
 /// The options can be set on everything that converts to a [`SockRef`]: sockets of the standard
 /// library, of tokio and of `socket2`.
+///
+/// ```
+/// use std::{io, net::TcpStream, time::Duration};
+///
+/// use sse_socket::SocketOptions;
+///
+/// fn prepare(socket: &TcpStream) -> io::Result<()> {
+///     let timeout = Duration::from_secs(30);
+///     SocketOptions::default().user_timeout(timeout).keepalive(timeout).set(socket)
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub struct SocketOptions {

@@ -8,6 +8,20 @@ use crate::procedure::Kind;
 
 /// A description of a request that has not been executed yet, for limits on how often a caller may
 /// make calls.
+///
+/// ```
+/// use sse_core::{ConnectErrorKind, Manager};
+/// use sse_trpc::{CallInfo, Management};
+///
+/// let manager = Manager::builder().build()?;
+/// let management = Management::new(manager).limit(|request: &CallInfo<'_>| {
+///     if request.calls > 10 {
+///         return Err(ConnectErrorKind::RateLimit);
+///     }
+///     Ok(())
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct CallInfo<'a> {

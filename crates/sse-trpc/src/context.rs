@@ -11,6 +11,20 @@ use crate::{
 };
 
 /// The context of a call: the manager and the caller.
+///
+/// ```
+/// use sse_core::{Event, Manager, Target};
+/// use sse_trpc::{Context, Error, Management, Procedure};
+///
+/// let announce = Procedure::mutation(|context: Context, data: serde_json::Value| async move {
+///     context.require_publish(&Target::All)?;
+///     let event = Event::json(&data).map_err(|error| Error::field("data", error))?;
+///     Ok::<_, Error>(context.manager().all().publish(event).await?.matched)
+/// });
+/// let manager = Manager::builder().build()?;
+/// let management = Management::new(manager).procedure("app.announce", announce);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Context {
     pub(crate) manager: Manager,

@@ -14,6 +14,14 @@ use crate::error_code::Code;
 static FAILURES: Throttle = Throttle::new(INTERVAL);
 
 /// The error of a failed call, as the client receives it.
+///
+/// ```
+/// use sse_trpc::{Code, Error};
+///
+/// let error = Error::new(Code::NotFound, "no such room");
+/// assert_eq!((error.code(), error.message()), (Code::NotFound, "no such room"));
+/// assert_eq!(Error::field("name", "name is empty").code(), Code::BadRequest);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {

@@ -3,6 +3,17 @@
 use serde::{Deserialize, Serialize};
 
 /// Limits of calls. [`sse_core::Limits`] bounds the length of names.
+///
+/// ```
+/// use sse_core::Manager;
+/// use sse_trpc::{Limits, Management};
+///
+/// let mut limits = Limits::default();
+/// limits.body = 64 << 10;
+/// limits.batch = 10;
+/// let management = Management::new(Manager::builder().build()?).limits(limits);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]

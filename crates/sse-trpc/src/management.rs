@@ -48,6 +48,28 @@ use crate::{
 /// shares the counters.
 ///
 /// The API is a [`Source`](sse_metrics::Source) of numbers on its calls.
+///
+/// ```
+/// use sse_core::{AllowAll, Caller, Manager};
+/// use sse_trpc::{Body, Headers, Management, Request};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let manager = Manager::builder().access(AllowAll).build()?;
+/// let management = Management::new(manager);
+///
+/// let request = Request {
+///     method: "GET",
+///     path: "sse.getStats",
+///     query: None,
+///     headers: Headers::default(),
+///     caller: Ok(Caller::anonymous()),
+///     address: None,
+/// };
+/// let response = management.handle(request, Body::default()).await;
+/// assert_eq!(response.status, 200);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Management {
     pub(crate) manager: Manager,

@@ -26,6 +26,21 @@ pub enum Kind {
 /// deserialize results in an error that names the field, so a handler receives valid inputs only.
 ///
 /// *Cancel safety.* The future of a handler is dropped when its client disconnects.
+///
+/// ```
+/// use sse_core::Manager;
+/// use sse_trpc::{Context, Error, Management, Procedure};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Greeting { name: String }
+///
+/// // Clients call `api.app.greet.useQuery({ name: 'Ada' })`.
+/// let greet = Procedure::query(|_: Context, input: Greeting| async move {
+///     Ok::<_, Error>(format!("Hello {}", input.name))
+/// });
+/// let management = Management::new(Manager::builder().build()?).procedure("app.greet", greet);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Procedure {
     kind: Kind,

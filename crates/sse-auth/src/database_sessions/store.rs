@@ -8,6 +8,22 @@ use serde_json::{Map, Value};
 use crate::app_error::BoxError;
 
 /// Finds sessions in the app's database by the opaque id in their cookie.
+///
+/// ```
+/// use sse_auth::{BoxError, DatabaseSessions, SessionStore, StoredSession};
+///
+/// struct Database;
+///
+/// #[async_trait::async_trait]
+/// impl SessionStore for Database {
+///     async fn find(&self, id: &str) -> Result<Option<StoredSession>, BoxError> {
+///         // SELECT user_id, expires FROM sessions WHERE session_token = $1
+///         Ok((id == "5e55").then(|| StoredSession::new("42")))
+///     }
+/// }
+///
+/// let sessions = DatabaseSessions::builder(Database).cookie_name("session").build();
+/// ```
 #[async_trait]
 pub trait SessionStore: Send + Sync + 'static {
     /// Returns the session with this id, expired or not; `None` if no such session exists.

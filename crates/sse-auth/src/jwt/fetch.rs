@@ -7,6 +7,24 @@ use async_trait::async_trait;
 use crate::app_error::BoxError;
 
 /// Fetches the text of a JWK set from its place of publication.
+///
+/// ```
+/// use async_trait::async_trait;
+/// use sse_auth::{BoxError, FetchJwks, RemoteJwks};
+///
+/// /// Fetches the keys with the HTTP client of the app.
+/// struct Fetch;
+///
+/// #[async_trait]
+/// impl FetchJwks for Fetch {
+///     async fn fetch(&self) -> Result<Vec<u8>, BoxError> {
+///         # async fn get(_: &str) -> Result<Vec<u8>, BoxError> { Ok(Vec::new()) }
+///         get("https://issuer.example.com/.well-known/jwks.json").await
+///     }
+/// }
+///
+/// let keys = RemoteJwks::new(Fetch);
+/// ```
 #[async_trait]
 pub trait FetchJwks: Send + Sync + 'static {
     /// Returns the text, of at most 256 KiB. At most one call is in flight at a time, in a task of

@@ -19,6 +19,15 @@ const LEAST_SECRET: usize = 32;
 
 /// A key that verifies tokens, bound to the algorithms for which it was created. The algorithm in a
 /// token never changes the use of a key.
+///
+/// ```
+/// use sse_auth::{Algorithm, Key, KeyError};
+///
+/// let secret = "the secret that the issuer shares";
+/// assert!(Key::secret(Algorithm::HS256, secret).is_ok());
+/// assert!(matches!(Key::secret(Algorithm::HS256, "short"), Err(KeyError::TooShort { .. })));
+/// assert!(matches!(Key::secret(Algorithm::RS256, secret), Err(KeyError::WrongAlgorithm)));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Key {
     kid: Option<String>,

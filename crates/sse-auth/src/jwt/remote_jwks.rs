@@ -32,6 +32,15 @@ const LONGEST_RETRY: Duration = Duration::from_secs(300);
 ///   old.
 ///
 /// A Tokio runtime with timers is required.
+///
+/// ```
+/// use sse_auth::{Jwt, JwksFile, RemoteJwks};
+///
+/// // The file is read when the first token arrives, and again after ten minutes.
+/// let keys = RemoteJwks::new(JwksFile::new("jwks.json"));
+/// let jwt = Jwt::builder().remote(keys).audience("sse").build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct RemoteJwks {
     inner: Arc<Inner>,

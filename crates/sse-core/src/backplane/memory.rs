@@ -26,6 +26,24 @@ use crate::{
 /// A log in the memory of this process, shared by several managers. A clone is cheap and refers to
 /// the same log. A single manager needs no backplane, because it holds its own log; see
 /// [`Builder::log`](crate::ManagerBuilder::log).
+///
+/// ```
+/// use futures_util::StreamExt;
+/// use sse_core::{Event, Handshake, Manager, MemoryBackplane, Retention};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let backplane = MemoryBackplane::new(Retention::default());
+/// let one = Manager::builder().backplane(backplane.clone()).build()?;
+/// let two = Manager::builder().backplane(backplane).build()?;
+/// assert!(one.started().await && two.started().await);
+///
+/// let mut stream = two.connect(Handshake::new().user("42"))?;
+/// one.user("42").publish(Event::text("hello")).await?;
+/// stream.next().await; // `connection`
+/// assert!(stream.next().await.unwrap().ends_with(b"data: hello\n\n"));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct MemoryBackplane(Arc<Shared>);
 

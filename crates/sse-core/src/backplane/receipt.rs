@@ -12,6 +12,21 @@ use crate::{
 };
 
 /// The outcome of a successful publish.
+///
+/// ```
+/// use sse_core::{Event, Manager, Retention};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let manager = Manager::builder().log(Retention::default()).build()?;
+/// let paid = || Event::text("paid").idempotency_key("order-7-paid");
+///
+/// let first = manager.user("42").publish(paid()).await?;
+/// let retry = manager.user("42").publish(paid()).await?;
+/// assert_eq!((first.duplicate, retry.duplicate), (false, true));
+/// assert_eq!(first.id, retry.id);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Receipt {
@@ -39,6 +54,21 @@ impl Receipt {
 }
 
 /// An error of a publish. The event was not published, unless the variant says otherwise.
+///
+/// ```
+/// use sse_core::{Event, Manager, PublishError};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let manager = Manager::builder().build()?;
+///
+/// let error = manager.topic("").publish(Event::text("hello")).await.unwrap_err();
+/// assert!(matches!(error, PublishError::Target { field: "topic", .. }));
+///
+/// let error = manager.all().publish(Event::empty()).await.unwrap_err();
+/// assert!(matches!(error, PublishError::Empty));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum PublishError {

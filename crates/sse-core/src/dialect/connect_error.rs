@@ -13,6 +13,21 @@ use crate::{
 /// The error for a stream that was not accepted.
 ///
 /// Adapters send the response that [`ConnectError::answer`] returns.
+///
+/// ```
+/// use sse_core::{ConnectErrorKind, Handshake, Manager};
+///
+/// let manager = Manager::builder().max_connections(1).build()?;
+/// let session = manager.connect(Handshake::new())?;
+///
+/// let error = manager.connect(Handshake::new()).unwrap_err();
+/// assert_eq!(*error.cause(), ConnectErrorKind::Full);
+/// assert!(error.retry_after().is_some());
+///
+/// let response = error.answer();
+/// assert_eq!(response.status, 503);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{cause}")]
 pub struct ConnectError {
@@ -23,6 +38,15 @@ pub struct ConnectError {
 }
 
 /// The cause for which a stream was not accepted.
+///
+/// ```
+/// use sse_core::{ConnectError, ConnectErrorKind};
+///
+/// let kind = ConnectErrorKind::RateLimit;
+/// assert_eq!(kind.as_str(), "rate_limit");
+/// assert!(kind.is_temporary());
+/// assert_eq!(ConnectError::from(kind).answer().status, 429);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConnectErrorKind {

@@ -40,6 +40,21 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 type BoxError = Box<dyn Error + Send + Sync>;
 
 /// An item of a one-off stream: any [`IntoEvent`], or a `Result` of one.
+///
+/// ```
+/// use futures_util::{StreamExt, stream};
+/// use sse_core::{Event, EventStream};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// // A source that can fail yields results.
+/// let items = stream::iter([Ok(Event::text("partial")), Err("model is overloaded")]);
+/// let mut body = EventStream::new(items);
+///
+/// assert_eq!(body.next().await.unwrap().unwrap(), "data: partial\n\n");
+/// assert!(body.next().await.unwrap().is_err());
+/// # }
+/// ```
 pub trait EventItem {
     /// Converts the item into an event.
     ///

@@ -11,6 +11,22 @@ use crate::{
 ///
 /// The manager calls it once per tick, whatever the number of streams. All streams of a tick share
 /// the event.
+///
+/// ```
+/// use sse_core::{Event, Heartbeat, Manager};
+///
+/// struct Ping;
+///
+/// impl Heartbeat for Ping {
+///     fn beat(&self) -> Event {
+///         Event::empty().comment("ping")
+///     }
+/// }
+///
+/// assert_eq!(Ping.beat().encode(), ": ping\n");
+/// let manager = Manager::builder().custom_heartbeat(Ping).build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Heartbeat: Send + Sync + 'static {
     /// Creates the event of one tick. The event must have a field or a comment, so that there are
     /// bytes to send.

@@ -3,6 +3,13 @@
 use std::fmt;
 
 /// The reason why a stream ended.
+///
+/// ```
+/// use sse_core::DisconnectReason;
+///
+/// assert_eq!(DisconnectReason::MaxAge.as_str(), "max_age");
+/// assert_eq!(DisconnectReason::ALL[DisconnectReason::MaxAge.index()], DisconnectReason::MaxAge);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DisconnectReason {

@@ -11,6 +11,15 @@ use crate::event::event_id::EventId;
 /// new one.
 ///
 /// An epoch has 1 to 32 ASCII letters and digits. A clone shares the text.
+///
+/// ```
+/// use sse_core::Epoch;
+///
+/// assert_eq!(Epoch::new("7f3a")?.as_str(), "7f3a");
+/// assert!(Epoch::new("not-an-epoch").is_err());
+/// assert_ne!(Epoch::random(), Epoch::random());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Epoch(Arc<str>);
 
@@ -20,6 +29,14 @@ pub struct Epoch(Arc<str>);
 /// A position has two numbers, of which the first is more significant. Redis has a time and a count
 /// within that time. Other backplanes have only a sequence number, which is the second number. The
 /// text form is `7`, or `1732312345678.0` if the first number is not zero.
+///
+/// ```
+/// use sse_core::Position;
+///
+/// assert!(Position::ZERO < Position::from(7));
+/// assert_eq!(Position::from(7).to_string(), "7");
+/// assert_eq!(Position::new(1_732_312_345_678, 0).to_string(), "1732312345678.0");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Position {
     major: u64,
@@ -30,6 +47,15 @@ pub struct Position {
 /// everything up to and including the position. Clients hold the cursor as their last event id.
 ///
 /// The text form is `<epoch>-<position>`, 3 to 74 bytes. Clients must treat it as opaque.
+///
+/// ```
+/// use sse_core::{Cursor, Epoch, Position};
+///
+/// let cursor: Cursor = "7f3a-12".parse()?;
+/// assert_eq!(cursor, Cursor::new(Epoch::new("7f3a")?, Position::from(12)));
+/// assert_eq!(cursor.to_id().as_str(), "7f3a-12");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cursor {
     /// Epoch of the log.

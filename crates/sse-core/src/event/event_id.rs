@@ -9,6 +9,14 @@ use crate::id::validate::{FieldError, Forbidden};
 ///
 /// A client sends the last id that it received as `Last-Event-ID` when it reconnects (WHATWG HTML,
 /// section 9.2.4).
+///
+/// ```
+/// use sse_core::{Event, EventId};
+///
+/// let event = Event::text("hello").id(EventId::new("7")?);
+/// assert_eq!(event.encode(), "id: 7\ndata: hello\n\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EventId(Box<str>);
 

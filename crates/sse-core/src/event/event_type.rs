@@ -10,6 +10,16 @@ use crate::id::validate::{FieldError, Forbidden};
 /// other events go to `addEventListener(name)` (WHATWG HTML, section 9.2.6). The name `error` is
 /// allowed, but collides with the `error` event that `EventSource` fires itself, so listeners
 /// receive both.
+///
+/// ```
+/// use sse_core::{Event, EventType};
+///
+/// const TICK: EventType = EventType::from_static("tick");
+///
+/// let event = Event::text("7").event_type(TICK);
+/// assert_eq!(event.encode(), "event: tick\ndata: 7\n\n");
+/// assert!(EventType::new("two\nlines").is_err());
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EventType(Cow<'static, str>);
 

@@ -11,6 +11,14 @@ use crate::event::{cursor::Place, event_id::EventId};
 /// The bytes were framed as an HTTP/1.1 chunk when the frame was created. A transport that writes
 /// to sockets itself uses [`Frame::chunk`]. All other transports use the part inside the chunk,
 /// [`Frame::event`].
+///
+/// ```
+/// use sse_core::Event;
+///
+/// let frame = Event::text("hello").into_frame();
+/// assert_eq!(frame.event(), "data: hello\n\n");
+/// assert_eq!(*frame.chunk(), "d\r\ndata: hello\n\n\r\n");
+/// ```
 #[derive(Debug, Clone)]
 pub struct Frame(Arc<Inner>);
 

@@ -4,6 +4,16 @@ use crate::event::{Event, chunk::ChunkFraming, event_id::EventId, frame::Frame};
 
 /// A writer that encodes one or more events into one frame. A [`Dialect`](crate::Dialect) writes to
 /// it.
+///
+/// ```
+/// use sse_core::{Event, FrameWriter};
+///
+/// let mut writer = FrameWriter::new();
+/// writer.event(&Event::text("one"));
+/// writer.event(&Event::text("two"));
+/// let frame = writer.finish();
+/// assert_eq!(frame.event(), "data: one\n\ndata: two\n\n");
+/// ```
 #[derive(Debug, Default)]
 pub struct FrameWriter {
     buffer: Vec<u8>,

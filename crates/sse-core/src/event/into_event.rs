@@ -8,6 +8,21 @@ use crate::event::{Event, EventError, event_type::EventType};
 
 /// A value that can be published: an [`Event`], or a reference to an app's own type that is a
 /// [`Payload`].
+///
+/// ```
+/// use sse_core::{Event, EventError, IntoEvent};
+///
+/// struct Progress(u8);
+///
+/// impl IntoEvent for Progress {
+///     fn into_event(self) -> Result<Event, EventError> {
+///         Ok(Event::text(format!("{} %", self.0)))
+///     }
+/// }
+///
+/// assert_eq!(Progress(50).into_event()?.encode(), "data: 50 %\n\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait IntoEvent {
     /// Converts the value into an event.
     ///

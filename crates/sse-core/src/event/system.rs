@@ -11,6 +11,21 @@ use serde_json::{Value, json, value::RawValue};
 use crate::event::{Event, EventError, event_type::EventType};
 
 /// The data of a `system` event: `{"event": …, "data": …, "timestamp": …}`.
+///
+/// ```
+/// use sse_core::SystemEvent;
+///
+/// let event = SystemEvent {
+///     event: "user_profile_updated",
+///     data: None,
+///     timestamp: 0,
+/// };
+/// assert_eq!(
+///     event.to_event()?.encode(),
+///     "event: system\ndata: {\"event\":\"user_profile_updated\",\"timestamp\":0}\n\n",
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SystemEvent<'a> {
     /// Name of what happened, such as `user_profile_updated`.

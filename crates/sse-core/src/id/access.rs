@@ -7,6 +7,32 @@ use crate::id::{caller::Caller, names::Topic, target::Target};
 ///
 /// Decisions depend on the caller's claims alone, so an implementation does not wait. A decision
 /// that needs a database belongs in authentication.
+///
+/// ```
+/// use sse_core::{Access, Caller, Handshake, Manager, Target, Topic};
+///
+/// /// Everyone can listen to public topics.
+/// struct PublicTopics;
+///
+/// impl Access for PublicTopics {
+///     fn may_join(&self, _: &Caller, topic: &Topic) -> bool {
+///         topic.as_str().starts_with("public/")
+///     }
+///
+///     fn may_publish(&self, _: &Caller, _: &Target) -> bool {
+///         false
+///     }
+///
+///     fn may_manage(&self, _: &Caller) -> bool {
+///         false
+///     }
+/// }
+///
+/// let manager = Manager::builder().access(PublicTopics).build()?;
+/// assert!(manager.connect(Handshake::new().requested_topic("public/news")).is_ok());
+/// assert!(manager.connect(Handshake::new().requested_topic("orders/7")).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Access: Send + Sync + 'static {
     /// Returns `true` if the caller may listen to a topic that it requests, live and in replay.
     fn may_join(&self, caller: &Caller, topic: &Topic) -> bool;
@@ -28,6 +54,12 @@ pub trait Access: Send + Sync + 'static {
 
 /// Access control that allows everything, for demonstrations and for servers that another component
 /// protects.
+///
+/// ```
+/// use sse_core::{Access, AllowAll, Caller, Target};
+///
+/// assert!(AllowAll.may_publish(&Caller::anonymous(), &Target::All));
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AllowAll;
 
@@ -47,6 +79,16 @@ impl Access for AllowAll {
 
 /// The default access control. A caller listens to its own events and may publish to its own
 /// streams. Topics come from the app alone.
+///
+/// ```
+/// use sse_core::{Access, Caller, OwnEventsOnly, Target, Topic, UserId};
+///
+/// let caller = Caller::user(UserId::new("42")?);
+/// assert!(OwnEventsOnly.may_publish(&caller, &Target::User(UserId::new("42")?)));
+/// assert!(!OwnEventsOnly.may_publish(&caller, &Target::All));
+/// assert!(!OwnEventsOnly.may_join(&caller, &Topic::new("news")?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OwnEventsOnly;
 

@@ -11,6 +11,19 @@ use crate::{
 
 /// The caller of a request as authentication identified it, independent of the authentication
 /// scheme.
+///
+/// ```
+/// use sse_core::{Caller, Handshake, Manager, UserId, unix_ms};
+///
+/// let mut caller = Caller::user(UserId::new("42")?);
+/// caller.claims.insert("role".into(), "editor".into());
+/// caller.expires_at = Some(unix_ms() + 60 * 60 * 1000);
+///
+/// let manager = Manager::builder().build()?;
+/// let session = manager.connect(Handshake::new().caller(caller))?;
+/// assert_eq!(session.user_id().map(UserId::as_str), Some("42"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Caller {

@@ -13,6 +13,22 @@ use crate::id::hex_id::hex_id;
 /// cryptographic generator. The other 32 bits are the index of the stream in its manager's table,
 /// masked with a secret of the manager. A lookup therefore needs no map, and an id reveals nothing
 /// about the number of streams.
+///
+/// ```
+/// use sse_core::{ClientId, Event, Handshake, Manager};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let manager = Manager::builder().build()?;
+/// let session = manager.connect(Handshake::new())?;
+///
+/// // The browser returns the text that it received in the `connection` event.
+/// let text = session.client_id().to_string();
+/// let client: ClientId = text.parse()?;
+/// let receipt = manager.client(client).publish(Event::text("hello")).await?;
+/// assert_eq!(receipt.matched, 1);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientId(u128);
 

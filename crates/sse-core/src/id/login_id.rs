@@ -11,6 +11,22 @@ use crate::id::hex_id::hex_id;
 /// the `sid` of its tokens, or the id of its session. Use a digest of that value, never the value
 /// itself: callers that may manage see login ids in listings, and other nodes receive them. The
 /// text form is 32 lower-case hexadecimal digits.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use sse_core::{Caller, Handshake, LoginId, Manager, UserId};
+///
+/// let manager = Manager::builder().build()?;
+/// let mut caller = Caller::user(UserId::new("42")?);
+/// let digest = [7; 16]; // the first bytes of a SHA-256 of the session id
+/// caller.login = Some(LoginId::from_bytes(digest));
+///
+/// manager.ban(LoginId::from_bytes(digest), Duration::from_secs(60));
+/// assert!(manager.connect(Handshake::new().caller(caller)).is_err());
+/// assert!(manager.connect(Handshake::new().user("42")).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LoginId(u128);
 

@@ -114,11 +114,35 @@ macro_rules! name {
 
 name! {
     /// The id of the user that a stream belongs to. A user can have any number of streams.
+    ///
+    /// ```
+    /// use sse_core::{FieldError, Handshake, Manager, UserId};
+    ///
+    /// let user = UserId::new("42")?;
+    /// let manager = Manager::builder().build()?;
+    /// let session = manager.connect(Handshake::new().user(&user))?;
+    /// assert_eq!(session.user_id(), Some(&user));
+    ///
+    /// assert_eq!(UserId::new(""), Err(FieldError::Empty));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     UserId
 }
 
 name! {
     /// A subject that streams join, such as `orders/7` or `news`. A stream can have any number of
     /// topics within the limits.
+    ///
+    /// ```
+    /// use sse_core::{Handshake, Manager, Target, Topic};
+    ///
+    /// let manager = Manager::builder().build()?;
+    /// let session = manager.connect(Handshake::new())?;
+    ///
+    /// let topic = Topic::new(format!("orders/{}", 7))?;
+    /// assert!(session.join(&topic));
+    /// assert_eq!(manager.count(&Target::Topic(topic)), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     Topic
 }

@@ -9,6 +9,18 @@ use crate::id::{
 
 /// The recipients of a publish. As JSON: `"all"`, `{"user":"42"}`, `{"client":"…"}`,
 /// `{"topic":"news"}`.
+///
+/// ```
+/// use sse_core::{Handshake, Manager, Target, Topic};
+///
+/// let manager = Manager::builder().build()?;
+/// let session = manager.connect(Handshake::new().topic("news"))?;
+///
+/// let target = Target::from(Topic::new("news")?);
+/// assert_eq!(manager.count(&target), 1);
+/// assert_eq!(serde_json::to_string(&target)?, r#"{"topic":"news"}"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {

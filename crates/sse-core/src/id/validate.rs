@@ -3,6 +3,13 @@
 use thiserror::Error;
 
 /// The error for text that cannot become an event type, an event id, a topic or a user id.
+///
+/// ```
+/// use sse_core::{FieldError, Topic};
+///
+/// let error = Topic::new("two\nlines").unwrap_err();
+/// assert_eq!(error, FieldError::Character { character: '\n', at: 3 });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FieldError {

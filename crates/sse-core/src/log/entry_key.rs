@@ -25,6 +25,17 @@ const DIGEST: usize = 32;
 /// `@`. The text of a user's key is `@`, a digest of the user and a digest of the key. Each digest
 /// is the first 16 bytes of a SHA-256 hash in hexadecimal digits. The second character
 /// distinguishes the two forms.
+///
+/// ```
+/// use sse_core::{EntryKey, KeyLimits, KeyScope, UserId};
+///
+/// let key = |scope: &KeyScope| EntryKey::new(scope, "order-7-paid", KeyLimits::default());
+/// assert_eq!(&**key(&KeyScope::App)?.text(), "order-7-paid");
+///
+/// let user = KeyScope::User(UserId::new("42")?);
+/// assert_ne!(key(&user)?.text(), key(&KeyScope::App)?.text());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryKey {
     text: Arc<str>,

@@ -25,6 +25,21 @@ const REMOVED_AT_ONCE: usize = 256;
 ///
 /// No key is forgotten before its time. To bound memory, call [`IdempotencyKeys::check_room`]
 /// before each insertion.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use sse_core::{EntryKey, IdempotencyKeys, KeyLimits, KeyScope, Position};
+///
+/// let mut keys = IdempotencyKeys::<Position>::default();
+/// let key = EntryKey::new(&KeyScope::App, "order-7-paid", KeyLimits::default())?;
+/// assert_eq!(keys.get(key.text()), None);
+///
+/// keys.check_room(&key)?;
+/// keys.insert(Arc::clone(key.text()), Position::from(12));
+/// assert_eq!(keys.get(key.text()), Some(&Position::from(12)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct IdempotencyKeys<T> {
     by_key: HashMap<Arc<str>, (Instant, T)>,
     backends: Arrivals,

@@ -12,6 +12,23 @@ use thiserror::Error;
 /// is rejected at the limit. A publish with [`Event::patience`](crate::Event::patience) uses a key
 /// as well. Users and backends have separate limits, so that neither group uses up the keys of the
 /// other.
+///
+/// ```
+/// use sse_core::{Event, KeyLimits, KeyScope, Manager, PublishError, Retention, UserId};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let keys = KeyLimits::default().per_user(1);
+/// let manager = Manager::builder().log(Retention::default()).keys(keys).build()?;
+/// let scope = KeyScope::User(UserId::new("42")?);
+///
+/// let first = Event::text("hello").idempotency_key("1").key_scope(scope.clone());
+/// manager.user("42").publish(first).await?;
+/// let second = Event::text("hello").idempotency_key("2").key_scope(scope);
+/// let error = manager.user("42").publish(second).await.unwrap_err();
+/// assert!(matches!(error, PublishError::KeysFull(_)));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]

@@ -10,6 +10,22 @@ use crate::serde_duration;
 ///
 /// The limits can be read and written as TOML, JSON and similar formats. Durations are texts
 /// (`"1h"`) or numbers of milliseconds.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use sse_core::{Event, Manager, Retention};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let hour = Duration::from_secs(60 * 60);
+/// let retention = Retention::default().entries(10_000).age(hour);
+/// let manager = Manager::builder().log(retention).build()?;
+///
+/// let receipt = manager.all().publish(Event::text("logged")).await?;
+/// assert!(receipt.id.is_some());
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]

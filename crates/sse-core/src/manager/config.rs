@@ -16,6 +16,25 @@ use crate::{
 ///
 /// Durations are texts (`"30s"`, `"500ms"`) or numbers of milliseconds. Missing fields have their
 /// defaults.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use sse_core::{Config, Manager};
+///
+/// let config: Config = toml::from_str(
+///     r#"
+///     heartbeat_interval = "15s"
+///     max_connections = 50000
+///     log = { age = "1h" }
+///     "#,
+/// )?;
+/// assert_eq!(config.heartbeat_interval, Duration::from_secs(15));
+///
+/// let manager = Manager::builder().config(config).build()?;
+/// assert_eq!(manager.config().max_connections, 50_000);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -76,6 +95,18 @@ pub struct Config {
 }
 
 /// Maximum lengths of names, and maximum number of topics of a stream.
+///
+/// ```
+/// use sse_core::{Config, ConnectErrorKind, Handshake, Manager};
+///
+/// let mut config = Config::default();
+/// config.limits.topics = 1;
+/// let manager = Manager::builder().config(config).build()?;
+///
+/// let error = manager.connect(Handshake::new().topic("news").topic("sport")).unwrap_err();
+/// assert_eq!(*error.cause(), ConnectErrorKind::TooManyTopics { count: 2, limit: 1 });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -91,6 +122,14 @@ pub struct Limits {
 }
 
 /// The kind of heartbeat that an idle stream receives.
+///
+/// ```
+/// use sse_core::{HeartbeatKind, Manager};
+///
+/// let manager = Manager::builder().heartbeat(HeartbeatKind::Comment).build()?;
+/// assert_eq!(manager.config().heartbeat, HeartbeatKind::Comment);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HeartbeatKind {
@@ -104,6 +143,21 @@ pub enum HeartbeatKind {
 }
 
 /// Policy for a new stream beyond a limit.
+///
+/// ```
+/// use sse_core::{DisconnectReason, Handshake, LimitPolicy, Manager};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let policy = LimitPolicy::ReplaceOldest;
+/// let manager = Manager::builder().max_connections_per_user(1, policy).build()?;
+///
+/// let older = manager.connect(Handshake::new().user("42"))?;
+/// let newer = manager.connect(Handshake::new().user("42"))?;
+/// assert_eq!(older.closed().await, DisconnectReason::Replaced);
+/// assert!(manager.connection(newer.client_id()).is_some());
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitPolicy {
@@ -115,6 +169,20 @@ pub enum LimitPolicy {
 }
 
 /// Style of a rejection whose cause is [temporary](crate::ConnectErrorKind::is_temporary).
+///
+/// ```
+/// use sse_core::{Config, Handshake, Manager, RejectionStyle};
+///
+/// let mut config = Config::default();
+/// config.max_connections = 1;
+/// config.refusal = RejectionStyle::Soft;
+/// let manager = Manager::builder().config(config).build()?;
+///
+/// let session = manager.connect(Handshake::new())?;
+/// let error = manager.connect(Handshake::new()).unwrap_err();
+/// assert_eq!(error.answer().status, 200); // a stream with `retry:` that ends at once
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RejectionStyle {
@@ -168,6 +236,13 @@ impl Default for Limits {
 }
 
 /// Error of [`ManagerBuilder::build`](crate::ManagerBuilder::build): every invalid field.
+///
+/// ```
+/// use sse_core::Manager;
+///
+/// let error = Manager::builder().max_connections(0).build().unwrap_err();
+/// assert_eq!(error.problems[0].field, "max_connections");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}", .problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
 pub struct BuildError {

@@ -22,6 +22,22 @@ use crate::{
 
 /// A query for one page of live streams. The type of the cursor depends on the listing; a manager's
 /// cursor is a number.
+///
+/// ```
+/// use sse_core::{ConnectionQuery, Handshake, Manager, UserId};
+///
+/// let manager = Manager::builder().build()?;
+/// let sessions = [(); 3].map(|()| manager.connect(Handshake::new().user("42")).unwrap());
+///
+/// let query = ConnectionQuery::first(2).user(UserId::new("42")?);
+/// let page = manager.connections(&query);
+/// assert_eq!(page.items.len(), 2);
+///
+/// let last = manager.connections(&query.after(page.next_cursor));
+/// assert_eq!(last.items.len(), 1);
+/// assert_eq!(last.next_cursor, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectionQuery<C = u32> {
@@ -36,6 +52,18 @@ pub struct ConnectionQuery<C = u32> {
 }
 
 /// A live stream in a listing.
+///
+/// ```
+/// use sse_core::{Handshake, Manager, Topic};
+///
+/// let manager = Manager::builder().build()?;
+/// let session = manager.connect(Handshake::new().user("42").topic("news"))?;
+///
+/// let connection = manager.connection(session.client_id()).unwrap();
+/// assert_eq!(connection.topics, [Topic::new("news")?]);
+/// assert_eq!(connection.delivered, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]

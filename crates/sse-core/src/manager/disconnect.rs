@@ -18,6 +18,23 @@ const STEP: usize = 128;
 const LONGEST: Duration = Duration::from_secs(20 * 24 * 60 * 60);
 
 /// Options of [`Manager::disconnect`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use sse_core::{DisconnectOptions, Handshake, Manager, UserId};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let manager = Manager::builder().build()?;
+/// let session = manager.connect(Handshake::new().user("42"))?;
+///
+/// let hour = Duration::from_secs(60 * 60);
+/// let options = DisconnectOptions::new().reason("account closed").ban_for(hour);
+/// assert_eq!(manager.disconnect(UserId::new("42")?, options).await, 1);
+/// assert!(manager.connect(Handshake::new().user("42")).is_err());
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct DisconnectOptions {

@@ -20,6 +20,19 @@ use crate::{
 /// An adapter creates the handshake from a request, the app adds what it knows, and
 /// [`Manager::connect`](crate::Manager::connect) consumes it. Topics that the *client* requests are
 /// subject to [`Access`](crate::Access); topics that the app adds are not.
+///
+/// ```
+/// use sse_core::{AllowAll, Handshake, Manager, Topic, UserId};
+///
+/// let manager = Manager::builder().access(AllowAll).build()?;
+///
+/// // The client requests a topic, and the app adds the user and another topic.
+/// let handshake = Handshake::from_request("GET", Some("topics=news"), None);
+/// assert_eq!(handshake.requested_topics(), [Topic::new("news")?]);
+/// let session = manager.connect(handshake.user("42").topic("orders/7"))?;
+/// assert_eq!(session.user_id().map(UserId::as_str), Some("42"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Default)]
 pub struct Handshake {
     pub(crate) caller: Caller,

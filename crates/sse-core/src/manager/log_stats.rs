@@ -47,6 +47,19 @@ impl LogState {
 
 /// Statistics about a manager's event log. Gauges are current, counters count since the manager was
 /// built.
+///
+/// ```
+/// use sse_core::{Event, LogState, Manager, Retention};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let manager = Manager::builder().log(Retention::default()).build()?;
+/// manager.all().publish(Event::text("hello")).await?;
+///
+/// let log = manager.log().unwrap();
+/// assert_eq!((log.state, log.entries), (LogState::Current, 1));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogStats {

@@ -16,6 +16,20 @@ use crate::{
 ///
 /// A watch costs only when streams connect or end, and remembers a bounded number of users. A
 /// dropped watch remembers nothing.
+///
+/// ```
+/// use sse_core::{Handshake, Manager, UserId};
+///
+/// let manager = Manager::builder().build()?;
+/// let mut watch = manager.watch_users();
+///
+/// let session = manager.connect(Handshake::new().user("42"))?;
+/// assert_eq!(watch.take(100).unwrap().users, [(UserId::new("42")?, 1)]);
+///
+/// drop(session);
+/// assert_eq!(watch.take(100).unwrap().users, [(UserId::new("42")?, 0)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct PresenceWatch {
     inner: Weak<Inner>,
     id: u64,
@@ -39,6 +53,18 @@ pub struct UserChanges {
 }
 
 /// One page of the list of all users.
+///
+/// ```
+/// use sse_core::{Handshake, Manager, UserId};
+///
+/// let manager = Manager::builder().build()?;
+/// let session = manager.connect(Handshake::new().user("42"))?;
+///
+/// let page = manager.users(None, 100);
+/// assert_eq!(page.users, [(UserId::new("42")?, 1)]);
+/// assert_eq!(page.next_cursor, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UserPage {

@@ -45,6 +45,36 @@ const BLOCKED: Duration = Duration::from_secs(5);
 const UNCONFIRMED_RETRY: Duration = Duration::from_secs(1);
 
 /// A publisher of events, as notifications need it: a [`Manager`], or a double in tests.
+///
+/// ```
+/// use std::sync::Mutex;
+///
+/// use sse_core::{ClientId, Event, Publish, PublishError, Receipt, Target};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// /// A double that records targets, for tests.
+/// #[derive(Default)]
+/// struct Recorder(Mutex<Vec<Target>>);
+///
+/// #[async_trait::async_trait]
+/// impl Publish for Recorder {
+///     async fn publish(
+///         &self,
+///         target: Target,
+///         _except: &[ClientId],
+///         _event: Event,
+///     ) -> Result<Receipt, PublishError> {
+///         self.0.lock().unwrap().push(target);
+///         Ok(Receipt::default())
+///     }
+/// }
+///
+/// let recorder = Recorder::default();
+/// recorder.publish(Target::All, &[], Event::text("hello")).await?;
+/// assert_eq!(*recorder.0.lock().unwrap(), [Target::All]);
+/// # Ok(()) }
+/// ```
 #[async_trait]
 pub trait Publish: Send + Sync + 'static {
     /// Sends an event to a target, except to some streams. [`Manager::publish`] describes the
@@ -74,6 +104,21 @@ impl Publish for Manager {
 
 /// A publish with its target set, created by [`Manager::user`], [`Manager::topic`] and the other
 /// targeting methods.
+///
+/// ```
+/// use sse_core::{Event, Handshake, Manager};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let manager = Manager::builder().build()?;
+/// let sender = manager.connect(Handshake::new().topic("chat"))?;
+/// let reader = manager.connect(Handshake::new().topic("chat"))?;
+///
+/// let message = Event::text("hello");
+/// let receipt = manager.topic("chat").except(sender.client_id()).publish(message).await?;
+/// assert_eq!(receipt.matched, 1);
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[must_use = "nothing is sent until publish is called"]
 pub struct PublishTo<'a> {

@@ -12,6 +12,17 @@ use crate::{
 };
 
 /// Error of [`Manager::renew`].
+///
+/// ```
+/// use sse_core::{Caller, Handshake, Manager, RenewError, UserId};
+///
+/// let manager = Manager::builder().build()?;
+/// let session = manager.connect(Handshake::new().user("42"))?;
+///
+/// let other = Caller::user(UserId::new("43")?);
+/// assert_eq!(manager.renew(session.client_id(), &other), Err(RenewError::OtherUser));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RenewError {

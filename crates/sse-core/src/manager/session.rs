@@ -52,6 +52,25 @@ const STEPS_PER_TURN: usize = 64;
 /// the stream was ended as stalled, otherwise after `connection_timeout`. Then the manager, its
 /// hooks and its statistics treat the stream as disconnected, and the waiting events are dropped.
 /// If the transport polls again, it receives a `gap` and the end.
+///
+/// ```
+/// use futures_util::StreamExt;
+/// use sse_core::{Event, Handshake, Manager, Topic};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let manager = Manager::builder().build()?;
+/// let mut session = manager.connect(Handshake::new().user("42"))?;
+/// assert!(session.join(&Topic::new("news")?));
+/// manager.topic("news").publish(Event::text("hello")).await?;
+///
+/// session.next().await; // `connection`
+/// assert_eq!(session.next().await.unwrap(), "data: hello\n\n");
+///
+/// drop(session);
+/// assert_eq!(manager.stats().total_connections, 0);
+/// # Ok(()) }
+/// ```
 #[must_use = "a dropped session is a disconnected client"]
 pub struct Session {
     shared: Arc<StreamState>,
@@ -365,6 +384,20 @@ impl fmt::Debug for Session {
 
 /// A future that resolves with the reason once a stream is over; see [`Session::closed`]. Any
 /// number of them can wait.
+///
+/// ```
+/// use sse_core::{DisconnectOptions, DisconnectReason, Handshake, Manager, Target};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let manager = Manager::builder().build()?;
+/// let session = manager.connect(Handshake::new())?;
+/// let closed = session.closed();
+///
+/// manager.disconnect(Target::All, DisconnectOptions::new()).await;
+/// assert_eq!(closed.await, DisconnectReason::Kicked);
+/// # Ok(()) }
+/// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct Closed {
     shared: Arc<StreamState>,

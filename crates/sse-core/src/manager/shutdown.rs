@@ -12,6 +12,23 @@ use crate::{
 };
 
 /// Options of [`Manager::shutdown`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use sse_core::{Handshake, Manager, ShutdownOptions};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let manager = Manager::builder().build()?;
+/// let options = ShutdownOptions::within(Duration::from_secs(5))
+///     .retry(Duration::from_secs(1)..=Duration::from_secs(30));
+///
+/// manager.shutdown(options).await;
+/// assert!(manager.is_shutting_down());
+/// assert!(manager.connect(Handshake::new()).is_err());
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub struct ShutdownOptions {
@@ -21,6 +38,21 @@ pub struct ShutdownOptions {
 }
 
 /// Result of a shutdown.
+///
+/// ```
+/// use futures_util::StreamExt;
+/// use sse_core::{Handshake, Manager, ShutdownOptions};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let manager = Manager::builder().build()?;
+/// let session = manager.connect(Handshake::new())?;
+/// let transport = tokio::spawn(session.collect::<Vec<_>>());
+///
+/// let report = manager.shutdown(ShutdownOptions::default()).await;
+/// assert_eq!((report.ended, report.left), (1, 0));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {

@@ -8,6 +8,19 @@ use crate::{
 };
 
 /// Statistics about a manager. Gauges are current, counters count since the manager was built.
+///
+/// ```
+/// use sse_core::{Handshake, Manager};
+///
+/// let manager = Manager::builder().build()?;
+/// let session = manager.connect(Handshake::new().user("42"))?;
+/// let stats = manager.stats();
+/// assert_eq!((stats.total_connections, stats.unique_users), (1, 1));
+///
+/// drop(session);
+/// assert_eq!(manager.stats().counters.disconnected.get("client_left"), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -47,6 +60,18 @@ pub struct Counters {
 }
 
 /// A counter for each of a fixed set of names.
+///
+/// ```
+/// use sse_core::{Handshake, Manager};
+///
+/// let manager = Manager::builder().max_connections(1).build()?;
+/// let session = manager.connect(Handshake::new())?;
+/// assert!(manager.connect(Handshake::new()).is_err());
+///
+/// let refused = manager.stats().counters.refused;
+/// assert_eq!((refused.get("full"), refused.total()), (1, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedCounts<const N: usize> {
     names: [&'static str; N],

@@ -10,6 +10,19 @@ use crate::id::{caller::Caller, login_id::LoginId, names::UserId};
 const MOST_AWAY: usize = 10_000;
 
 /// A user or sign-in that can be banned.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use sse_core::{Banned, Handshake, Manager, UserId};
+///
+/// let manager = Manager::builder().build()?;
+/// manager.ban(UserId::new("42")?, Duration::from_secs(60));
+///
+/// assert_eq!(manager.bans()[0].0, Banned::User(UserId::new("42")?));
+/// assert!(manager.connect(Handshake::new().user("42")).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Banned {

@@ -11,6 +11,34 @@ use crate::{
 ///
 /// The manager calls a hook without a lock held, on the thread of the event, so an implementation
 /// must not block: spawn a task for longer work.
+///
+/// ```
+/// use std::sync::{
+///     Arc,
+///     atomic::{AtomicUsize, Ordering::Relaxed},
+/// };
+///
+/// use sse_core::{Disconnection, Handshake, Hooks, Manager, StreamInfo};
+///
+/// #[derive(Clone, Default)]
+/// struct Gauge(Arc<AtomicUsize>);
+///
+/// impl Hooks for Gauge {
+///     fn connected(&self, _: &StreamInfo) {
+///         self.0.fetch_add(1, Relaxed);
+///     }
+///
+///     fn disconnected(&self, _: &StreamInfo, _: &Disconnection) {
+///         self.0.fetch_sub(1, Relaxed);
+///     }
+/// }
+///
+/// let gauge = Gauge::default();
+/// let manager = Manager::builder().hooks(gauge.clone()).build()?;
+/// let session = manager.connect(Handshake::new())?;
+/// assert_eq!(gauge.0.load(Relaxed), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Hooks: Send + Sync + 'static {
     /// Called after a stream was accepted.
     fn connected(&self, stream: &StreamInfo) {

@@ -8,6 +8,15 @@ use serde_json::value::RawValue;
 use crate::{error::Error, error_code::Code, wire::superjson};
 
 /// The representation of inputs and outputs in JSON; clients must use the same one.
+///
+/// ```
+/// use sse_core::Manager;
+/// use sse_trpc::{Management, Transformer};
+///
+/// let manager = Manager::builder().build()?;
+/// let management = Management::new(manager).transformer(Transformer::SuperJson);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transformer {
