@@ -54,18 +54,18 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 /// Serves at most `max_connections` connections until a signal ends the hub.
 pub(crate) async fn serve(mut settings: Settings, max_connections: usize) -> Result<(), Error> {
     if settings.configured.is_none() && !settings.is_for_this_machine() {
-        warn!(listen = %settings.listen, "demo mode: everybody who can reach it may do everything");
+        warn!(listen = %settings.listen, "started demo mode on an address that other machines can reach; everybody may do everything");
     }
     if settings
         .configured
         .as_ref()
         .is_some_and(|configured| configured.needs_tickets)
     {
-        info!(target: AUTH, "streams need a ticket, since there is no --auth: backends get one with sse.createTicket");
+        info!(target: AUTH, "restricted streams to tickets, since --auth is not set; backends request tickets with sse.createTicket");
     }
     let listener = listen(settings.listen)?;
     let signals = Signals::new().map_err(|source| Error::System {
-        what: "signals cannot be heard",
+        what: "failed to install the signal handlers",
         source,
     })?;
     let mut streams = settings.streams;
@@ -128,7 +128,7 @@ pub(crate) async fn serve(mut settings: Settings, max_connections: usize) -> Res
         None => server,
     };
     let served = server.await.map_err(|source| Error::System {
-        what: "serving failed",
+        what: "failed to serve",
         source,
     });
     cluster.shutdown().await;
@@ -288,7 +288,7 @@ fn ended(
         info!(
             signal = first.as_str(),
             ?delay,
-            "draining after the delay; a second signal ends it at once"
+            "received a signal; the drain starts after the delay, and a second signal ends the hub at once"
         );
         manager.announce_shutdown();
         tokio::spawn(async move {
@@ -299,7 +299,10 @@ fn ended(
             let second = next_ending(&mut signals, &reload).await;
             // The kernel and the shell both send a hangup when a terminal closes.
             if second != Ending::Hangup {
-                warn!(signal = second.as_str(), "ended before the drain was over");
+                warn!(
+                    signal = second.as_str(),
+                    "ended the hub before the drain was complete"
+                );
                 if let Ok(outputs) = Outputs::get() {
                     outputs.err.flush(LAST_WORDS);
                 }

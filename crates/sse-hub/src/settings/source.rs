@@ -42,7 +42,7 @@ impl Sources {
     /// Logs the warnings since the last call.
     pub(crate) fn log_notes(&self) {
         for note in self.take_notes() {
-            warn!("{note}");
+            warn!("accepted a file with unsafe permissions: {note}");
         }
     }
 

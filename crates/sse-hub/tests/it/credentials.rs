@@ -351,7 +351,7 @@ async fn with_a_backend_key_alone_streams_need_a_ticket() {
     until(async || hub.0.output().contains("orders/bob/7")).await;
     let log = hub.0.output();
     for said in [
-        "streams need a ticket",
+        "restricted streams to tickets",
         "let a backend call sse.createTicket",
         "--join",
     ] {

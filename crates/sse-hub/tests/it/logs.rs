@@ -266,7 +266,7 @@ async fn no_part_of_a_request_that_may_hold_a_secret_is_in_the_log_at_any_level(
         assert_eq!(hub.exit_code().await, Some(0));
         let log = std::fs::read_to_string(&path).unwrap();
         assert!(
-            log.contains("DEBUG") && log.contains(" request"),
+            log.contains("DEBUG") && log.contains("handled a request"),
             "{name}: {log}"
         );
         let shown: Vec<_> = log.lines().filter(|line| line.contains(MARK)).collect();
