@@ -23,7 +23,8 @@ pub(crate) enum Expiry {
 }
 
 pub(crate) fn decode(json: &[u8]) -> Result<Map<String, Value>, AuthError> {
-    serde_json::from_slice(json).map_err(|_| AuthError::Malformed("the claims are no JSON object"))
+    serde_json::from_slice(json)
+        .map_err(|_| AuthError::Malformed("the claims are not a JSON object"))
 }
 
 impl Times {
@@ -79,7 +80,7 @@ fn seconds(count: u64) -> f64 {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "saturates, which is what is wanted of a time before 1970"
+    reason = "saturates, as intended for a time before 1970"
 )]
 fn whole(time: f64) -> u64 {
     time as u64

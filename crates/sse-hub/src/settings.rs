@@ -172,7 +172,7 @@ impl Settings {
         match &self.configured {
             Some(_) if may_serve_strangers => Err(Error::Setting {
                 name: self.sources.name("demo"),
-                problem: "lets everybody in, and other settings say who may; one of them is wrong"
+                problem: "admits everybody, which contradicts the settings of access control; remove one of them"
                     .to_owned(),
             }),
             None if !self.is_for_this_machine() && !may_serve_strangers => {

@@ -118,8 +118,8 @@ impl Key {
 
     /// Parses a key of a JWK set (RFC 7517).
     pub(crate) fn jwk(value: &Value) -> Result<Self, KeyError> {
-        let jwk: Jwk =
-            serde_json::from_value(value.clone()).map_err(|_| KeyError::Jwk("members"))?;
+        let jwk: Jwk = serde_json::from_value(value.clone())
+            .map_err(|_| KeyError::Jwk("it has invalid members"))?;
         let for_signatures = value.get("use").is_none_or(|usage| usage == "sig");
         let may_verify = |operations: &Value| {
             operations
@@ -137,7 +137,7 @@ impl Key {
                 name.parse()
                     .map_err(|_| KeyError::Jwk("its algorithm is not known"))?,
             ),
-            Some(_) => Err(KeyError::Jwk("`alg`")),
+            Some(_) => Err(KeyError::Jwk("its `alg` is not text")),
         }
     }
 

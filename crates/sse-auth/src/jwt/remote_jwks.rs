@@ -225,7 +225,7 @@ impl Drop for Load {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     failures = state.failures,
-                    "the keys cannot be loaded"
+                    "failed to load the keys"
                 );
                 state.error = Some(Arc::new(error));
             }

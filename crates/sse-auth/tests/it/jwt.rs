@@ -75,7 +75,7 @@ async fn headers_are_well_formed() {
         ),
         (
             json!(["HS256"]),
-            r#"Malformed("the header is no JSON object")"#,
+            r#"Malformed("the header is not a JSON object")"#,
         ),
     ] {
         assert_eq!(
@@ -188,7 +188,7 @@ async fn claims_are_checked() {
         let token = hs256(&header(), payload, SECRET.as_bytes());
         assert_eq!(
             refused(ask_bearer(&jwt(), &token).await),
-            r#"Malformed("the claims are no JSON object")"#,
+            r#"Malformed("the claims are not a JSON object")"#,
             "{payload}"
         );
     }

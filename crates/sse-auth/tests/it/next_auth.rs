@@ -246,16 +246,16 @@ async fn headers_are_well_formed() {
     .await;
     let parts: Vec<_> = v5_session().split('.').map(str::to_owned).collect();
     for (header, error) in [
-        (b64("[]"), "the header is no JSON object"),
-        (b64(""), "the header is no JSON object"),
-        (b64("{\"alg\":\"dir\""), "the header is no JSON object"),
+        (b64("[]"), "the header is not a JSON object"),
+        (b64(""), "the header is not a JSON object"),
+        (b64("{\"alg\":\"dir\""), "the header is not a JSON object"),
         (b64("{}"), "the header has no `alg`"),
         (b64("{\"alg\":\"dir\"}"), "the header has no `enc`"),
-        (b64(b"\xff"), "the header is no JSON object"),
-        (b64(b"\xef\xbb\xbf{}"), "the header is no JSON object"),
+        (b64(b"\xff"), "the header is not a JSON object"),
+        (b64(b"\xef\xbb\xbf{}"), "the header is not a JSON object"),
         ("a+b/".to_owned(), "a part is not base64url"),
         (format!("{}=", parts[0]), "a part is not base64url"),
-        (b64("[".repeat(40_000)), "the header is no JSON object"),
+        (b64("[".repeat(40_000)), "the header is not a JSON object"),
     ] {
         let session = format!("{header}.{}", parts[1..].join("."));
         assert_eq!(
@@ -286,7 +286,7 @@ async fn sessions_are_well_formed() {
             ),
             (
                 session.replacen("..", ".AAAA.", 1),
-                r#"Malformed("a shared key is not sent along")"#,
+                r#"Malformed("a token for a shared key contains no encrypted key")"#,
             ),
             (
                 "gar.bage".to_owned(),
@@ -295,7 +295,7 @@ async fn sessions_are_well_formed() {
             ("garbage".to_owned(), "OpaqueSession"),
             (
                 "....".to_owned(),
-                r#"Malformed("the header is no JSON object")"#,
+                r#"Malformed("the header is not a JSON object")"#,
             ),
             ("a".repeat(65 * 1024), "TooLong { limit: 65536 }"),
         ] {
@@ -433,11 +433,11 @@ async fn the_clock_moves() {
 #[tokio::test]
 async fn content_is_claims_of_a_user() {
     for (content, error) in [
-        ("", r#"Malformed("the claims are no JSON object")"#),
-        ("[]", r#"Malformed("the claims are no JSON object")"#),
+        ("", r#"Malformed("the claims are not a JSON object")"#),
+        ("[]", r#"Malformed("the claims are not a JSON object")"#),
         (
             "{\"sub\":\"a\"} x",
-            r#"Malformed("the claims are no JSON object")"#,
+            r#"Malformed("the claims are not a JSON object")"#,
         ),
         ("{}", "NoUser"),
         (

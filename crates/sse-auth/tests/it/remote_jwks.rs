@@ -175,7 +175,7 @@ async fn known_keys_survive_an_issuer_that_is_down_for_a_day_and_no_longer() {
     let error = ask_bearer(&*jwt, &token).await.unwrap_err();
     assert_eq!(
         (error.to_string().as_str(), error.refusal()),
-        ("the keys cannot be loaded", Rejection::Unavailable)
+        ("failed to load the keys", Rejection::Unavailable)
     );
     issuer.set(Answer::Keys(json!([key.jwk("a")])));
     clock.advance(Duration::from_secs(300));

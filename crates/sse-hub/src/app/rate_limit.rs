@@ -34,9 +34,8 @@ impl FromStr for Rate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            "should be a number of times and a duration, as 20/1s or 600/10m, or none".to_owned()
-        };
+        let wrong =
+            || "must be a number and a duration, as in 20/1s or 600/10m, or none".to_owned();
         if text.trim() == "none" {
             return Ok(Self::Unlimited);
         }

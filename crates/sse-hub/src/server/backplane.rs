@@ -62,11 +62,11 @@ impl Address {
             problem: problem.to_owned(),
         };
         match (scheme, rest) {
-            ("file", "") => Err(wrong("should name a directory, as file:/var/lib/sse-hub")),
+            ("file", "") => Err(wrong("must name a directory, as in file:/var/lib/sse-hub")),
             ("file", dir) => match dir.strip_prefix("//") {
                 Some(path) if path.starts_with('/') => Ok(Self::File(path.into())),
                 Some(_) => Err(wrong(
-                    "names another machine; a directory here is file:DIR or file:///DIR",
+                    "names a directory on another machine; use file:DIR or file:///DIR",
                 )),
                 None => Ok(Self::File(dir.into())),
             },
@@ -76,7 +76,7 @@ impl Address {
             }
             ("nats" | "tls", _) => Ok(Self::Nats(url.clone())),
             _ => Err(wrong(
-                "should be memory, file:DIR, redis://…, rediss://…, redis+sentinel://…, nats://… or tls://…",
+                "must be memory, file:DIR, redis://…, rediss://…, redis+sentinel://…, nats://… or tls://…",
             )),
         }
     }
@@ -198,7 +198,7 @@ impl Backplane {
                 let error = &error as &dyn StdError;
                 warn!(
                     error,
-                    "the event log cannot be reached; the hub is not ready until it can"
+                    "failed to reach the event log; the hub becomes ready once the log is available"
                 );
                 Ok(None)
             }

@@ -81,7 +81,7 @@ pub(crate) fn raise(needed: u64) -> Result<Option<u64>, String> {
     let limit = getrlimit(Resource::Nofile).current;
     match limit {
         Some(limit) if limit < needed => Err(format!(
-            "{needed} open files are needed, more than the hard limit of {limit}; raise that \
+            "{needed} open files are needed, more than the hard limit of {limit}; raise the limit \
              (ulimit -Hn, LimitNOFILE=, --ulimit nofile), or allow fewer streams with --max-connections"
         )),
         limit => Ok(limit),

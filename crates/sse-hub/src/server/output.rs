@@ -108,7 +108,7 @@ impl Shared {
                 self.lock().bytes -= text.len();
             }
             if dropped > 0 {
-                let note = format!("{dropped} messages were dropped: nobody read them in time\n");
+                let note = format!("{dropped} messages were dropped: the reader was too slow\n");
                 write(&mut to, note.as_bytes());
             }
         }
@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(
             note,
             format!(
-                "{} messages were dropped: nobody read them in time\n",
+                "{} messages were dropped: the reader was too slow\n",
                 3000 - kept
             )
         );

@@ -106,13 +106,13 @@ impl LogArgs {
             ("node-name", node.is_some()),
         ] {
             if is_given && !address.is_shared() {
-                return idle(flag, "is for Redis and NATS, where hubs may share a log");
+                return idle(flag, "is for Redis and NATS, where hubs can share a log");
             }
         }
         if replicas.is_some() && !matches!(address, Address::Nats(_)) {
             return idle(
                 "backplane-replicas",
-                "is for NATS; how many replicas a Redis has, Redis is told",
+                "is for NATS; the replicas of Redis are configured in Redis",
             );
         }
         if replicas.is_some_and(|count| !(1..=5).contains(&count)) {
@@ -130,7 +130,7 @@ impl LogArgs {
         if memory.is_some() && address == Address::Memory {
             return idle(
                 "backplane-memory",
-                "is for a log elsewhere; how large one in memory is, --log-bytes says",
+                "is for an external log; --log-bytes limits a log in memory",
             );
         }
         if memory.is_some_and(|bytes| !(1 << 10..=1 << 40).contains(&bytes)) {
@@ -157,8 +157,8 @@ impl LogArgs {
         let lone = |given: &str, problem: &str| Err(setting(sources.name(given), problem));
         let client = match (certificate, key) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
-            (Some(_), None) => return lone("backplane-cert", "needs --backplane-key beside it"),
-            (None, Some(_)) => return lone("backplane-key", "needs --backplane-cert beside it"),
+            (Some(_), None) => return lone("backplane-cert", "needs --backplane-key"),
+            (None, Some(_)) => return lone("backplane-key", "needs --backplane-cert"),
             (None, None) => None,
         };
         if let Some((_, key)) = &client {
@@ -181,7 +181,7 @@ impl LogArgs {
     }
 }
 
-const NO_LOG: &str = "is for a hub that logs events; say where with --backplane";
+const NO_LOG: &str = "is for a hub that logs events; set --backplane";
 
 /// Returns the URL and its location.
 fn url_of(
@@ -190,7 +190,7 @@ fn url_of(
 ) -> Result<Option<Secret>, Error> {
     match (text, file) {
         (Some(_), Some(_)) => {
-            let problem = "and --backplane-file are both given; one of them is enough";
+            let problem = "and --backplane-file are both given; remove one of them";
             Err(setting(sources.name("backplane"), problem))
         }
         (Some(text), None) => Secret::new(&sources.name("backplane"), text).map(Some),

@@ -54,7 +54,7 @@ impl Secret {
         if bytes.starts_with(b"\xef\xbb\xbf") {
             return Err(wrong(
                 &name,
-                "begins with a byte order mark, which would be part of the secret; save it without",
+                "begins with a byte order mark, which would be part of the secret; save the file without the mark",
             ));
         }
         let text = str::from_utf8(&bytes).map_err(|_| wrong(&name, "is not UTF-8"))?;
@@ -70,7 +70,7 @@ impl Secret {
         match text.as_str() {
             "" => Err(wrong(source, "is empty")),
             blank if blank.trim().is_empty() => Err(wrong(source, "is blank")),
-            nul if nul.contains('\0') => Err(wrong(source, "has a NUL byte in it")),
+            nul if nul.contains('\0') => Err(wrong(source, "contains a NUL byte")),
             _ => Ok(Self {
                 source: source.to_owned(),
                 text,

@@ -28,7 +28,7 @@ pub(crate) fn in_words(text: &str) -> Result<Duration, String> {
 /// Parses an address and a port.
 pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
-        "should be an IP address and a port, as 127.0.0.1:8080 or [::1]:8080".to_owned()
+        "must be an IP address and a port, as in 127.0.0.1:8080 or [::1]:8080".to_owned()
     })
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn overflow(text: &str) -> Result<Overflow, String> {
         None => toml::Value::from(text),
     };
     value.try_into().map_err(|_| {
-        "should be disconnect, drop_oldest, keep_latest=key or keep_latest=event_type".to_owned()
+        "must be disconnect, drop_oldest, keep_latest=key or keep_latest=event_type".to_owned()
     })
 }
 

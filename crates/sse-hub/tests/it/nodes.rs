@@ -194,7 +194,7 @@ async fn a_broker_that_is_late(kind: Kind) {
     let hub = Hub::start(&["--backplane", &broker.url()]).await;
     becomes(&hub, 503).await;
     assert!(
-        hub.0.output().contains("the event log cannot be reached"),
+        hub.0.output().contains("failed to reach the event log"),
         "{}",
         hub.0.output()
     );

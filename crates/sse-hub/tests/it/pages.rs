@@ -445,5 +445,9 @@ async fn a_demo_hub_is_not_for_pages_of_other_sites() {
     );
     let mut wrong = command();
     wrong.args(["--origins", "localhost:3000"]);
-    assert!(crate::hub::refusal(wrong).await.contains("is no origin"));
+    assert!(
+        crate::hub::refusal(wrong)
+            .await
+            .contains("is not an origin")
+    );
 }

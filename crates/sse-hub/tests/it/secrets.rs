@@ -35,13 +35,13 @@ async fn secrets_that_can_be_guessed_are_refused_with_their_place() {
             "jwt",
             "JWT_SECRET",
             "thirty-one bytes are one to few",
-            "JWT_SECRET a secret of 31 bytes is too short",
+            "JWT_SECRET is invalid: a secret of 31 bytes is too short",
         ),
         (
             "none",
             "SSE_HUB_BACKEND_KEY",
             &long[1..],
-            "SSE_HUB_BACKEND_KEY a secret of 31 bytes is too short",
+            "SSE_HUB_BACKEND_KEY is invalid: a secret of 31 bytes is too short",
         ),
         (
             "none",

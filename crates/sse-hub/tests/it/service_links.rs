@@ -75,7 +75,7 @@ async fn misspelt_settings_still_end_the_start() {
         link(&mut hub, "sse-hub-redis");
         let text = refusal(hub).await;
         assert!(
-            text.contains("(exit status: 2)") && text.contains(&format!("{name} is no setting")),
+            text.contains("(exit status: 2)") && text.contains(&format!("{name} is not a setting")),
             "{text}"
         );
     }

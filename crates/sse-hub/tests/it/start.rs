@@ -91,7 +91,7 @@ async fn a_wrong_file() {
     file_refused("listen = \n", &["line 1"]).await;
     file_refused(
         "\nbackplane = \"memories\"\n",
-        &["line 2", "backplane should be memory, file:DIR"],
+        &["line 2", "backplane must be memory, file:DIR"],
     )
     .await;
     file_refused(
@@ -209,7 +209,7 @@ async fn a_backplane_that_is_none() {
         ),
         (
             &["--backplane=memory", "--backplane-memory=5000"],
-            &["--backplane-memory is for a log elsewhere"],
+            &["--backplane-memory is for an external log"],
         ),
         (
             &["--backplane=file:x", "--backplane-memory=5"],
@@ -243,15 +243,12 @@ async fn a_backplane_s_password_is_not_shown() {
     for (arguments, said) in [
         (
             ["--backplane".to_owned(), url.to_owned()],
-            "--backplane should be",
+            "--backplane must be",
         ),
-        (
-            ["--backplane-file".to_owned(), path("url")],
-            "url should be",
-        ),
+        (["--backplane-file".to_owned(), path("url")], "url must be"),
         (
             ["--config".to_owned(), path("hub.toml")],
-            "backplane should be",
+            "backplane must be",
         ),
         (
             ["--config".to_owned(), path("broken.toml")],
@@ -409,7 +406,7 @@ async fn what_would_leave_open_what_seems_closed() {
         (
             &[],
             &["--origins", "https://a.example/"],
-            &["--origins", "is no origin"],
+            &["--origins", "is not an origin"],
         ),
         (
             &[],
@@ -435,12 +432,12 @@ async fn what_would_leave_open_what_seems_closed() {
         (
             &[JWT],
             &["--auth", "jwt", "--origins", "*"],
-            &["--origins", "is no origin"],
+            &["--origins", "is not an origin"],
         ),
         (
             &[JWT],
             &["--auth", "jwt", "--trusted-proxies", "0.0.0.0/0"],
-            &["--trusted-proxies", "believe everybody"],
+            &["--trusted-proxies", "trust every client"],
         ),
         (
             &[JWT],
