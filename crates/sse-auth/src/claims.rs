@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused() {
+    fn invalid_times_are_rejected() {
         for claim in ["exp", "nbf", "iat"] {
             for value in [json!("1"), json!(null), json!(true), json!([]), json!({})] {
                 let error = check(&json!({ claim: value }), Expiry::Optional).unwrap_err();
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_user_is_sub_else_id_else_email() {
+    fn user_is_sub_or_id_or_email() {
         for (claims, name) in [
             (json!({ "sub": "a", "id": "b", "email": "c" }), "a"),
             (json!({ "id": "b", "email": "c" }), "b"),

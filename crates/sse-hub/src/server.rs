@@ -332,7 +332,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_demo_is_announced_where_it_can_be_opened() {
+    fn announced_address_is_reachable() {
         for (bound, announced) in [
             ("0.0.0.0:1", "127.0.0.1:1"),
             ("[::]:1", "[::1]:1"),

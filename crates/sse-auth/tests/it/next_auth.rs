@@ -61,7 +61,7 @@ async fn refused_as(sessions: [String; 2], error: &str) {
 }
 
 #[tokio::test]
-async fn sessions_are_accepted_under_the_names_of_their_sites() {
+async fn sessions_are_accepted_under_default_names() {
     for prefix in ["", "__Secure-", "__Host-"] {
         let (v4_name, v5_name) = (format!("{prefix}{V4}"), format!("{prefix}{V5}"));
         let user = ("ada".to_owned(), Credential::Cookie);
@@ -313,7 +313,7 @@ async fn sessions_are_well_formed() {
 }
 
 #[tokio::test]
-async fn lengths_of_iv_and_tag_are_checked_before_anything_is_decrypted() {
+async fn lengths_of_iv_and_tag_are_checked() {
     for session in [v4_session(), v5_session()] {
         let parts: Vec<_> = session.split('.').collect();
         let name = if session == v4_session() { V4 } else { V5 };
@@ -393,7 +393,7 @@ async fn times() {
 }
 
 #[tokio::test]
-async fn a_session_without_an_end_is_accepted_unless_one_is_required() {
+async fn session_without_exp_is_accepted_by_default() {
     let session = v5(SECRET, V5, &cbc(), r#"{"sub":"ada"}"#);
     assert_eq!(
         ask_cookie(&next_auth(), V5, &session)
@@ -467,7 +467,7 @@ async fn content_is_claims_of_a_user() {
 }
 
 #[tokio::test]
-async fn nothing_of_ours_is_nothing() {
+async fn foreign_credentials_are_ignored() {
     assert!(
         next_auth()
             .authenticate(&RequestView::new("GET"))
@@ -498,7 +498,7 @@ async fn opaque_ids_are_refused_or_passed_on() {
 }
 
 #[test]
-fn configurations_that_cannot_be_meant_are_refused() {
+fn invalid_configurations_are_rejected() {
     assert!(matches!(
         NextAuth::builder().build(),
         Err(KeyError::NoSecret)

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_name_counts() {
+    fn first_non_empty_user_counts() {
         assert_eq!(
             name(Some("topics=a&user=J%C3%B6rg+B&user=b")).as_deref(),
             Some("Jörg B")

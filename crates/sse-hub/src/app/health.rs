@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn it_is_ready_until_it_shuts_down() {
+    async fn hub_is_ready_until_it_shuts_down() {
         let manager = Manager::builder().build().unwrap();
         assert_eq!(ready(State(manager.clone())).await.0, StatusCode::OK);
         manager.announce_shutdown();

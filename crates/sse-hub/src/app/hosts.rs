@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hub_for_this_machine_answers_to_names_of_this_machine() {
+    fn loopback_hub_accepts_names_of_this_machine() {
         let own = hosts(&[], true).unwrap();
         for host in [
             "localhost",
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hub_for_others_answers_to_any_name_unless_it_has_some() {
+    fn public_hub_accepts_any_name_unless_configured() {
         assert_eq!(hosts(&[], false), Ok(Hosts::Any));
         assert!(
             answers(&Hosts::Any, "evil.example")
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_is_refused() {
+    fn invalid_names_are_rejected() {
         for name in ["", "a:80", "http://a", "*", "*.a", "a/b", "a@b", "[::1"] {
             let error = hosts(&[name], true).unwrap_err();
             assert!(

@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn each_has_its_own_and_all_of_it_at_once_or_none() {
+    fn callers_have_separate_allowances() {
         let limit = limit("2/1h");
         let allows = |who, times| limit.check_at(&who, times, 5).is_ok();
         assert_eq!(
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn it_comes_back_evenly_and_the_wait_is_exact() {
+    fn allowance_refills_evenly() {
         let limit = limit("4/4s");
         limit.check_at(&0, 4, 0).unwrap();
         assert_eq!(limit.check_at(&0, 3, SECOND), Err(Duration::from_secs(2)));
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn those_who_rest_are_forgotten() {
+    fn idle_callers_are_forgotten() {
         let limit = limit("3/3s");
         for who in 0..10_000 {
             limit.check_at(&who, 1, who * SECOND / 100).unwrap();
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_in_any_number_cost_bounded_memory() {
+    fn memory_for_callers_is_bounded() {
         let limit = limit("3/1h");
         // The limit remembers the caller that did most, and that must wait longest.
         limit.check_at(&u64::MAX, 3, 1).unwrap();

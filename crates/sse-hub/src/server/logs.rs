@@ -139,7 +139,7 @@ mod tests {
     use super::literal;
 
     #[test]
-    fn values_in_a_panic_s_message_are_not_shown() {
+    fn values_in_panic_messages_are_hidden() {
         for (message, shown) in [
             ("explicit panic", "explicit panic"),
             (

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn streams_and_others_have_room_beside_the_reserve() {
+    fn reserve_leaves_room_for_connections() {
         for streams in [1, 1000, 50_000] {
             let mut config = Config::default();
             config.max_connections = streams;
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_that_are_being_replaced_need_files_too() {
+    fn replaced_streams_need_files() {
         let mut streams = Config::default();
         streams.max_connections = 5000;
         assert_eq!(files_for(&streams), 5256);

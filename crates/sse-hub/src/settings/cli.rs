@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_shape_is_sound() {
+    fn command_line_is_valid() {
         Cli::shape().debug_assert();
     }
 

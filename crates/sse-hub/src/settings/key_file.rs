@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_else_can_read_or_write_it_is_looked_at() {
+    fn permissions_of_others_are_checked() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(&file, "a secret").unwrap();
         let link = file.path().with_extension("link");
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_of_keys_is_refused() {
+    fn invalid_files_of_keys_are_rejected() {
         let folder = tempfile::tempdir().unwrap();
         let large = folder.path().join("large");
         fs::write(&large, vec![b'x'; 2 << 20]).unwrap();

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_s_line_end_is_no_part_of_the_secret_and_its_blanks_are() {
+    fn line_end_of_a_file_is_not_part_of_the_secret() {
         for (text, secret) in [
             (&b" one two \r\n"[..], " one two "),
             (b"one", "one"),
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_secret_is_refused_by_name_and_not_shown() {
+    fn invalid_secrets_are_rejected_but_not_shown() {
         for (text, said) in [
             (&b""[..], "is empty"),
             (b"\n", "is empty"),
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn one_secret_is_one_however_often_it_is_named_and_is_not_shown() {
+    fn duplicate_secrets_are_one_and_not_shown() {
         let files = [file(b"alpha"), file(b"beta"), file(b"alpha\n")];
         let paths = files.iter().map(tempfile::NamedTempFile::path);
         let secrets = AuthKind::None.secrets(paths, &Sources::default()).unwrap();

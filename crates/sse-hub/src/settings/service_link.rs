@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn misspelt_settings_are_no_links() {
+    fn misspelt_settings_are_not_links() {
         for (name, value) in [
             ("SSE_HUB_LISTENN", "127.0.0.1:1"),
             ("SSE_HUB_PORT", "8080"),

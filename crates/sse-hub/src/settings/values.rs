@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bare_number_is_milliseconds_for_streams_and_seconds_for_the_drain() {
+    fn bare_number_is_milliseconds_or_seconds() {
         assert_eq!(duration("1500"), Ok(Duration::from_millis(1500)));
         assert_eq!(seconds("15"), Ok(Duration::from_secs(15)));
         for read in [duration, seconds] {
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn overflow_policies_may_say_by_what() {
+    fn overflow_policies_can_name_a_field() {
         assert_eq!(overflow("drop_oldest"), Ok(Overflow::DropOldest));
         assert_eq!(
             overflow("keep_latest=event_type"),

@@ -175,7 +175,7 @@ const ACTS: [(&str, Act); 6] = [
 ];
 
 #[tokio::test]
-async fn a_hub_serves_what_damage_has_left() {
+async fn hub_serves_the_undamaged_rest() {
     for (what, act) in ACTS {
         for signal in [Signal::Terminate, Signal::Kill] {
             let mut log = Log::left_by(signal).await;
@@ -196,7 +196,7 @@ async fn a_hub_serves_what_damage_has_left() {
 }
 
 #[tokio::test]
-async fn a_log_that_lost_its_end_gives_no_id_again() {
+async fn truncated_log_repeats_no_id() {
     for signal in [Signal::Terminate, Signal::Kill] {
         for percent in [90, 50, 5] {
             let mut log = Log::left_by(signal).await;
@@ -210,7 +210,7 @@ async fn a_log_that_lost_its_end_gives_no_id_again() {
 
 /// The whole directory is an older copy.
 #[tokio::test]
-async fn an_older_copy_of_a_log_gives_no_id_again() {
+async fn restored_older_log_repeats_no_id() {
     let mut log = Log::left_by(Signal::Terminate).await;
     let older = tempfile::tempdir().unwrap();
     for file in fs::read_dir(log.folder.path()).unwrap() {
@@ -250,7 +250,7 @@ async fn an_older_copy_of_a_log_gives_no_id_again() {
 }
 
 #[tokio::test]
-async fn a_log_that_cannot_be_trusted_ends_the_start_and_says_where() {
+async fn start_fails_and_names_the_damaged_file() {
     type Spoil = fn(&Log);
     let spoils: [(&str, Spoil); 3] = [
         ("META is damaged at byte 0", |log| {

@@ -147,7 +147,7 @@ async fn keys_that_cannot_be_loaded_lose_nobody() {
 }
 
 #[tokio::test]
-async fn a_broker_that_is_unavailable_at_the_start_loses_nobody() {
+async fn broker_down_at_start_loses_no_event_source() {
     for url in ["redis://127.0.0.1:1", "nats://127.0.0.1:1"] {
         let hub = Hub::start(&["--backplane", url]).await;
         assert_nobody_is_lost(&hub, "", &[], 503, "the event log has not been read yet").await;
@@ -191,7 +191,7 @@ async fn assert_streams_from_the_first_moment(address: SocketAddr, shown: &str) 
 }
 
 #[tokio::test]
-async fn a_stream_is_accepted_at_any_moment_after_the_port_answers() {
+async fn streams_are_accepted_once_the_port_is_open() {
     let folder = tempfile::tempdir().unwrap();
     let brokers = [
         Broker::started(Kind::Redis).await,

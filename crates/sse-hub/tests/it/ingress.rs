@@ -130,7 +130,7 @@ async fn final_answer(address: SocketAddr, is_over: Arc<AtomicBool>) -> Option<S
 }
 
 #[tokio::test]
-async fn a_rolling_restart_behind_a_balancer_loses_nobody() {
+async fn rolling_restart_loses_no_event_source() {
     let addresses = [free_port(), free_port()].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
     let mut hubs = [hub(addresses[0]).await, hub(addresses[1]).await];
     let ingress = Ingress::start(addresses).await;

@@ -244,7 +244,7 @@ async fn one_user_leaves_streams_to_others() {
 }
 
 #[tokio::test]
-async fn strangers_at_one_address_leave_streams_to_users() {
+async fn anonymous_streams_leave_room_for_users() {
     let anonymous = [
         "--auth-anonymous",
         "--max-connections",
@@ -291,7 +291,7 @@ fn large(user: &str) -> Value {
 }
 
 #[tokio::test]
-async fn one_user_cannot_evict_what_others_missed() {
+async fn user_cannot_evict_events_of_others() {
     let hub = Hub::spawn(with_jwt(&["--backplane", "memory"])).await;
     let bob = bearer(&token("bob", 3600, &json!({})));
     let (mut stream, _) = hub.connect("", std::slice::from_ref(&bob)).await.unwrap();
@@ -353,7 +353,7 @@ async fn one_user_cannot_evict_what_others_missed() {
 }
 
 #[tokio::test]
-async fn readers_that_take_nothing_share_what_waits_for_them() {
+async fn stalled_readers_share_queued_events() {
     for reactor in ["--reactor=yes", "--reactor=no"] {
         let hub = Hub::spawn(with_jwt(&[reactor, "--rate-bytes-per-user", "none"])).await;
         let mut streams = Vec::new();

@@ -72,7 +72,7 @@ impl Process {
 }
 
 #[tokio::test]
-async fn a_log_that_nobody_reads_holds_nothing_up() {
+async fn unread_log_blocks_nothing() {
     let mut demo = command();
     demo.args(["--log", "trace"]);
     let mut guarded = with_jwt(&[
@@ -131,7 +131,7 @@ async fn a_log_that_nobody_reads_holds_nothing_up() {
 }
 
 #[tokio::test]
-async fn a_reader_that_comes_late_is_told_what_it_missed() {
+async fn late_reader_receives_the_drop_count() {
     let mut command = command();
     command.args(["--log", "debug"]);
     let mut hub = Process::start(command, Stdio::piped()).await;
@@ -167,7 +167,7 @@ async fn a_reader_that_comes_late_is_told_what_it_missed() {
 }
 
 #[tokio::test]
-async fn refusals_are_logged_with_cause_and_remedy_and_not_more_often_than_can_be_read() {
+async fn rejections_are_logged_with_a_throttle() {
     let hub = Hub::spawn(with_jwt(&[])).await;
     let secret = secret("forged");
     for _ in 0..50 {
@@ -236,7 +236,7 @@ fn secret(name: &str) -> String {
 }
 
 #[tokio::test]
-async fn no_part_of_a_request_that_may_hold_a_secret_is_in_the_log_at_any_level() {
+async fn log_never_contains_secrets_of_requests() {
     const MARK: &str = "hunter";
     let folder = tempfile::tempdir().unwrap();
     let nextauth = with_sessions("a secret of the site, long enough", &["--log", "trace"]);

@@ -178,12 +178,12 @@ async fn a_broker_that_dies_and_comes_back(kind: Kind) {
 }
 
 #[tokio::test]
-async fn a_redis_that_dies_and_comes_back() {
+async fn redis_recovers_after_a_crash() {
     a_broker_that_dies_and_comes_back(Kind::Redis).await;
 }
 
 #[tokio::test]
-async fn a_nats_that_dies_and_comes_back() {
+async fn nats_recovers_after_a_crash() {
     a_broker_that_dies_and_comes_back(Kind::Nats).await;
 }
 
@@ -209,17 +209,17 @@ async fn a_broker_that_is_late(kind: Kind) {
 }
 
 #[tokio::test]
-async fn a_redis_that_is_late() {
+async fn redis_starts_after_the_hub() {
     a_broker_that_is_late(Kind::Redis).await;
 }
 
 #[tokio::test]
-async fn a_nats_that_is_late() {
+async fn nats_starts_after_the_hub() {
     a_broker_that_is_late(Kind::Nats).await;
 }
 
 #[tokio::test]
-async fn a_broker_that_refuses_ends_the_start_and_its_password_is_not_shown() {
+async fn rejecting_broker_ends_the_start() {
     for (kind, options) in [
         (Kind::Redis, &["--requirepass", "right"][..]),
         (Kind::Nats, &["--user", "me", "--pass", "right"]),

@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn no_other_way_is_faster() {
+async fn all_paths_share_the_rate_limit() {
     let arguments = ["--rate-calls", "3/1h", "--rate-streams-per-user", "2/1h"];
     let hub = Hub::spawn(with_jwt(&arguments)).await;
     let own = token("ada", 600, &json!({}));
@@ -84,7 +84,7 @@ async fn no_other_way_is_faster() {
 }
 
 #[tokio::test]
-async fn whoever_asks_too_often_waits() {
+async fn frequent_callers_are_limited() {
     let arguments = [
         "--rate-streams-per-user",
         "2/1h",
@@ -162,7 +162,7 @@ async fn whoever_asks_too_often_waits() {
 }
 
 #[tokio::test]
-async fn who_is_no_proxy_says_nothing_about_where_it_is() {
+async fn forwarded_headers_count_only_from_proxies() {
     let hub = Hub::spawn(with_jwt(&["--rate-streams-per-address", "1/1h"])).await;
     let ada = bearer(&token("ada", 600, &json!({})));
     assert!(

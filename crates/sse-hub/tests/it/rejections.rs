@@ -142,7 +142,7 @@ async fn rejects_for_a_while(
 }
 
 #[tokio::test]
-async fn a_redis_that_rejects_publishes_is_waited_for() {
+async fn publishes_wait_for_a_rejecting_redis() {
     let Some(mut broker) = Broker::new(Kind::Redis, &["--enable-protected-configs", "yes"]) else {
         return;
     };
@@ -213,7 +213,7 @@ async fn becomes_rejecting(hub: &Hub) {
 
 /// A log without the right to read counts as unavailable.
 #[tokio::test]
-async fn a_redis_that_refuses_reads_is_away() {
+async fn redis_that_rejects_reads_is_unavailable() {
     let Some(broker) = Broker::started(Kind::Redis).await else {
         return;
     };
@@ -252,7 +252,7 @@ async fn a_redis_that_refuses_reads_is_away() {
 
 /// A hub that starts while its broker rejects everything recovers once the broker accepts again.
 #[tokio::test]
-async fn a_redis_that_is_full_at_the_start_is_waited_for() {
+async fn hub_starts_with_a_full_redis() {
     let Some(broker) = Broker::started(Kind::Redis).await else {
         return;
     };
@@ -266,7 +266,7 @@ async fn a_redis_that_is_full_at_the_start_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_nats_that_lost_its_files_gets_a_new_log() {
+async fn nats_without_its_files_starts_a_new_log() {
     let Some(broker) = Broker::started(Kind::Nats).await else {
         return;
     };
@@ -353,7 +353,7 @@ fn on_a_small_disk(folder: &Path) -> Option<Command> {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_waited_for() {
+async fn publishes_wait_for_a_full_disk() {
     let folder = tempfile::tempdir().unwrap();
     let Some(mut command) = on_a_small_disk(folder.path()) else {
         return;

@@ -113,7 +113,7 @@ fn gaps(events: &[Decoded]) -> Vec<(Value, Value, Value)> {
 }
 
 #[tokio::test]
-async fn everything_missed_comes_once_and_in_order() {
+async fn missed_events_arrive_once_and_in_order() {
     let hub = Hub::start(MEMORY).await;
     let query = "user=ada&topics=news,sport";
     let (mut stream, hello) = hub.greeted(query).await;
@@ -164,7 +164,7 @@ async fn everything_missed_comes_once_and_in_order() {
 }
 
 #[tokio::test]
-async fn what_is_published_while_it_catches_up_follows() {
+async fn events_during_replay_follow_the_replay() {
     let hub = Hub::start(MEMORY).await;
     let had = hub.number(json!("all"), 0).await;
     for number in 1..=200 {
@@ -196,7 +196,7 @@ async fn what_is_published_while_it_catches_up_follows() {
 }
 
 #[tokio::test]
-async fn a_quiet_client_resumes_by_its_heartbeats() {
+async fn quiet_client_resumes_by_its_heartbeats() {
     let options = [
         MEMORY,
         &["--heartbeat-interval", "100ms", "--log-entries", "5"],
@@ -237,7 +237,7 @@ async fn a_quiet_client_resumes_by_its_heartbeats() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_given_is_a_gap_with_its_reason() {
+async fn missing_events_are_a_gap_with_a_reason() {
     let hub = Hub::start(&[MEMORY, &["--log-entries", "10"]].concat()).await;
     let mut ids = Vec::new();
     for number in 0..30 {
@@ -304,7 +304,7 @@ async fn what_cannot_be_given_is_a_gap_with_its_reason() {
 }
 
 #[tokio::test]
-async fn without_a_log_there_are_no_ids_and_what_clients_bring_means_nothing() {
+async fn ids_are_absent_and_ignored_without_a_log() {
     let hub = Hub::start(&[]).await;
     for id in ["garbage", "0123456789abcdef-1"] {
         let (mut stream, hello) = hub.back("user=ada", &[], id).await;
@@ -317,7 +317,7 @@ async fn without_a_log_there_are_no_ids_and_what_clients_bring_means_nothing() {
 }
 
 #[tokio::test]
-async fn what_one_may_no_longer_see_is_not_given_either() {
+async fn replay_respects_present_rights() {
     let options = [MEMORY, &["--join", "teams/{team}"]].concat();
     let hub = Hub::spawn(with_jwt(&options)).await;
     let member = |user: &str, team: &str| [bearer(&token(user, 600, &json!({ "team": team })))];
@@ -372,7 +372,7 @@ async fn what_one_may_no_longer_see_is_not_given_either() {
 const SHORT: u64 = 10;
 
 #[tokio::test]
-async fn whose_token_ends_goes_on_with_the_next_one_where_it_was() {
+async fn client_resumes_with_a_new_token() {
     let hub = Hub::spawn(with_jwt(
         &[MEMORY, &["--heartbeat-interval", "500ms"]].concat(),
     ))

@@ -8,7 +8,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn secrets_that_can_be_guessed_are_refused_with_their_place() {
+async fn weak_secrets_are_rejected_by_name() {
     let long = "x".repeat(32);
     for (auth, variable, value, said) in [
         ("nextauth", "AUTH_SECRET", "x", "AUTH_SECRET has 1 bytes"),
@@ -66,7 +66,7 @@ async fn secrets_that_can_be_guessed_are_refused_with_their_place() {
 }
 
 #[tokio::test]
-async fn files_of_secrets_are_looked_at() {
+async fn files_of_secrets_are_checked() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("key");
     let start = |bytes: &[u8], mode: u32| {
@@ -121,7 +121,7 @@ async fn files_of_secrets_are_looked_at() {
 }
 
 #[tokio::test]
-async fn a_public_key_that_everybody_can_write_is_refused() {
+async fn world_writable_public_key_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("keys");
     fs::write(&file, r#"{"keys":[]}"#).unwrap();

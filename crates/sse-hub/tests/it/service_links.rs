@@ -31,7 +31,7 @@ fn link(command: &mut Command, service: &str) {
 }
 
 #[tokio::test]
-async fn a_hub_starts_beside_services_of_any_name() {
+async fn hub_starts_with_links_of_any_service() {
     let services = [
         "sse-hub",
         "sse-hub-redis",

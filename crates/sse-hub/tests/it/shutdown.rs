@@ -69,14 +69,14 @@ async fn a_signal_ends_every_stream_properly() {
 }
 
 #[tokio::test]
-async fn without_streams_it_ends_at_once() {
+async fn hub_without_streams_ends_at_once() {
     let mut hub = Hub::start(&["--drain", "86400"]).await;
     hub.0.signal(Signal::Terminate).unwrap();
     assert_eq!(hub.0.wait_exit(PATIENCE).await.unwrap().code(), Some(0));
 }
 
 #[tokio::test]
-async fn a_draining_hub_answers_newcomers() {
+async fn draining_hub_responds_to_new_requests() {
     let mut hub = Hub::start(&["--drain", "86400"]).await;
     let mut stream = hub.stream("").await;
     let call = unfinished_call(&hub).await;
@@ -112,7 +112,7 @@ async fn with_delay(seconds: &str) -> Hub {
 }
 
 #[tokio::test]
-async fn a_hub_that_leaves_serves_until_the_delay_is_over() {
+async fn hub_serves_until_the_drain_delay_ends() {
     for signal in [Signal::Terminate, Signal::Quit] {
         let mut hub = with_delay("4").await;
         let mut old = hub.stream("").await;
@@ -165,7 +165,7 @@ async fn a_second_signal_ends_the_delay() {
 }
 
 #[tokio::test]
-async fn at_the_deadline_what_is_left_is_broken_off() {
+async fn remaining_connections_are_reset_at_the_deadline() {
     let mut hub = Hub::start(&["--drain", "1"]).await;
     let _call = unfinished_call(&hub).await;
     let mut stream = hub.stream("").await;
@@ -180,7 +180,7 @@ async fn at_the_deadline_what_is_left_is_broken_off() {
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_it_at_once() {
+async fn second_signal_ends_the_hub_at_once() {
     for (first, second, code) in [
         (Signal::Terminate, Signal::Terminate, 143),
         (Signal::Terminate, Signal::Interrupt, 130),

@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn signals_that_ask_for_nothing_change_nothing() {
+async fn ignored_signals_change_nothing() {
     let mut hub = Hub::start(&[]).await;
     let mut stream = hub.stream("").await;
     for signal in [

@@ -123,7 +123,7 @@ async fn a_file_that_cannot_be_read() {
 }
 
 #[tokio::test]
-async fn a_backplane_that_is_none() {
+async fn invalid_backplanes_are_rejected() {
     for url in [
         "memory:",
         "disk",
@@ -286,7 +286,7 @@ async fn tls_needs_a_certificate_and_its_key() {
 }
 
 #[tokio::test]
-async fn secrets_of_others_are_no_reason_to_end() {
+async fn auth_none_ignores_secrets_of_the_site() {
     let mut command = command();
     command.args(["--auth", "none"]).envs([
         ("AUTH_SECRET", "x"),
@@ -327,7 +327,7 @@ async fn a_taken_port() {
 }
 
 #[tokio::test]
-async fn help_and_version_are_no_errors() {
+async fn help_and_version_exit_with_0() {
     for (argument, said) in [
         ("--help", "SSE_HUB_HEARTBEAT_INTERVAL"),
         ("--version", env!("CARGO_PKG_VERSION")),
@@ -346,7 +346,7 @@ async fn access_refused(variables: &[(&str, &str)], arguments: &[&str], said: &[
 }
 
 #[tokio::test]
-async fn what_would_leave_open_what_seems_closed() {
+async fn contradictory_access_settings_are_rejected() {
     const KEY: (&str, &str) = ("SSE_HUB_BACKEND_KEY", "0123456789abcdef0123456789abcdef");
     const JWT: (&str, &str) = ("JWT_SECRET", "0123456789abcdef0123456789abcdef");
     for (variables, arguments, said) in [

@@ -71,7 +71,7 @@ async fn serves(hub: &Hub, users: &mut [RawClient], text: &str) {
 }
 
 #[tokio::test]
-async fn strangers_keep_nobody_out() {
+async fn idle_strangers_do_not_block_users() {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(
         Resource::Nofile,
@@ -116,7 +116,7 @@ async fn strangers_keep_nobody_out() {
 }
 
 #[tokio::test]
-async fn idle_connections_are_closed_in_the_time_that_is_set() {
+async fn idle_connections_are_closed_at_their_timeout() {
     let hub = Hub::start(&["--keep-alive-timeout", "2s", "--header-timeout", "1s"]).await;
     for sent in SENT
         .into_iter()

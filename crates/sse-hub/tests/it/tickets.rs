@@ -11,7 +11,7 @@ use crate::{
 use crate::access::{SHORT, bearer, params, refused, with_jwt};
 
 #[tokio::test]
-async fn a_ticket_opens_one_stream_and_gives_no_other_and_is_in_no_log() {
+async fn ticket_opens_one_stream_and_is_not_logged() {
     let hub = Hub::spawn(with_jwt(&["--log", "debug"])).await;
     let ada = [bearer(&token("ada", 600, &json!({})))];
     let (status, answer) = hub.call("createTicket", &ada, json!({})).await;
@@ -81,7 +81,7 @@ async fn a_ticket_opens_one_stream_and_gives_no_other_and_is_in_no_log() {
 }
 
 #[tokio::test]
-async fn what_opens_one_stream_makes_no_calls() {
+async fn ticket_cannot_make_calls() {
     let hub = Hub::spawn(with_jwt(&[])).await;
     let root = [bearer(&token("root", 600, &json!({ "role": "admin" })))];
     let (_, answer) = hub.call("createTicket", &root, json!({})).await;
@@ -131,7 +131,7 @@ async fn what_opens_one_stream_makes_no_calls() {
 }
 
 #[tokio::test]
-async fn what_comes_of_an_admin_s_right_does_not_outlive_it() {
+async fn right_of_an_admin_ends_with_the_token() {
     let hub = Hub::spawn(with_jwt(&["--heartbeat-interval", "500ms"])).await;
     let root = [bearer(&token("root", SHORT, &json!({ "role": "admin" })))];
     let input = json!({ "userId": "x", "claims": { "role": "admin" } });
