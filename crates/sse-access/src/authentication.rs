@@ -134,8 +134,8 @@ impl Authentication {
     /// Uses up a ticket that arrived outside the query, and returns its caller.
     ///
     /// # Errors
-    /// The same as those of [`admit`](Self::admit). Every ticket is refused if the gate accepts no
-    /// tickets.
+    /// The same as those of [`admit`](Self::admit). Every ticket is rejected if this authentication
+    /// accepts no tickets.
     pub fn admit_ticket(&self, ticket: &str) -> Result<Caller, ConnectErrorKind> {
         let tickets = self.tickets.as_ref().ok_or(AuthError::Unrecognized);
         let identity = tickets

@@ -17,7 +17,7 @@ use crate::topic_pattern::{PatternError, TopicPattern, claim};
 /// use sse_core::Manager;
 ///
 /// let access = ClaimsAccess::new()
-///     .join("news")? // whoever is a user
+///     .join("news")? // every user
 ///     .join("orders/{sub}/*")? // its own orders
 ///     .join_anonymously("status/*")? // everybody
 ///     .publish("chat/{teams}")? // to the rooms of its teams

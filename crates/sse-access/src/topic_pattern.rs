@@ -292,7 +292,7 @@ mod tests {
         ));
         assert!(
             matches("orders/{sub}/*", "orders/*/7", json!({"sub": "*"})),
-            "itself it is"
+            "a star in a value matches a star"
         );
     }
 

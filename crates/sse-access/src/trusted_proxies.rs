@@ -270,7 +270,7 @@ mod tests {
         assert_eq!(
             client("10.1.2.3", &headers),
             "203.0.113.9",
-            "a header that they do not write is the client's"
+            "a header that the proxies do not write can be forged"
         );
         assert_eq!(
             client_by(ProxyHeader::Forwarded, "10.1.2.3", &headers),

@@ -276,7 +276,7 @@ fn ended(
     manager: Manager,
     delay: Duration,
 ) -> impl Future<Output = ()> + Send + 'static {
-    let (tell, told) = oneshot::channel::<()>();
+    let (start_drain, drain_starts) = oneshot::channel::<()>();
     tokio::spawn(async move {
         let first = next_ending(&mut signals, &reload).await;
         // A user who presses Ctrl-C does not want to wait for load balancers.
@@ -293,7 +293,7 @@ fn ended(
         manager.announce_shutdown();
         tokio::spawn(async move {
             sleep(delay).await;
-            drop(tell);
+            drop(start_drain);
         });
         loop {
             let second = next_ending(&mut signals, &reload).await;
@@ -312,7 +312,7 @@ fn ended(
     });
     async {
         // The sender is dropped without a message, so the receiver resolves with an error.
-        let _ = told.await;
+        let _ = drain_starts.await;
     }
 }
 

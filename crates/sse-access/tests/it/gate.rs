@@ -70,7 +70,7 @@ async fn anonymous_callers_need_allow_anonymous() {
     assert_eq!(
         open.admit(&bad).await.unwrap_err(),
         ConnectErrorKind::Unauthenticated,
-        "who presents something bad is not nobody"
+        "invalid credentials are not anonymous"
     );
 }
 
@@ -218,8 +218,8 @@ async fn parts_in_any_order_agree_on_one_caller() {
 async fn observer_receives_reasons_of_denials() {
     use std::sync::{Arc, Mutex};
 
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let observed = Arc::clone(&told);
+    let denials = Arc::new(Mutex::new(Vec::new()));
+    let observed = Arc::clone(&denials);
     let gate = Authentication::new(Said)
         .observe(move |denial| observed.lock().unwrap().push(denial.code()));
     let (cookie, evil) = (("cookie", "user=ada"), ("origin", "https://evil.example"));
@@ -236,7 +236,7 @@ async fn observer_receives_reasons_of_denials() {
     }
     assert!(gate.admit_ticket("x").is_err());
     assert_eq!(
-        *told.lock().unwrap(),
+        *denials.lock().unwrap(),
         [
             "missing",
             "refused",

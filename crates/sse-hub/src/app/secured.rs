@@ -97,14 +97,14 @@ impl AccessArgs {
             }
         });
         let origins = self.allowed_origins(sources)?;
-        let gate = gate(authenticator.clone(), &origins, anonymous);
+        let authentication = authentication(authenticator.clone(), &origins, anonymous);
         let tickets = Tickets::new();
         let access = self.access(sources)?;
         self.check_rate_of_bytes(largest, sources)?;
-        let streams = gate.clone().tickets(&tickets);
+        let streams = authentication.clone().tickets(&tickets);
         Ok(Some(Secured {
             streams: streams.observe(move |denial| auth_log::denied(denial, kind)),
-            calls: gate.observe(move |denial| auth_log::call_denied(denial, kind)),
+            calls: authentication.observe(move |denial| auth_log::call_denied(denial, kind)),
             tickets,
             rates: Arc::new(Rates::new(self, access.clone(), largest)),
             access,
@@ -411,12 +411,16 @@ fn is_url(jwks: &str) -> bool {
     jwks.contains("://")
 }
 
-fn gate(authenticator: impl Authenticator, origins: &Origins, anonymous: bool) -> Authentication {
-    let gate = Authentication::new(authenticator).origins(origins.clone());
+fn authentication(
+    authenticator: impl Authenticator,
+    origins: &Origins,
+    anonymous: bool,
+) -> Authentication {
+    let authentication = Authentication::new(authenticator).origins(origins.clone());
     if anonymous {
-        gate.allow_anonymous()
+        authentication.allow_anonymous()
     } else {
-        gate
+        authentication
     }
 }
 

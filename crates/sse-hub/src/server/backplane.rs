@@ -42,7 +42,7 @@ pub(crate) enum Address {
 }
 
 /// Timeout at start for the first response of a broker.
-const PATIENCE: Duration = Duration::from_secs(5);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Maximum size of the envelope of an event in the log, including targets and exceptions.
 const ENVELOPE: usize = 64 << 10;
@@ -190,8 +190,9 @@ impl Backplane {
         &self,
         answer: impl Future<Output = Result<T, BackplaneError>>,
     ) -> Result<Option<T>, Error> {
-        let answer = timeout(PATIENCE, answer).await;
-        match answer.unwrap_or_else(|late| Err(BackplaneError::unavailable(PATIENCE, late))) {
+        let answer = timeout(RESPONSE_TIMEOUT, answer).await;
+        match answer.unwrap_or_else(|late| Err(BackplaneError::unavailable(RESPONSE_TIMEOUT, late)))
+        {
             Ok(answer) => Ok(Some(answer)),
             Err(error @ BackplaneError::Rejected { .. }) => Err(self.wrong(&error)),
             Err(error) => {

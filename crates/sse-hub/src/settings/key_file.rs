@@ -150,14 +150,14 @@ mod tests {
                     let sources = Sources::default();
                     let read = read(path, holds, &sources);
                     let error = read.as_ref().err().map(ToString::to_string);
-                    let told = error
+                    let text = error
                         .into_iter()
                         .chain(sources.take_notes())
                         .collect::<String>();
                     assert_eq!(
-                        (told.is_empty(), told.contains(said)),
+                        (text.is_empty(), text.contains(said)),
                         (said.is_empty(), true),
-                        "{mode:o}: {told}"
+                        "{mode:o}: {text}"
                     );
                     assert_eq!(read.is_err(), said.contains("written"), "{mode:o}");
                 }

@@ -248,7 +248,7 @@ async fn backends_and_admins_have_all_rights() {
             .await
             .0,
         400,
-        "a backend is no user"
+        "a backend is not a user"
     );
 }
 
@@ -394,7 +394,7 @@ async fn stream_ends_with_its_token_unless_renewed() {
     assert_eq!(
         hub.call("renew", &[], input).await.0,
         200,
-        "the token in the input is credentials enough"
+        "the token in the input suffices"
     );
     let strangers =
         json!({ "clientId": hello["clientId"], "token": token("bob", 600, &json!({})) });
@@ -427,7 +427,7 @@ async fn anonymous_callers_receive_public_events() {
     assert_eq!(
         refused(&hub, "", &[bearer("bad")]).await,
         401,
-        "bad credentials are not none"
+        "invalid credentials are not anonymous"
     );
     assert_eq!(
         hub.call("sendInfo", &[], json!({ "message": "m", "userId": "ada" }))

@@ -104,7 +104,7 @@ async fn events_are_shown_with_their_wire_text() {
         page.run("document.querySelector('#history .text > b')")
             .await,
         Value::Null,
-        "data is not markup"
+        "data is not interpreted as markup"
     );
     page.wait_for("document.querySelector('.toast p')?.textContent.includes('export')")
         .await;

@@ -5,7 +5,7 @@ use sse_testkit::RawRequest;
 
 use crate::{
     access::{Header, bearer, params, with_jwt, with_sessions},
-    hub::{Hub, PATIENCE, command, next, until},
+    hub::{Hub, TIMEOUT, command, next, until},
     tokens::{BACKEND, SECRET, session, signed, token, unix},
 };
 
@@ -200,7 +200,7 @@ async fn tickets_and_params_must_be_of_the_same_user() {
             return events.head().await.unwrap().status.to_string();
         }
         loop {
-            let data = events.next_event_within(PATIENCE).await.unwrap().data;
+            let data = events.next_event_within(TIMEOUT).await.unwrap().data;
             if let Some((_, rest)) = data.split_once("\"userId\":\"") {
                 return rest.split('"').next().unwrap().to_owned();
             }

@@ -7,7 +7,7 @@ use sse_testkit::{Decoded, Signal};
 use tempfile::TempDir;
 
 use crate::{
-    hub::{Hub, PATIENCE, command, refusal},
+    hub::{Hub, TIMEOUT, command, refusal},
     nodes::becomes,
     resume::{before_fence, data, numbers, resumed},
 };
@@ -54,7 +54,7 @@ impl Log {
         let mut hub = log.start().await;
         let mut stream = hub.open("user=ada").await;
         log.ids
-            .push(stream.next_event_within(PATIENCE).await.unwrap().id);
+            .push(stream.next_event_within(TIMEOUT).await.unwrap().id);
         for number in 0..EVENTS {
             log.ids.push(
                 hub.number(json!({ "user": "ada" }), usize::try_from(number).unwrap())
@@ -62,7 +62,7 @@ impl Log {
             );
         }
         hub.0.signal(signal).unwrap();
-        hub.0.wait_exit(PATIENCE).await.unwrap();
+        hub.0.wait_exit(TIMEOUT).await.unwrap();
         log
     }
 
@@ -223,7 +223,7 @@ async fn restored_older_log_repeats_no_id() {
         lost.push(hub.number(json!({ "user": "ada" }), 1000 + number).await);
     }
     hub.0.signal(Signal::Kill).unwrap();
-    hub.0.wait_exit(PATIENCE).await.unwrap();
+    hub.0.wait_exit(TIMEOUT).await.unwrap();
     log.folder = older;
     let hub = log.start().await;
     for number in EVENTS..EVENTS + 20 {
@@ -241,7 +241,7 @@ async fn restored_older_log_repeats_no_id() {
                 |event: &Decoded| event.event_type == "system" && data(event)["event"] == "gap";
             // The fence must be sent after the gap, since a gap up to the end of the log would
             // cover the fence.
-            while !is_gap(&stream.next_event_within(PATIENCE).await.unwrap()) {}
+            while !is_gap(&stream.next_event_within(TIMEOUT).await.unwrap()) {}
             hub.fence().await;
             let events = before_fence(&mut stream).await;
             assert!(!events.iter().any(is_gap), "at {number}: {events:?}");

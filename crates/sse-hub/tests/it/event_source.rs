@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use crate::{
     access::{Header, bearer, params, with_jwt},
     brokers::{Broker, Kind, free_port},
-    hub::{Hub, PATIENCE, bare_command, next},
+    hub::{Hub, TIMEOUT, bare_command, next},
     shutdown::{expect_shutdown, unfinished_call},
     tokens::{signed, token, unix},
 };
@@ -172,15 +172,15 @@ async fn assert_streams_from_the_first_moment(address: SocketAddr, shown: &str) 
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, connected).await.unwrap();
+    tokio::time::timeout(TIMEOUT, connected).await.unwrap();
     for path in ["/api/sse", "/api/trpc/sse.events"].repeat(10) {
         let mut stream = RawRequest::get(address, path).open().await.unwrap();
         assert_eq!(stream.head().await.unwrap().status, 200, "{shown} {path}");
         if path == "/api/sse" {
             assert_eq!(next(&mut stream).await.0, "connection", "{shown}");
         } else {
-            let first = stream.next_event_within(PATIENCE).await.unwrap();
-            let second = stream.next_event_within(PATIENCE).await.unwrap();
+            let first = stream.next_event_within(TIMEOUT).await.unwrap();
+            let second = stream.next_event_within(TIMEOUT).await.unwrap();
             assert_eq!(
                 (&*first.event_type, &*second.event_type),
                 ("connected", "message"),
@@ -217,7 +217,7 @@ async fn streams_are_accepted_once_the_port_is_open() {
             );
             hub.fence().await;
             hub.0.signal(Signal::Terminate).unwrap();
-            assert_eq!(hub.0.wait_exit(PATIENCE).await.unwrap().code(), Some(0));
+            assert_eq!(hub.0.wait_exit(TIMEOUT).await.unwrap().code(), Some(0));
         }
     }
 }

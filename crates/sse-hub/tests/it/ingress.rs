@@ -20,7 +20,7 @@ use tokio::{
 
 use crate::{
     brokers::free_port,
-    hub::{Hub, PATIENCE, bare_command, until},
+    hub::{Hub, TIMEOUT, bare_command, until},
 };
 
 /// Interval between two readiness probes of the balancer.
@@ -141,7 +141,7 @@ async fn rolling_restart_loses_no_event_source() {
     for index in [0, 1, 0] {
         hubs[index].0.signal(Signal::Terminate).unwrap();
         assert_eq!(
-            hubs[index].0.wait_exit(PATIENCE).await.unwrap().code(),
+            hubs[index].0.wait_exit(TIMEOUT).await.unwrap().code(),
             Some(0)
         );
         hubs[index] = hub(addresses[index]).await;
@@ -151,7 +151,7 @@ async fn rolling_restart_loses_no_event_source() {
     let answers: Vec<_> = clients.join_all().await.into_iter().flatten().collect();
     assert!(
         answers.is_empty(),
-        "clients would be lost for ever: {answers:?}"
+        "clients were lost for ever: {answers:?}"
     );
     assert_eq!(ingress.failures.load(Ordering::SeqCst), 0);
 }

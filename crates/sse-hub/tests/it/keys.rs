@@ -67,7 +67,7 @@ async fn publish_with(
 
 #[track_caller]
 fn expect_refusal(result: Result<bool, Response>, status: u16, code: &str) {
-    let answer = result.expect_err("there is no room");
+    let answer = result.expect_err("the publish exceeds the bound on keys");
     let text = String::from_utf8_lossy(&answer.body);
     assert_eq!(answer.status, status, "{text}");
     assert!(
@@ -172,20 +172,20 @@ async fn expect_bounds(hub: &Hub, takers: &[Value]) {
         }
         assert!(
             publish(hub, &user(name), name, "0").await.unwrap(),
-            "a key that is there is known"
+            "a remembered key is known"
         );
         assert!(
             !publish_with(hub, &user(name), name, json!({}))
                 .await
                 .unwrap(),
-            "it needs no room"
+            "a publish without a key needs no room"
         );
     }
     assert!(
         publish(hub, &backend(), "43", "order-7-paid")
             .await
             .unwrap(),
-        "it was pushed out"
+        "the key of the backend was evicted"
     );
     for key in 1..8 {
         assert!(
@@ -320,7 +320,7 @@ async fn invalid_bounds_on_keys_are_rejected() {
     ] {
         let mut command = command();
         command.args(arguments);
-        let told = refusal(command).await;
-        assert!(told.contains(named), "{told}");
+        let text = refusal(command).await;
+        assert!(text.contains(named), "{text}");
     }
 }

@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     access::{Header, bearer, with_jwt},
-    hub::{Hub, PATIENCE, next},
+    hub::{Hub, TIMEOUT, next},
     tokens::{BACKEND, token},
 };
 
@@ -193,7 +193,7 @@ async fn a_refusal_comes_before_100_continue() {
         );
         socket.write_all(head.as_bytes()).await.unwrap();
         let mut start = [0; 13];
-        timeout(PATIENCE, socket.read_exact(&mut start))
+        timeout(TIMEOUT, socket.read_exact(&mut start))
             .await
             .unwrap()
             .unwrap();
@@ -266,7 +266,7 @@ async fn anonymous_streams_leave_room_for_users() {
     assert_eq!(
         (second.len(), refused),
         (5, None),
-        "users are not strangers"
+        "users do not count as strangers"
     );
     assert_eq!(hub.connect("", &from("192.0.2.7")).await.err(), None);
     // A closed stream makes room.
@@ -303,7 +303,7 @@ async fn user_cannot_evict_events_of_others() {
             .0,
         200
     );
-    let seen = stream.next_event_within(PATIENCE).await.unwrap().id;
+    let seen = stream.next_event_within(TIMEOUT).await.unwrap().id;
     drop(stream);
     assert_eq!(
         hub.call(

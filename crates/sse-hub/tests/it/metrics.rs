@@ -294,7 +294,7 @@ async fn dashboard_and_alerts_use_existing_metrics() {
     assert_eq!(
         unused,
         histogram.iter().collect::<Vec<_>>(),
-        "nobody looks at these"
+        "metrics that no panel and no alert uses"
     );
 }
 

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::{
-    hub::{Hub, PATIENCE, command, next},
+    hub::{Hub, TIMEOUT, command, next},
     tokens::{BACKEND, SECRET, token},
 };
 
@@ -109,7 +109,7 @@ impl Language {
             command.env("SSE_HUB_BACKEND_KEY", key);
         }
         Some(
-            tokio::time::timeout(10 * PATIENCE, command.output())
+            tokio::time::timeout(10 * TIMEOUT, command.output())
                 .await
                 .unwrap()
                 .unwrap(),

@@ -5,7 +5,7 @@ use sse_testkit::RawRequest;
 
 use crate::{
     access::{bearer, params, refused, with_jwt},
-    hub::{Hub, PATIENCE},
+    hub::{Hub, TIMEOUT},
     tokens::{BACKEND, token},
 };
 
@@ -45,7 +45,7 @@ async fn all_paths_share_the_rate_limit() {
     assert_eq!(
         hub.call(&by_params, &ada, message.clone()).await.0,
         429,
-        "a token elsewhere changes nothing"
+        "a token in the query does not change the caller"
     );
     // Guesses of tokens count as calls too.
     let guess = json!({ "clientId": "0".repeat(32), "token": "guess" });
@@ -68,11 +68,11 @@ async fn all_paths_share_the_rate_limit() {
         });
         let mut stream = request.open().await.unwrap();
         assert_eq!(
-            stream.next_event_within(PATIENCE).await.unwrap().event_type,
+            stream.next_event_within(TIMEOUT).await.unwrap().event_type,
             "connected"
         );
         opened.push((
-            stream.next_event_within(PATIENCE).await.unwrap().event_type,
+            stream.next_event_within(TIMEOUT).await.unwrap().event_type,
             stream,
         ));
     }
@@ -111,7 +111,7 @@ async fn frequent_callers_are_limited() {
     let bob = bearer(&token("bob", 600, &json!({})));
     assert!(
         hub.connect("", &[bob, from("203.0.113.1")]).await.is_ok(),
-        "the fourth from there"
+        "another user at the same address"
     );
     let carol = bearer(&token("carol", 600, &json!({})));
     assert_eq!(
@@ -120,7 +120,7 @@ async fn frequent_callers_are_limited() {
     );
     assert!(
         hub.connect("", &[carol, from("203.0.113.2")]).await.is_ok(),
-        "from elsewhere"
+        "another address"
     );
 
     let send = || {

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     brokers::{Broker, Kind},
-    hub::{Hub, PATIENCE, command, until},
+    hub::{Hub, TIMEOUT, command, until},
     nodes::{becomes, expect_system},
     resume::{before_fence, numbers},
 };
@@ -282,7 +282,7 @@ async fn nats_without_its_files_starts_a_new_log() {
     let start = Instant::now();
     let mut now = before.clone();
     while epoch(&now) == epoch(&before) {
-        assert!(start.elapsed() < 3 * PATIENCE, "{}", one.0.output());
+        assert!(start.elapsed() < 3 * TIMEOUT, "{}", one.0.output());
         let target = json!({ "user": "nobody" });
         let input = json!({
             "target": target, "event": "large", "data": "x".repeat(900_000), "patienceMs": 30_000,
@@ -315,7 +315,7 @@ async fn nats_without_its_files_starts_a_new_log() {
             break answer["result"]["data"]["id"].as_str().unwrap().to_owned();
         }
         assert_eq!(status, 503, "{answer}");
-        assert!(start.elapsed() < 6 * PATIENCE, "{}", one.0.output());
+        assert!(start.elapsed() < 6 * TIMEOUT, "{}", one.0.output());
         sleep(Duration::from_millis(200)).await;
     };
     for stream in &mut streams {

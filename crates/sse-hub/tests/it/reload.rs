@@ -15,7 +15,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::{
     access::bearer,
-    hub::{Hub, PATIENCE, command, next, until},
+    hub::{Hub, TIMEOUT, command, next, until},
     tokens::{signed, unix},
 };
 
@@ -247,11 +247,11 @@ async fn reload_of_a_certificate_keeps_streams() {
                 .next_line()
                 .await
                 .unwrap()
-                .expect("the stream goes on")
+                .expect("the stream continues")
                 .contains(text)
             {}
         };
-        tokio::time::timeout(PATIENCE, found).await.unwrap();
+        tokio::time::timeout(TIMEOUT, found).await.unwrap();
     };
     line_with("event: connection").await;
 

@@ -5,7 +5,7 @@ use sse_testkit::{Decoded, RawClient, RawRequest};
 
 use crate::{
     access::{Header, bearer, with_jwt},
-    hub::{Hub, PATIENCE},
+    hub::{Hub, TIMEOUT},
     tokens::{BACKEND, token},
 };
 
@@ -49,7 +49,7 @@ impl Hub {
             request.header(name, value)
         });
         let mut stream = request.open().await.unwrap();
-        let hello = stream.next_event_within(PATIENCE).await.unwrap();
+        let hello = stream.next_event_within(TIMEOUT).await.unwrap();
         assert_eq!(hello.event_type, "connection", "{hello:?}");
         (stream, hello)
     }
@@ -79,7 +79,7 @@ pub(crate) fn resumed(hello: &Decoded) -> bool {
 pub(crate) async fn before_fence(stream: &mut RawClient) -> Vec<Decoded> {
     let mut events = Vec::new();
     loop {
-        let event = stream.next_event_within(PATIENCE).await.unwrap();
+        let event = stream.next_event_within(TIMEOUT).await.unwrap();
         match &*event.event_type {
             "heartbeat" => {}
             "system" if data(&event)["event"] == "fence" => return events,
@@ -120,7 +120,7 @@ async fn missed_events_arrive_once_and_in_order() {
     assert_eq!(hello["resumed"], false);
     let client = hello["clientId"].clone();
     hub.number(json!({ "user": "ada" }), 0).await;
-    let had = stream.next_event_within(PATIENCE).await.unwrap();
+    let had = stream.next_event_within(TIMEOUT).await.unwrap();
     assert_eq!((&*had.event_type, &*had.data), ("number", "0"));
     drop(stream);
     hub.settles_at(0).await;
@@ -148,7 +148,10 @@ async fn missed_events_arrive_once_and_in_order() {
     for carrier in CARRIERS {
         let (mut stream, hello) = hub.back_by(carrier, query, &[], &had.id).await;
         assert!(resumed(&hello), "{carrier:?}");
-        assert_eq!(hello.id, had.id, "a cut before anything else loses nothing");
+        assert_eq!(
+            hello.id, had.id,
+            "a disconnect before the first event loses nothing"
+        );
         hub.fence().await;
         let events = before_fence(&mut stream).await;
         assert_eq!(
@@ -204,13 +207,13 @@ async fn quiet_client_resumes_by_its_heartbeats() {
     .concat();
     let hub = Hub::start(&options).await;
     let mut stream = hub.open("user=ada").await;
-    let hello = stream.next_event_within(PATIENCE).await.unwrap();
+    let hello = stream.next_event_within(TIMEOUT).await.unwrap();
     let mut head = String::new();
     for number in 0..20 {
         head = hub.number(json!({ "user": "ben" }), number).await;
     }
     let beat = loop {
-        let event = stream.next_event_within(PATIENCE).await.unwrap();
+        let event = stream.next_event_within(TIMEOUT).await.unwrap();
         assert_eq!(event.event_type, "heartbeat");
         if event.id == head {
             break event;
@@ -284,7 +287,7 @@ async fn missing_events_are_a_gap_with_a_reason() {
         assert_eq!(
             (gap, &events[0].id),
             (Some(0), to),
-            "the gap comes first, and the client goes on behind it"
+            "the gap comes first, and the client continues after it"
         );
         assert_eq!(numbers(&events), then.collect::<Vec<_>>(), "{id}");
     }
@@ -387,7 +390,7 @@ async fn client_resumes_with_a_new_token() {
     publish(1).await;
     let mut seen = Vec::new();
     let last = loop {
-        let event = stream.next_event_within(PATIENCE).await.unwrap();
+        let event = stream.next_event_within(TIMEOUT).await.unwrap();
         let is_end = event.event_type == "system" && data(&event)["event"] == "auth_expired";
         let id = event.id.clone();
         seen.push(event);
@@ -404,7 +407,7 @@ async fn client_resumes_with_a_new_token() {
     assert!(resumed(&hello));
     let mut events = Vec::new();
     while numbers(&events).len() < 3 {
-        events.push(stream.next_event_within(PATIENCE).await.unwrap());
+        events.push(stream.next_event_within(TIMEOUT).await.unwrap());
     }
     assert_eq!((numbers(&events), gaps(&events)), (vec![2, 3, 4], vec![]));
 }

@@ -57,11 +57,11 @@ async fn weak_secrets_are_rejected_by_name() {
             continue;
         }
         let text = refusal(command).await;
-        let (_, told) = text
+        let (_, output) = text
             .split_once("(exit status: 2)")
             .unwrap_or_else(|| panic!("{text}"));
-        assert!(told.contains(said), "{variable}: {text}");
-        assert!(value.len() < 5 || !told.contains(value), "{text}");
+        assert!(output.contains(said), "{variable}: {text}");
+        assert!(value.len() < 5 || !output.contains(value), "{text}");
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sse_testkit::RawClient;
 
-use crate::hub::{Hub, PATIENCE, next, next_of_all};
+use crate::hub::{Hub, TIMEOUT, next, next_of_all};
 
 /// Returns the text of the first block.
 async fn first_block(stream: &mut RawClient) -> String {
@@ -181,7 +181,7 @@ async fn newest_stream_replaces_the_oldest_by_policy() {
         (event_type.as_str(), &data["event"]),
         ("system", &json!("disconnected"))
     );
-    tokio::time::timeout(PATIENCE, first.expect_end())
+    tokio::time::timeout(TIMEOUT, first.expect_end())
         .await
         .unwrap()
         .unwrap();

@@ -4,7 +4,7 @@ use serde_json::json;
 use sse_testkit::RawRequest;
 
 use crate::{
-    hub::{Hub, PATIENCE, next, until},
+    hub::{Hub, TIMEOUT, next, until},
     tokens::{BACKEND, SECRET, token},
 };
 
@@ -51,12 +51,12 @@ async fn ticket_opens_one_stream_and_is_not_logged() {
     let path = format!("/api/trpc/sse.events?{params}");
     let mut events = RawRequest::get(hub.address(), &path).open().await.unwrap();
     assert_eq!(
-        events.next_event_within(PATIENCE).await.unwrap().event_type,
+        events.next_event_within(TIMEOUT).await.unwrap().event_type,
         "connected"
     );
     assert!(
         events
-            .next_event_within(PATIENCE)
+            .next_event_within(TIMEOUT)
             .await
             .unwrap()
             .data
@@ -120,13 +120,13 @@ async fn ticket_cannot_make_calls() {
         .await
         .unwrap();
     assert_eq!(
-        events.next_event_within(PATIENCE).await.unwrap().event_type,
+        events.next_event_within(TIMEOUT).await.unwrap().event_type,
         "connected"
     );
     assert_eq!(
-        events.next_event_within(PATIENCE).await.unwrap().event_type,
+        events.next_event_within(TIMEOUT).await.unwrap().event_type,
         "message",
-        "it is still good"
+        "the ticket is still valid"
     );
 }
 
