@@ -372,8 +372,7 @@ async fn page_shows_errors() {
     let Some(mut page) = demo(&hub, "").await else {
         return;
     };
-    page.wait_for(&text_is("user-id", "nobody in particular"))
-        .await;
+    page.wait_for(&text_is("user-id", "anonymous")).await;
     page.run(&click("submit")).await;
     page.wait_for(&text_is("outcome", "Reached 1 stream."))
         .await;
