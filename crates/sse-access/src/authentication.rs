@@ -18,7 +18,7 @@ use crate::denial::Denial;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let secret = "a secret that the site has as well, and nobody else";
 /// let calls = Authentication::new(NextAuth::builder().secret(secret).build()?).origins(Origins::new(["https://app.example.com"])?);
-/// // Where an `EventSource` comes, which cannot send headers, tickets are taken too.
+/// // An `EventSource` cannot send headers, so streams also accept tickets.
 /// let streams = calls.clone().tickets(&Tickets::new());
 ///
 /// let cause = streams.admit(&RequestView::new("GET")).await.unwrap_err();

@@ -22,7 +22,7 @@ use crate::topic_pattern::{PatternError, TopicPattern, claim};
 ///     .join_anonymously("status/*")? // everybody
 ///     .publish("chat/{teams}")? // to the rooms of its teams
 ///     .admin("role", "admin") // everything, by a claim of its token
-///     .backend("backend", true); // everything, for a caller that is no user
+///     .backend("backend", true); // everything, for a caller without a user
 /// let manager = Manager::builder().access(access).build()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -25,7 +25,7 @@ const MOST_HOPS: usize = 32;
 /// let proxies = TrustedProxies::new(["10.0.0.0/8", "::1"])?;
 /// let request = RequestView::new("GET").header("x-forwarded-for", "6.6.6.6, 203.0.113.9, 10.0.0.2");
 /// assert_eq!(proxies.client("10.0.0.1".parse()?, &request).to_string(), "203.0.113.9");
-/// // Somebody who is no proxy is only where it is.
+/// // Headers of a client that is not a proxy are ignored.
 /// assert_eq!(proxies.client("198.51.100.1".parse()?, &request).to_string(), "198.51.100.1");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

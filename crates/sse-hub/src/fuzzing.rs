@@ -16,7 +16,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// Returns what is wrong with the command line.
+/// Returns the problem of the command line.
 pub fn routes(arguments: &[&str]) -> Result<(Router, Manager), String> {
     let arguments = std::iter::once("sse-hub")
         .chain(arguments.iter().copied())

@@ -76,7 +76,7 @@ pub(crate) fn refused(kind: &'static str, cause: &dyn Display, remedy: &str) {
     }
 }
 
-/// Returns what the operator can do.
+/// Returns the remedy for the operator.
 fn remedy(denial: &Denial, kind: AuthKind) -> &'static str {
     match denial {
         Denial::Missing => match kind {
