@@ -8,7 +8,7 @@ use sse_auth::{OwnOrigin, RequestView};
 use thiserror::Error;
 
 /// Maximum number of addresses of a header that are checked, from its end.
-const MOST_HOPS: usize = 32;
+const MAX_HOPS: usize = 32;
 
 /// The proxies in front of the server, which alone are trusted to report the address of a client.
 ///
@@ -174,7 +174,7 @@ fn parse(text: &str) -> Result<IpNet, ProxyError> {
 }
 
 fn last(hops: impl Iterator<Item = Option<IpAddr>>) -> Vec<Option<IpAddr>> {
-    hops.take(MOST_HOPS).collect()
+    hops.take(MAX_HOPS).collect()
 }
 
 fn joined(request: &RequestView<'_>, name: &str) -> Vec<String> {

@@ -49,7 +49,7 @@ use crate::{
 const BACKLOG: u32 = 4096;
 
 /// Timeout for the reader of the log when a second signal ends the process.
-const LAST_WORDS: Duration = Duration::from_millis(100);
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Serves at most `max_connections` connections until a signal ends the hub.
 pub(crate) async fn serve(mut settings: Settings, max_connections: usize) -> Result<(), Error> {
@@ -92,13 +92,13 @@ pub(crate) async fn serve(mut settings: Settings, max_connections: usize) -> Res
         .iter()
         .fold(ClusterConfig::new(), |config, name| config.name(name));
     let reload = reload(settings.configured.as_mut(), settings.tls.as_ref());
-    let doors = Doors::new(settings.configured, settings.origins);
+    let access_control = AccessControl::new(settings.configured, settings.origins);
     let (cluster, router) = app(
         builder,
         config,
         settings.management,
         settings.transformer,
-        doors,
+        access_control,
         settings.hosts,
         &transports,
     )?;
@@ -139,13 +139,13 @@ pub(crate) async fn serve(mut settings: Settings, max_connections: usize) -> Res
 }
 
 /// Access control of the hub.
-pub(crate) enum Doors {
+pub(crate) enum AccessControl {
     /// Demo mode: every program, but only pages of the hub itself and of these origins.
     Demo(Origins),
     Configured(Box<Secured>),
 }
 
-impl Doors {
+impl AccessControl {
     pub(crate) fn new(configured: Option<Secured>, origins: Origins) -> Self {
         match configured {
             Some(configured) => Self::Configured(Box::new(configured)),
@@ -160,13 +160,13 @@ pub(crate) fn app(
     node: ClusterConfig,
     limits: Limits,
     transformer: Transformer,
-    doors: Doors,
+    access_control: AccessControl,
     hosts: Hosts,
     transports: &TransportStatsHandle,
 ) -> Result<(Cluster, Router), Error> {
-    let builder = match &doors {
-        Doors::Configured(configured) => builder.access(configured.access.clone()),
-        Doors::Demo(_) => builder.access(AllowAll),
+    let builder = match &access_control {
+        AccessControl::Configured(configured) => builder.access(configured.access.clone()),
+        AccessControl::Demo(_) => builder.access(AllowAll),
     };
     let manager = builder
         .build()
@@ -177,8 +177,8 @@ pub(crate) fn app(
     let metrics = |management: &Management| {
         metrics::of(manager.clone(), management.clone(), transports.clone())
     };
-    let router = match doors {
-        Doors::Configured(configured) => {
+    let router = match access_control {
+        AccessControl::Configured(configured) => {
             let rates = Arc::clone(&configured.rates);
             let management = management.gate(&configured.calls, &configured.tickets);
             let management = management.limit_bytes({
@@ -189,7 +189,7 @@ pub(crate) fn app(
             let metrics = metrics(&management);
             app::configured(manager.clone(), management, metrics, *configured, hosts)
         }
-        Doors::Demo(origins) => {
+        AccessControl::Demo(origins) => {
             let metrics = metrics(&management);
             app::demo(manager.clone(), management, metrics, origins, hosts)
         }
@@ -304,7 +304,7 @@ fn ended(
                     "ended the hub before the drain was complete"
                 );
                 if let Ok(outputs) = Outputs::get() {
-                    outputs.err.flush(LAST_WORDS);
+                    outputs.err.flush(FLUSH_TIMEOUT);
                 }
                 process::exit(second.exit_code());
             }

@@ -15,7 +15,7 @@ use crate::{
 
 /// Minimum length of a secret, in bytes. HS256 demands 32 bytes (RFC 7518, section 3.2). They
 /// suffice for the longer hashes too: 256 bits cannot be guessed.
-const LEAST_SECRET: usize = 32;
+const MIN_SECRET: usize = 32;
 
 /// A key that verifies tokens, bound to the algorithms for which it was created. The algorithm in a
 /// token never changes the use of a key.
@@ -168,9 +168,9 @@ impl Key {
 
     fn long_enough(secret: &[u8]) -> Result<(), KeyError> {
         match secret.len() {
-            length if length < LEAST_SECRET => Err(KeyError::TooShort {
+            length if length < MIN_SECRET => Err(KeyError::TooShort {
                 length,
-                least: LEAST_SECRET,
+                least: MIN_SECRET,
             }),
             _ => Ok(()),
         }

@@ -16,7 +16,7 @@ use crate::settings::values;
 
 /// Maximum number of callers that one limit remembers. Above the maximum, the limit forgets the
 /// callers that are closest to their full allowance.
-const MOST_KNOWN: usize = 100_000;
+const MAX_KNOWN: usize = 100_000;
 
 /// Number of callers above which the limit searches for callers with their full allowance and
 /// forgets them.
@@ -148,13 +148,13 @@ impl<K: Hash + Eq + Clone> RateLimit<K> {
 impl<K: Hash + Eq> Known<K> {
     fn sweep(&mut self, now: u64) {
         self.whole_at.retain(|_, whole_at| *whole_at > now);
-        if self.whole_at.len() >= MOST_KNOWN {
+        if self.whole_at.len() >= MAX_KNOWN {
             let mut times: Vec<_> = self.whole_at.values().copied().collect();
-            let (_, middle, _) = times.select_nth_unstable(MOST_KNOWN / 2);
+            let (_, middle, _) = times.select_nth_unstable(MAX_KNOWN / 2);
             self.whole_at.retain(|_, whole_at| whole_at > middle);
         }
         self.whole_at.shrink_to_fit();
-        self.sweep_at = (2 * self.whole_at.len()).clamp(SWEEP, MOST_KNOWN);
+        self.sweep_at = (2 * self.whole_at.len()).clamp(SWEEP, MAX_KNOWN);
     }
 }
 
@@ -252,7 +252,7 @@ mod tests {
         for who in 0..350_000 {
             limit.check_at(&who, 1, who).unwrap();
         }
-        assert!(limit.known.lock().unwrap().whole_at.len() <= MOST_KNOWN);
+        assert!(limit.known.lock().unwrap().whole_at.len() <= MAX_KNOWN);
         limit.check_at(&u64::MAX, 1, 350_000).unwrap_err();
     }
 }

@@ -194,7 +194,7 @@ impl AccessArgs {
         )?;
         let mut builder = NextAuth::builder();
         for secret in self.secrets(AuthKind::NextAuth, sources)? {
-            if secret.text().len() < LEAST_SECRET {
+            if secret.text().len() < MIN_SECRET {
                 return Err(wrong(&secret.source, &too_short(secret.text().len())));
             }
             builder = builder.secret(secret.text());
@@ -427,11 +427,11 @@ fn authentication(
 /// Minimum length of a secret. Auth.js has no minimum, and a short secret can be guessed from a
 /// single session cookie. `sse-auth` rejects short secrets too, but without the name of the
 /// setting.
-const LEAST_SECRET: usize = 16;
+const MIN_SECRET: usize = 16;
 
 fn too_short(length: usize) -> String {
     format!(
-        "has {length} bytes, and at least {LEAST_SECRET} are needed, since an attacker who guesses it can be any user; create one with `openssl rand -hex 32`, for the site too"
+        "has {length} bytes, and at least {MIN_SECRET} are needed, since an attacker who guesses it can be any user; create one with `openssl rand -hex 32`, for the site too"
     )
 }
 

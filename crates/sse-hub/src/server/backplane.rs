@@ -48,7 +48,7 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 const ENVELOPE: usize = 64 << 10;
 
 /// Maximum size of an entry in a file.
-const MOST_IN_FILE: usize = 64 << 20;
+const MAX_ENTRY: usize = 64 << 20;
 
 impl Address {
     /// Parses a URL. Errors do not contain the text of the URL, since it can include a password.
@@ -133,7 +133,7 @@ impl Backplane {
                 let config = self.tls.for_redis(config)?;
                 let log =
                     RedisBackplane::new(url.text(), config).map_err(|error| self.wrong(&error))?;
-                self.greeted(log.bounds()).await?;
+                self.first_response(log.bounds()).await?;
                 Arc::new(log)
             }
             Address::Nats(url) => {
@@ -143,7 +143,7 @@ impl Backplane {
                 let config = config.replicas(self.replicas);
                 let config = self.tls.for_nats(config)?;
                 match self
-                    .greeted(NatsBackplane::connect(url.text(), config.clone()))
+                    .first_response(NatsBackplane::connect(url.text(), config.clone()))
                     .await?
                 {
                     Some(log) => Arc::new(log),
@@ -164,7 +164,7 @@ impl Backplane {
         largest: usize,
     ) -> Result<Opened, Error> {
         let config = FileConfig::default().retention(retention);
-        let entry_bytes = config.entry_bytes.max(largest).min(MOST_IN_FILE);
+        let entry_bytes = config.entry_bytes.max(largest).min(MAX_ENTRY);
         let config = config.entry_bytes(entry_bytes);
         match FileBackplane::open(directory, config).await {
             Ok(log) => Ok(Opened::File(log)),
@@ -186,7 +186,7 @@ impl Backplane {
     }
 
     /// Returns the first response of a broker, or `None` if the broker is unavailable.
-    async fn greeted<T>(
+    async fn first_response<T>(
         &self,
         answer: impl Future<Output = Result<T, BackplaneError>>,
     ) -> Result<Option<T>, Error> {
