@@ -18,7 +18,7 @@ use crate::denial::Denial;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let secret = "a secret that the site has as well, and nobody else";
 /// let calls = Authentication::new(NextAuth::builder().secret(secret).build()?).origins(Origins::new(["https://app.example.com"])?);
-/// // Where an `EventSource` comes, which cannot send headers, tickets are taken too.
+/// // An `EventSource` cannot send headers, so streams also accept tickets.
 /// let streams = calls.clone().tickets(&Tickets::new());
 ///
 /// let cause = streams.admit(&RequestView::new("GET")).await.unwrap_err();
@@ -134,8 +134,8 @@ impl Authentication {
     /// Uses up a ticket that arrived outside the query, and returns its caller.
     ///
     /// # Errors
-    /// The same as those of [`admit`](Self::admit). Every ticket is refused if the gate accepts no
-    /// tickets.
+    /// The same as those of [`admit`](Self::admit). Every ticket is rejected if this authentication
+    /// accepts no tickets.
     pub fn admit_ticket(&self, ticket: &str) -> Result<Caller, ConnectErrorKind> {
         let tickets = self.tickets.as_ref().ok_or(AuthError::Unrecognized);
         let identity = tickets

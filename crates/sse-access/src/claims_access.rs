@@ -17,12 +17,12 @@ use crate::topic_pattern::{PatternError, TopicPattern, claim};
 /// use sse_core::Manager;
 ///
 /// let access = ClaimsAccess::new()
-///     .join("news")? // whoever is a user
+///     .join("news")? // every user
 ///     .join("orders/{sub}/*")? // its own orders
 ///     .join_anonymously("status/*")? // everybody
 ///     .publish("chat/{teams}")? // to the rooms of its teams
 ///     .admin("role", "admin") // everything, by a claim of its token
-///     .backend("backend", true); // everything, for a caller that is no user
+///     .backend("backend", true); // everything, for a caller without a user
 /// let manager = Manager::builder().access(access).build()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

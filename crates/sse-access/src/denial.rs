@@ -69,11 +69,11 @@ impl Denial {
             Some(left_out) if self.cause() == ConnectErrorKind::Unavailable => {
                 warn!(
                     error,
-                    left_out, "refused a caller whose credentials cannot be checked"
+                    left_out, "rejected a caller whose credentials cannot be checked"
                 );
             }
-            Some(left_out) => info!(error, left_out, "refused a caller"),
-            None => debug!(error, "refused a caller"),
+            Some(left_out) => info!(error, left_out, "rejected a caller"),
+            None => debug!(error, "rejected a caller"),
         }
     }
 }
@@ -84,7 +84,7 @@ impl fmt::Display for Denial {
             Self::Missing => f.write_str("no credentials are presented"),
             Self::Credentials(error) => error.fmt(f),
             Self::Page(page) => page.fmt(f),
-            Self::User(error) => write!(f, "the user's id cannot be that of a stream: {error}"),
+            Self::User(error) => write!(f, "the user id is not valid for a stream: {error}"),
         }
     }
 }

@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_s_name_reaches_further_than_the_pattern() {
+    fn claim_values_match_no_more_than_the_pattern() {
         for (sub, topic) in [
             ("*", "orders/42/7"),
             ("**", "orders/42/7"),
@@ -302,12 +302,12 @@ mod tests {
         ));
         assert!(
             matches("orders/{sub}/*", "orders/*/7", json!({"sub": "*"})),
-            "itself it is"
+            "a star in a value matches a star"
         );
     }
 
     #[test]
-    fn what_is_no_pattern_is_refused() {
+    fn invalid_patterns_are_rejected() {
         let error = |text: &str| TopicPattern::new(text).unwrap_err();
         for text in ["", "/", "a//b", "a/", "/a"] {
             assert!(matches!(error(text), PatternError::Empty(_)), "{text}");

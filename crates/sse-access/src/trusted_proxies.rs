@@ -8,7 +8,7 @@ use sse_auth::{OwnOrigin, RequestView};
 use thiserror::Error;
 
 /// Maximum number of addresses of a header that are checked, from its end.
-const MOST_HOPS: usize = 32;
+const MAX_HOPS: usize = 32;
 
 /// The proxies in front of the server, which alone are trusted to report the address of a client.
 ///
@@ -25,7 +25,7 @@ const MOST_HOPS: usize = 32;
 /// let proxies = TrustedProxies::new(["10.0.0.0/8", "::1"])?;
 /// let request = RequestView::new("GET").header("x-forwarded-for", "6.6.6.6, 203.0.113.9, 10.0.0.2");
 /// assert_eq!(proxies.client("10.0.0.1".parse()?, &request).to_string(), "203.0.113.9");
-/// // Somebody who is no proxy is only where it is.
+/// // Headers of a client that is not a proxy are ignored.
 /// assert_eq!(proxies.client("198.51.100.1".parse()?, &request).to_string(), "198.51.100.1");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -174,7 +174,7 @@ fn parse(text: &str) -> Result<IpNet, ProxyError> {
 }
 
 fn last(hops: impl Iterator<Item = Option<IpAddr>>) -> Vec<Option<IpAddr>> {
-    hops.take(MOST_HOPS).collect()
+    hops.take(MAX_HOPS).collect()
 }
 
 fn joined(request: &RequestView<'_>, name: &str) -> Vec<String> {
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn proxies_are_told_from_others() {
+    fn proxies_are_recognised_by_address() {
         let proxies = TrustedProxies::new(["10.0.0.0/8", "::1"]).unwrap();
         for (address, is_proxy) in [
             ("10.1.2.3", true),
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn only_proxies_are_believed() {
+    fn headers_count_only_from_proxies() {
         let headers = [
             ("x-forwarded-for", "203.0.113.9"),
             ("forwarded", "for=203.0.113.8"),
@@ -270,7 +270,7 @@ mod tests {
         assert_eq!(
             client("10.1.2.3", &headers),
             "203.0.113.9",
-            "a header that they do not write is the client's"
+            "a header that the proxies do not write can be forged"
         );
         assert_eq!(
             client_by(ProxyHeader::Forwarded, "10.1.2.3", &headers),
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_made_up_is_not_looked_at() {
+    fn forged_entries_are_ignored() {
         for (value, expected) in [
             ("6.6.6.6, 203.0.113.9", "203.0.113.9"),
             ("6.6.6.6,203.0.113.9, 10.0.0.2 ,192.168.1.1", "203.0.113.9"),
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn forwarded_is_read_as_the_standard_has_it() {
+    fn forwarded_is_parsed_by_rfc_7239() {
         for (value, expected) in [
             ("for=203.0.113.9;proto=https;by=10.0.0.2", "203.0.113.9"),
             ("for=6.6.6.6, for=\"[2001:db8::9]:4711\"", "2001:db8::9"),
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn the_origin_is_what_the_nearest_proxy_tells() {
+    fn nearest_proxy_reports_the_origin() {
         let own = |header, peer: &str, headers: &[(&str, &str)]| {
             let proxies = TrustedProxies::new(["10.0.0.0/8"]).unwrap().header(header);
             let headers = headers
@@ -449,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn several_headers_are_one_list() {
+    fn repeated_headers_form_one_list() {
         let headers = [
             ("x-forwarded-for", "6.6.6.6"),
             ("x-forwarded-for", "203.0.113.9, 10.0.0.2"),
@@ -458,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_network_is_refused() {
+    fn invalid_networks_are_rejected() {
         for text in ["", "10.0.0.0/33", "ten", "10.0.0.1:80", "*"] {
             assert_eq!(
                 TrustedProxies::new([text]).unwrap_err(),

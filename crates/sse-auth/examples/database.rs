@@ -2,8 +2,8 @@
 //! opaque ids in its cookies.
 //!
 //! ```sh
-//! cargo run -p sse-auth --example database            # makes a database with one session, and asks for it
-//! cargo run -p sse-auth --example database dev.db ID  # asks a site's own database for a session
+//! cargo run -p sse-auth --example database            # creates a database with one session, and queries it
+//! cargo run -p sse-auth --example database dev.db ID  # queries the database of a site for a session
 //! ```
 
 use std::{

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Minimum length of a key, in bytes: 128 bits in hexadecimal digits.
-const LEAST: usize = 32;
+const MIN_LENGTH: usize = 32;
 
 /// An authenticator that recognises a backend by a key in `Authorization: Bearer`. A backend is not
 /// a user; its claims define its rights.
@@ -54,9 +54,9 @@ impl ApiKey {
             return Err(KeyError::NoSecretText);
         }
         match key.len() {
-            length if length < LEAST => Err(KeyError::TooShort {
+            length if length < MIN_LENGTH => Err(KeyError::TooShort {
                 length,
-                least: LEAST,
+                least: MIN_LENGTH,
             }),
             _ if !bearer::is_token(key) => Err(KeyError::NotSendable),
             _ => Ok(Self {

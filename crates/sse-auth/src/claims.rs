@@ -23,7 +23,8 @@ pub(crate) enum Expiry {
 }
 
 pub(crate) fn decode(json: &[u8]) -> Result<Map<String, Value>, AuthError> {
-    serde_json::from_slice(json).map_err(|_| AuthError::Malformed("the claims are no JSON object"))
+    serde_json::from_slice(json)
+        .map_err(|_| AuthError::Malformed("the claims are not a JSON object"))
 }
 
 impl Times {
@@ -79,7 +80,7 @@ fn seconds(count: u64) -> f64 {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "saturates, which is what is wanted of a time before 1970"
+    reason = "saturates, as intended for a time before 1970"
 )]
 fn whole(time: f64) -> u64 {
     time as u64
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused() {
+    fn invalid_times_are_rejected() {
         for claim in ["exp", "nbf", "iat"] {
             for value in [json!("1"), json!(null), json!(true), json!([]), json!({})] {
                 let error = check(&json!({ claim: value }), Expiry::Optional).unwrap_err();
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_user_is_sub_else_id_else_email() {
+    fn user_is_sub_or_id_or_email() {
         for (claims, name) in [
             (json!({ "sub": "a", "id": "b", "email": "c" }), "a"),
             (json!({ "id": "b", "email": "c" }), "b"),

@@ -27,16 +27,16 @@ use crate::{
 #[non_exhaustive]
 pub enum AuthError {
     /// No authenticator is responsible for the presented credentials.
-    #[error("credentials that no authenticator is responsible for")]
+    #[error("no authenticator is responsible for the credentials")]
     Unrecognized,
     /// A header, parameter or cookie that must occur at most once occurs several times.
-    #[error("{0} is given more than once")]
+    #[error("{0} occurs more than once")]
     Repeated(&'static str),
     /// Several credentials verify, and name different users.
     #[error("credentials of different users are presented together")]
     Ambiguous,
     /// The request presents more credentials than are tried.
-    #[error("more than {limit} credentials are presented, or too large ones")]
+    #[error("the request has more than {limit} credentials, or credentials that are too large")]
     TooMany {
         /// Maximum number of credentials.
         limit: usize,
@@ -44,7 +44,7 @@ pub enum AuthError {
     /// A session cookie holds an opaque id, as used by sites with sessions in a database, instead
     /// of an encrypted token.
     #[error(
-        "the session cookie holds an opaque id, as of a session in a database, and no encrypted token"
+        "the session cookie holds the opaque id of a session in a database instead of an encrypted token"
     )]
     OpaqueSession,
     /// The token is longer than the limit.
@@ -79,10 +79,10 @@ pub enum AuthError {
     #[error("the header parameter `{0}` is refused")]
     HeaderParameter(&'static str),
     /// No key is known for this token.
-    #[error("there is no key for this token")]
+    #[error("no key is known for this token")]
     UnknownKey,
     /// More keys are eligible than are tried.
-    #[error("more than {limit} keys could be meant")]
+    #[error("more than {limit} keys match the token")]
     AmbiguousKey {
         /// Maximum number of keys that are tried.
         limit: usize,
@@ -91,16 +91,16 @@ pub enum AuthError {
     #[error("the signature does not match")]
     Signature,
     /// The encrypted token is not authentic: it belongs to another key, or was altered.
-    #[error("the token cannot be decrypted: another key, or altered")]
+    #[error("the token cannot be decrypted: it belongs to another key, or was altered")]
     Integrity,
     /// The credentials have expired.
-    #[error("expired at {at} (Unix seconds)")]
+    #[error("the credentials expired at {at} (Unix seconds)")]
     Expired {
         /// End of the credentials, in Unix seconds.
         at: u64,
     },
     /// The credentials are not valid yet.
-    #[error("not valid before {at} (Unix seconds)")]
+    #[error("the credentials are not valid before {at} (Unix seconds)")]
     NotYetValid {
         /// Begin of the credentials, in Unix seconds.
         at: u64,
@@ -117,13 +117,13 @@ pub enum AuthError {
     #[error("the claims name no user")]
     NoUser,
     /// No such session exists.
-    #[error("there is no such session")]
+    #[error("the session does not exist")]
     UnknownSession,
     /// No such ticket exists, or the ticket was used.
-    #[error("there is no such ticket, or it was used")]
+    #[error("the ticket does not exist, or was used")]
     UnknownTicket,
     /// The keys cannot be loaded.
-    #[error("the keys cannot be loaded")]
+    #[error("failed to load the keys")]
     Keys(#[source] Arc<JwksError>),
     /// The session store failed.
     #[error("the session store failed")]
@@ -148,7 +148,7 @@ pub enum ClaimProblem {
     WrongType,
     /// The claim is a time after the year 9999. Most likely the time is in milliseconds; such a
     /// token would never end.
-    #[error("is no time in seconds")]
+    #[error("is not a time in seconds")]
     OutOfRange,
     /// The claim has a value that is not accepted.
     #[error("has a value that is not accepted")]

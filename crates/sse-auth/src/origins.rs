@@ -66,7 +66,7 @@ const LONGEST_SHOWN: usize = 128;
 /// A text that is not an origin. An origin is `https://app.example.com`, with a port unless it is
 /// the default port, without a path or wildcard, and not `null`.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{0:?} is no origin (scheme://host, with a port if it is not the usual one)")]
+#[error("{0:?} is not an origin (scheme://host, with a port unless it is the default port)")]
 pub struct OriginError(String);
 
 /// The reason for which a request with a cookie is refused, for logs. The client receives the
@@ -75,7 +75,7 @@ pub struct OriginError(String);
 #[non_exhaustive]
 pub enum CrossSite {
     /// The request comes from a site that is not in the list.
-    #[error("a page of {0:?} made this request, and it is not in the list of origins")]
+    #[error("a page of {0:?}, which is not in the list of origins, made this request")]
     Origin(String),
     /// The request comes from a page without an origin: a sandboxed frame, a file, a redirect.
     #[error("a page without an origin made this request")]
@@ -84,10 +84,10 @@ pub enum CrossSite {
     #[error("another site made this request")]
     OtherSite,
     /// The request does not name its origin.
-    #[error("nothing says which site made this request")]
+    #[error("the request does not name the site that made it")]
     Unknown,
     /// A header that browsers send once occurs several times, or is not text.
-    #[error("`{0}` is not what a browser sends")]
+    #[error("the header `{0}` is malformed")]
     Malformed(&'static str),
 }
 
@@ -257,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn origins_are_written_as_browsers_write_them() {
+    fn origins_are_normalised_as_in_browsers() {
         for (given, written) in [
             ("https://app.example.com", "https://app.example.com"),
             ("HTTPS://App.Example.com:443", "https://app.example.com"),
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_origin_is_refused() {
+    fn invalid_origins_are_rejected() {
         for bad in [
             "",
             "*",

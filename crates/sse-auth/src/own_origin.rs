@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_is_the_server_s_own_by_scheme_host_and_port() {
+    fn own_origin_matches_scheme_host_and_port() {
         for (scheme, authority, origin, own) in [
             (Some("http"), "hub.example", "http://hub.example", true),
             (Some("http"), "HUB.Example:80", "http://hub.example", true),
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_names_are_those_that_the_dns_cannot_give_away() {
+    fn loopback_names_are_recognised() {
         for (authority, loopback) in [
             ("localhost", true),
             ("LOCALHOST:8080", true),

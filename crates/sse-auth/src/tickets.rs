@@ -84,16 +84,16 @@ pub struct Ticket {
 #[non_exhaustive]
 pub enum TicketError {
     /// The caller is not a user, and needs no ticket.
-    #[error("the caller is no user")]
+    #[error("the caller is not a user")]
     NoUser,
     /// The caller was recognised by a ticket. A ticket that led to the next ticket would never end.
-    #[error("the caller was recognised by a ticket itself")]
+    #[error("the caller was recognised by a ticket")]
     ByTicket,
     /// The credentials of the caller have ended.
     #[error("the credentials have expired")]
     Expired,
     /// The number of unused tickets has reached the limit.
-    #[error("{limit} tickets are unused, which is the limit")]
+    #[error("the limit of {limit} unused tickets is reached")]
     Full {
         /// Maximum number of unused tickets.
         limit: usize,

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_credentials_decides_nothing() {
+    fn order_of_credentials_does_not_matter() {
         use Credential::{Bearer, Cookie};
         let expired = || Err(AuthError::Expired { at: 1 });
         let bad = || Err(AuthError::Integrity);

@@ -14,13 +14,13 @@ use crate::server::logs::Outputs;
 #[derive(Debug, Error)]
 pub(crate) enum Error {
     /// The command line is wrong, or asks for help.
-    #[error("{}{}", .error.to_string().trim_end(), .hint.as_ref().map(|name| format!("\n\nThe value is that of the variable {name}.")).unwrap_or_default())]
+    #[error("{}{}", .error.to_string().trim_end(), .hint.as_ref().map(|name| format!("\n\nThe value comes from the variable {name}.")).unwrap_or_default())]
     CommandLine {
         error: clap::Error,
         hint: Option<String>,
     },
     /// A variable has the prefix of settings, but is not a setting.
-    #[error("{0} is no setting of this hub; see --help for all there are")]
+    #[error("{0} is not a setting of this hub; --help lists all settings")]
     UnknownVariable(String),
     /// A setting has an invalid value.
     #[error("{name} {problem}")]
@@ -42,8 +42,8 @@ pub(crate) enum Error {
     },
     /// Other machines could reach demo mode.
     #[error(
-        "in demo mode everybody may do everything, so {0} is refused, which others can reach; \
-         listen on a loopback address, or say --demo if that is meant"
+        "demo mode cannot listen on {0}, which other machines can reach, since everybody may do \
+         everything; listen on a loopback address, or set --demo to allow it"
     )]
     DemoForAll(SocketAddr),
     /// The process cannot open enough files for the streams.
@@ -115,7 +115,7 @@ fn hint(source: &io::Error) -> &'static str {
     match source.kind() {
         ErrorKind::AddrInUse => {
             "\nIs another hub running? Choose another port with --listen, as --listen 127.0.0.1:8081; \
-             port 0 is any free one."
+             port 0 selects a free port."
         }
         ErrorKind::PermissionDenied => {
             "\nPorts below 1024 are for privileged processes; choose another with --listen."

@@ -8,7 +8,7 @@ use sse_cluster::ClusterConfig;
 use sse_core::Manager;
 
 use crate::{
-    server::{self, Doors},
+    server::{self, AccessControl},
     settings::Settings,
 };
 
@@ -16,7 +16,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// Returns what is wrong with the command line.
+/// Returns the problem of the command line.
 pub fn routes(arguments: &[&str]) -> Result<(Router, Manager), String> {
     let arguments = std::iter::once("sse-hub")
         .chain(arguments.iter().copied())
@@ -25,13 +25,13 @@ pub fn routes(arguments: &[&str]) -> Result<(Router, Manager), String> {
     let builder = Manager::builder().config(settings.streams);
     let (limits, transformer) = (settings.management, settings.transformer);
     let node = ClusterConfig::new();
-    let doors = Doors::new(settings.configured, settings.origins);
+    let access_control = AccessControl::new(settings.configured, settings.origins);
     let (cluster, router) = server::app(
         builder,
         node,
         limits,
         transformer,
-        doors,
+        access_control,
         settings.hosts,
         &TransportStatsHandle::default(),
     )

@@ -49,23 +49,23 @@ use crate::{
 const BACKLOG: u32 = 4096;
 
 /// Timeout for the reader of the log when a second signal ends the process.
-const LAST_WORDS: Duration = Duration::from_millis(100);
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Serves at most `max_connections` connections until a signal ends the hub.
 pub(crate) async fn serve(mut settings: Settings, max_connections: usize) -> Result<(), Error> {
     if settings.configured.is_none() && !settings.is_for_this_machine() {
-        warn!(listen = %settings.listen, "demo mode: everybody who can reach it may do everything");
+        warn!(listen = %settings.listen, "started demo mode on an address that other machines can reach; everybody may do everything");
     }
     if settings
         .configured
         .as_ref()
         .is_some_and(|configured| configured.needs_tickets)
     {
-        info!(target: AUTH, "streams need a ticket, since there is no --auth: backends get one with sse.createTicket");
+        info!(target: AUTH, "restricted streams to tickets, since --auth is not set; backends request tickets with sse.createTicket");
     }
     let listener = listen(settings.listen)?;
     let signals = Signals::new().map_err(|source| Error::System {
-        what: "signals cannot be heard",
+        what: "failed to install the signal handlers",
         source,
     })?;
     let mut streams = settings.streams;
@@ -92,13 +92,13 @@ pub(crate) async fn serve(mut settings: Settings, max_connections: usize) -> Res
         .iter()
         .fold(ClusterConfig::new(), |config, name| config.name(name));
     let reload = reload(settings.configured.as_mut(), settings.tls.as_ref());
-    let doors = Doors::new(settings.configured, settings.origins);
+    let access_control = AccessControl::new(settings.configured, settings.origins);
     let (cluster, router) = app(
         builder,
         config,
         settings.management,
         settings.transformer,
-        doors,
+        access_control,
         settings.hosts,
         &transports,
     )?;
@@ -128,7 +128,7 @@ pub(crate) async fn serve(mut settings: Settings, max_connections: usize) -> Res
         None => server,
     };
     let served = server.await.map_err(|source| Error::System {
-        what: "serving failed",
+        what: "failed to serve",
         source,
     });
     cluster.shutdown().await;
@@ -139,13 +139,13 @@ pub(crate) async fn serve(mut settings: Settings, max_connections: usize) -> Res
 }
 
 /// Access control of the hub.
-pub(crate) enum Doors {
+pub(crate) enum AccessControl {
     /// Demo mode: every program, but only pages of the hub itself and of these origins.
     Demo(Origins),
     Configured(Box<Secured>),
 }
 
-impl Doors {
+impl AccessControl {
     pub(crate) fn new(configured: Option<Secured>, origins: Origins) -> Self {
         match configured {
             Some(configured) => Self::Configured(Box::new(configured)),
@@ -160,13 +160,13 @@ pub(crate) fn app(
     node: ClusterConfig,
     limits: Limits,
     transformer: Transformer,
-    doors: Doors,
+    access_control: AccessControl,
     hosts: Hosts,
     transports: &TransportStatsHandle,
 ) -> Result<(Cluster, Router), Error> {
-    let builder = match &doors {
-        Doors::Configured(configured) => builder.access(configured.access.clone()),
-        Doors::Demo(_) => builder.access(AllowAll),
+    let builder = match &access_control {
+        AccessControl::Configured(configured) => builder.access(configured.access.clone()),
+        AccessControl::Demo(_) => builder.access(AllowAll),
     };
     let manager = builder
         .build()
@@ -177,8 +177,8 @@ pub(crate) fn app(
     let metrics = |management: &Management| {
         metrics::of(manager.clone(), management.clone(), transports.clone())
     };
-    let router = match doors {
-        Doors::Configured(configured) => {
+    let router = match access_control {
+        AccessControl::Configured(configured) => {
             let rates = Arc::clone(&configured.rates);
             let management = management.gate(&configured.calls, &configured.tickets);
             let management = management.limit_bytes({
@@ -189,7 +189,7 @@ pub(crate) fn app(
             let metrics = metrics(&management);
             app::configured(manager.clone(), management, metrics, *configured, hosts)
         }
-        Doors::Demo(origins) => {
+        AccessControl::Demo(origins) => {
             let metrics = metrics(&management);
             app::demo(manager.clone(), management, metrics, origins, hosts)
         }
@@ -276,7 +276,7 @@ fn ended(
     manager: Manager,
     delay: Duration,
 ) -> impl Future<Output = ()> + Send + 'static {
-    let (tell, told) = oneshot::channel::<()>();
+    let (start_drain, drain_starts) = oneshot::channel::<()>();
     tokio::spawn(async move {
         let first = next_ending(&mut signals, &reload).await;
         // A user who presses Ctrl-C does not want to wait for load balancers.
@@ -288,20 +288,23 @@ fn ended(
         info!(
             signal = first.as_str(),
             ?delay,
-            "draining after the delay; a second signal ends it at once"
+            "received a signal; the drain starts after the delay, and a second signal ends the hub at once"
         );
         manager.announce_shutdown();
         tokio::spawn(async move {
             sleep(delay).await;
-            drop(tell);
+            drop(start_drain);
         });
         loop {
             let second = next_ending(&mut signals, &reload).await;
             // The kernel and the shell both send a hangup when a terminal closes.
             if second != Ending::Hangup {
-                warn!(signal = second.as_str(), "ended before the drain was over");
+                warn!(
+                    signal = second.as_str(),
+                    "ended the hub before the drain was complete"
+                );
                 if let Ok(outputs) = Outputs::get() {
-                    outputs.err.flush(LAST_WORDS);
+                    outputs.err.flush(FLUSH_TIMEOUT);
                 }
                 process::exit(second.exit_code());
             }
@@ -309,7 +312,7 @@ fn ended(
     });
     async {
         // The sender is dropped without a message, so the receiver resolves with an error.
-        let _ = told.await;
+        let _ = drain_starts.await;
     }
 }
 
@@ -329,7 +332,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_demo_is_announced_where_it_can_be_opened() {
+    fn announced_address_is_reachable() {
         for (bound, announced) in [
             ("0.0.0.0:1", "127.0.0.1:1"),
             ("[::]:1", "[::1]:1"),

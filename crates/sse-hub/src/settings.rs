@@ -172,7 +172,7 @@ impl Settings {
         match &self.configured {
             Some(_) if may_serve_strangers => Err(Error::Setting {
                 name: self.sources.name("demo"),
-                problem: "lets everybody in, and other settings say who may; one of them is wrong"
+                problem: "admits everybody, which contradicts the settings of access control; remove one of them"
                     .to_owned(),
             }),
             None if !self.is_for_this_machine() && !may_serve_strangers => {
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn without_anything_it_is_a_demo_for_this_machine() {
+    fn default_settings_are_demo_mode_on_loopback() {
         let settings = gather(&[]).unwrap();
         assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
         assert_eq!(
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_on_bodies_that_no_body_is_within_are_refused() {
+    fn bounds_below_one_body_are_rejected() {
         for (arguments, name) in [
             (
                 &["--management-bodies-per-caller", "1048575"][..],
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn a_demo_for_strangers_leaves_room_for_others() {
+    fn public_demo_bounds_streams_per_address() {
         let settings = gather(&[
             "--demo",
             "--listen",
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn events_are_logged_where_it_is_said() {
+    fn backplane_selects_the_event_log() {
         assert!(gather(&[]).unwrap().backplane.is_none());
         let settings = gather(&["--backplane", "memory"]).unwrap();
         assert_eq!(settings.backplane.unwrap().address, Address::Memory);

@@ -43,7 +43,7 @@ fn user(name: &str) -> Target {
 }
 
 #[test]
-fn topics_are_for_those_whom_a_pattern_means() {
+fn patterns_open_topics_to_matching_callers() {
     let may = |caller: &Caller, name: &str| access().may_join(caller, &Topic::new(name).unwrap());
     let (ada, nobody) = (ada(json!({})), Caller::anonymous());
     for (name, user, anonymous) in [
@@ -63,7 +63,7 @@ fn topics_are_for_those_whom_a_pattern_means() {
 }
 
 #[test]
-fn users_send_to_themselves_and_to_topics_of_theirs() {
+fn users_publish_to_themselves_and_their_topics() {
     let access = access();
     let ada = ada(json!({ "teams": ["red", "blue"] }));
     for (target, allowed) in [
@@ -84,7 +84,7 @@ fn users_send_to_themselves_and_to_topics_of_theirs() {
 }
 
 #[test]
-fn admins_and_backends_may_do_everything() {
+fn admins_and_backends_have_all_rights() {
     for caller in [
         ada(json!({ "role": "admin" })),
         ada(json!({ "role": ["editor", "admin"] })),
@@ -100,7 +100,7 @@ fn admins_and_backends_may_do_everything() {
 }
 
 #[test]
-fn a_user_s_token_makes_nobody_a_backend_and_no_other_value_an_admin() {
+fn user_token_cannot_claim_backend_or_admin() {
     for caller in [
         ada(json!({ "backend": true })),
         ada(json!({ "role": "Admin" })),
@@ -117,7 +117,7 @@ fn a_user_s_token_makes_nobody_a_backend_and_no_other_value_an_admin() {
 }
 
 #[test]
-fn a_manager_asks_for_what_a_client_wants_and_not_for_what_the_app_adds() {
+fn manager_checks_requested_topics_only() {
     let sse = Manager::builder().access(access()).build().unwrap();
     let handshake = || Handshake::new().caller(ada(json!({})));
     let refused = sse

@@ -41,7 +41,7 @@ fn name(caller: &Caller) -> &str {
 }
 
 #[tokio::test]
-async fn who_is_recognised_comes_in_with_what_is_known() {
+async fn recognised_caller_has_user_and_claims() {
     let gate = Authentication::new(Said);
     let caller = gate
         .admit(&get().header("authorization", "Bearer user=ada"))
@@ -59,7 +59,7 @@ async fn who_is_recognised_comes_in_with_what_is_known() {
 }
 
 #[tokio::test]
-async fn who_presents_nothing_comes_in_only_where_that_is_said() {
+async fn anonymous_callers_need_allow_anonymous() {
     assert_eq!(
         Authentication::new(Said).admit(&get()).await.unwrap_err(),
         ConnectErrorKind::Unauthenticated
@@ -70,12 +70,12 @@ async fn who_presents_nothing_comes_in_only_where_that_is_said() {
     assert_eq!(
         open.admit(&bad).await.unwrap_err(),
         ConnectErrorKind::Unauthenticated,
-        "who presents something bad is not nobody"
+        "invalid credentials are not anonymous"
     );
 }
 
 #[tokio::test]
-async fn what_cannot_be_checked_is_the_server_s_affair() {
+async fn failed_checks_are_unavailable() {
     let broken = get().header("x-broken", "1");
     assert_eq!(
         Authentication::new(Said)
@@ -88,7 +88,7 @@ async fn what_cannot_be_checked_is_the_server_s_affair() {
 }
 
 #[tokio::test]
-async fn a_name_that_no_stream_can_have_is_nobody_s() {
+async fn invalid_user_id_is_rejected() {
     for user in ["", "a\nb", &"x".repeat(5000)] {
         let identity = Identity::new(user, Credential::Bearer);
         assert!(caller(&identity).is_err(), "{user:?}");
@@ -103,7 +103,7 @@ async fn a_name_that_no_stream_can_have_is_nobody_s() {
 }
 
 #[tokio::test]
-async fn cookies_count_from_pages_of_allowed_origins_alone() {
+async fn cookies_count_only_from_allowed_origins() {
     let gate =
         Authentication::new(Said).origins(Origins::new(["https://app.example.com"]).unwrap());
     let cookie = || get().header("cookie", "user=ada");
@@ -132,7 +132,7 @@ async fn cookies_count_from_pages_of_allowed_origins_alone() {
 }
 
 #[tokio::test]
-async fn a_ticket_opens_once_and_only_where_tickets_are_taken() {
+async fn ticket_opens_one_stream_if_tickets_are_accepted() {
     let tickets = Tickets::new();
     let calls = Authentication::new(Said);
     let streams = calls.clone().tickets(&tickets);
@@ -169,7 +169,7 @@ async fn a_ticket_opens_once_and_only_where_tickets_are_taken() {
 }
 
 #[tokio::test]
-async fn a_caller_has_the_login_that_authentication_found() {
+async fn caller_has_login_of_authentication() {
     let login = |identity: &Identity| caller(identity).unwrap().login;
     let laptop = identity("ada", Credential::Bearer).login("laptop");
     assert_eq!(login(&laptop).map(LoginId::to_bytes), laptop.login);
@@ -178,7 +178,7 @@ async fn a_caller_has_the_login_that_authentication_found() {
 }
 
 #[tokio::test]
-async fn the_parts_of_a_request_name_one_caller_in_any_order() {
+async fn parts_in_any_order_agree_on_one_caller() {
     let gate = Authentication::new(Said);
     let user = |name: &str, end: u64| {
         let mut caller = Caller::user(name.parse().unwrap());
@@ -215,11 +215,11 @@ async fn the_parts_of_a_request_name_one_caller_in_any_order() {
 }
 
 #[tokio::test]
-async fn an_observer_is_told_why_callers_are_refused() {
+async fn observer_receives_reasons_of_denials() {
     use std::sync::{Arc, Mutex};
 
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let observed = Arc::clone(&told);
+    let denials = Arc::new(Mutex::new(Vec::new()));
+    let observed = Arc::clone(&denials);
     let gate = Authentication::new(Said)
         .observe(move |denial| observed.lock().unwrap().push(denial.code()));
     let (cookie, evil) = (("cookie", "user=ada"), ("origin", "https://evil.example"));
@@ -236,7 +236,7 @@ async fn an_observer_is_told_why_callers_are_refused() {
     }
     assert!(gate.admit_ticket("x").is_err());
     assert_eq!(
-        *told.lock().unwrap(),
+        *denials.lock().unwrap(),
         [
             "missing",
             "refused",

@@ -20,7 +20,7 @@ proptest! {
     /// A claim's value never matches a topic other than the pattern with the value inserted
     /// literally.
     #[test]
-    fn a_claim_stands_for_its_value_alone(sub in word(), topic in proptest::collection::vec(word(), 1..4)) {
+    fn claim_matches_only_its_value(sub in word(), topic in proptest::collection::vec(word(), 1..4)) {
         let topic = topic.join("/");
         let claims = Map::from_iter([("sub".to_owned(), Value::from(sub.clone()))]);
         let pattern = TopicPattern::new("orders/{sub}").unwrap();
@@ -29,7 +29,7 @@ proptest! {
 
     /// A pattern without claims and stars matches only itself.
     #[test]
-    fn whatever_the_text_it_is_a_pattern_or_an_error(text in proptest::collection::vec(word(), 0..4), topic in "\\PC{0,12}") {
+    fn any_text_is_a_pattern_or_an_error(text in proptest::collection::vec(word(), 0..4), topic in "\\PC{0,12}") {
         let text = text.join("/");
         if let Ok(pattern) = TopicPattern::new(&text) {
             let matches = pattern.matches(&topic, &Map::new());
@@ -42,7 +42,7 @@ proptest! {
     /// Header values that a client writes do not change the result once the nearest proxy has
     /// appended its own.
     #[test]
-    fn nobody_makes_up_an_address(made_up in "\\PC{0,40}", client in any::<[u8; 4]>()) {
+    fn clients_cannot_forge_an_address(made_up in "\\PC{0,40}", client in any::<[u8; 4]>()) {
         let client = IpAddr::from(client);
         let proxies = TrustedProxies::new(["10.0.0.0/8"]).unwrap();
         prop_assume!(!matches!(client, IpAddr::V4(v4) if v4.octets()[0] == 10));

@@ -44,7 +44,7 @@ test("a session of Auth.js v5, under every name", async (t) => {
     assert.deepEqual([carried.user, carried.credential], ["user_1", "Bearer"]);
     // The name is the salt: under another name, the cookie is not a valid session.
     const other = await verify({ nextauth: { secrets: [secret], cookieNames: ["other"] }, headers: cookie("other", session) });
-    assert.deepEqual(other, { refusal: "invalid", error: "there is no key for this token" });
+    assert.deepEqual(other, { refusal: "invalid", error: "no key is known for this token" });
   }
 });
 
@@ -64,7 +64,7 @@ test("secrets are rotated", async (t) => {
     assert.equal((await verify({ nextauth: { secrets: rotated }, headers })).user, "user_1");
   }
   const gone = await verify({ nextauth: { secrets: [renewed] }, headers: cookie(V5, v5Old) });
-  assert.deepEqual(gone, { refusal: "invalid", error: "there is no key for this token" });
+  assert.deepEqual(gone, { refusal: "invalid", error: "no key is known for this token" });
 });
 
 test("large sessions are spread over cookies, as next-auth spreads them", async (t) => {
@@ -115,11 +115,11 @@ for (const [enc, length, hash] of /** @type {const} */ ([["A256CBC-HS512", 64, "
       error: "the header parameter `zip` is refused",
     });
     const future = await seal({}, { ...claims, nbf: now() + 60 });
-    assert.match((await verify({ nextauth: { secrets: [secret] }, headers: cookie(V5, future) })).error, /^not valid before/);
+    assert.match((await verify({ nextauth: { secrets: [secret] }, headers: cookie(V5, future) })).error, /^the credentials are not valid before/);
     for (const [exp, error] of [
       ["1", "the claim `exp` has the wrong type"],
-      [Date.now(), "the claim `exp` is no time in seconds"],
-      [-1, "expired at 0 (Unix seconds)"],
+      [Date.now(), "the claim `exp` is not a time in seconds"],
+      [-1, "the credentials expired at 0 (Unix seconds)"],
     ]) {
       const odd = await seal({}, { ...claims, exp });
       assert.equal((await verify({ nextauth: { secrets: [secret] }, headers: cookie(V5, odd) })).error, error);

@@ -30,7 +30,7 @@ pub trait SessionStore: Send + Sync + 'static {
     ///
     /// The id comes from outside: pass the id as a parameter, never as part of a query's text. At
     /// most one call per id is in flight at a time. The future is dropped when the only caller that
-    /// waits for it goes away.
+    /// waits for it disconnects.
     ///
     /// # Errors
     ///

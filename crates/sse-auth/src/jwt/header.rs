@@ -17,7 +17,7 @@ pub(crate) struct Header {
 impl Header {
     pub(crate) fn decode(part: &str) -> Result<Self, AuthError> {
         let parameters: Map<String, Value> = serde_json::from_slice(&base64url::decode(part)?)
-            .map_err(|_| AuthError::Malformed("the header is no JSON object"))?;
+            .map_err(|_| AuthError::Malformed("the header is not a JSON object"))?;
         // Compressed tokens are bombs; `crit` and `b64` demand extensions, none of which is
         // supported.
         if let Some(refused) = ["zip", "crit", "b64"]

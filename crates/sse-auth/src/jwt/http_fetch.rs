@@ -30,19 +30,19 @@ pub struct HttpFetch {
 #[non_exhaustive]
 pub enum HttpFetchError {
     /// The text is not a URL.
-    #[error("this is no URL")]
+    #[error("the text is not a URL")]
     Url,
     /// The URL is neither an HTTPS URL nor one of this machine.
     #[error("keys are fetched over HTTPS only, except from loopback")]
     NotHttps,
     /// The certificates of the system cannot be loaded.
-    #[error("the system's certificates cannot be loaded")]
+    #[error("failed to load the system's certificates")]
     Certificates(#[source] std::io::Error),
 }
 
 /// The response was not the set.
 #[derive(Debug, Error)]
-#[error("the answer has status {0}")]
+#[error("the response has status {0}")]
 struct Status(u16);
 
 impl HttpFetch {

@@ -11,15 +11,15 @@ use crate::{app_error::BoxError, jwt::key_error::KeyError};
 #[non_exhaustive]
 pub enum JwksError {
     /// The fetch failed.
-    #[error("the key set cannot be fetched")]
+    #[error("failed to fetch the key set")]
     Fetch(#[source] BoxError),
     /// The fetch took too long.
-    #[error("fetching the key set took longer than {0:?}")]
+    #[error("the fetch of the key set took longer than {0:?}")]
     Timeout(Duration),
     /// The fetched text is not a set of public keys.
-    #[error("what was fetched is no set of public keys")]
+    #[error("the fetched text is not a set of public keys")]
     Set(#[source] KeyError),
     /// The task of the fetch ended early: it panicked, or its runtime was shut down.
-    #[error("the fetch was broken off")]
+    #[error("the fetch of the key set was aborted")]
     BrokenOff,
 }

@@ -15,7 +15,7 @@ use crate::{
 
 /// Minimum length of a secret, in bytes. HS256 demands 32 bytes (RFC 7518, section 3.2). They
 /// suffice for the longer hashes too: 256 bits cannot be guessed.
-const LEAST_SECRET: usize = 32;
+const MIN_SECRET: usize = 32;
 
 /// A key that verifies tokens, bound to the algorithms for which it was created. The algorithm in a
 /// token never changes the use of a key.
@@ -127,8 +127,8 @@ impl Key {
 
     /// Parses a key of a JWK set (RFC 7517).
     pub(crate) fn jwk(value: &Value) -> Result<Self, KeyError> {
-        let jwk: Jwk =
-            serde_json::from_value(value.clone()).map_err(|_| KeyError::Jwk("members"))?;
+        let jwk: Jwk = serde_json::from_value(value.clone())
+            .map_err(|_| KeyError::Jwk("it has invalid members"))?;
         let for_signatures = value.get("use").is_none_or(|usage| usage == "sig");
         let may_verify = |operations: &Value| {
             operations
@@ -146,7 +146,7 @@ impl Key {
                 name.parse()
                     .map_err(|_| KeyError::Jwk("its algorithm is not known"))?,
             ),
-            Some(_) => Err(KeyError::Jwk("`alg`")),
+            Some(_) => Err(KeyError::Jwk("its `alg` is not text")),
         }
     }
 
@@ -177,9 +177,9 @@ impl Key {
 
     fn long_enough(secret: &[u8]) -> Result<(), KeyError> {
         match secret.len() {
-            length if length < LEAST_SECRET => Err(KeyError::TooShort {
+            length if length < MIN_SECRET => Err(KeyError::TooShort {
                 length,
-                least: LEAST_SECRET,
+                least: MIN_SECRET,
             }),
             _ => Ok(()),
         }

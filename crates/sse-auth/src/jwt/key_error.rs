@@ -8,13 +8,13 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum KeyError {
     /// The secret is missing or empty.
-    #[error("there is no secret, or an empty one")]
+    #[error("the secret is missing or empty")]
     NoSecret,
     /// No key was added.
-    #[error("there is no key")]
+    #[error("there is no usable key")]
     NoKey,
     /// The number of items exceeds the limit.
-    #[error("more than {limit} are given")]
+    #[error("more than {limit} secrets or cookie names are given")]
     TooMany {
         /// Maximum number of items.
         limit: usize,
@@ -28,31 +28,31 @@ pub enum KeyError {
         least: usize,
     },
     /// The secret is a PEM or JSON text, whose public part is known to everybody.
-    #[error("this is a PEM or JSON text, and no secret")]
+    #[error("a PEM or JSON text is not a secret")]
     NoSecretText,
     /// No header can carry the key: only visible ASCII without commas can be sent as a bearer
     /// token.
-    #[error("this cannot be sent as a bearer token: only visible ASCII without commas can")]
+    #[error("the key cannot be sent as a bearer token: only visible ASCII without commas can")]
     NotSendable,
     /// The algorithm is not for a secret, or is only for a secret.
-    #[error("a key of this kind is not for this algorithm")]
+    #[error("the key is not for this algorithm")]
     WrongAlgorithm,
     /// The key is a private key, which only the issuer should have.
-    #[error("this is a private key: give the public one")]
+    #[error("the key is a private key; use the public key")]
     Private,
     /// The key is an RSA key of less than 2048 bits (RFC 7518, section 3.3).
     #[error("an RSA key needs at least 2048 bits")]
     SmallRsa,
     /// The text is not a public key in PEM: RSA, EC on P-256 or P-384, Ed25519.
-    #[error("this is no public key that is known: RSA, EC (P-256, P-384), Ed25519")]
+    #[error("the text is not a known public key: RSA, EC (P-256, P-384), Ed25519")]
     Pem,
     /// The value is not a known JWK.
-    #[error("this is no JWK that is known: {0}")]
+    #[error("the value is not a known JWK: {0}")]
     Jwk(&'static str),
     /// The text is not a JWK set.
-    #[error("this is no JWK set: {0}")]
+    #[error("the text is not a JWK set: {0}")]
     Jwks(&'static str),
     /// The file cannot be read.
-    #[error("the file cannot be read")]
+    #[error("failed to read the file")]
     File(#[source] std::io::Error),
 }

@@ -70,7 +70,7 @@ struct State {
     failures: u32,
     error: Option<Arc<JwksError>>,
     /// Closed when the load in flight ends.
-    under_way: Option<watch::Receiver<()>>,
+    in_flight: Option<watch::Receiver<()>>,
 }
 
 impl RemoteJwks {
@@ -96,7 +96,7 @@ impl RemoteJwks {
     /// Returns an error if the keys cannot be loaded. The app can continue nevertheless: the load
     /// is retried when the keys are needed.
     pub async fn load(&self) -> Result<(), Arc<JwksError>> {
-        let load = self.load_under_way().unwrap_or_else(|| self.start());
+        let load = self.load_in_flight().unwrap_or_else(|| self.start());
         finished(load).await;
         self.inner.state.lock().error.clone().map_or(Ok(()), Err)
     }
@@ -145,26 +145,26 @@ impl RemoteJwks {
     fn load_if_due(&self) -> Option<watch::Receiver<()>> {
         let due = {
             let state = self.inner.state.lock();
-            if state.under_way.is_some() {
-                return state.under_way.clone();
+            if state.in_flight.is_some() {
+                return state.in_flight.clone();
             }
             state.is_due(self.inner.clock.elapsed(), self.inner.times)
         };
         if due { Some(self.start()) } else { None }
     }
 
-    fn load_under_way(&self) -> Option<watch::Receiver<()>> {
-        self.inner.state.lock().under_way.clone()
+    fn load_in_flight(&self) -> Option<watch::Receiver<()>> {
+        self.inner.state.lock().in_flight.clone()
     }
 
     /// Starts a load, unless another load has just been started.
     fn start(&self) -> watch::Receiver<()> {
         let mut state = self.inner.state.lock();
-        if let Some(load) = &state.under_way {
+        if let Some(load) = &state.in_flight {
             return load.clone();
         }
         let (ended, load) = watch::channel(());
-        state.under_way = Some(load.clone());
+        state.in_flight = Some(load.clone());
         drop(state);
         let guard = Load {
             inner: self.inner.clone(),
@@ -222,7 +222,7 @@ impl Drop for Load {
         let now = self.inner.clock.elapsed();
         let outcome = self.outcome.take().unwrap_or(Err(JwksError::BrokenOff));
         let mut state = self.inner.state.lock();
-        state.under_way = None;
+        state.in_flight = None;
         state.tried = Some(now);
         match outcome {
             Ok(keys) => {
@@ -234,7 +234,7 @@ impl Drop for Load {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     failures = state.failures,
-                    "the keys cannot be loaded"
+                    "failed to load the keys"
                 );
                 state.error = Some(Arc::new(error));
             }

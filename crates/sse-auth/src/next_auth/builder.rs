@@ -12,7 +12,7 @@ use crate::{
 
 /// Minimum length of a secret, in bytes. Auth.js recommends 32 random bytes. A secret with fewer
 /// than half of them can be guessed offline from one session cookie.
-const LEAST_SECRET: usize = 16;
+const MIN_SECRET: usize = 16;
 
 /// Maximum number of secrets, and of cookie names. More than anybody rotates through are a mistake,
 /// and each costs work for every forged token.
@@ -135,11 +135,11 @@ impl NextAuthBuilder {
             .secrets
             .iter()
             .map(|secret| secret.bytes().len())
-            .find(|it| *it < LEAST_SECRET)
+            .find(|it| *it < MIN_SECRET)
         {
             return Err(KeyError::TooShort {
                 length,
-                least: LEAST_SECRET,
+                least: MIN_SECRET,
             });
         }
         if self.secrets.len() > MAX || self.names.len() > MAX {

@@ -79,7 +79,9 @@ impl<'a> Jwe<'a> {
         }
         let encryption = Encryption::named(header.text("enc")?)?;
         if !key.is_empty() {
-            return Err(AuthError::Malformed("a shared key is not sent along"));
+            return Err(AuthError::Malformed(
+                "a token for a shared key contains no encrypted key",
+            ));
         }
         let [iv, ciphertext, tag] = [
             base64url::decode(iv)?,

@@ -73,7 +73,7 @@ fn derived<const LENGTH: usize>(
     let mut key = Zeroizing::new([0; LENGTH]);
     let hkdf = Hkdf::<Sha256>::new(Some(salt.as_bytes()), secret.bytes());
     hkdf.expand(info.as_bytes(), &mut *key)
-        .expect("HKDF-SHA256 gives up to 8160 bytes");
+        .expect("HKDF-SHA256 outputs up to 8160 bytes");
     key
 }
 

@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn other_schemes_are_as_if_absent() {
+    fn other_schemes_are_ignored() {
         let values: [&[u8]; 13] = [
             b"",
             b"Basic eDp5",
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bearer_without_one_token_is_malformed() {
+    fn bearer_without_a_valid_token_is_malformed() {
         let bad: [&[u8]; 6] = [
             b"Bearer",
             b"Bearer ",

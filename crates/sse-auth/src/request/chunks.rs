@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_are_put_together_in_their_order() {
+    fn chunks_are_assembled_in_order() {
         for (header, expected) in [
             ("", &[][..]),
             ("s=a; t.0=b", &[]),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_complete_where_its_tag_is() {
+    fn session_ends_with_its_tag() {
         let (short, long) = ("s".repeat(22), "l".repeat(43));
         for (header, expected) in [
             (

@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn cookies_are_read_as_browsers_and_http_2_send_them() {
+    fn cookies_of_browsers_and_http_2_are_parsed() {
         let headers = [
             "a=1; b=\"x y\";c=%C3%A4%20;  d = e=f ",
             "a=2; =3; nothing; g=",
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_utf_8_is_passed_over_alone() {
+    fn only_cookies_outside_utf_8_are_skipped() {
         let header: &[u8] = b"x=\xff; s=1";
         assert_eq!(
             Cookies::parse([header].into_iter())
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_are_no_chunks() {
+    fn other_names_are_not_chunks() {
         for header in [
             "s.=a",
             "s.00=a",

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_known_is_shown() {
+    fn only_known_parameters_are_shown() {
         for (query, logged) in [
             ("ticket=abc", "ticket=…"),
             ("ticket=", "ticket=…"),
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_harmless_stays_as_it_came() {
+    fn harmless_queries_stay_unchanged() {
         for query in [
             "",
             "topics=c,d",

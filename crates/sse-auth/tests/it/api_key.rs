@@ -9,7 +9,7 @@ fn api_key() -> ApiKey {
 }
 
 #[tokio::test]
-async fn a_backend_is_no_user_and_has_claims() {
+async fn backend_has_claims_but_no_user() {
     let identity = ask_bearer(&api_key(), SECRET).await.unwrap().unwrap();
     let claims = [("role".to_owned(), "backend".into())]
         .into_iter()
@@ -40,7 +40,7 @@ async fn other_tokens_are_left_to_others() {
 }
 
 #[test]
-fn keys_that_can_be_guessed_are_refused() {
+fn guessable_keys_are_rejected() {
     assert!(matches!(
         ApiKey::new("0123456789abcdef"),
         Err(KeyError::TooShort {

@@ -209,7 +209,7 @@ async fn many(sessions: &DatabaseSessions, id: &str) -> Vec<bool> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_look_up_at_a_time_for_one_id() {
+async fn one_query_at_a_time_for_one_id() {
     let (store, clock, sessions) = double();
     assert_eq!(many(&sessions, "a").await, [true; 20]);
     assert_eq!(many(&sessions, "x").await, [false; 20]);
@@ -250,7 +250,7 @@ async fn failures_are_not_remembered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_goes_away_leaves_the_look_up_to_the_next() {
+async fn departed_caller_leaves_query_to_the_next() {
     let (_, _, sessions) = double();
     let gone =
         tokio::time::timeout(Duration::from_millis(10), ask_cookie(&sessions, "s", "a")).await;
@@ -259,7 +259,7 @@ async fn a_caller_that_goes_away_leaves_the_look_up_to_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn encrypted_sessions_are_not_looked_up() {
+async fn encrypted_sessions_are_not_queried() {
     let (store, _, sessions) = double();
     assert!(
         ask_cookie(&sessions, "s", "a.b.c.d.e")

@@ -85,7 +85,7 @@ async fn each_kind_of_credential_finds_its_authenticator() {
 }
 
 #[tokio::test]
-async fn who_presents_nothing_is_anonymous() {
+async fn caller_without_credentials_is_anonymous() {
     let (all, _) = all();
     assert!(
         all.authenticate(&RequestView::new("GET"))
@@ -109,7 +109,7 @@ async fn who_presents_nothing_is_anonymous() {
 }
 
 #[tokio::test]
-async fn credentials_that_nobody_knows_do_not_make_anybody_anonymous() {
+async fn unknown_credentials_are_not_anonymous() {
     let (all, _) = all();
     assert_eq!(
         refused(ask(&all, "authorization", "Bearer opaque").await),
@@ -123,7 +123,7 @@ async fn credentials_that_nobody_knows_do_not_make_anybody_anonymous() {
 
 /// A proxy that itself asks for a password forwards the header.
 #[tokio::test]
-async fn other_schemes_are_as_if_absent() {
+async fn other_schemes_are_ignored() {
     let (all, _) = all();
     let token = format!(
         "Bearer {}",
@@ -166,7 +166,7 @@ async fn other_schemes_are_as_if_absent() {
 /// The rule for requests with several credentials, tested with every pair of places that can hold a
 /// credential.
 #[tokio::test]
-async fn several_credentials_must_be_of_one_user_wherever_they_are() {
+async fn all_credentials_must_be_of_one_user() {
     let (all, tickets) = all();
     let claims = |user: &str, exp: u64| json!({ "sub": user, "exp": exp }).to_string();
     let session = |user: &str, exp| {
@@ -248,7 +248,7 @@ async fn several_credentials_must_be_of_one_user_wherever_they_are() {
 }
 
 #[tokio::test]
-async fn a_backend_stays_one_beside_a_visitor_s_session() {
+async fn backend_with_a_user_session_stays_a_backend() {
     let (all, _) = all();
     let (key, cookie) = (format!("Bearer {KEY}"), format!("{V4}={}", session()));
     for headers in [
@@ -284,7 +284,7 @@ impl Authenticator for Header {
 }
 
 #[tokio::test]
-async fn an_apps_own_authenticator_is_like_ours() {
+async fn custom_authenticator_takes_part() {
     let all = FirstOf::new()
         .or(Header)
         .or(std::sync::Arc::new(Header) as std::sync::Arc<dyn Authenticator>);
@@ -321,7 +321,7 @@ async fn an_apps_own_authenticator_is_like_ours() {
 }
 
 #[test]
-fn clients_learn_four_things() {
+fn clients_receive_four_kinds_of_rejection() {
     for (error, refusal, status, code) in [
         (AuthError::Signature, Rejection::Invalid, 401, "invalid"),
         (AuthError::UnknownKey, Rejection::Invalid, 401, "invalid"),

@@ -39,7 +39,7 @@ fn ok(body: &str) -> String {
 }
 
 #[tokio::test]
-async fn keys_come_over_http() {
+async fn keys_are_fetched_over_http() {
     let key = Es256::new();
     let url = serve(ok(&json!({ "keys": [key.jwk("a")] }).to_string())).await;
     let keys = RemoteJwks::http(&url).unwrap();
@@ -82,7 +82,7 @@ async fn other_answers_are_errors() {
 }
 
 #[tokio::test]
-async fn a_server_that_says_nothing_is_given_up() {
+async fn silent_server_is_a_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/jwks", listener.local_addr().unwrap());
     let keys = RemoteJwks::builder(HttpFetch::new(&url).unwrap())
@@ -95,7 +95,7 @@ async fn a_server_that_says_nothing_is_given_up() {
 }
 
 #[test]
-fn keys_are_fetched_over_https_except_from_this_machine() {
+fn keys_need_https_except_from_loopback() {
     for url in [
         "https://issuer.example/jwks",
         "http://localhost:1/x",

@@ -75,7 +75,7 @@ async fn headers_are_well_formed() {
         ),
         (
             json!(["HS256"]),
-            r#"Malformed("the header is no JSON object")"#,
+            r#"Malformed("the header is not a JSON object")"#,
         ),
     ] {
         assert_eq!(
@@ -188,7 +188,7 @@ async fn claims_are_checked() {
         let token = hs256(&header(), payload, SECRET.as_bytes());
         assert_eq!(
             refused(ask_bearer(&jwt(), &token).await),
-            r#"Malformed("the claims are no JSON object")"#,
+            r#"Malformed("the claims are not a JSON object")"#,
             "{payload}"
         );
     }
@@ -212,7 +212,7 @@ async fn claims_are_checked() {
 }
 
 #[tokio::test]
-async fn an_end_is_required_unless_it_is_not() {
+async fn exp_is_required_unless_optional() {
     let token = with_claims(&json!({ "sub": "ada" }));
     assert_eq!(
         refused(ask_bearer(&jwt(), &token).await),
@@ -291,7 +291,7 @@ async fn issuer_and_audience() {
 }
 
 #[tokio::test]
-async fn no_token_is_chosen_by_its_place() {
+async fn position_of_tokens_does_not_matter() {
     let jwt = builder()
         .key(secret())
         .cookie("t")

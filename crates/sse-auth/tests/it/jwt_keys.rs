@@ -112,7 +112,7 @@ async fn secrets_of_every_length_of_hash() {
 }
 
 #[tokio::test]
-async fn a_token_cannot_choose_how_its_key_is_used() {
+async fn token_cannot_choose_the_use_of_its_key() {
     for Vector {
         algorithm,
         token,
@@ -170,7 +170,7 @@ async fn a_token_cannot_choose_how_its_key_is_used() {
 }
 
 #[tokio::test]
-async fn keys_that_a_token_brings_along_are_not_looked_at() {
+async fn keys_inside_a_token_are_ignored() {
     let (own, other) = (Es256::new(), Es256::new());
     let jwt = builder().jwks(set(&[own.jwk("k")])).build().unwrap();
     assert_eq!(
@@ -296,7 +296,7 @@ fn weak_and_mistaken_keys_are_refused() {
 }
 
 #[test]
-fn key_sets_pass_over_what_they_do_not_know_and_are_bounded() {
+fn key_sets_skip_unknown_keys_and_are_bounded() {
     let good = Es256::new().jwk("k");
     let with = |name: &str, value: Value| {
         let mut key = good.clone();

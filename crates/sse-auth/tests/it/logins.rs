@@ -31,7 +31,7 @@ async fn of_token(claims: Value) -> Login {
 }
 
 #[tokio::test]
-async fn a_token_s_login_is_its_sid_else_its_name_else_the_token() {
+async fn login_of_a_token_is_sid_or_jti_or_token() {
     let both =
         |sid: &str, jti: &str| json!({ "sub": "ada", "exp": NOW + 60, "sid": sid, "jti": jti });
     assert_eq!(of_token(both("laptop", "1")).await, of("laptop"));
@@ -54,7 +54,7 @@ async fn a_token_s_login_is_its_sid_else_its_name_else_the_token() {
 }
 
 #[tokio::test]
-async fn a_session_s_login_is_the_same_in_both_libraries_forms() {
+async fn login_of_a_session_is_the_same_in_v4_and_v5() {
     let next_auth = NextAuth::builder()
         .secret(SECRET)
         .clock(ManualClock::at(NOW))
@@ -84,7 +84,7 @@ async fn a_session_s_login_is_the_same_in_both_libraries_forms() {
 }
 
 #[test]
-fn two_users_never_share_one_and_none_can_be_made_up_of_two_parts() {
+fn logins_of_two_users_never_collide() {
     let login =
         |user: &str, session: &str| Identity::new(user, Credential::Other).login(session).login;
     assert_ne!(login("ada", "1"), login("ben", "1"));

@@ -8,7 +8,7 @@ use crate::support::{NOW, SECRET, V4, V5, accepted, ask, ask_cookie, claims, ref
 use crate::next_auth::{builder, cbc, gcm, next_auth, v4_session, v5_session};
 
 #[tokio::test]
-async fn quoted_and_escaped_cookies_are_read_as_the_site_reads_them() {
+async fn quoted_and_escaped_cookies_are_decoded() {
     let session = v4_session();
     for value in [
         format!("\"{session}\""),
@@ -61,7 +61,7 @@ async fn users(cookies: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn no_session_is_chosen_by_its_place() {
+async fn position_of_sessions_does_not_matter() {
     let secure = |name: &str| format!("__Secure-{name}");
     let sealed = |name: &str, user: &str, exp: u64| {
         let claims = json!({ "sub": user, "exp": exp }).to_string();
@@ -106,7 +106,7 @@ async fn no_session_is_chosen_by_its_place() {
 }
 
 #[tokio::test]
-async fn of_several_sessions_of_a_user_the_one_that_ends_last_counts() {
+async fn session_that_ends_last_counts() {
     let session = |exp: u64| {
         v4(
             SECRET,
@@ -129,7 +129,7 @@ async fn of_several_sessions_of_a_user_the_one_that_ends_last_counts() {
 
 /// Two interleaved sets of chunks, such as those of two paths or domains, in every order.
 #[tokio::test]
-async fn chunks_of_two_sessions_are_told_apart() {
+async fn chunks_of_two_sessions_are_separated() {
     let chunks = |user: &str, count: usize| {
         let session = v4(
             SECRET,
@@ -191,7 +191,7 @@ async fn chunks_of_two_sessions_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_request_with_more_sessions_than_are_tried_is_refused() {
+async fn too_many_sessions_are_rejected() {
     let good = format!("{V4}={}", v4_session());
     let bad: Vec<_> = (0..40).map(|n| format!("{V4}=a.{n}")).collect();
     let some = [&bad[..20], std::slice::from_ref(&good)].concat();
@@ -246,7 +246,7 @@ async fn a_stale_cookie_does_not_hide_a_good_one() {
 
 /// A sibling subdomain can set the plain cookie, but not the prefixed one.
 #[tokio::test]
-async fn naming_the_prefixed_cookie_keeps_a_planted_one_out() {
+async fn prefixed_name_excludes_a_planted_cookie() {
     let name = format!("__Secure-{V5}");
     let secure = v5(SECRET, &name, &cbc(), claims().to_string());
     let planted = v5(SECRET, V5, &cbc(), r#"{"sub":"eve"}"#);

@@ -26,7 +26,7 @@ const CROSS: (&str, &str) = ("Sec-Fetch-Site", "cross-site");
 const NONE: (&str, &str) = ("Sec-Fetch-Site", "none");
 
 #[test]
-fn credentials_that_a_page_must_have_need_no_origin() {
+fn only_cookies_need_an_origin() {
     for credential in [Credential::Bearer, Credential::Ticket, Credential::Other] {
         assert_eq!(
             check(&Origins::none(), "POST", &[EVIL, CROSS], credential),
@@ -36,7 +36,7 @@ fn credentials_that_a_page_must_have_need_no_origin() {
 }
 
 #[test]
-fn cookies_come_from_the_servers_own_pages_and_from_listed_ones() {
+fn cookies_count_from_own_and_listed_pages() {
     let passing: [&[(&str, &str)]; 7] = [
         &[SAME],
         &[SAME, EVIL],
@@ -58,7 +58,7 @@ fn cookies_come_from_the_servers_own_pages_and_from_listed_ones() {
 }
 
 #[test]
-fn cookies_from_elsewhere_are_refused() {
+fn cookies_from_other_sites_are_rejected() {
     let evil = CrossSite::Origin("https://evil.example".to_owned());
     let refused: [(&[(&str, &str)], CrossSite); 9] = [
         (&[EVIL], evil.clone()),
@@ -83,7 +83,7 @@ fn cookies_from_elsewhere_are_refused() {
 }
 
 #[test]
-fn lookalikes_are_other_sites() {
+fn similar_origins_are_other_sites() {
     for origin in [
         "https://app.example.com.evil.example",
         "https://app.example.com:444",
@@ -113,7 +113,7 @@ fn lookalikes_are_other_sites() {
 }
 
 #[test]
-fn old_browsers_read_and_do_not_write() {
+fn old_browsers_can_read_but_not_write() {
     let strict = Origins::builder().strict().build();
     for method in ["GET", "HEAD"] {
         assert_eq!(check(&origins(), method, &[], Credential::Cookie), Ok(()));
@@ -132,7 +132,7 @@ fn old_browsers_read_and_do_not_write() {
 
 /// Browsers do not send `Sec-Fetch-Site` over plain HTTP.
 #[test]
-fn the_server_s_own_pages_are_known_by_their_origin() {
+fn own_pages_are_known_by_their_origin() {
     let request =
         |scheme: Option<&str>, authority: Option<&'static str>, host: Option<&'static str>| {
             let request = RequestView::new("POST").authority(authority);

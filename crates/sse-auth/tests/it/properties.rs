@@ -82,7 +82,7 @@ proptest! {
     }
 
     #[test]
-    fn a_token_that_was_cut_or_grew_is_refused((name, token) in tokens(), end in any::<prop::sample::Index>(), more in "[A-Za-z0-9._-]{0,3}") {
+    fn truncated_or_extended_token_is_rejected((name, token) in tokens(), end in any::<prop::sample::Index>(), more in "[A-Za-z0-9._-]{0,3}") {
         let altered = format!("{}{more}", &token[..end.index(token.len())]);
         prop_assume!(altered != token);
         let cookie = format!("{name}={altered}");
@@ -92,7 +92,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_looks_like_a_token_is_refused(parts in prop::collection::vec(part(), 0..7)) {
+    fn random_tokens_are_rejected(parts in prop::collection::vec(part(), 0..7)) {
         let token = parts.join(".");
         for (header, value) in [("authorization", format!("Bearer {token}")), ("cookie", format!("{V4}={token}; {V5}={token}; t={token}"))] {
             prop_assert!(!matches!(ask(&*NEXT_AUTH, &[(header, value.as_bytes())]), Ok(Some(_))));
@@ -101,7 +101,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_bytes_come_nobody_is_let_in(headers in prop::collection::vec((0_usize..4, any::<Vec<u8>>()), 0..6), query in any::<String>()) {
+    fn random_bytes_admit_nobody(headers in prop::collection::vec((0_usize..4, any::<Vec<u8>>()), 0..6), query in any::<String>()) {
         let names = ["cookie", "authorization", "origin", "sec-fetch-site"];
         let headers: Vec<_> = headers.iter().map(|(name, value)| (names[*name], value.as_slice())).collect();
         prop_assert!(!matches!(ask(&*NEXT_AUTH, &headers), Ok(Some(_))));
@@ -115,7 +115,7 @@ proptest! {
 
     /// A session can be cut at any position, and its chunks can arrive in any order.
     #[test]
-    fn chunks_give_the_session_back(size in 60_usize..400, seed in any::<u64>(), noise in "[a-z]{1,8}=[a-z.]{0,8}") {
+    fn chunks_reassemble_to_the_session(size in 60_usize..400, seed in any::<u64>(), noise in "[a-z]{1,8}=[a-z.]{0,8}") {
         let session = v4(SECRET, &json!({ "alg": "dir", "enc": "A256GCM" }), claims().to_string());
         let mut chunks: Vec<_> = session.as_bytes().chunks(size).enumerate().collect();
         prop_assume!(chunks.len() <= 16);

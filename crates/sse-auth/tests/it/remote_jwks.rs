@@ -118,7 +118,7 @@ async fn keys_are_loaded_once_when_first_needed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_id_has_them_loaded_again_but_not_each_time() {
+async fn unknown_key_id_reloads_after_cooldown() {
     let (old, new) = (Es256::new(), Es256::new());
     let Setup {
         issuer, clock, jwt, ..
@@ -141,7 +141,7 @@ async fn an_unknown_id_has_them_loaded_again_but_not_each_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn old_keys_serve_while_new_ones_are_loaded() {
+async fn old_keys_stay_in_use_during_a_load() {
     let key = Es256::new();
     let Setup {
         issuer, clock, jwt, ..
@@ -158,7 +158,7 @@ async fn old_keys_serve_while_new_ones_are_loaded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn known_keys_survive_an_issuer_that_is_down_for_a_day_and_no_longer() {
+async fn keys_survive_an_unavailable_issuer_for_max_age() {
     let key = Es256::new();
     let Setup {
         issuer, clock, jwt, ..
@@ -175,7 +175,7 @@ async fn known_keys_survive_an_issuer_that_is_down_for_a_day_and_no_longer() {
     let error = ask_bearer(&*jwt, &token).await.unwrap_err();
     assert_eq!(
         (error.to_string().as_str(), error.refusal()),
-        ("the keys cannot be loaded", Rejection::Unavailable)
+        ("failed to load the keys", Rejection::Unavailable)
     );
     issuer.set(Answer::Keys(json!([key.jwk("a")])));
     clock.advance(Duration::from_secs(300));
@@ -183,7 +183,7 @@ async fn known_keys_survive_an_issuer_that_is_down_for_a_day_and_no_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_failures_it_waits_longer_and_longer() {
+async fn delay_doubles_after_each_failure() {
     let key = Es256::new();
     let Setup {
         issuer, clock, jwt, ..
@@ -209,7 +209,7 @@ async fn after_failures_it_waits_longer_and_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whatever_a_fetcher_does_is_an_error_and_not_the_end() {
+async fn failing_fetchers_are_errors() {
     let key = Es256::new();
     let Setup {
         issuer,
@@ -255,7 +255,7 @@ async fn whatever_a_fetcher_does_is_an_error_and_not_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_published_secret_is_no_secret() {
+async fn published_secrets_are_ignored() {
     let key = Es256::new();
     let secret = json!({ "kty": "oct", "k": b64(SECRET), "kid": "s" });
     let Setup { issuer, jwt, .. } = setup(Answer::Keys(json!([key.jwk("a"), secret])));
@@ -272,7 +272,7 @@ async fn a_published_secret_is_no_secret() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_goes_away_cancels_nothing() {
+async fn departed_caller_does_not_cancel_the_load() {
     let key = Es256::new();
     let Setup { issuer, jwt, .. } = setup(Answer::Keys(json!([key.jwk("a")])));
     let token = key.sign("a", &claims());
@@ -284,7 +284,7 @@ async fn a_caller_that_goes_away_cancels_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn given_keys_and_several_issuers_together() {
+async fn configured_keys_and_several_issuers_combine() {
     let (one, two, own) = (Es256::new(), Es256::new(), Es256::new());
     let first = setup(Answer::Keys(json!([one.jwk("1")])));
     let second = setup(Answer::Keys(json!([two.jwk("2")])));

@@ -49,7 +49,7 @@ fn bearer_tokens() {
 }
 
 #[test]
-fn nothing_is_chosen_by_its_place() {
+fn repeated_values_are_errors() {
     let request = RequestView::new("GET")
         .query("a=1&b=2&a=3")
         .header("cookie", "a=1; b=2; c=3; c=3")

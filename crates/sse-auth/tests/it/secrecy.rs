@@ -41,7 +41,7 @@ impl sse_auth::FetchJwks for NoFetch {
 }
 
 #[test]
-fn debug_output_hides_them() {
+fn debug_output_hides_secrets() {
     let encoded = b64(SECRET);
     let secrets = [SECRET, encoded.as_str()];
     let key = Key::secret(Algorithm::HS256, SECRET).unwrap();

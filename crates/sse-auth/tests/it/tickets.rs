@@ -38,7 +38,7 @@ async fn present_one(tickets: &Tickets, ticket: &Ticket) -> Result<Option<Identi
 }
 
 #[tokio::test]
-async fn a_ticket_is_its_user_once() {
+async fn ticket_identifies_its_user_once() {
     let (tickets, _) = tickets();
     let ticket = tickets.issue(&ada()).unwrap();
     assert_eq!(
@@ -56,7 +56,7 @@ async fn a_ticket_is_its_user_once() {
 }
 
 #[tokio::test]
-async fn a_ticket_has_the_login_of_who_asked_for_it() {
+async fn ticket_has_the_login_of_its_requester() {
     let (tickets, _) = tickets();
     let login = async |identity: &Identity| {
         let ticket = tickets.issue(identity).unwrap();
@@ -77,7 +77,7 @@ async fn a_ticket_has_the_login_of_who_asked_for_it() {
 }
 
 #[tokio::test]
-async fn of_many_who_present_it_one_succeeds() {
+async fn ticket_admits_one_of_many_concurrent_callers() {
     let (tickets, _) = tickets();
     let ticket = Arc::new(tickets.issue(&ada()).unwrap());
     let racers = (0..8).map(|_| {
@@ -93,7 +93,7 @@ async fn of_many_who_present_it_one_succeeds() {
 }
 
 #[tokio::test]
-async fn a_ticket_ends() {
+async fn ticket_expires() {
     let (tickets, clock) = tickets();
     let [early, late] = [(); 2].map(|()| tickets.issue(&ada()).unwrap());
     clock.advance(Duration::from_millis(29_999));
@@ -107,7 +107,7 @@ async fn a_ticket_ends() {
 }
 
 #[tokio::test]
-async fn a_ticket_does_not_outlive_the_credentials_behind_it() {
+async fn ticket_ends_with_its_credentials() {
     let (tickets, clock) = tickets();
     let ticket = tickets.issue(&ada().expires_at(NOW + 10)).unwrap();
     clock.advance(Duration::from_secs(10));
@@ -122,7 +122,7 @@ async fn a_ticket_does_not_outlive_the_credentials_behind_it() {
 }
 
 #[tokio::test]
-async fn only_users_with_credentials_of_their_own_get_one() {
+async fn only_users_with_own_credentials_receive_tickets() {
     let (tickets, _) = tickets();
     assert_eq!(
         tickets
@@ -139,7 +139,7 @@ async fn only_users_with_credentials_of_their_own_get_one() {
 }
 
 #[tokio::test]
-async fn what_is_no_ticket_is_refused() {
+async fn unknown_tickets_are_rejected() {
     let (tickets, _) = tickets();
     let ticket = tickets.issue(&ada()).unwrap();
     let text = ticket.as_str();
@@ -170,7 +170,7 @@ async fn what_is_no_ticket_is_refused() {
 }
 
 #[tokio::test]
-async fn no_ticket_is_chosen_by_its_place() {
+async fn position_of_tickets_does_not_matter() {
     let (tickets, _) = tickets();
     let issue = |user: &str| {
         tickets
@@ -196,7 +196,7 @@ async fn no_ticket_is_chosen_by_its_place() {
 }
 
 #[tokio::test]
-async fn a_users_newest_ticket_takes_the_place_of_the_oldest() {
+async fn newest_ticket_replaces_the_oldest_of_a_user() {
     let tickets = builder().0.per_user(2).build();
     let [first, second, third] = [(); 3].map(|()| tickets.issue(&ada()).unwrap());
     let other = tickets
@@ -213,7 +213,7 @@ async fn a_users_newest_ticket_takes_the_place_of_the_oldest() {
 }
 
 #[tokio::test]
-async fn nobody_takes_the_room_of_others() {
+async fn user_cannot_evict_tickets_of_others() {
     let tickets = builder().0.per_user(2).capacity(4).build();
     for _ in 0..1000 {
         tickets.issue(&ada()).unwrap();
@@ -228,7 +228,7 @@ async fn nobody_takes_the_room_of_others() {
 }
 
 #[tokio::test]
-async fn the_number_of_tickets_is_bounded_and_time_makes_room() {
+async fn number_of_tickets_is_bounded() {
     let (builder, clock) = builder();
     let tickets = builder.capacity(3).build();
     let of = |n: u32| Identity::new(n.to_string(), Credential::Bearer);

@@ -48,7 +48,7 @@ pub(crate) async fn log(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let query = redacted_query(uri.query().unwrap_or_default());
     let (method, path) = (shown_method(&method), shown_path(uri.path()));
-    debug!(method, %path, %query, status = response.status().as_u16(), "request");
+    debug!(method, %path, %query, status = response.status().as_u16(), "handled a request");
     response
 }
 

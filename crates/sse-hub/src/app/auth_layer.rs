@@ -123,7 +123,7 @@ fn note(parts: &mut Parts, admitted: Result<Caller, ConnectErrorKind>) {
     match admitted {
         Ok(caller) => drop(parts.extensions.insert(caller)),
         Err(ConnectErrorKind::CrossSite(page)) => {
-            let text = format!("{page}; if they may, list the origin in --origins");
+            let text = format!("{page}; to allow them, list the origin in --origins");
             parts.extensions.insert(ConnectErrorKind::CrossSite(text));
         }
         Err(cause) => drop(parts.extensions.insert(cause)),

@@ -27,10 +27,12 @@ pub(crate) fn denied(denial: &Denial, kind: AuthKind) {
     let remedy = remedy(denial, kind);
     match THROTTLE.admit(denial.code()) {
         Some(left_out) if denial.cause() == ConnectErrorKind::Unavailable => {
-            warn!(target: AUTH, cause = denial as &dyn std::error::Error, remedy, left_out, "refused");
+            warn!(target: AUTH, cause = denial as &dyn std::error::Error, remedy, left_out, "rejected a request");
         }
-        Some(left_out) => info!(target: AUTH, cause = %denial, remedy, left_out, "refused"),
-        None => debug!(target: AUTH, cause = %denial, remedy, "refused"),
+        Some(left_out) => {
+            info!(target: AUTH, cause = %denial, remedy, left_out, "rejected a request")
+        }
+        None => debug!(target: AUTH, cause = %denial, remedy, "rejected a request"),
     }
 }
 
@@ -39,7 +41,7 @@ pub(crate) fn denied(denial: &Denial, kind: AuthKind) {
 pub(crate) fn call_denied(denial: &Denial, kind: AuthKind) {
     match denial {
         Denial::Missing => {
-            debug!(target: AUTH, cause = %denial, remedy = remedy(denial, kind), "refused");
+            debug!(target: AUTH, cause = %denial, remedy = remedy(denial, kind), "rejected a request");
         }
         _ => denied(denial, kind),
     }
@@ -51,30 +53,30 @@ pub(crate) fn stream_refused(cause: &ConnectErrorKind) {
         refused(
             "forbidden_topic",
             cause,
-            "--join and --join-anonymously say who may listen to which topics",
+            "allow topics with --join or --join-anonymously",
         );
     }
 }
 
 /// Logs that a call or a scrape is rejected for lack of a right.
 pub(crate) fn call_refused(what: &str) {
-    let cause = format_args!("{what} is not for this caller");
+    let cause = format_args!("{what} is not allowed for this caller");
     refused(
         "forbidden_call",
         &cause,
-        "--publish says who may send to which topics; everything else needs --auth-admin or the backend key",
+        "allow topics with --publish; everything else needs --auth-admin or the backend key",
     );
 }
 
 /// Logs a rejection with its cause and a remedy, unless the log of this kind is throttled.
 pub(crate) fn refused(kind: &'static str, cause: &dyn Display, remedy: &str) {
     match THROTTLE.admit(kind) {
-        Some(left_out) => info!(target: AUTH, %cause, remedy, left_out, "refused"),
-        None => debug!(target: AUTH, %cause, remedy, "refused"),
+        Some(left_out) => info!(target: AUTH, %cause, remedy, left_out, "rejected a request"),
+        None => debug!(target: AUTH, %cause, remedy, "rejected a request"),
     }
 }
 
-/// Returns what the operator can do.
+/// Returns the remedy for the operator.
 fn remedy(denial: &Denial, kind: AuthKind) -> &'static str {
     match denial {
         Denial::Missing => match kind {
@@ -90,11 +92,9 @@ fn remedy(denial: &Denial, kind: AuthKind) -> &'static str {
         },
         Denial::Credentials(error) => credentials_remedy(error, kind),
         Denial::Page(_) => {
-            "if its pages may, list the origin in --origins; behind a proxy that serves them too, list the proxy in --trusted-proxies"
+            "to allow its pages, list the origin in --origins; if one proxy serves the pages and the hub, list the proxy in --trusted-proxies"
         }
-        _ => {
-            "the id of a user is not empty, has no control characters, and at most --limits-user bytes"
-        }
+        _ => "a user id must have 1 to --limits-user bytes and no control characters",
     }
 }
 
@@ -104,7 +104,7 @@ fn credentials_remedy(error: &AuthError, kind: AuthKind) -> &'static str {
             "the site keeps its sessions in a database, which the hub cannot read: let its backend call sse.createTicket"
         }
         AuthError::Ambiguous => {
-            "the credentials of a request must be of one user: look for a session cookie that another sign-in, path or domain left behind"
+            "the credentials of a request must be of one user: search for a session cookie of another sign-in, path or domain"
         }
         AuthError::UnknownKey
         | AuthError::Integrity
@@ -116,7 +116,7 @@ fn credentials_remedy(error: &AuthError, kind: AuthKind) -> &'static str {
             _ => "compare AUTH_SECRET (or NEXTAUTH_SECRET) and --auth-cookie with the site's own",
         },
         AuthError::Expired { .. } | AuthError::NotYetValid { .. } => {
-            "the client needs a new token, session or ticket; if it has one, compare the clocks"
+            "the client needs a new token, session or ticket; if the client has a new one, compare the clocks"
         }
         AuthError::Claim {
             claim: "iss" | "aud",
@@ -126,20 +126,22 @@ fn credentials_remedy(error: &AuthError, kind: AuthKind) -> &'static str {
             "the issuer must set the claim, and a user (sub, id or email)"
         }
         AuthError::UnknownTicket => {
-            "a ticket opens one stream, within 30 s, on the hub that gave it out: the client needs a new one"
+            "a ticket opens one stream, within 30 s, on the hub that issued it: the client needs a new ticket"
         }
         AuthError::Unrecognized => match kind {
-            AuthKind::None => "it is neither the backend key nor a ticket, and there is no --auth",
+            AuthKind::None => {
+                "the credential is neither the backend key nor a ticket, and --auth is not set"
+            }
             _ => {
-                "it is neither the backend key nor a credential of --auth: compare SSE_HUB_BACKEND_KEY with the backend's"
+                "the credential is neither the backend key nor valid for --auth: compare SSE_HUB_BACKEND_KEY with the backend's"
             }
         },
         AuthError::Keys(_) | AuthError::Store(_) | AuthError::Unavailable(_) => {
-            "see that the hub can reach --auth-jwks"
+            "ensure that the hub can reach --auth-jwks"
         }
         AuthError::MissingChunk { .. } => {
             "a proxy or the browser dropped one of the session's cookies: raise the limit for headers"
         }
-        _ => "the client sent something that the site's library does not make",
+        _ => "the client sent a credential that the site's library does not create",
     }
 }

@@ -55,11 +55,11 @@ pub(crate) async fn check_page(
     match checked {
         Ok(_) => next.run(Request::from_parts(parts, body)).await,
         Err(page) => {
-            let remedy = "if they may use this hub, list the origin in --origins";
+            let remedy = "to allow them, list the origin in --origins";
             auth_log::refused(page.code(), &page, remedy);
             (
                 StatusCode::FORBIDDEN,
-                format!("not for pages of {}; {remedy}\n", page.page()),
+                format!("pages of {} may not use this hub; {remedy}\n", page.page()),
             )
                 .into_response()
         }
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_name_counts() {
+    fn first_non_empty_user_counts() {
         assert_eq!(
             name(Some("topics=a&user=J%C3%B6rg+B&user=b")).as_deref(),
             Some("Jörg B")

@@ -17,12 +17,12 @@ pub(crate) async fn ready(State(manager): State<Manager>) -> (StatusCode, &'stat
     let problem = match log {
         _ if manager.is_shutting_down() => "draining\n",
         Some(LogState::Starting) => "the event log has not been read\n",
-        Some(LogState::Away) => "the event log is away\n",
+        Some(LogState::Away) => "the event log is unavailable\n",
         // The error of the backplane is only in the log of the process, since this route needs no
         // authentication.
         Some(LogState::Rejecting) => "the backplane of the event log rejects publishes\n",
         Some(LogState::NotListening) => {
-            "the backplane of the event log refuses to let this node listen\n"
+            "the backplane of the event log does not allow this node to subscribe\n"
         }
         _ => return (StatusCode::OK, "ready\n"),
     };
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn it_is_ready_until_it_shuts_down() {
+    async fn hub_is_ready_until_it_shuts_down() {
         let manager = Manager::builder().build().unwrap();
         assert_eq!(ready(State(manager.clone())).await.0, StatusCode::OK);
         manager.announce_shutdown();

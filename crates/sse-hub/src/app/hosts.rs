@@ -39,7 +39,7 @@ impl Hosts {
                 .ok_or_else(|| Error::Setting {
                     name: setting.to_owned(),
                     problem: format!(
-                        "{name:?} is no host name or address; write it without scheme and port"
+                        "{name:?} is not a host name or address; write it without scheme and port"
                     ),
                 })
         };
@@ -49,14 +49,14 @@ impl Hosts {
         }
     }
 
-    /// Checks whether the hub has the host name of a request. Returns the host name as an error if
+    /// Checks whether the hub has the host name of a request. Returns the problem as an error if
     /// not.
     fn admit(&self, request: &RequestView<'_>) -> Result<(), String> {
         let Self::Known(names) = self else {
             return Ok(());
         };
         let Some(authority) = request.requested_authority() else {
-            return Err("a missing or repeated host".to_owned());
+            return Err("the host is missing or repeated".to_owned());
         };
         let known = |host: &OwnOrigin| {
             host.is_loopback() || names.iter().any(|name| name == without_dot(host.host()))
@@ -64,7 +64,7 @@ impl Hosts {
         match OwnOrigin::new(None, authority) {
             Some(host) if known(&host) => Ok(()),
             _ => Err(format!(
-                "host {:?}",
+                "host {:?} is not a name of this hub",
                 authority.chars().take(128).collect::<String>()
             )),
         }
@@ -85,14 +85,10 @@ pub(crate) async fn check(
     let (parts, body) = request.into_parts();
     let admitted = hosts.admit(&request_view(&parts));
     match admitted {
-        Err(host) if !parts.uri.path().starts_with("/health/") => {
-            let remedy = "if it is this hub's, list it in --hosts";
-            auth_log::refused(
-                "host",
-                &format_args!("{host} is none of this hub's names"),
-                remedy,
-            );
-            let text = format!("{host} is none of this hub's names; {remedy}\n");
+        Err(problem) if !parts.uri.path().starts_with("/health/") => {
+            let remedy = "if the name belongs to this hub, list it in --hosts";
+            auth_log::refused("host", &problem, remedy);
+            let text = format!("{problem}; {remedy}\n");
             (StatusCode::MISDIRECTED_REQUEST, text).into_response()
         }
         _ => next.run(Request::from_parts(parts, body)).await,
@@ -124,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hub_for_this_machine_answers_to_names_of_this_machine() {
+    fn loopback_hub_accepts_names_of_this_machine() {
         let own = hosts(&[], true).unwrap();
         for host in [
             "localhost",
@@ -174,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hub_for_others_answers_to_any_name_unless_it_has_some() {
+    fn public_hub_accepts_any_name_unless_configured() {
         assert_eq!(hosts(&[], false), Ok(Hosts::Any));
         assert!(
             answers(&Hosts::Any, "evil.example")
@@ -187,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_is_refused() {
+    fn invalid_names_are_rejected() {
         for name in ["", "a:80", "http://a", "*", "*.a", "a/b", "a@b", "[::1"] {
             let error = hosts(&[name], true).unwrap_err();
             assert!(

@@ -10,21 +10,21 @@ use sse_core::{Manager, Stats};
 use sse_metrics::{Collector, Family, Metrics};
 use sse_trpc::Management;
 
-const BUILD: Family<1> = Family::info("sse_hub_build", "Which hub it is.").labels(["version"]);
+const BUILD: Family<1> = Family::info("sse_hub_build", "Version of the hub.").labels(["version"]);
 
 const STREAMS: Family<1> = Family::gauge(
     "sse_transport_streams",
-    "Streams by what serves them, ending ones included: the reactor, or hyper as the body of an answer.",
+    "Open and ending streams by transport: the reactor, or hyper as the body of a response.",
 )
 .labels(["transport"]);
 const OPENED: Family<1> = Family::counter(
     "sse_transport_streams_opened",
-    "Streams that were opened, by what serves them.",
+    "Streams that were opened, by transport.",
 )
 .labels(["transport"]);
 const FALLBACKS: Family<1> = Family::counter(
     "sse_transport_fallbacks",
-    "Streams that were served as the body of an answer, by why the reactor could not serve them.",
+    "Streams that were served as the body of a response, by the reason why the reactor could not serve them.",
 )
 .labels(["reason"]);
 const THREADS: Family = Family::gauge("sse_reactor_threads", "Threads of the reactor.");
@@ -34,19 +34,19 @@ const BLOCKED: Family = Family::gauge(
 );
 const STALLS: Family = Family::counter(
     "sse_reactor_write_stalls",
-    "How often a stream had to wait because a client's socket was full.",
+    "Waits of a stream because a client's socket was full.",
 );
 const BYTES: Family = Family::counter(
     "sse_reactor_written_bytes",
-    "Bytes written to sockets, heads and framing included.",
+    "Bytes written to sockets, including heads and framing.",
 );
 const RESETS: Family = Family::counter(
     "sse_reactor_resets",
-    "Connections broken off, since their client took nothing or the server stopped.",
+    "Connections that were reset, since their client read nothing or the server stopped.",
 );
 const FAILURES: Family<1> = Family::counter(
     "sse_reactor_failures",
-    "Streams that ended by a fault: their socket could not be watched, or something panicked.",
+    "Streams that a fault ended: their socket could not be watched, or a thread panicked.",
 )
 .labels(["fault"]);
 

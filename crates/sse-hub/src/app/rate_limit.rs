@@ -16,7 +16,7 @@ use crate::settings::values;
 
 /// Maximum number of callers that one limit remembers. Above the maximum, the limit forgets the
 /// callers that are closest to their full allowance.
-const MOST_KNOWN: usize = 100_000;
+const MAX_KNOWN: usize = 100_000;
 
 /// Number of callers above which the limit searches for callers with their full allowance and
 /// forgets them.
@@ -34,9 +34,8 @@ impl FromStr for Rate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            "should be a number of times and a duration, as 20/1s or 600/10m, or none".to_owned()
-        };
+        let wrong =
+            || "must be a number and a duration, as in 20/1s or 600/10m, or none".to_owned();
         if text.trim() == "none" {
             return Ok(Self::Unlimited);
         }
@@ -149,13 +148,13 @@ impl<K: Hash + Eq + Clone> RateLimit<K> {
 impl<K: Hash + Eq> Known<K> {
     fn sweep(&mut self, now: u64) {
         self.whole_at.retain(|_, whole_at| *whole_at > now);
-        if self.whole_at.len() >= MOST_KNOWN {
+        if self.whole_at.len() >= MAX_KNOWN {
             let mut times: Vec<_> = self.whole_at.values().copied().collect();
-            let (_, middle, _) = times.select_nth_unstable(MOST_KNOWN / 2);
+            let (_, middle, _) = times.select_nth_unstable(MAX_KNOWN / 2);
             self.whole_at.retain(|_, whole_at| whole_at > middle);
         }
         self.whole_at.shrink_to_fit();
-        self.sweep_at = (2 * self.whole_at.len()).clamp(SWEEP, MOST_KNOWN);
+        self.sweep_at = (2 * self.whole_at.len()).clamp(SWEEP, MAX_KNOWN);
     }
 }
 
@@ -208,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn each_has_its_own_and_all_of_it_at_once_or_none() {
+    fn callers_have_separate_allowances() {
         let limit = limit("2/1h");
         let allows = |who, times| limit.check_at(&who, times, 5).is_ok();
         assert_eq!(
@@ -222,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn it_comes_back_evenly_and_the_wait_is_exact() {
+    fn allowance_refills_evenly() {
         let limit = limit("4/4s");
         limit.check_at(&0, 4, 0).unwrap();
         assert_eq!(limit.check_at(&0, 3, SECOND), Err(Duration::from_secs(2)));
@@ -236,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn those_who_rest_are_forgotten() {
+    fn idle_callers_are_forgotten() {
         let limit = limit("3/3s");
         for who in 0..10_000 {
             limit.check_at(&who, 1, who * SECOND / 100).unwrap();
@@ -246,14 +245,14 @@ mod tests {
     }
 
     #[test]
-    fn strangers_in_any_number_cost_bounded_memory() {
+    fn memory_for_callers_is_bounded() {
         let limit = limit("3/1h");
         // The limit remembers the caller that did most, and that must wait longest.
         limit.check_at(&u64::MAX, 3, 1).unwrap();
         for who in 0..350_000 {
             limit.check_at(&who, 1, who).unwrap();
         }
-        assert!(limit.known.lock().unwrap().whole_at.len() <= MOST_KNOWN);
+        assert!(limit.known.lock().unwrap().whole_at.len() <= MAX_KNOWN);
         limit.check_at(&u64::MAX, 1, 350_000).unwrap_err();
     }
 }

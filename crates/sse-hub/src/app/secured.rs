@@ -97,14 +97,14 @@ impl AccessArgs {
             }
         });
         let origins = self.allowed_origins(sources)?;
-        let gate = gate(authenticator.clone(), &origins, anonymous);
+        let authentication = authentication(authenticator.clone(), &origins, anonymous);
         let tickets = Tickets::new();
         let access = self.access(sources)?;
         self.check_rate_of_bytes(largest, sources)?;
-        let streams = gate.clone().tickets(&tickets);
+        let streams = authentication.clone().tickets(&tickets);
         Ok(Some(Secured {
             streams: streams.observe(move |denial| auth_log::denied(denial, kind)),
-            calls: gate.observe(move |denial| auth_log::call_denied(denial, kind)),
+            calls: authentication.observe(move |denial| auth_log::call_denied(denial, kind)),
             tickets,
             rates: Arc::new(Rates::new(self, access.clone(), largest)),
             access,
@@ -125,7 +125,7 @@ impl AccessArgs {
     ) -> Result<FirstOf, Error> {
         let mut authenticator = FirstOf::new();
         if let Some(key) = &self.backend_key(sources)? {
-            let key = ApiKey::new(key.text()).map_err(|error| wrong(&key.source, &error))?;
+            let key = ApiKey::new(key.text()).map_err(|error| invalid(&key.source, &error))?;
             authenticator = authenticator.or(key.claim(BACKEND_CLAIM, true));
         }
         match self.auth.unwrap_or_default() {
@@ -153,7 +153,7 @@ impl AccessArgs {
         {
             Some(bytes) => {
                 let problem = format!(
-                    "allows {bytes} bytes at once, less than a call may have: {largest} (--management-body)"
+                    "allows {bytes} bytes at once, but a call can have {largest} (--management-body)"
                 );
                 Err(wrong(
                     &sources.name_of_access("rate-bytes-per-user"),
@@ -167,14 +167,14 @@ impl AccessArgs {
     /// Returns the sites whose pages may connect and call, in both modes.
     pub(crate) fn allowed_origins(&self, sources: &Sources) -> Result<Origins, Error> {
         Origins::new(&self.origins)
-            .map_err(|error| wrong(&sources.name_of_access("origins"), &error))
+            .map_err(|error| invalid(&sources.name_of_access("origins"), &error))
     }
 
     fn backend_key(&self, sources: &Sources) -> Result<Option<Secret>, Error> {
         match (&self.backend_key_file, Secret::variable(BACKEND_KEY)?) {
             (Some(_), Some(_)) => Err(Error::Setting {
                 name: BACKEND_KEY.to_owned(),
-                problem: "and --backend-key-file are both given; one of them is enough".to_owned(),
+                problem: "and --backend-key-file are both given; remove one of them".to_owned(),
             }),
             (Some(path), None) => Secret::file(path, sources).map(Some),
             (None, variable) => Ok(variable),
@@ -189,12 +189,12 @@ impl AccessArgs {
                 ("auth-issuer", !self.auth_issuer.is_empty()),
                 ("auth-audience", !self.auth_audience.is_empty()),
             ],
-            "is for --auth jwt",
+            "needs --auth jwt",
             sources,
         )?;
         let mut builder = NextAuth::builder();
         for secret in self.secrets(AuthKind::NextAuth, sources)? {
-            if secret.text().len() < LEAST_SECRET {
+            if secret.text().len() < MIN_SECRET {
                 return Err(wrong(&secret.source, &too_short(secret.text().len())));
             }
             builder = builder.secret(secret.text());
@@ -203,9 +203,12 @@ impl AccessArgs {
             builder = builder.cookie_name(name);
         }
         builder.build().map_err(|error| {
-            wrong(
+            invalid(
                 "--auth nextauth",
-                &format!("{error}; its secrets are {}", places(AuthKind::NextAuth)),
+                &format!(
+                    "{error}; its secrets come from {}",
+                    places(AuthKind::NextAuth)
+                ),
             )
         })
     }
@@ -215,14 +218,15 @@ impl AccessArgs {
         for secret in self.secrets(AuthKind::Jwt, sources)? {
             for algorithm in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {
                 let key = Key::secret(algorithm, secret.text())
-                    .map_err(|error| wrong(&secret.source, &error))?;
+                    .map_err(|error| invalid(&secret.source, &error))?;
                 builder = builder.key(key);
             }
         }
         for path in &self.auth_public_key {
             let pem = key_file::read(path, Holds::PublicKey, sources)?;
-            builder = builder
-                .key(Key::pem(&*pem).map_err(|error| wrong(&path.display().to_string(), &error))?);
+            builder = builder.key(
+                Key::pem(&*pem).map_err(|error| invalid(&path.display().to_string(), &error))?,
+            );
         }
         builder = match (published, &self.auth_jwks) {
             (Some(published), _) => builder.remote(published.clone()),
@@ -230,8 +234,9 @@ impl AccessArgs {
                 // The file is also read now, so that a wrong file stops the start.
                 let name = sources.name_of_access("auth-jwks");
                 key_file::read(Path::new(file), Holds::PublicKey, sources)
-                    .map_err(|error| wrong(&name, &error))?;
-                Jwks::from_file(file).map_err(|error| wrong(&name, &format!("{file}: {error}")))?;
+                    .map_err(|error| invalid(&name, &error))?;
+                Jwks::from_file(file)
+                    .map_err(|error| invalid(&name, &format!("{file}: {error}")))?;
                 builder.remote(RemoteJwks::new(JwksFile::new(file)))
             }
             (None, None) => builder,
@@ -243,12 +248,12 @@ impl AccessArgs {
             .fold(builder, JwtBuilder::audience);
         builder = self.auth_cookie.iter().fold(builder, JwtBuilder::cookie);
         let keys = format!(
-            "its keys are {}, --auth-public-key, --auth-jwks",
+            "its keys come from {}, --auth-public-key, --auth-jwks",
             places(AuthKind::Jwt)
         );
         builder
             .build()
-            .map_err(|error| wrong("--auth jwt", &format!("{error}; {keys}")))
+            .map_err(|error| invalid("--auth jwt", &format!("{error}; {keys}")))
     }
 
     /// Returns the keys of the JWKS if it is a URL.
@@ -267,7 +272,7 @@ impl AccessArgs {
         }
         RemoteJwks::http(jwks)
             .map(Some)
-            .map_err(|error| wrong(&name, &error))
+            .map_err(|error| invalid(&name, &error))
     }
 
     fn secrets(&self, kind: AuthKind, sources: &Sources) -> Result<Vec<Secret>, Error> {
@@ -331,7 +336,7 @@ impl AccessArgs {
         match idle.filter(|_| self.auth.is_none()) {
             Some((variable, kind)) => Err(wrong(
                 variable,
-                &format!("is set and not used; say --auth {kind}, or --auth none"),
+                &format!("is set but not used; set --auth {kind} or --auth none"),
             )),
             None => Ok(()),
         }
@@ -355,7 +360,7 @@ impl AccessArgs {
     fn access(&self, sources: &Sources) -> Result<ClaimsAccess, Error> {
         let start = ClaimsAccess::new().backend(BACKEND_CLAIM, true);
         let patterns = |flag: &'static str| {
-            move |error: PatternError| wrong(&sources.name_of_access(flag), &error)
+            move |error: PatternError| invalid(&sources.name_of_access(flag), &error)
         };
         let access = self
             .join
@@ -381,7 +386,7 @@ impl AccessArgs {
                 }),
                 _ => Err(wrong(
                     &sources.name_of_access("auth-admin"),
-                    "should be a claim and its value, as role=admin",
+                    "must be a claim and its value, as in role=admin",
                 )),
             })
     }
@@ -393,10 +398,10 @@ impl AccessArgs {
             .iter()
             .any(|network| network.trim().ends_with("/0"))
         {
-            return Err(wrong(&name(), "would believe everybody"));
+            return Err(wrong(&name(), "would trust every client"));
         }
         let proxies =
-            TrustedProxies::new(&self.trusted_proxies).map_err(|error| wrong(&name(), &error))?;
+            TrustedProxies::new(&self.trusted_proxies).map_err(|error| invalid(&name(), &error))?;
         Ok(proxies.header(self.proxy_header.unwrap_or_default().into()))
     }
 }
@@ -406,29 +411,38 @@ fn is_url(jwks: &str) -> bool {
     jwks.contains("://")
 }
 
-fn gate(authenticator: impl Authenticator, origins: &Origins, anonymous: bool) -> Authentication {
-    let gate = Authentication::new(authenticator).origins(origins.clone());
+fn authentication(
+    authenticator: impl Authenticator,
+    origins: &Origins,
+    anonymous: bool,
+) -> Authentication {
+    let authentication = Authentication::new(authenticator).origins(origins.clone());
     if anonymous {
-        gate.allow_anonymous()
+        authentication.allow_anonymous()
     } else {
-        gate
+        authentication
     }
 }
 
 /// Minimum length of a secret. Auth.js has no minimum, and a short secret can be guessed from a
 /// single session cookie. `sse-auth` rejects short secrets too, but without the name of the
 /// setting.
-const LEAST_SECRET: usize = 16;
+const MIN_SECRET: usize = 16;
 
 fn too_short(length: usize) -> String {
     format!(
-        "has {length} bytes, and at least {LEAST_SECRET} are needed, since whoever guesses it is any user; make one with `openssl rand -hex 32`, for the site too"
+        "has {length} bytes, and at least {MIN_SECRET} are needed, since an attacker who guesses it can be any user; create one with `openssl rand -hex 32`, for the site too"
     )
 }
 
 /// Returns the variables and flags that can hold secrets.
 fn places(kind: AuthKind) -> String {
     format!("{}, --auth-secret-file", kind.variables().join(", "))
+}
+
+/// Creates the error for a setting that a library rejects.
+fn invalid(name: &str, error: &impl std::fmt::Display) -> Error {
+    wrong(name, &format!("is invalid: {error}"))
 }
 
 fn wrong(name: &str, problem: &(impl std::fmt::Display + ?Sized)) -> Error {

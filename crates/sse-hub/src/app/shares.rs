@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_has_more_than_half_unless_it_is_said() {
+    fn default_shares_are_at_most_half() {
         for (all, user, address) in [
             (1000, 50, 500),
             (100_000, 50, 50_000),

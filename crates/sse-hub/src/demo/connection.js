@@ -3,7 +3,7 @@
 import { createSSE } from "/sse/client.js";
 import { $, clock, element, say } from "./dom.js";
 
-const WORDS = { idle: "Not connected", connecting: "Connecting", open: "Connected", waiting: "Waiting", closed: "Not connected", failed: "Given up" };
+const WORDS = { idle: "Not connected", connecting: "Connecting", open: "Connected", waiting: "Waiting", closed: "Not connected", failed: "Failed" };
 const ROLES = { alone: "has a stream of its own", leader: "has the stream for all tabs", follower: "listens to another tab" };
 
 /** The network of the page, which a visitor can cut. */
@@ -58,13 +58,13 @@ export function startConnection({ onMessage, onGreeted, complain, settle, api })
     say("status-text", network.isCut && state !== "open" ? "Offline" : WORDS[state]);
     const isThere = state === "open";
     say("client-id", isThere ? clientId ?? "–" : "–");
-    say("user-id", isThere ? userId ?? "nobody in particular" : "–");
+    say("user-id", isThere ? userId ?? "anonymous" : "–");
     say("role", isThere ? ROLES[role] : "–");
     say("toggle", state === "idle" || state === "closed" || state === "failed" ? "Connect" : "Disconnect");
     $("toggle").classList.toggle("main", $("toggle").textContent === "Connect");
     $("reconnect").disabled = state === "idle" || state === "closed";
     const wait = state === "waiting" && nextRetryAt ? `again in ${Math.max(0, Math.ceil((nextRetryAt - Date.now()) / 1000))} s` : "";
-    const who = `${userId ?? "nobody in particular"} · ${clientId?.slice(0, 8)}`;
+    const who = `${userId ?? "anonymous"} · ${clientId?.slice(0, 8)}`;
     const detail = isThere ? who : wait && attempt > 1 ? `${wait}, attempt ${attempt}` : wait;
     $("status-detail").textContent = detail;
     $("status-detail").hidden = !detail;
@@ -147,7 +147,7 @@ export function startConnection({ onMessage, onGreeted, complain, settle, api })
   $("offline").addEventListener("click", () => {
     network.isCut = !network.isCut;
     $("offline").setAttribute("aria-pressed", String(network.isCut));
-    say("offline", network.isCut ? "Go online" : "Pretend offline");
+    say("offline", network.isCut ? "Go online" : "Go offline");
     if (!network.isCut) client.connect();
     show(client.getSnapshot());
   });

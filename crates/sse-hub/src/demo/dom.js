@@ -22,8 +22,8 @@ export function element(name, attributes = {}, ...children) {
 
 /** Sets a text only if it differs, since screen readers announce every change. */
 export function say(id, text) {
-  const there = $(id);
-  if (there.textContent !== String(text)) there.textContent = text;
+  const node = $(id);
+  if (node.textContent !== String(text)) node.textContent = text;
 }
 
 export const clock = (time) => new Date(time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });

@@ -23,10 +23,10 @@ function textOf({ type, data }) {
   if (type === "notification" && data?.message !== undefined) {
     return element("span", { class: "text" }, data.title && element("b", {}, data.title), data.title && " ", String(data.message));
   }
-  if (type === "connection") return element("span", { class: "text" }, data?.userId ? `as ${data.userId}` : "as nobody in particular");
+  if (type === "connection") return element("span", { class: "text" }, data?.userId ? `as ${data.userId}` : "as anonymous");
   if (type === "heartbeat") return element("span", { class: "text" }, "");
-  const told = type === "system" ? data?.data : data;
-  return element("span", { class: "text mono" }, told === undefined ? "" : typeof told === "string" ? told : JSON.stringify(told));
+  const content = type === "system" ? data?.data : data;
+  return element("span", { class: "text mono" }, content === undefined ? "" : typeof content === "string" ? content : JSON.stringify(content));
 }
 
 export function startHistory() {
@@ -42,7 +42,7 @@ export function startHistory() {
     for (const item of items) item.hidden = !isShown(item);
     const shown = items.filter((item) => !item.hidden).length;
     $("nothing").hidden = shown > 0;
-    say("nothing", items.length ? "Nothing of what came is like that." : "Nothing yet. Send yourself something.");
+    say("nothing", items.length ? "No message matches." : "Nothing yet. Send yourself something.");
   };
 
   /** @param {any} message @param {number | undefined} latency */
@@ -52,7 +52,7 @@ export function startHistory() {
       element("span", { class: "what" }, element("span", { class: "type" }, nameOf(message)), textOf(message)),
       element("span", { class: "latency" }, latency === undefined ? "" : `${latency} ms`));
     const item = element("li", { class: "new", "data-type": message.type, "data-group": groupOf(message.type), "data-tone": toneOf(message) },
-      element("details", {}, summary, element("pre", { tabindex: "0", "aria-label": "As it stood on the wire" }, message.raw ?? "")));
+      element("details", {}, summary, element("pre", { tabindex: "0", "aria-label": "Text on the wire" }, message.raw ?? "")));
     item.dataset.words = `${message.type} ${message.raw}`.toLowerCase();
     item.hidden = !isShown(item);
     $("history").prepend(item);

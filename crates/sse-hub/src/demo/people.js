@@ -2,7 +2,7 @@
 
 import { $, clock, element, say } from "./dom.js";
 
-const EVERY_MS = 3000, SHOWN = 30, AWAY_MS = 30_000;
+const EVERY_MS = 3000, SHOWN = 30, BAN_MS = 30_000;
 
 /**
  * @param {{ query: (procedure: string, input?: object) => Promise<any>,
@@ -20,17 +20,17 @@ export function startPeople(api, { clientId, complain }) {
   };
 
   const row = ({ clientId: id, userId, topics, connectedAt }) => {
-    const who = userId ?? "Nobody in particular";
+    const who = userId ?? "Anonymous";
     const details = [`since ${clock(connectedAt)}`, ...(topics.length ? [topics.join(", ")] : [])].join(" · ");
-    const stay = () => kick({ target: { user: userId }, reason: "asked to stay away", stayAwayMs: AWAY_MS });
+    const ban = () => kick({ target: { user: userId }, reason: "asked to stay away", stayAwayMs: BAN_MS });
     return element("li", { "data-client": id },
       element("span", { class: userId ? "face" : "face nobody", "aria-hidden": "true" }, userId ? [...userId][0].toUpperCase() : "?"),
       element("b", {}, who, id === clientId() && element("span", { class: "you" }, "you")),
       element("div", { class: "buttons" },
-        element("button", { type: "button", class: "quiet kick", "aria-label": `Kick ${who}`, title: "Ends this stream; it may come back",
+        element("button", { type: "button", class: "quiet kick", "aria-label": `Kick ${who}`, title: "Ends this stream; the client can reconnect",
           onclick: () => kick({ target: { client: id }, reason: "kicked from the demo page" }) }, "Kick"),
-        userId && element("button", { type: "button", class: "quiet away", "aria-label": `Keep ${who} away for 30 seconds`,
-          title: "Ends all streams of this user, and keeps them away for 30 seconds", onclick: stay }, "30 s away")),
+        userId && element("button", { type: "button", class: "quiet away", "aria-label": `Ban ${who} for 30 seconds`,
+          title: "Ends all streams of this user, and bans the user for 30 seconds", onclick: ban }, "Ban 30 s")),
       element("small", { title: `${id}\n${details}` }, details));
   };
 

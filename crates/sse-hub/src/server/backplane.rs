@@ -42,13 +42,13 @@ pub(crate) enum Address {
 }
 
 /// Timeout at start for the first response of a broker.
-const PATIENCE: Duration = Duration::from_secs(5);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Maximum size of the envelope of an event in the log, including targets and exceptions.
 const ENVELOPE: usize = 64 << 10;
 
 /// Maximum size of an entry in a file.
-const MOST_IN_FILE: usize = 64 << 20;
+const MAX_ENTRY: usize = 64 << 20;
 
 impl Address {
     /// Parses a URL. Errors do not contain the text of the URL, since it can include a password.
@@ -62,11 +62,11 @@ impl Address {
             problem: problem.to_owned(),
         };
         match (scheme, rest) {
-            ("file", "") => Err(wrong("should name a directory, as file:/var/lib/sse-hub")),
+            ("file", "") => Err(wrong("must name a directory, as in file:/var/lib/sse-hub")),
             ("file", dir) => match dir.strip_prefix("//") {
                 Some(path) if path.starts_with('/') => Ok(Self::File(path.into())),
                 Some(_) => Err(wrong(
-                    "names another machine; a directory here is file:DIR or file:///DIR",
+                    "names a directory on another machine; use file:DIR or file:///DIR",
                 )),
                 None => Ok(Self::File(dir.into())),
             },
@@ -76,7 +76,7 @@ impl Address {
             }
             ("nats" | "tls", _) => Ok(Self::Nats(url.clone())),
             _ => Err(wrong(
-                "should be memory, file:DIR, redis://…, rediss://…, redis+sentinel://…, nats://… or tls://…",
+                "must be memory, file:DIR, redis://…, rediss://…, redis+sentinel://…, nats://… or tls://…",
             )),
         }
     }
@@ -133,7 +133,7 @@ impl Backplane {
                 let config = self.tls.for_redis(config)?;
                 let log =
                     RedisBackplane::new(url.text(), config).map_err(|error| self.wrong(&error))?;
-                self.greeted(log.bounds()).await?;
+                self.first_response(log.bounds()).await?;
                 Arc::new(log)
             }
             Address::Nats(url) => {
@@ -143,7 +143,7 @@ impl Backplane {
                 let config = config.replicas(self.replicas);
                 let config = self.tls.for_nats(config)?;
                 match self
-                    .greeted(NatsBackplane::connect(url.text(), config.clone()))
+                    .first_response(NatsBackplane::connect(url.text(), config.clone()))
                     .await?
                 {
                     Some(log) => Arc::new(log),
@@ -164,7 +164,7 @@ impl Backplane {
         largest: usize,
     ) -> Result<Opened, Error> {
         let config = FileConfig::default().retention(retention);
-        let entry_bytes = config.entry_bytes.max(largest).min(MOST_IN_FILE);
+        let entry_bytes = config.entry_bytes.max(largest).min(MAX_ENTRY);
         let config = config.entry_bytes(entry_bytes);
         match FileBackplane::open(directory, config).await {
             Ok(log) => Ok(Opened::File(log)),
@@ -186,19 +186,20 @@ impl Backplane {
     }
 
     /// Returns the first response of a broker, or `None` if the broker is unavailable.
-    async fn greeted<T>(
+    async fn first_response<T>(
         &self,
         answer: impl Future<Output = Result<T, BackplaneError>>,
     ) -> Result<Option<T>, Error> {
-        let answer = timeout(PATIENCE, answer).await;
-        match answer.unwrap_or_else(|late| Err(BackplaneError::unavailable(PATIENCE, late))) {
+        let answer = timeout(RESPONSE_TIMEOUT, answer).await;
+        match answer.unwrap_or_else(|late| Err(BackplaneError::unavailable(RESPONSE_TIMEOUT, late)))
+        {
             Ok(answer) => Ok(Some(answer)),
             Err(error @ BackplaneError::Rejected { .. }) => Err(self.wrong(&error)),
             Err(error) => {
                 let error = &error as &dyn StdError;
                 warn!(
                     error,
-                    "the event log cannot be reached; the hub is not ready until it can"
+                    "failed to reach the event log; the hub becomes ready once the log is available"
                 );
                 Ok(None)
             }

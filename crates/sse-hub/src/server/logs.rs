@@ -24,7 +24,7 @@ use crate::server::output::Output;
 pub(crate) const AUTH: &str = "sse_hub::auth";
 
 /// Timeout for the reader of the outputs when the process ends.
-const PATIENCE: Duration = Duration::from_secs(2);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 static OUTPUTS: OnceLock<Outputs> = OnceLock::new();
 
@@ -50,8 +50,8 @@ impl Outputs {
 
     /// Writes queued text, for a bounded time.
     pub(crate) fn flush(&self) {
-        self.out.flush(PATIENCE);
-        self.err.flush(PATIENCE);
+        self.out.flush(FLUSH_TIMEOUT);
+        self.err.flush(FLUSH_TIMEOUT);
     }
 }
 
@@ -139,7 +139,7 @@ mod tests {
     use super::literal;
 
     #[test]
-    fn values_in_a_panic_s_message_are_not_shown() {
+    fn values_in_panic_messages_are_hidden() {
         for (message, shown) in [
             ("explicit panic", "explicit panic"),
             (

@@ -5,7 +5,7 @@ use std::thread::available_parallelism;
 use sse_core::{Config, LimitPolicy};
 
 /// Files for everything but streams: the reserve, and connections without a stream.
-const BESIDE_STREAMS: u64 = 256;
+const OTHER_FILES: u64 = 256;
 
 /// Minimum number of connections without a stream.
 const STREAMLESS: u64 = 64;
@@ -22,8 +22,7 @@ pub(crate) fn files_for(streams: &Config) -> u64 {
     let most = u64::try_from(streams.max_connections).unwrap_or(u64::MAX);
     // If newcomers replace streams, as many streams again can be closing.
     let replacing = u64::from(streams.when_full == LimitPolicy::ReplaceOldest) + 1;
-    most.saturating_mul(replacing)
-        .saturating_add(BESIDE_STREAMS)
+    most.saturating_mul(replacing).saturating_add(OTHER_FILES)
 }
 
 /// Returns the maximum number of connections for a limit of open files, where `None` is no limit.
@@ -40,7 +39,7 @@ pub(crate) fn connections_for(files: Option<u64>, streams: &Config) -> usize {
 
 fn reserve(files: u64, needed: u64, threads: u64) -> u64 {
     // Each thread of the reactor has two files.
-    let least = (RESERVE + 2 * threads).min(BESIDE_STREAMS - STREAMLESS);
+    let least = (RESERVE + 2 * threads).min(OTHER_FILES - STREAMLESS);
     least + (files.saturating_sub(needed) / 8).min(MORE_RESERVE)
 }
 
@@ -81,7 +80,7 @@ pub(crate) fn raise(needed: u64) -> Result<Option<u64>, String> {
     let limit = getrlimit(Resource::Nofile).current;
     match limit {
         Some(limit) if limit < needed => Err(format!(
-            "{needed} open files are needed, more than the hard limit of {limit}; raise that \
+            "{needed} open files are needed, more than the hard limit of {limit}; raise the limit \
              (ulimit -Hn, LimitNOFILE=, --ulimit nofile), or allow fewer streams with --max-connections"
         )),
         limit => Ok(limit),
@@ -99,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn streams_and_others_have_room_beside_the_reserve() {
+    fn reserve_leaves_room_for_connections() {
         for streams in [1, 1000, 50_000] {
             let mut config = Config::default();
             config.max_connections = streams;
@@ -118,15 +117,13 @@ mod tests {
             assert_eq!(connections_for(None, &config), usize::MAX);
         }
         for threads in [1, 64, 1000] {
-            assert!(
-                (RESERVE..=BESIDE_STREAMS - STREAMLESS).contains(&reserve(1256, 1256, threads))
-            );
+            assert!((RESERVE..=OTHER_FILES - STREAMLESS).contains(&reserve(1256, 1256, threads)));
             assert!(reserve(1 << 20, 1256, threads) > reserve(1256, 1256, threads));
         }
     }
 
     #[test]
-    fn streams_that_are_being_replaced_need_files_too() {
+    fn replaced_streams_need_files() {
         let mut streams = Config::default();
         streams.max_connections = 5000;
         assert_eq!(files_for(&streams), 5256);

@@ -108,7 +108,7 @@ impl Shared {
                 self.lock().bytes -= text.len();
             }
             if dropped > 0 {
-                let note = format!("{dropped} messages were dropped: nobody read them in time\n");
+                let note = format!("{dropped} messages were dropped: the reader was too slow\n");
                 write(&mut to, note.as_bytes());
             }
         }
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_takes_nothing_holds_nobody_up_and_is_told_what_it_missed() {
+    fn slow_reader_blocks_nobody_and_gets_a_drop_count() {
         let (output, reader) = started();
         let text = "x".repeat(1023) + "\n";
         for _ in 0..3000 {
@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(
             note,
             format!(
-                "{} messages were dropped: nobody read them in time\n",
+                "{} messages were dropped: the reader was too slow\n",
                 3000 - kept
             )
         );
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_written_by_the_end_of_a_flush() {
+    fn flush_writes_everything() {
         let (output, reader) = started();
         let reading =
             thread::spawn(move || (0..100).map(|_| reader.recv().unwrap()).collect::<String>());
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_is_gone_is_no_reason_to_end() {
+    fn missing_reader_is_ignored() {
         let (output, reader) = started();
         drop(reader);
         output.send(b"a");

@@ -46,7 +46,7 @@ impl Reload {
             .name("reload".to_owned())
             .spawn(move || reload.run());
         if let Err(error) = started {
-            error!(%error, "failed to reload; there is no thread for it");
+            error!(%error, "failed to reload, since no thread could be started");
         }
     }
 
@@ -63,7 +63,7 @@ impl Reload {
             match read() {
                 Ok(()) => info!(what, "reloaded"),
                 Err(error) => {
-                    error!(what, %error, "failed to reload; the earlier ones stay in use");
+                    error!(what, %error, "failed to reload; the earlier files stay in use");
                 }
             }
         }

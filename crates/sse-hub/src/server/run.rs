@@ -49,7 +49,7 @@ fn start(outputs: &Outputs) -> Result<(), Error> {
         .parse(&settings.log)
         .map_err(|error| Error::Setting {
             name: settings.sources.name("log"),
-            problem: format!("is no filter: {error}"),
+            problem: format!("is not a valid filter: {error}"),
         })?;
     logs::start(filter, &outputs.err);
     settings.sources.log_notes();
@@ -64,7 +64,7 @@ fn start(outputs: &Outputs) -> Result<(), Error> {
         .enable_all()
         .build()
         .map_err(|source| Error::System {
-            what: "the runtime cannot be started",
+            what: "failed to start the runtime",
             source,
         })?
         .block_on(server::serve(settings, most))

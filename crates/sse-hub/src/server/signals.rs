@@ -128,7 +128,7 @@ impl Signals {
         match tokio::signal::ctrl_c().await {
             Ok(()) => Request::End(Ending::Interrupt),
             Err(error) => {
-                tracing::error!(%error, "Ctrl-C cannot be heard");
+                tracing::error!(%error, "failed to listen for Ctrl-C");
                 std::future::pending().await
             }
         }

@@ -67,7 +67,7 @@ pub(crate) fn config(
     let current = RwLock::new(read(&chain, &key, &provider, &sources)?);
     let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&[&version::TLS13, &version::TLS12])
-        .map_err(|error| chain.wrong(&format!("does not serve: {error}")))?;
+        .map_err(|error| chain.wrong(&format!("cannot be used: {error}")))?;
     let certificate = Arc::new(Certificate {
         chain,
         key,
@@ -94,12 +94,12 @@ fn read(
     let certificates =
         chain.read(|path| CertificateDer::pem_file_iter(path)?.collect::<Result<Vec<_>, _>>())?;
     let pem = key_file::read(&key.path, Holds::Secret, sources);
-    let pem = pem.map_err(|error| key.wrong(&format!("is of no use: {error}")))?;
+    let pem = pem.map_err(|error| key.wrong(&format!("cannot be used: {error}")))?;
     let private_key = key.read(|_| PrivateKeyDer::from_pem_slice(&pem))?;
     let certified = CertifiedKey::from_der(certificates, private_key, provider);
     certified
         .map(Arc::new)
-        .map_err(|error| chain.wrong(&format!("does not serve: {error}")))
+        .map_err(|error| chain.wrong(&format!("cannot be used: {error}")))
 }
 
 impl Named {

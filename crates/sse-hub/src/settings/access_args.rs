@@ -8,18 +8,18 @@ use sse_access::ProxyHeader;
 
 use crate::{app::rate_limit::Rate, settings::values::choice};
 
-/// Everything about who may connect and call. Secrets are not among it: command lines can be seen
-/// by others.
+/// Settings of access control. Secrets are not among them, since other users can see command
+/// lines.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Args, Deserialize)]
 #[command(next_help_heading = "Access")]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct AccessArgs {
-    /// How users are recognised: nextauth, jwt, or none (the default): demo mode, or tickets alone
-    /// where there is a backend key
+    /// Authentication method of users: nextauth, jwt, or none (default); none is demo mode, or with
+    /// a backend key tickets alone
     #[arg(long, value_name = "KIND", value_parser = choice::<AuthKind>, env = "SSE_HUB_AUTH")]
     pub(crate) auth: Option<AuthKind>,
-    /// Files with secrets of `--auth`, beside AUTH_SECRET, AUTH_SECRET_1 to _3, NEXTAUTH_SECRET and
-    /// JWT_SECRET
+    /// Files with secrets of `--auth`, in addition to AUTH_SECRET, AUTH_SECRET_1 to _3,
+    /// NEXTAUTH_SECRET and JWT_SECRET
     #[arg(
         long,
         value_name = "FILE,…",
@@ -27,8 +27,8 @@ pub(crate) struct AccessArgs {
         env = "SSE_HUB_AUTH_SECRET_FILE"
     )]
     pub(crate) auth_secret_file: Vec<PathBuf>,
-    /// Names of the session cookie, in place of NextAuth's and Auth.js's own; with jwt: cookies
-    /// that may hold the token
+    /// Names of the session cookie, instead of the defaults of NextAuth and Auth.js; with jwt:
+    /// cookies that can hold the token
     #[arg(
         long,
         value_name = "NAME,…",
@@ -44,10 +44,10 @@ pub(crate) struct AccessArgs {
         env = "SSE_HUB_AUTH_PUBLIC_KEY"
     )]
     pub(crate) auth_public_key: Vec<PathBuf>,
-    /// A JWKS, for jwt: an https URL or a file; read again when it changes
+    /// JWKS for jwt: an https URL or a file; read again when it changes
     #[arg(long, value_name = "URL or FILE", env = "SSE_HUB_AUTH_JWKS")]
     pub(crate) auth_jwks: Option<String>,
-    /// Issuers whose tokens are accepted, for jwt [default: any]
+    /// Accepted issuers of tokens, for jwt [default: any]
     #[arg(
         long,
         value_name = "ISS,…",
@@ -55,8 +55,7 @@ pub(crate) struct AccessArgs {
         env = "SSE_HUB_AUTH_ISSUER"
     )]
     pub(crate) auth_issuer: Vec<String>,
-    /// Audiences of which a token must have one, for jwt [default: any]; with a JWKS from a URL it
-    /// must be set
+    /// Accepted audiences of tokens, for jwt; required with a JWKS from a URL [default: any]
     #[arg(
         long,
         value_name = "AUD,…",
@@ -64,7 +63,7 @@ pub(crate) struct AccessArgs {
         env = "SSE_HUB_AUTH_AUDIENCE"
     )]
     pub(crate) auth_audience: Vec<String>,
-    /// Claims that make their user an admin, who may do everything: role=admin
+    /// Claims that make a user an admin, who may do everything: role=admin
     #[arg(
         long,
         value_name = "CLAIM=VALUE,…",
@@ -72,15 +71,16 @@ pub(crate) struct AccessArgs {
         env = "SSE_HUB_AUTH_ADMIN"
     )]
     pub(crate) auth_admin: Vec<String>,
-    /// Whether callers without credentials may connect, to what --join-anonymously lists and what
-    /// goes to all [default: no]
+    /// Allow callers without credentials to listen to topics of --join-anonymously and to events
+    /// for everybody [default: no]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = BoolishValueParser::new(), env = "SSE_HUB_AUTH_ANONYMOUS")]
     pub(crate) auth_anonymous: Option<bool>,
-    /// A file with the key of backends, in place of the variable SSE_HUB_BACKEND_KEY
+    /// File with the key of backends, instead of the variable SSE_HUB_BACKEND_KEY
     #[arg(long, value_name = "FILE", env = "SSE_HUB_BACKEND_KEY_FILE")]
     pub(crate) backend_key_file: Option<PathBuf>,
-    /// Sites whose pages may connect and call from elsewhere, with cookies: https://app.example.com
+    /// Origins of other sites whose pages may connect and call, with cookies:
+    /// https://app.example.com
     #[arg(
         long,
         value_name = "ORIGIN,…",
@@ -88,8 +88,8 @@ pub(crate) struct AccessArgs {
         env = "SSE_HUB_ORIGINS"
     )]
     pub(crate) origins: Vec<String>,
-    /// Names and addresses under which the hub answers, beside those of this machine [default: any;
-    /// in demo mode on loopback none]
+    /// Host names and addresses under which the hub responds, in addition to those of this machine
+    /// [default: any; in demo mode on loopback none]
     #[arg(
         long,
         value_name = "HOST,…",
@@ -97,7 +97,7 @@ pub(crate) struct AccessArgs {
         env = "SSE_HUB_HOSTS"
     )]
     pub(crate) hosts: Vec<String>,
-    /// Proxies that are believed when they say where a client is, and under which origin it came:
+    /// Proxies that are trusted to report the address of a client and the origin that it requested:
     /// 10.0.0.0/8
     #[arg(
         long,
@@ -106,7 +106,7 @@ pub(crate) struct AccessArgs {
         env = "SSE_HUB_TRUSTED_PROXIES"
     )]
     pub(crate) trusted_proxies: Vec<String>,
-    /// The header in which they say it: x-forwarded-for (default), forwarded
+    /// Header in which trusted proxies report the client: x-forwarded-for (default), forwarded
     #[arg(long, value_name = "NAME", value_parser = choice::<HeaderOfProxies>, env = "SSE_HUB_PROXY_HEADER")]
     pub(crate) proxy_header: Option<HeaderOfProxies>,
     /// Topics that users may listen to: news, orders/{sub}/*
@@ -133,18 +133,18 @@ pub(crate) struct AccessArgs {
         env = "SSE_HUB_PUBLISH"
     )]
     pub(crate) publish: Vec<String>,
-    /// How often streams may be opened from one address: 20/1s, or none [default: no limit]
+    /// Maximum rate of new streams from one address: 20/1s, or none [default: no limit]
     #[arg(long, value_name = "RATE", env = "SSE_HUB_RATE_STREAMS_PER_ADDRESS")]
     pub(crate) rate_streams_per_address: Option<Rate>,
-    /// How often one user may open a stream [default: 200/1m]
+    /// Maximum rate of new streams of one user [default: 200/1m]
     #[arg(long, value_name = "RATE", env = "SSE_HUB_RATE_STREAMS_PER_USER")]
     pub(crate) rate_streams_per_user: Option<Rate>,
-    /// How often one user, or one address without a user, may call the management API; backends and
-    /// admins are free [default: 1200/1m for a user, 6000/1m for an address]
+    /// Maximum rate of calls of the management API by one user, or from one address without a user;
+    /// backends and admins have no limit [default: 1200/1m for a user, 6000/1m for an address]
     #[arg(long, value_name = "RATE", env = "SSE_HUB_RATE_CALLS")]
     pub(crate) rate_calls: Option<Rate>,
-    /// Bytes that one user may send in calls, above all to publish; backends and admins are free
-    /// [default: 4194304/1m]
+    /// Maximum rate of bytes in calls by one user, including published data; backends and admins
+    /// have no limit [default: 4194304/1m]
     #[arg(long, value_name = "RATE", env = "SSE_HUB_RATE_BYTES_PER_USER")]
     pub(crate) rate_bytes_per_user: Option<Rate>,
 }

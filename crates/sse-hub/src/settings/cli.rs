@@ -21,47 +21,49 @@ use crate::{
 };
 
 const AFTER_HELP: &str = "\
-Every setting may come from its flag, its variable or the file, in this order of precedence.
-Durations are texts such as 500ms or 1m30s; a bare number is milliseconds, for --drain and --drain-delay seconds.
-Signals: SIGTERM, SIGQUIT and SIGINT drain, as does SIGHUP where the hub was started from a terminal;
-elsewhere SIGHUP reads certificates, secrets and keys again.
-Exit codes: 0 after a drain, 1 for a failure at run time, 2 for a configuration that is refused,
+Every setting has a flag, a variable and a key in the file, in this order of precedence.
+Durations are texts such as 500ms or 1m30s. A bare number is milliseconds; for --drain and --drain-delay it is seconds.
+Sizes are in bytes.
+Signals: SIGTERM, SIGQUIT and SIGINT drain the hub. SIGHUP drains a hub that was started from a terminal;
+otherwise it reloads certificates, secrets and keys.
+Exit codes: 0 after a drain, 1 for a failure at run time, 2 for a rejected configuration,
 130, 131 or 143 when a second SIGINT, SIGQUIT or SIGTERM ended the drain.";
 
 /// A ready-made hub for Server-Sent Events: streams, a management API and a demo page.
 #[derive(Debug, Parser)]
 #[command(name = "sse-hub", version, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
-    /// Where to listen; port 0 is any free one [default: 127.0.0.1:8080]
+    /// Address to listen on; port 0 selects a free port [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR", value_parser = address, env = "SSE_HUB_LISTEN")]
     pub(crate) listen: Option<SocketAddr>,
-    /// A TOML file with settings
+    /// TOML file with settings
     #[arg(long, value_name = "FILE", env = "SSE_HUB_CONFIG")]
     pub(crate) config: Option<PathBuf>,
-    /// How long streams may take to end after SIGTERM or Ctrl-C [default: 10]
+    /// Time limit for ending all streams after SIGTERM or Ctrl-C [default: 10]
     #[arg(long, value_name = "SECONDS", value_parser = seconds, env = "SSE_HUB_DRAIN")]
     pub(crate) drain: Option<Duration>,
-    /// How long the hub serves on after SIGTERM or SIGQUIT while /health/ready says 503, so that
-    /// load balancers stop sending [default: 5]
+    /// Time between SIGTERM or SIGQUIT and the drain; meanwhile /health/ready responds with 503, so
+    /// that load balancers stop sending requests [default: 5]
     #[arg(long, value_name = "SECONDS", value_parser = seconds, env = "SSE_HUB_DRAIN_DELAY")]
     pub(crate) drain_delay: Option<Duration>,
-    /// Serve strangers: visitors name themselves and may do everything, also from other machines
+    /// Allow demo mode on any address: visitors name themselves and may do everything, also from
+    /// other machines
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = BoolishValueParser::new(), env = "SSE_HUB_DEMO")]
     pub(crate) demo: Option<bool>,
-    /// Serve streams on bare sockets where that can be done; without it hyper keeps them all
-    /// [default: true]
+    /// Serve streams on bare sockets if the connection allows it; otherwise hyper serves all
+    /// streams [default: true]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         value_parser = BoolishValueParser::new(), env = "SSE_HUB_REACTOR")]
     pub(crate) reactor: Option<bool>,
-    /// What is logged, as in RUST_LOG: `info`, `sse_hub=debug,sse_core=debug` [default: info]
+    /// Log filter in the syntax of RUST_LOG: `info`, `sse_hub=debug,sse_core=debug` [default: info]
     #[arg(long, value_name = "FILTER", env = "SSE_HUB_LOG")]
     pub(crate) log: Option<String>,
-    /// A certificate chain in PEM, for TLS; browsers then have as many streams as they like, over
-    /// HTTP/2
+    /// Certificate chain in PEM, for TLS; over HTTP/2, browsers do not limit streams to six per
+    /// host
     #[arg(long, value_name = "FILE", env = "SSE_HUB_TLS_CERT")]
     pub(crate) tls_cert: Option<PathBuf>,
-    /// The private key of the certificate in PEM
+    /// Private key of the certificate in PEM
     #[arg(long, value_name = "FILE", env = "SSE_HUB_TLS_KEY")]
     pub(crate) tls_key: Option<PathBuf>,
     #[command(flatten)]
@@ -141,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_shape_is_sound() {
+    fn command_line_is_valid() {
         Cli::shape().debug_assert();
     }
 

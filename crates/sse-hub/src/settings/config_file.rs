@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_example_in_the_readme_is_what_is_there_by_default() {
+    fn readme_example_has_the_defaults() {
         let readme = include_str!("../../README.md");
         let (_, rest) = readme.split_once("```toml\n").unwrap();
         let (example, _) = rest.split_once("```").unwrap();
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_example_of_configured_mode_is_one() {
+    fn hub_toml_is_valid() {
         let fields = fields(include_str!("../../hub.toml")).unwrap();
         assert_eq!(
             fields.access.auth,

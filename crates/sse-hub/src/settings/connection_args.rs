@@ -18,15 +18,15 @@ const DEFAULT_KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(75);
 const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Time limits of connections, as far as flags and variables say.
+/// Timeouts of connections, as flags and variables.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Connections")]
 pub(crate) struct ConnectionArgs {
-    /// Timeout for a request head, with the handshake of TLS before the first one [default: 30s]
+    /// Timeout for a request head, including the TLS handshake before the first one [default: 30s]
     #[arg(long, value_name = "DURATION", value_parser = duration, env = "SSE_HUB_HEADER_TIMEOUT")]
     header_timeout: Option<Duration>,
-    /// Timeout for the next request on an idle connection; must be longer than a proxy in front
-    /// keeps it [default: 75s]
+    /// Timeout for the next request on an idle connection; must be longer than the idle timeout of
+    /// a proxy in front [default: 75s]
     #[arg(long, value_name = "DURATION", value_parser = duration, env = "SSE_HUB_KEEP_ALIVE_TIMEOUT")]
     keep_alive_timeout: Option<Duration>,
 }

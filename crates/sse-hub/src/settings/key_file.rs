@@ -43,18 +43,19 @@ pub(crate) fn read(
     match permissions(&file).map_err(unreadable)? {
         Permissions::Writable => {
             return Err(wrong(
-                "can be written by everybody, who could decide so who comes in; take that away with chmod o-w".to_owned(),
+                "can be written by everybody, so that everybody could grant access; run chmod o-w"
+                    .to_owned(),
             ));
         }
         Permissions::Readable if holds == Holds::Secret => {
             sources.note(format!(
-                "{} can be read by everybody on this machine: chmod o-r, or defaultMode: 0400 in Kubernetes",
+                "{} can be read by everybody on this machine; run chmod o-r, or set defaultMode: 0400 in Kubernetes",
                 path.display()
             ));
         }
         Permissions::Foreign => {
             sources.note(format!(
-                "{} belongs to another user, who can change it: chown it",
+                "{} belongs to another user, who can change it; run chown",
                 path.display()
             ));
         }
@@ -66,7 +67,7 @@ pub(crate) fn read(
         .map_err(unreadable)?;
     match bytes.len() as u64 {
         length if length > MAX_BYTES => Err(wrong(format!(
-            "is larger than {MAX_BYTES} bytes, which no key is"
+            "is larger than {MAX_BYTES} bytes, the maximum for a file of keys"
         ))),
         _ => Ok(bytes),
     }
@@ -79,7 +80,7 @@ pub(crate) fn note_writable(path: &Path, sources: &Sources) {
         .is_ok_and(|found| found == Permissions::Writable)
     {
         sources.note(format!(
-            "{} can be written by everybody, who could decide so who comes in: chmod o-w",
+            "{} can be written by everybody, so that everybody could grant access; run chmod o-w",
             path.display()
         ));
     }
@@ -89,7 +90,7 @@ pub(crate) fn note_writable(path: &Path, sources: &Sources) {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(
     not(unix),
-    expect(dead_code, reason = "elsewhere permissions are not looked at")
+    expect(dead_code, reason = "elsewhere permissions are not checked")
 )]
 enum Permissions {
     Writable,
@@ -127,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_else_can_read_or_write_it_is_looked_at() {
+    fn permissions_of_others_are_checked() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(&file, "a secret").unwrap();
         let link = file.path().with_extension("link");
@@ -149,14 +150,14 @@ mod tests {
                     let sources = Sources::default();
                     let read = read(path, holds, &sources);
                     let error = read.as_ref().err().map(ToString::to_string);
-                    let told = error
+                    let text = error
                         .into_iter()
                         .chain(sources.take_notes())
                         .collect::<String>();
                     assert_eq!(
-                        (told.is_empty(), told.contains(said)),
+                        (text.is_empty(), text.contains(said)),
                         (said.is_empty(), true),
-                        "{mode:o}: {told}"
+                        "{mode:o}: {text}"
                     );
                     assert_eq!(read.is_err(), said.contains("written"), "{mode:o}");
                 }
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_of_keys_is_refused() {
+    fn invalid_files_of_keys_are_rejected() {
         let folder = tempfile::tempdir().unwrap();
         let large = folder.path().join("large");
         fs::write(&large, vec![b'x'; 2 << 20]).unwrap();

@@ -20,46 +20,47 @@ use crate::{
     },
 };
 
-/// Where published events go, and how much of them is kept.
+/// Location and retention of the event log.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Event log")]
 pub(crate) struct LogArgs {
-    /// Logs events, so that clients who return get what they missed: memory, file:DIR, redis://…,
+    /// Event log, from which returning clients receive missed events: memory, file:DIR, redis://…,
     /// rediss://…, redis+sentinel://…, nats://…, tls://… [default: no log, real-time only]
     #[arg(long, value_name = "URL", env = "SSE_HUB_BACKPLANE")]
     backplane: Option<String>,
-    /// A file with the URL, where that has a password
+    /// File with the URL of the event log, for a URL with a password
     #[arg(long, value_name = "FILE", env = "SSE_HUB_BACKPLANE_FILE")]
     backplane_file: Option<PathBuf>,
-    /// What names begin with in Redis or NATS: hubs with the same one share a log [default: sse]
+    /// Prefix of names in Redis or NATS; hubs with the same prefix share a log [default: sse]
     #[arg(long, value_name = "NAME", env = "SSE_HUB_BACKPLANE_PREFIX")]
     backplane_prefix: Option<String>,
-    /// A PEM file with the authorities that may vouch for the broker [default: those of the system]
+    /// PEM file with the authorities that are trusted to sign the broker's certificate [default:
+    /// those of the system]
     #[arg(long, value_name = "FILE", env = "SSE_HUB_BACKPLANE_CA")]
     backplane_ca: Option<PathBuf>,
-    /// A PEM file with the certificate that the broker is shown
+    /// PEM file with the client certificate for the broker
     #[arg(long, value_name = "FILE", env = "SSE_HUB_BACKPLANE_CERT")]
     backplane_cert: Option<PathBuf>,
-    /// A PEM file with the key of that certificate
+    /// PEM file with the private key of the client certificate
     #[arg(long, value_name = "FILE", env = "SSE_HUB_BACKPLANE_KEY")]
     backplane_key: Option<PathBuf>,
-    /// Servers of a NATS cluster that hold the log, 1 to 5 [default: 1]
+    /// Number of servers of a NATS cluster that hold the log, 1 to 5 [default: 1]
     #[arg(long, value_name = "N", env = "SSE_HUB_BACKPLANE_REPLICAS")]
     backplane_replicas: Option<u8>,
-    /// Bytes of a log elsewhere that are held in memory as well, for clients who return soon
-    /// [default: 67108864]
+    /// Maximum size of the part of an external log that is also held in memory, for clients that
+    /// return soon [default: 67108864]
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_BACKPLANE_MEMORY")]
     backplane_memory: Option<u64>,
-    /// What this hub is called in statistics of all hubs on its log [default: its address]
+    /// Name of this hub in the statistics of all hubs that share its log [default: its address]
     #[arg(long, value_name = "NAME", env = "SSE_HUB_NODE_NAME")]
     node_name: Option<String>,
-    /// Events that the log keeps [default: 100000]
+    /// Maximum number of events in the log [default: 100000]
     #[arg(long, value_name = "N", env = "SSE_HUB_LOG_ENTRIES")]
     log_entries: Option<usize>,
-    /// Bytes that the log keeps [default: 67108864]
+    /// Maximum size of the log [default: 67108864]
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_LOG_BYTES")]
     log_bytes: Option<u64>,
-    /// How long the log keeps an event [default: 24h]
+    /// Maximum age of an event in the log [default: 24h]
     #[arg(long, value_name = "DURATION", value_parser = duration, env = "SSE_HUB_LOG_AGE")]
     log_age: Option<Duration>,
 }
@@ -105,13 +106,13 @@ impl LogArgs {
             ("node-name", node.is_some()),
         ] {
             if is_given && !address.is_shared() {
-                return idle(flag, "is for Redis and NATS, where hubs may share a log");
+                return idle(flag, "is for Redis and NATS, where hubs can share a log");
             }
         }
         if replicas.is_some() && !matches!(address, Address::Nats(_)) {
             return idle(
                 "backplane-replicas",
-                "is for NATS; how many replicas a Redis has, Redis is told",
+                "is for NATS; the replicas of Redis are configured in Redis",
             );
         }
         if replicas.is_some_and(|count| !(1..=5).contains(&count)) {
@@ -129,7 +130,7 @@ impl LogArgs {
         if memory.is_some() && address == Address::Memory {
             return idle(
                 "backplane-memory",
-                "is for a log elsewhere; how large one in memory is, --log-bytes says",
+                "is for an external log; --log-bytes limits a log in memory",
             );
         }
         if memory.is_some_and(|bytes| !(1 << 10..=1 << 40).contains(&bytes)) {
@@ -156,8 +157,8 @@ impl LogArgs {
         let lone = |given: &str, problem: &str| Err(setting(sources.name(given), problem));
         let client = match (certificate, key) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
-            (Some(_), None) => return lone("backplane-cert", "needs --backplane-key beside it"),
-            (None, Some(_)) => return lone("backplane-key", "needs --backplane-cert beside it"),
+            (Some(_), None) => return lone("backplane-cert", "needs --backplane-key"),
+            (None, Some(_)) => return lone("backplane-key", "needs --backplane-cert"),
             (None, None) => None,
         };
         if let Some((_, key)) = &client {
@@ -180,7 +181,7 @@ impl LogArgs {
     }
 }
 
-const NO_LOG: &str = "is for a hub that logs events; say where with --backplane";
+const NO_LOG: &str = "is for a hub that logs events; set --backplane";
 
 /// Returns the URL and its location.
 fn url_of(
@@ -189,7 +190,7 @@ fn url_of(
 ) -> Result<Option<Secret>, Error> {
     match (text, file) {
         (Some(_), Some(_)) => {
-            let problem = "and --backplane-file are both given; one of them is enough";
+            let problem = "and --backplane-file are both given; remove one of them";
             Err(setting(sources.name("backplane"), problem))
         }
         (Some(text), None) => Secret::new(&sources.name("backplane"), text).map(Some),

@@ -9,17 +9,17 @@ use crate::settings::values::{choice, put};
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Management API")]
 pub(crate) struct ManagementArgs {
-    /// How data stand in JSON: json, superjson [default: json]
+    /// Encoding of data in JSON: json, superjson [default: json]
     #[arg(long, value_name = "NAME", env = "SSE_HUB_TRPC_TRANSFORMER", value_parser = choice::<Transformer>)]
     pub(crate) trpc_transformer: Option<Transformer>,
-    /// Bytes of a call's input [default: 1048576]
+    /// Maximum size of a call's input [default: 1048576]
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_MANAGEMENT_BODY")]
     management_body: Option<usize>,
-    /// Bytes of all inputs in flight, a quarter of them for backends and admins alone [default:
-    /// 67108864]
+    /// Maximum size of all inputs in flight; a quarter is reserved for backends and admins
+    /// [default: 67108864]
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_MANAGEMENT_BODIES")]
     management_bodies: Option<usize>,
-    /// Bytes of the inputs in flight of one user, or of one address without a user [default:
+    /// Maximum size of the inputs in flight of one user, or of one address without a user [default:
     /// 4194304]
     #[arg(
         long,
@@ -27,28 +27,28 @@ pub(crate) struct ManagementArgs {
         env = "SSE_HUB_MANAGEMENT_BODIES_PER_CALLER"
     )]
     management_bodies_per_caller: Option<usize>,
-    /// Calls in a batch; 0 for no batches [default: 100]
+    /// Maximum number of calls in a batch; 0 disables batches [default: 100]
     #[arg(long, value_name = "N", env = "SSE_HUB_MANAGEMENT_BATCH")]
     management_batch: Option<usize>,
-    /// How deep an input may nest [default: 64]
+    /// Maximum nesting depth of an input [default: 64]
     #[arg(long, value_name = "N", env = "SSE_HUB_MANAGEMENT_DEPTH")]
     management_depth: Option<usize>,
-    /// Bytes of a notification's message [default: 16384]
+    /// Maximum size of a notification's message [default: 16384]
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_MANAGEMENT_MESSAGE")]
     management_message: Option<usize>,
-    /// Bytes of a notification's title [default: 1024]
+    /// Maximum size of a notification's title [default: 1024]
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_MANAGEMENT_TITLE")]
     management_title: Option<usize>,
-    /// Bytes of the reason for a disconnect [default: 1024]
+    /// Maximum size of the reason for a disconnect [default: 1024]
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_MANAGEMENT_REASON")]
     management_reason: Option<usize>,
-    /// Streams that a publish may leave out [default: 1000]
+    /// Maximum number of streams that a publish can exclude [default: 1000]
     #[arg(long, value_name = "N", env = "SSE_HUB_MANAGEMENT_EXCEPT")]
     management_except: Option<usize>,
-    /// Users that getStats may count streams of [default: 10000]
+    /// Maximum number of users for which getStats counts streams [default: 10000]
     #[arg(long, value_name = "N", env = "SSE_HUB_MANAGEMENT_USERS")]
     management_users: Option<usize>,
-    /// Streams on one page of getConnections [default: 1000]
+    /// Maximum number of streams on one page of getConnections [default: 1000]
     #[arg(long, value_name = "N", env = "SSE_HUB_MANAGEMENT_CONNECTIONS")]
     management_connections: Option<usize>,
 }

@@ -54,7 +54,7 @@ impl Secret {
         if bytes.starts_with(b"\xef\xbb\xbf") {
             return Err(wrong(
                 &name,
-                "begins with a byte order mark, which would be part of the secret; save it without",
+                "begins with a byte order mark, which would be part of the secret; save the file without the mark",
             ));
         }
         let text = str::from_utf8(&bytes).map_err(|_| wrong(&name, "is not UTF-8"))?;
@@ -70,7 +70,7 @@ impl Secret {
         match text.as_str() {
             "" => Err(wrong(source, "is empty")),
             blank if blank.trim().is_empty() => Err(wrong(source, "is blank")),
-            nul if nul.contains('\0') => Err(wrong(source, "has a NUL byte in it")),
+            nul if nul.contains('\0') => Err(wrong(source, "contains a NUL byte")),
             _ => Ok(Self {
                 source: source.to_owned(),
                 text,
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_s_line_end_is_no_part_of_the_secret_and_its_blanks_are() {
+    fn line_end_of_a_file_is_not_part_of_the_secret() {
         for (text, secret) in [
             (&b" one two \r\n"[..], " one two "),
             (b"one", "one"),
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_secret_is_refused_by_name_and_not_shown() {
+    fn invalid_secrets_are_rejected_but_not_shown() {
         for (text, said) in [
             (&b""[..], "is empty"),
             (b"\n", "is empty"),
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn one_secret_is_one_however_often_it_is_named_and_is_not_shown() {
+    fn duplicate_secrets_are_one_and_not_shown() {
         let files = [file(b"alpha"), file(b"beta"), file(b"alpha\n")];
         let paths = files.iter().map(tempfile::NamedTempFile::path);
         let secrets = AuthKind::None.secrets(paths, &Sources::default()).unwrap();

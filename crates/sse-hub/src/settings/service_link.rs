@@ -38,7 +38,7 @@ pub(crate) fn is_service_link(name: &str, value: &str) -> bool {
         || name.ends_with("_NAME") && value.starts_with('/')
 }
 
-/// Returns what follows each occurrence of a part in a name; occurrences may overlap.
+/// Returns the text after each occurrence of a part in a name. Occurrences can overlap.
 fn after<'a>(name: &'a str, part: &'a str) -> impl Iterator<Item = &'a str> {
     let rests = name.char_indices().map(|(at, _)| &name[at..]);
     rests.filter_map(move |rest| rest.strip_prefix(part))
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn misspelt_settings_are_no_links() {
+    fn misspelt_settings_are_not_links() {
         for (name, value) in [
             ("SSE_HUB_LISTENN", "127.0.0.1:1"),
             ("SSE_HUB_PORT", "8080"),

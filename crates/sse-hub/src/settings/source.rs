@@ -42,7 +42,7 @@ impl Sources {
     /// Logs the warnings since the last call.
     pub(crate) fn log_notes(&self) {
         for note in self.take_notes() {
-            warn!("{note}");
+            warn!("accepted a file with unsafe permissions: {note}");
         }
     }
 
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_found_however_they_are_written() {
+    fn keys_are_found_in_every_toml_form() {
         let text = "drain = 3\n\n[streams]\nretry = 1\nlimits.topic = 0\n[streams.more]\nx = 1\n";
         assert_eq!(line_of(text, &["drain"]), Some(1));
         assert_eq!(line_of(text, &["streams", "retry"]), Some(4));

@@ -11,86 +11,90 @@ use crate::settings::values::{choice, duration, overflow, put};
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Streams")]
 pub(crate) struct StreamArgs {
-    /// Streams at once [default: 1000]; the hard limit of open files must allow them
+    /// Maximum number of streams; the hard limit of open files must allow it [default: 1000]
     #[arg(long, value_name = "N", env = "SSE_HUB_MAX_CONNECTIONS")]
     max_connections: Option<usize>,
-    /// Streams at once of one user [default: 50, or half of all if that is less; in demo mode no
-    /// limit]
+    /// Maximum number of streams of one user [default: 50, or half of --max-connections if that is
+    /// less; in demo mode no limit]
     #[arg(long, value_name = "N", env = "SSE_HUB_MAX_CONNECTIONS_PER_USER")]
     max_connections_per_user: Option<usize>,
-    /// Streams at once from one address [default: no limit; with --demo beyond this machine half of
-    /// all]
+    /// Maximum number of streams from one address [default: no limit; with --demo beyond this
+    /// machine half of --max-connections]
     #[arg(long, value_name = "N", env = "SSE_HUB_MAX_CONNECTIONS_PER_ADDRESS")]
     max_connections_per_address: Option<usize>,
-    /// Streams at once from one address of callers that are no users [default: half of all; in demo
-    /// mode no limit]
+    /// Maximum number of streams of callers without a user from one address [default: half of
+    /// --max-connections; in demo mode no limit]
     #[arg(
         long,
         value_name = "N",
         env = "SSE_HUB_MAX_ANONYMOUS_CONNECTIONS_PER_ADDRESS"
     )]
     max_anonymous_connections_per_address: Option<usize>,
-    /// A newcomer beyond --max-connections: refuse (default), replace_oldest
+    /// Policy for a new stream at --max-connections: refuse (default), replace_oldest
     #[arg(long, value_name = "POLICY", value_parser = choice::<LimitPolicy>, env = "SSE_HUB_WHEN_FULL")]
     when_full: Option<LimitPolicy>,
-    /// A newcomer beyond --max-connections-per-user: refuse (default), replace_oldest
+    /// Policy for a new stream at --max-connections-per-user: refuse (default), replace_oldest
     #[arg(long, value_name = "POLICY", value_parser = choice::<LimitPolicy>, env = "SSE_HUB_WHEN_USER_FULL")]
     when_user_full: Option<LimitPolicy>,
-    /// A newcomer beyond --max-connections-per-address: refuse (default), replace_oldest
+    /// Policy for a new stream at --max-connections-per-address: refuse (default), replace_oldest
     #[arg(long, value_name = "POLICY", value_parser = choice::<LimitPolicy>, env = "SSE_HUB_WHEN_ADDRESS_FULL")]
     when_address_full: Option<LimitPolicy>,
-    /// Form of rejections that pass (429, 503): auto (soft for an EventSource, status for others;
+    /// Form of temporary rejections (429, 503): auto (soft for an EventSource, status for others;
     /// default), status, soft (200, `retry:`, end)
     #[arg(long, value_name = "FORM", value_parser = choice::<RejectionStyle>, env = "SSE_HUB_REFUSAL")]
     refusal: Option<RejectionStyle>,
-    /// What a quiet stream gets: event (default), comment, off
+    /// Form of heartbeats on a quiet stream: event (default), comment, off
     #[arg(long, value_name = "FORM", value_parser = choice::<HeartbeatKind>, env = "SSE_HUB_HEARTBEAT")]
     heartbeat: Option<HeartbeatKind>,
-    /// After how long a quiet stream gets a heartbeat [default: 30s]
+    /// Interval between heartbeats on a quiet stream [default: 30s]
     #[arg(long, value_name = "DURATION", value_parser = duration, env = "SSE_HUB_HEARTBEAT_INTERVAL")]
     heartbeat_interval: Option<Duration>,
-    /// A client that takes nothing of what waits for it is dropped within this time [default: 60s]
+    /// Timeout for a client that accepts none of its queued data; its stream is then closed
+    /// [default: 60s]
     #[arg(long, value_name = "DURATION", value_parser = duration, env = "SSE_HUB_CONNECTION_TIMEOUT")]
     connection_timeout: Option<Duration>,
-    /// A stream ends at a random 80 to 100 % of this age [default: never]
+    /// Maximum age of a stream; the stream ends at a random 80 to 100 % of it [default: no limit]
     #[arg(long, value_name = "DURATION", value_parser = duration, env = "SSE_HUB_MAX_AGE")]
     max_age: Option<Duration>,
-    /// When clients are told to come back after a cut, give or take a quarter [default: 3s]
+    /// Delay before clients reconnect, varied by up to a quarter [default: 3s]
     #[arg(long, value_name = "DURATION", value_parser = duration, env = "SSE_HUB_RETRY")]
     retry: Option<Duration>,
-    /// Events that may wait for one stream [default: 1024]
+    /// Maximum number of events in the queue of one stream [default: 1024]
     #[arg(long, value_name = "N", env = "SSE_HUB_QUEUE_FRAMES")]
     queue_frames: Option<usize>,
-    /// Bytes that may wait for one stream, also the largest event [default: 2097152]
+    /// Maximum size of the queue of one stream, and of one event [default: 2097152]
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_QUEUE_BYTES")]
     queue_bytes: Option<usize>,
-    /// When a queue is full: disconnect (default), drop_oldest, keep_latest=key,
+    /// Policy for a full queue: disconnect (default), drop_oldest, keep_latest=key,
     /// keep_latest=event_type
     #[arg(long, value_name = "POLICY", value_parser = overflow, env = "SSE_HUB_OVERFLOW")]
     overflow: Option<Overflow>,
-    /// Bytes of events that may wait at once for an event log that is away, for callers with
-    /// patience [default: 16777216]
+    /// Maximum size of all events that wait for an unavailable event log, from publishes with
+    /// patienceMs [default: 16777216]
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_SPOOL_BYTES")]
     spool_bytes: Option<usize>,
-    /// Publishes of one user with a key or patience within two minutes [default: 1000]
+    /// Maximum number of publishes with key or patienceMs of one user within two minutes [default:
+    /// 1000]
     #[arg(long, value_name = "N", env = "SSE_HUB_KEYS_PER_USER")]
     keys_per_user: Option<usize>,
-    /// The same of all users together [default: 200000]
+    /// Maximum number of publishes with key or patienceMs of all users within two minutes
+    /// [default: 200000]
     #[arg(long, value_name = "N", env = "SSE_HUB_KEYS_OF_USERS")]
     keys_of_users: Option<usize>,
-    /// The same of all backends together [default: 500000]
+    /// Maximum number of publishes with key or patienceMs of all backends within two minutes
+    /// [default: 500000]
     #[arg(long, value_name = "N", env = "SSE_HUB_KEYS_OF_BACKENDS")]
     keys_of_backends: Option<usize>,
-    /// Bytes of an event type [default: 128]
+    /// Maximum size of an event type [default: 128]
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_LIMITS_EVENT_TYPE")]
     limits_event_type: Option<usize>,
-    /// Bytes of a topic [default: 256]
+    /// Maximum size of a topic [default: 256]
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_LIMITS_TOPIC")]
     limits_topic: Option<usize>,
-    /// Bytes of a user id [default: 256]
+    /// Maximum size of a user id [default: 256]
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_LIMITS_USER")]
     limits_user: Option<usize>,
-    /// Topics of one stream [default: 64]
+    /// Maximum number of topics of one stream [default: 64]
     #[arg(long, value_name = "N", env = "SSE_HUB_LIMITS_TOPICS")]
     limits_topics: Option<usize>,
 }

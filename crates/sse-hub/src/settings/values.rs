@@ -28,7 +28,7 @@ pub(crate) fn in_words(text: &str) -> Result<Duration, String> {
 /// Parses an address and a port.
 pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
-        "should be an IP address and a port, as 127.0.0.1:8080 or [::1]:8080".to_owned()
+        "must be an IP address and a port, as in 127.0.0.1:8080 or [::1]:8080".to_owned()
     })
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn overflow(text: &str) -> Result<Overflow, String> {
         None => toml::Value::from(text),
     };
     value.try_into().map_err(|_| {
-        "should be disconnect, drop_oldest, keep_latest=key or keep_latest=event_type".to_owned()
+        "must be disconnect, drop_oldest, keep_latest=key or keep_latest=event_type".to_owned()
     })
 }
 
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bare_number_is_milliseconds_for_streams_and_seconds_for_the_drain() {
+    fn bare_number_is_milliseconds_or_seconds() {
         assert_eq!(duration("1500"), Ok(Duration::from_millis(1500)));
         assert_eq!(seconds("15"), Ok(Duration::from_secs(15)));
         for read in [duration, seconds] {
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn overflow_policies_may_say_by_what() {
+    fn overflow_policies_can_name_a_field() {
         assert_eq!(overflow("drop_oldest"), Ok(Overflow::DropOldest));
         assert_eq!(
             overflow("keep_latest=event_type"),

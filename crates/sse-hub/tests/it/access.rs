@@ -106,7 +106,7 @@ pub(crate) async fn refused(hub: &Hub, query: &str, headers: &[Header<'_>]) -> u
 }
 
 #[tokio::test]
-async fn strangers_get_nothing() {
+async fn unauthenticated_callers_are_rejected() {
     let hub = Hub::spawn(with_jwt(&[])).await;
     for (method, path) in [
         ("GET", "/api/sse"),
@@ -159,7 +159,7 @@ async fn strangers_get_nothing() {
 }
 
 #[tokio::test]
-async fn a_user_has_its_own_and_what_patterns_give() {
+async fn user_has_own_events_and_matching_topics() {
     let hub = Hub::spawn(with_jwt(&[])).await;
     let ada = [bearer(&token("ada", 600, &json!({})))];
     let (mut stream, hello) = hub.connect("topics=news,orders/ada/7", &ada).await.unwrap();
@@ -212,7 +212,7 @@ async fn a_user_has_its_own_and_what_patterns_give() {
 }
 
 #[tokio::test]
-async fn backends_and_admins_may_do_everything() {
+async fn backends_and_admins_have_all_rights() {
     let hub = Hub::spawn(with_jwt(&[])).await;
     let (mut stream, _) = hub
         .connect("topics=news", &[bearer(&token("ada", 600, &json!({})))])
@@ -248,12 +248,12 @@ async fn backends_and_admins_may_do_everything() {
             .await
             .0,
         400,
-        "a backend is no user"
+        "a backend is not a user"
     );
 }
 
 #[tokio::test]
-async fn sessions_of_a_site_are_its_users() {
+async fn sessions_of_a_site_identify_users() {
     for (version, label) in [
         ("v4", "v4 default salt"),
         ("v5", "v5 __Secure-authjs.session-token"),
@@ -317,7 +317,7 @@ async fn sessions_of_a_site_are_its_users() {
 }
 
 #[tokio::test]
-async fn cors_is_answered_to_the_origins_that_are_listed() {
+async fn cors_allows_listed_origins() {
     let hub = Hub::spawn(with_jwt(&[
         "--origins",
         "https://app.example.com,http://localhost:3000",
@@ -380,7 +380,7 @@ async fn cors_is_answered_to_the_origins_that_are_listed() {
 }
 
 #[tokio::test]
-async fn a_stream_ends_with_its_token_unless_it_is_renewed() {
+async fn stream_ends_with_its_token_unless_renewed() {
     let hub = Hub::spawn(with_jwt(&["--heartbeat-interval", "500ms"])).await;
     let (mut short, _) = hub
         .connect("", &[bearer(&token("ada", SHORT, &json!({})))])
@@ -394,7 +394,7 @@ async fn a_stream_ends_with_its_token_unless_it_is_renewed() {
     assert_eq!(
         hub.call("renew", &[], input).await.0,
         200,
-        "the token in the input is credentials enough"
+        "the token in the input suffices"
     );
     let strangers =
         json!({ "clientId": hello["clientId"], "token": token("bob", 600, &json!({})) });
@@ -414,7 +414,7 @@ async fn a_stream_ends_with_its_token_unless_it_is_renewed() {
 }
 
 #[tokio::test]
-async fn anonymous_callers_listen_to_what_is_for_everybody() {
+async fn anonymous_callers_receive_public_events() {
     let hub = Hub::spawn(with_jwt(&[
         "--auth-anonymous",
         "--join-anonymously",
@@ -427,7 +427,7 @@ async fn anonymous_callers_listen_to_what_is_for_everybody() {
     assert_eq!(
         refused(&hub, "", &[bearer("bad")]).await,
         401,
-        "bad credentials are not none"
+        "invalid credentials are not anonymous"
     );
     assert_eq!(
         hub.call("sendInfo", &[], json!({ "message": "m", "userId": "ada" }))
@@ -463,7 +463,7 @@ async fn anonymous_callers_listen_to_what_is_for_everybody() {
 }
 
 #[tokio::test]
-async fn secrets_may_be_in_files() {
+async fn secrets_can_be_in_files() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -494,7 +494,7 @@ async fn secrets_may_be_in_files() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_its_own() {
+async fn hub_serves_tls_with_its_certificate() {
     let Some(curl) = sse_testkit::executable("curl").unwrap() else {
         return;
     };

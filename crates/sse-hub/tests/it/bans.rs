@@ -12,7 +12,7 @@ use crate::{
 use crate::access::{bearer, refused, with_jwt};
 
 #[tokio::test]
-async fn who_is_kicked_stays_away_for_as_long_as_asked() {
+async fn banned_user_is_rejected_until_the_ban_ends() {
     let hub = Hub::spawn(with_jwt(&[])).await;
     let ada = [bearer(&token("ada", 600, &json!({})))];
     let (mut stream, _) = hub.connect("", &ada).await.unwrap();
@@ -29,7 +29,7 @@ async fn who_is_kicked_stays_away_for_as_long_as_asked() {
 }
 
 #[tokio::test]
-async fn a_kicked_client_stays_away_and_the_user_s_other_browsers_do_not() {
+async fn ban_of_a_client_spares_other_browsers() {
     let hub = Hub::spawn(with_jwt(&[])).await;
     let browser = |sid: &str| [bearer(&token("ada", 600, &json!({ "sid": sid })))];
     let (mut kicked, hello) = hub.connect("", &browser("laptop")).await.unwrap();
@@ -67,7 +67,7 @@ async fn a_kicked_client_stays_away_and_the_user_s_other_browsers_do_not() {
 }
 
 #[tokio::test]
-async fn who_comes_without_a_login_is_kicked_and_cannot_be_kept_away() {
+async fn client_without_a_login_cannot_be_banned() {
     let hub = Hub::spawn(with_jwt(&["--auth-anonymous"])).await;
     let (_stream, hello) = hub.connect("", &[]).await.unwrap();
     let target = json!({ "client": hello["clientId"] });

@@ -165,7 +165,7 @@ pub(crate) fn free_port() -> u16 {
     let start = u64::from(std::process::id()) * 97
         + PORTS.fetch_add(7, std::sync::atomic::Ordering::Relaxed);
     let ports = (0..10_000).map(|step| 20_000 + u16::try_from((start + step) % 10_000).unwrap());
-    ports.into_iter().find(is_free).expect("a free port")
+    ports.into_iter().find(is_free).expect("a port is free")
 }
 
 static PORTS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);

@@ -81,7 +81,7 @@ fn click(id: &str) -> String {
 }
 
 #[tokio::test]
-async fn events_arrive_and_are_shown_as_they_stood_on_the_wire() {
+async fn events_are_shown_with_their_wire_text() {
     // After two and a half intervals the page considers a stream dead, so the interval must be long
     // enough for a busy machine.
     let hub = Hub::start(&["--heartbeat-interval", "2s"]).await;
@@ -104,7 +104,7 @@ async fn events_arrive_and_are_shown_as_they_stood_on_the_wire() {
         page.run("document.querySelector('#history .text > b')")
             .await,
         Value::Null,
-        "data is not markup"
+        "data is not interpreted as markup"
     );
     page.wait_for("document.querySelector('.toast p')?.textContent.includes('export')")
         .await;
@@ -150,7 +150,7 @@ async fn events_arrive_and_are_shown_as_they_stood_on_the_wire() {
 }
 
 #[tokio::test]
-async fn the_page_sends_to_oneself_to_others_to_topics_and_to_everybody() {
+async fn page_sends_to_every_target() {
     let hub = Hub::start(&[]).await;
     let Some(mut page) = demo(&hub, "user=alice").await else {
         return;
@@ -221,7 +221,7 @@ async fn the_page_sends_to_oneself_to_others_to_topics_and_to_everybody() {
 }
 
 #[tokio::test]
-async fn topics_are_joined_and_left_while_the_stream_lives() {
+async fn topics_change_on_an_open_stream() {
     let hub = Hub::start(&[]).await;
     let Some(mut page) = demo(&hub, "user=alice").await else {
         return;
@@ -270,7 +270,7 @@ async fn topics_are_joined_and_left_while_the_stream_lives() {
 }
 
 #[tokio::test]
-async fn the_page_goes_offline_and_comes_back() {
+async fn page_reconnects_after_going_offline() {
     let hub = Hub::start(&[]).await;
     let Some(mut page) = demo(&hub, "user=alice").await else {
         return;
@@ -293,7 +293,7 @@ async fn the_page_goes_offline_and_comes_back() {
 }
 
 #[tokio::test]
-async fn whoever_is_connected_can_be_kicked() {
+async fn connected_users_can_be_kicked() {
     let hub = Hub::start(&["--retry", "100ms"]).await;
     let Some(mut page) = demo(&hub, "user=alice").await else {
         return;
@@ -338,7 +338,7 @@ async fn whoever_is_connected_can_be_kicked() {
 }
 
 #[tokio::test]
-async fn tabs_of_one_name_have_one_stream() {
+async fn tabs_of_one_user_share_a_stream() {
     let hub = Hub::start(&[]).await;
     let Some(mut page) = demo(&hub, "user=alice").await else {
         return;
@@ -367,13 +367,12 @@ async fn tabs_of_one_name_have_one_stream() {
 }
 
 #[tokio::test]
-async fn the_page_says_what_is_wrong() {
+async fn page_shows_errors() {
     let hub = Hub::start(&[]).await;
     let Some(mut page) = demo(&hub, "").await else {
         return;
     };
-    page.wait_for(&text_is("user-id", "nobody in particular"))
-        .await;
+    page.wait_for(&text_is("user-id", "anonymous")).await;
     page.run(&click("submit")).await;
     page.wait_for(&text_is("outcome", "Reached 1 stream."))
         .await;
@@ -402,7 +401,7 @@ async fn the_page_says_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn it_speaks_superjson_where_the_hub_does() {
+async fn page_uses_superjson_of_the_hub() {
     let hub = Hub::start(&["--trpc-transformer", "superjson"]).await;
     let Some(mut page) = demo(&hub, "user=alice").await else {
         return;
@@ -415,7 +414,7 @@ async fn it_speaks_superjson_where_the_hub_does() {
 }
 
 #[tokio::test]
-async fn the_page_fits_a_phone_and_every_control_has_a_name() {
+async fn page_fits_a_phone_and_controls_have_names() {
     let hub = Hub::start(&[]).await;
     let Some(mut page) = demo(&hub, "user=alice&topics=news").await else {
         return;

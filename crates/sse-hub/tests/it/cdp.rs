@@ -10,7 +10,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::hub::{PATIENCE, until};
+use crate::hub::{TIMEOUT, until};
 
 /// Shell command that connects the pipes of the test: the browser reads commands from file
 /// descriptor 3 and responds on 4.
@@ -87,7 +87,7 @@ impl Page {
     pub(crate) async fn close(mut self) {
         self.session = None;
         self.call("Browser.close", json!({})).await;
-        timeout(PATIENCE, self.browser.wait())
+        timeout(TIMEOUT, self.browser.wait())
             .await
             .unwrap()
             .unwrap();
@@ -97,7 +97,7 @@ impl Page {
 
     /// Sends a command and returns its result.
     pub(crate) async fn call(&mut self, method: &str, params: Value) -> Value {
-        timeout(PATIENCE, self.exchange(method, params))
+        timeout(TIMEOUT, self.exchange(method, params))
             .await
             .unwrap_or_else(|_| panic!("{method}: no answer"))
     }
@@ -141,7 +141,7 @@ impl Page {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
         };
-        if timeout(PATIENCE, waiting).await.is_err() {
+        if timeout(TIMEOUT, waiting).await.is_err() {
             let text = self.run("document.body.innerText").await;
             panic!(
                 "{condition} has not come true; the page:\n{}",

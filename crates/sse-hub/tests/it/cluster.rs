@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     access::{Header, bearer, with_jwt},
     brokers::{Broker, Kind},
-    hub::{Hub, PATIENCE, until},
+    hub::{Hub, TIMEOUT, until},
     nodes::{becomes, expect_system},
     tokens::{BACKEND, token},
 };
@@ -93,7 +93,7 @@ async fn one_management_for_all(kind: Kind) {
         json!({ "target": { "topic": "news" }, "event": "number", "data": 1 }),
     )
     .await;
-    while there.next_event_within(PATIENCE).await.unwrap().event_type != "number" {}
+    while there.next_event_within(TIMEOUT).await.unwrap().event_type != "number" {}
     assert_eq!(call("leave", topics).await["matched"], 1);
     let target = json!({ "client": client });
     let kicked = call(

@@ -43,7 +43,7 @@ async fn heartbeat_ms(file: Option<&str>, variable: Option<&str>, flag: Option<&
 }
 
 #[tokio::test]
-async fn a_flag_goes_before_a_variable_before_the_file_before_the_default() {
+async fn flag_overrides_variable_file_and_default() {
     assert_eq!(heartbeat_ms(None, None, None).await, 30_000);
     assert_eq!(heartbeat_ms(Some("11s"), None, None).await, 11_000);
     assert_eq!(heartbeat_ms(Some("11s"), Some("12s"), None).await, 12_000);
@@ -56,7 +56,7 @@ async fn a_flag_goes_before_a_variable_before_the_file_before_the_default() {
 }
 
 #[tokio::test]
-async fn the_file_may_be_named_by_a_variable_and_hold_everything() {
+async fn variable_names_a_file_with_all_settings() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("hub.toml");
     let text = "listen = \"127.0.0.1:0\"\ndrain = \"2s\"\nlog = \"debug\"\n[streams]\nmax_connections = 1\n\
@@ -95,7 +95,7 @@ async fn soft_limit_of_files_is_raised_to_the_hard_one() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn more_streams_than_the_hard_limit_allows_are_refused() {
+async fn streams_beyond_the_hard_limit_are_rejected() {
     let text = crate::hub::refusal(limited("ulimit -n 300", &["--max-connections", "100"])).await;
     for said in [
         "(exit status: 2)",

@@ -5,7 +5,7 @@ use sse_testkit::RawRequest;
 
 use crate::{
     access::{Header, bearer, params, with_jwt, with_sessions},
-    hub::{Hub, PATIENCE, command, next, until},
+    hub::{Hub, TIMEOUT, command, next, until},
     tokens::{BACKEND, SECRET, session, signed, token, unix},
 };
 
@@ -30,7 +30,7 @@ fn expired(user: &str) -> String {
 }
 
 #[tokio::test]
-async fn no_credential_is_chosen_by_its_place() {
+async fn position_of_credentials_does_not_matter() {
     let hub = Hub::spawn(with_jwt(&["--auth-cookie", "__Secure-s,s"])).await;
     let (ada, other, bob) = (
         token("ada", 600, &json!({})),
@@ -100,7 +100,7 @@ async fn no_credential_is_chosen_by_its_place() {
 }
 
 #[tokio::test]
-async fn sessions_of_both_versions_stand_beside_each_other_and_beside_stale_ones() {
+async fn sessions_of_v4_and_v5_and_stale_ones_coexist() {
     let (secret, v4, user) = session("v4", "v4 default salt");
     let (_, v5, _) = session("v5", "v5 __Secure-authjs.session-token");
     let (_, chunked, _) = session("v5", "v5 chunked cookie");
@@ -156,7 +156,7 @@ async fn sessions_of_both_versions_stand_beside_each_other_and_beside_stale_ones
 }
 
 #[tokio::test]
-async fn tickets_and_connection_params_are_of_one_user_with_the_rest() {
+async fn tickets_and_params_must_be_of_the_same_user() {
     let hub = Hub::spawn(with_jwt(&[])).await;
     let ticket = async |user: &str| {
         let input = json!({ "userId": user });
@@ -200,7 +200,7 @@ async fn tickets_and_connection_params_are_of_one_user_with_the_rest() {
             return events.head().await.unwrap().status.to_string();
         }
         loop {
-            let data = events.next_event_within(PATIENCE).await.unwrap().data;
+            let data = events.next_event_within(TIMEOUT).await.unwrap().data;
             if let Some((_, rest)) = data.split_once("\"userId\":\"") {
                 return rest.split('"').next().unwrap().to_owned();
             }
@@ -254,7 +254,7 @@ async fn tickets_and_connection_params_are_of_one_user_with_the_rest() {
 }
 
 #[tokio::test]
-async fn schemes_that_are_not_ours_are_as_if_absent() {
+async fn other_schemes_are_ignored() {
     let anonymous = Hub::spawn(with_jwt(&["--auth-anonymous", "--auth-cookie", "s"])).await;
     let closed = Hub::spawn(with_jwt(&["--auth-cookie", "s"])).await;
     let ada = token("ada", 600, &json!({}));
@@ -351,7 +351,7 @@ async fn with_a_backend_key_alone_streams_need_a_ticket() {
     until(async || hub.0.output().contains("orders/bob/7")).await;
     let log = hub.0.output();
     for said in [
-        "streams need a ticket",
+        "restricted streams to tickets",
         "let a backend call sse.createTicket",
         "--join",
     ] {

@@ -4,12 +4,12 @@ use std::process::{Command, Stdio};
 
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 
-use crate::hub::{Hub, PATIENCE};
+use crate::hub::{Hub, TIMEOUT};
 
 async fn until(lines: &mut Lines<impl AsyncBufReadExt + Unpin>, end: &str) -> Vec<String> {
     let mut read = Vec::new();
     loop {
-        let line = tokio::time::timeout(PATIENCE, lines.next_line())
+        let line = tokio::time::timeout(TIMEOUT, lines.next_line())
             .await
             .unwrap()
             .unwrap()

@@ -7,7 +7,7 @@ use sse_testkit::{Decoded, Signal};
 use tempfile::TempDir;
 
 use crate::{
-    hub::{Hub, PATIENCE, command, refusal},
+    hub::{Hub, TIMEOUT, command, refusal},
     nodes::becomes,
     resume::{before_fence, data, numbers, resumed},
 };
@@ -54,7 +54,7 @@ impl Log {
         let mut hub = log.start().await;
         let mut stream = hub.open("user=ada").await;
         log.ids
-            .push(stream.next_event_within(PATIENCE).await.unwrap().id);
+            .push(stream.next_event_within(TIMEOUT).await.unwrap().id);
         for number in 0..EVENTS {
             log.ids.push(
                 hub.number(json!({ "user": "ada" }), usize::try_from(number).unwrap())
@@ -62,7 +62,7 @@ impl Log {
             );
         }
         hub.0.signal(signal).unwrap();
-        hub.0.wait_exit(PATIENCE).await.unwrap();
+        hub.0.wait_exit(TIMEOUT).await.unwrap();
         log
     }
 
@@ -175,7 +175,7 @@ const ACTS: [(&str, Act); 6] = [
 ];
 
 #[tokio::test]
-async fn a_hub_serves_what_damage_has_left() {
+async fn hub_serves_the_undamaged_rest() {
     for (what, act) in ACTS {
         for signal in [Signal::Terminate, Signal::Kill] {
             let mut log = Log::left_by(signal).await;
@@ -196,7 +196,7 @@ async fn a_hub_serves_what_damage_has_left() {
 }
 
 #[tokio::test]
-async fn a_log_that_lost_its_end_gives_no_id_again() {
+async fn truncated_log_repeats_no_id() {
     for signal in [Signal::Terminate, Signal::Kill] {
         for percent in [90, 50, 5] {
             let mut log = Log::left_by(signal).await;
@@ -210,7 +210,7 @@ async fn a_log_that_lost_its_end_gives_no_id_again() {
 
 /// The whole directory is an older copy.
 #[tokio::test]
-async fn an_older_copy_of_a_log_gives_no_id_again() {
+async fn restored_older_log_repeats_no_id() {
     let mut log = Log::left_by(Signal::Terminate).await;
     let older = tempfile::tempdir().unwrap();
     for file in fs::read_dir(log.folder.path()).unwrap() {
@@ -223,7 +223,7 @@ async fn an_older_copy_of_a_log_gives_no_id_again() {
         lost.push(hub.number(json!({ "user": "ada" }), 1000 + number).await);
     }
     hub.0.signal(Signal::Kill).unwrap();
-    hub.0.wait_exit(PATIENCE).await.unwrap();
+    hub.0.wait_exit(TIMEOUT).await.unwrap();
     log.folder = older;
     let hub = log.start().await;
     for number in EVENTS..EVENTS + 20 {
@@ -241,7 +241,7 @@ async fn an_older_copy_of_a_log_gives_no_id_again() {
                 |event: &Decoded| event.event_type == "system" && data(event)["event"] == "gap";
             // The fence must be sent after the gap, since a gap up to the end of the log would
             // cover the fence.
-            while !is_gap(&stream.next_event_within(PATIENCE).await.unwrap()) {}
+            while !is_gap(&stream.next_event_within(TIMEOUT).await.unwrap()) {}
             hub.fence().await;
             let events = before_fence(&mut stream).await;
             assert!(!events.iter().any(is_gap), "at {number}: {events:?}");
@@ -250,7 +250,7 @@ async fn an_older_copy_of_a_log_gives_no_id_again() {
 }
 
 #[tokio::test]
-async fn a_log_that_cannot_be_trusted_ends_the_start_and_says_where() {
+async fn start_fails_and_names_the_damaged_file() {
     type Spoil = fn(&Log);
     let spoils: [(&str, Spoil); 3] = [
         ("META is damaged at byte 0", |log| {

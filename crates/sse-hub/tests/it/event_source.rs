@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use crate::{
     access::{Header, bearer, params, with_jwt},
     brokers::{Broker, Kind, free_port},
-    hub::{Hub, PATIENCE, bare_command, next},
+    hub::{Hub, TIMEOUT, bare_command, next},
     shutdown::{expect_shutdown, unfinished_call},
     tokens::{signed, token, unix},
 };
@@ -147,7 +147,7 @@ async fn keys_that_cannot_be_loaded_lose_nobody() {
 }
 
 #[tokio::test]
-async fn a_broker_that_is_unavailable_at_the_start_loses_nobody() {
+async fn broker_down_at_start_loses_no_event_source() {
     for url in ["redis://127.0.0.1:1", "nats://127.0.0.1:1"] {
         let hub = Hub::start(&["--backplane", url]).await;
         assert_nobody_is_lost(&hub, "", &[], 503, "the event log has not been read yet").await;
@@ -172,15 +172,15 @@ async fn assert_streams_from_the_first_moment(address: SocketAddr, shown: &str) 
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, connected).await.unwrap();
+    tokio::time::timeout(TIMEOUT, connected).await.unwrap();
     for path in ["/api/sse", "/api/trpc/sse.events"].repeat(10) {
         let mut stream = RawRequest::get(address, path).open().await.unwrap();
         assert_eq!(stream.head().await.unwrap().status, 200, "{shown} {path}");
         if path == "/api/sse" {
             assert_eq!(next(&mut stream).await.0, "connection", "{shown}");
         } else {
-            let first = stream.next_event_within(PATIENCE).await.unwrap();
-            let second = stream.next_event_within(PATIENCE).await.unwrap();
+            let first = stream.next_event_within(TIMEOUT).await.unwrap();
+            let second = stream.next_event_within(TIMEOUT).await.unwrap();
             assert_eq!(
                 (&*first.event_type, &*second.event_type),
                 ("connected", "message"),
@@ -191,7 +191,7 @@ async fn assert_streams_from_the_first_moment(address: SocketAddr, shown: &str) 
 }
 
 #[tokio::test]
-async fn a_stream_is_accepted_at_any_moment_after_the_port_answers() {
+async fn streams_are_accepted_once_the_port_is_open() {
     let folder = tempfile::tempdir().unwrap();
     let brokers = [
         Broker::started(Kind::Redis).await,
@@ -217,7 +217,7 @@ async fn a_stream_is_accepted_at_any_moment_after_the_port_answers() {
             );
             hub.fence().await;
             hub.0.signal(Signal::Terminate).unwrap();
-            assert_eq!(hub.0.wait_exit(PATIENCE).await.unwrap().code(), Some(0));
+            assert_eq!(hub.0.wait_exit(TIMEOUT).await.unwrap().code(), Some(0));
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sse_testkit::{Decoded, RawClient, RawRequest, Response, Server, request};
 
 /// Timeout that is long enough for a busy machine; a test that reaches it has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Creates the command of a hub on a free port. The hub gets no settings from the variables of the
 /// tests, and has no delay before a drain.
@@ -129,16 +129,16 @@ pub(crate) async fn next(stream: &mut RawClient) -> (String, Value) {
             }
         }
     };
-    tokio::time::timeout(PATIENCE, other)
+    tokio::time::timeout(TIMEOUT, other)
         .await
-        .expect("an event should come")
+        .expect("an event arrives within the timeout")
 }
 
 /// Returns the next event, which can be a heartbeat.
 pub(crate) async fn next_of_all(stream: &mut RawClient) -> (String, Value) {
     let Decoded {
         event_type, data, ..
-    } = stream.next_event_within(PATIENCE).await.unwrap();
+    } = stream.next_event_within(TIMEOUT).await.unwrap();
     (event_type, serde_json::from_str(&data).unwrap())
 }
 
@@ -158,9 +158,9 @@ pub(crate) async fn until(is_so: impl AsyncFn() -> bool) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, waiting)
+    tokio::time::timeout(TIMEOUT, waiting)
         .await
-        .expect("it should become so");
+        .expect("the condition becomes true within the timeout");
 }
 
 /// Starts a hub that must fail to start. Returns its output with its exit code.

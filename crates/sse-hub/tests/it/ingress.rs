@@ -20,7 +20,7 @@ use tokio::{
 
 use crate::{
     brokers::free_port,
-    hub::{Hub, PATIENCE, bare_command, until},
+    hub::{Hub, TIMEOUT, bare_command, until},
 };
 
 /// Interval between two readiness probes of the balancer.
@@ -130,7 +130,7 @@ async fn final_answer(address: SocketAddr, is_over: Arc<AtomicBool>) -> Option<S
 }
 
 #[tokio::test]
-async fn a_rolling_restart_behind_a_balancer_loses_nobody() {
+async fn rolling_restart_loses_no_event_source() {
     let addresses = [free_port(), free_port()].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
     let mut hubs = [hub(addresses[0]).await, hub(addresses[1]).await];
     let ingress = Ingress::start(addresses).await;
@@ -141,7 +141,7 @@ async fn a_rolling_restart_behind_a_balancer_loses_nobody() {
     for index in [0, 1, 0] {
         hubs[index].0.signal(Signal::Terminate).unwrap();
         assert_eq!(
-            hubs[index].0.wait_exit(PATIENCE).await.unwrap().code(),
+            hubs[index].0.wait_exit(TIMEOUT).await.unwrap().code(),
             Some(0)
         );
         hubs[index] = hub(addresses[index]).await;
@@ -151,7 +151,7 @@ async fn a_rolling_restart_behind_a_balancer_loses_nobody() {
     let answers: Vec<_> = clients.join_all().await.into_iter().flatten().collect();
     assert!(
         answers.is_empty(),
-        "clients would be lost for ever: {answers:?}"
+        "clients were lost for ever: {answers:?}"
     );
     assert_eq!(ingress.failures.load(Ordering::SeqCst), 0);
 }

@@ -67,7 +67,7 @@ async fn publish_with(
 
 #[track_caller]
 fn expect_refusal(result: Result<bool, Response>, status: u16, code: &str) {
-    let answer = result.expect_err("there is no room");
+    let answer = result.expect_err("the publish exceeds the bound on keys");
     let text = String::from_utf8_lossy(&answer.body);
     assert_eq!(answer.status, status, "{text}");
     assert!(
@@ -113,7 +113,7 @@ async fn each_caller_has_keys_of_its_own(hubs: &[&Hub]) {
 }
 
 #[tokio::test]
-async fn nobody_uses_up_the_keys_of_another_caller() {
+async fn callers_cannot_use_keys_of_others() {
     each_caller_has_keys_of_its_own(&[&hub("memory", &[]).await]).await;
     let folder = tempfile::tempdir().unwrap();
     let url = format!("file:{}", folder.path().join("events").display());
@@ -121,7 +121,7 @@ async fn nobody_uses_up_the_keys_of_another_caller() {
 }
 
 #[tokio::test]
-async fn hubs_on_one_broker_agree_whose_a_key_is() {
+async fn hubs_on_one_broker_agree_on_key_owners() {
     for kind in [Kind::Redis, Kind::Nats] {
         let Some(broker) = Broker::started(kind).await else {
             continue;
@@ -172,20 +172,20 @@ async fn expect_bounds(hub: &Hub, takers: &[Value]) {
         }
         assert!(
             publish(hub, &user(name), name, "0").await.unwrap(),
-            "a key that is there is known"
+            "a remembered key is known"
         );
         assert!(
             !publish_with(hub, &user(name), name, json!({}))
                 .await
                 .unwrap(),
-            "it needs no room"
+            "a publish without a key needs no room"
         );
     }
     assert!(
         publish(hub, &backend(), "43", "order-7-paid")
             .await
             .unwrap(),
-        "it was pushed out"
+        "the key of the backend was evicted"
     );
     for key in 1..8 {
         assert!(
@@ -218,7 +218,7 @@ const BOUNDS: [&str; 3] = [
 ];
 
 #[tokio::test]
-async fn a_flood_of_keys_is_refused_and_pushes_out_nobody_s() {
+async fn flood_of_keys_evicts_no_other_keys() {
     expect_bounds(&hub("memory", &BOUNDS).await, &keyed()).await;
     if let Some(broker) = Broker::started(Kind::Nats).await {
         expect_bounds(&hub(&broker.url(), &BOUNDS).await, &keyed_or_patient()).await;
@@ -303,7 +303,7 @@ async fn visitors_of_a_demo_have_keys_of_their_own() {
 }
 
 #[tokio::test]
-async fn bounds_on_keys_that_make_no_sense_end_the_start() {
+async fn invalid_bounds_on_keys_are_rejected() {
     for (arguments, named) in [
         (
             &["--keys-per-user=5"][..],
@@ -320,7 +320,7 @@ async fn bounds_on_keys_that_make_no_sense_end_the_start() {
     ] {
         let mut command = command();
         command.args(arguments);
-        let told = refusal(command).await;
-        assert!(told.contains(named), "{told}");
+        let text = refusal(command).await;
+        assert!(text.contains(named), "{text}");
     }
 }

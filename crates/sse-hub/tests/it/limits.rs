@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     access::{Header, bearer, with_jwt},
-    hub::{Hub, PATIENCE, next},
+    hub::{Hub, TIMEOUT, next},
     tokens::{BACKEND, token},
 };
 
@@ -193,7 +193,7 @@ async fn a_refusal_comes_before_100_continue() {
         );
         socket.write_all(head.as_bytes()).await.unwrap();
         let mut start = [0; 13];
-        timeout(PATIENCE, socket.read_exact(&mut start))
+        timeout(TIMEOUT, socket.read_exact(&mut start))
             .await
             .unwrap()
             .unwrap();
@@ -244,7 +244,7 @@ async fn one_user_leaves_streams_to_others() {
 }
 
 #[tokio::test]
-async fn strangers_at_one_address_leave_streams_to_users() {
+async fn anonymous_streams_leave_room_for_users() {
     let anonymous = [
         "--auth-anonymous",
         "--max-connections",
@@ -266,7 +266,7 @@ async fn strangers_at_one_address_leave_streams_to_users() {
     assert_eq!(
         (second.len(), refused),
         (5, None),
-        "users are not strangers"
+        "users do not count as strangers"
     );
     assert_eq!(hub.connect("", &from("192.0.2.7")).await.err(), None);
     // A closed stream makes room.
@@ -291,7 +291,7 @@ fn large(user: &str) -> Value {
 }
 
 #[tokio::test]
-async fn one_user_cannot_evict_what_others_missed() {
+async fn user_cannot_evict_events_of_others() {
     let hub = Hub::spawn(with_jwt(&["--backplane", "memory"])).await;
     let bob = bearer(&token("bob", 3600, &json!({})));
     let (mut stream, _) = hub.connect("", std::slice::from_ref(&bob)).await.unwrap();
@@ -303,7 +303,7 @@ async fn one_user_cannot_evict_what_others_missed() {
             .0,
         200
     );
-    let seen = stream.next_event_within(PATIENCE).await.unwrap().id;
+    let seen = stream.next_event_within(TIMEOUT).await.unwrap().id;
     drop(stream);
     assert_eq!(
         hub.call(
@@ -353,7 +353,7 @@ async fn one_user_cannot_evict_what_others_missed() {
 }
 
 #[tokio::test]
-async fn readers_that_take_nothing_share_what_waits_for_them() {
+async fn stalled_readers_share_queued_events() {
     for reactor in ["--reactor=yes", "--reactor=no"] {
         let hub = Hub::spawn(with_jwt(&[reactor, "--rate-bytes-per-user", "none"])).await;
         let mut streams = Vec::new();

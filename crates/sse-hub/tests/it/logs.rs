@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::{
     access::{bearer, with_jwt, with_sessions},
-    hub::{Hub, PATIENCE, command, until},
+    hub::{Hub, TIMEOUT, command, until},
     tokens::{SECRET, token},
 };
 
@@ -39,7 +39,7 @@ impl Process {
         let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
-        timeout(PATIENCE, stdout.read_line(&mut line))
+        timeout(TIMEOUT, stdout.read_line(&mut line))
             .await
             .unwrap()
             .unwrap();
@@ -63,7 +63,7 @@ impl Process {
     }
 
     async fn exit_code(&mut self) -> Option<i32> {
-        timeout(PATIENCE, self.child.wait())
+        timeout(TIMEOUT, self.child.wait())
             .await
             .unwrap()
             .unwrap()
@@ -72,7 +72,7 @@ impl Process {
 }
 
 #[tokio::test]
-async fn a_log_that_nobody_reads_holds_nothing_up() {
+async fn unread_log_blocks_nothing() {
     let mut demo = command();
     demo.args(["--log", "trace"]);
     let mut guarded = with_jwt(&[
@@ -91,7 +91,7 @@ async fn a_log_that_nobody_reads_holds_nothing_up() {
             .fold(open, |request, (name, value)| request.header(name, value));
         let mut stream = open.open().await.unwrap();
         assert_eq!(
-            stream.next_event_within(PATIENCE).await.unwrap().event_type,
+            stream.next_event_within(TIMEOUT).await.unwrap().event_type,
             "connection"
         );
         // Far more text than fits into a pipe, at every level that strangers can cause.
@@ -100,9 +100,9 @@ async fn a_log_that_nobody_reads_holds_nothing_up() {
             let path = format!("/api/trpc/sse.getStats?{query}&number={number}");
             let headers = [("authorization", forged.as_str())];
             let asking = request(hub.address, "GET", &path, &headers, "");
-            let answer = timeout(PATIENCE, asking)
+            let answer = timeout(TIMEOUT, asking)
                 .await
-                .expect("it should answer")
+                .expect("the hub responds within the timeout")
                 .unwrap();
             assert!(matches!(answer.status, 200 | 401), "{}", answer.status);
         }
@@ -117,12 +117,12 @@ async fn a_log_that_nobody_reads_holds_nothing_up() {
             .unwrap();
         assert_eq!(sent.status, 200);
         assert_eq!(
-            stream.next_event_within(PATIENCE).await.unwrap().event_type,
+            stream.next_event_within(TIMEOUT).await.unwrap().event_type,
             "notification"
         );
         hub.terminate();
         assert_eq!(
-            stream.next_event_within(PATIENCE).await.unwrap().event_type,
+            stream.next_event_within(TIMEOUT).await.unwrap().event_type,
             "system"
         );
         stream.expect_end().await.unwrap();
@@ -131,7 +131,7 @@ async fn a_log_that_nobody_reads_holds_nothing_up() {
 }
 
 #[tokio::test]
-async fn a_reader_that_comes_late_is_told_what_it_missed() {
+async fn late_reader_receives_the_drop_count() {
     let mut command = command();
     command.args(["--log", "debug"]);
     let mut hub = Process::start(command, Stdio::piped()).await;
@@ -151,11 +151,13 @@ async fn a_reader_that_comes_late_is_told_what_it_missed() {
         let mut buffer = vec![0; 1 << 16];
         while !text.contains("messages were dropped") {
             let read = pipe.read(&mut buffer).await.unwrap();
-            assert!(read > 0, "the log has ended");
+            assert!(read > 0, "the log ended early");
             text.push_str(&String::from_utf8_lossy(&buffer[..read]));
         }
     };
-    timeout(PATIENCE, reading).await.expect("it should be told");
+    timeout(TIMEOUT, reading)
+        .await
+        .expect("the reader receives the drop count");
     let line = text
         .lines()
         .find(|line| line.contains("messages were dropped"))
@@ -167,7 +169,7 @@ async fn a_reader_that_comes_late_is_told_what_it_missed() {
 }
 
 #[tokio::test]
-async fn refusals_are_logged_with_cause_and_remedy_and_not_more_often_than_can_be_read() {
+async fn rejections_are_logged_with_a_throttle() {
     let hub = Hub::spawn(with_jwt(&[])).await;
     let secret = secret("forged");
     for _ in 0..50 {
@@ -236,7 +238,7 @@ fn secret(name: &str) -> String {
 }
 
 #[tokio::test]
-async fn no_part_of_a_request_that_may_hold_a_secret_is_in_the_log_at_any_level() {
+async fn log_never_contains_secrets_of_requests() {
     const MARK: &str = "hunter";
     let folder = tempfile::tempdir().unwrap();
     let nextauth = with_sessions("a secret of the site, long enough", &["--log", "trace"]);
@@ -266,7 +268,7 @@ async fn no_part_of_a_request_that_may_hold_a_secret_is_in_the_log_at_any_level(
         assert_eq!(hub.exit_code().await, Some(0));
         let log = std::fs::read_to_string(&path).unwrap();
         assert!(
-            log.contains("DEBUG") && log.contains(" request"),
+            log.contains("DEBUG") && log.contains("handled a request"),
             "{name}: {log}"
         );
         let shown: Vec<_> = log.lines().filter(|line| line.contains(MARK)).collect();

@@ -6,7 +6,7 @@ use sse_testkit::request;
 use crate::hub::{Hub, expect_fence, next};
 
 #[tokio::test]
-async fn what_is_sent_to_a_user_reaches_all_its_streams_and_nobody_elses() {
+async fn user_event_reaches_all_streams_of_the_user_only() {
     let hub = Hub::start(&[]).await;
     let mut hers = [
         hub.stream("user=alice").await,
@@ -76,7 +76,7 @@ async fn a_broadcast_reaches_everybody() {
 }
 
 #[tokio::test]
-async fn a_topic_reaches_those_who_asked_for_it() {
+async fn topic_event_reaches_its_subscribers() {
     let hub = Hub::start(&[]).await;
     let mut readers = [
         hub.stream("user=alice&topics=news,orders%2F7").await,
@@ -98,7 +98,7 @@ async fn a_topic_reaches_those_who_asked_for_it() {
 }
 
 #[tokio::test]
-async fn who_is_there_is_told() {
+async fn connections_are_listed() {
     let hub = Hub::start(&[]).await;
     let _streams = [
         hub.stream("user=alice").await,
@@ -146,7 +146,7 @@ async fn a_stream_can_be_ended() {
 }
 
 #[tokio::test]
-async fn bad_calls_are_told_what_is_wrong_and_send_nothing() {
+async fn invalid_calls_are_rejected_with_a_reason() {
     let hub = Hub::start(&[]).await;
     let mut stream = hub.stream("user=alice").await;
     let me = "sendSuccess?user=alice";
@@ -210,7 +210,7 @@ async fn bad_calls_are_told_what_is_wrong_and_send_nothing() {
 }
 
 #[tokio::test]
-async fn a_body_may_be_a_mebibyte_and_no_more() {
+async fn body_is_limited_to_one_mebibyte() {
     let hub = Hub::start(&[]).await;
     let (before, after) = (r#"{"target":"all","event":"big","data":""#, r#""}"#);
     let body = |bytes: usize| {
@@ -229,7 +229,7 @@ async fn a_body_may_be_a_mebibyte_and_no_more() {
 }
 
 #[tokio::test]
-async fn how_much_a_call_may_ask_for_can_be_set() {
+async fn limits_of_calls_are_configurable() {
     let hub = Hub::start(&["--management-body", "100", "--management-title=3"]).await;
     let (status, _) = hub
         .post(
@@ -270,7 +270,7 @@ async fn methods_and_types_are_checked() {
 }
 
 #[tokio::test]
-async fn a_caller_whose_name_cannot_be_one_is_refused() {
+async fn invalid_user_name_is_rejected() {
     let hub = Hub::start(&["--limits-user", "8"]).await;
     for user in ["a%0Ab", "much-too-long"] {
         let response = hub

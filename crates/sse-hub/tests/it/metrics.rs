@@ -69,7 +69,7 @@ fn number(scrape: &Scrape, name: &str, labels: &[(&str, &str)]) -> f64 {
 }
 
 #[tokio::test]
-async fn a_scrape_tells_what_happened() {
+async fn scrape_reports_all_counters() {
     let hub = Hub::start(&["--max-connections", "77"]).await;
     let _streams = use_it(&hub).await;
     let (scrape, text) = scrape(&hub).await;
@@ -128,7 +128,7 @@ async fn a_scrape_tells_what_happened() {
 }
 
 #[tokio::test]
-async fn without_the_reactor_streams_are_bodies_for_a_reason() {
+async fn fallbacks_are_counted_without_the_reactor() {
     let hub = Hub::start(&["--reactor=no"]).await;
     let _stream = hub.stream("").await;
     hub.settles_at(1).await;
@@ -152,7 +152,7 @@ async fn without_the_reactor_streams_are_bodies_for_a_reason() {
 }
 
 #[tokio::test]
-async fn an_event_log_is_told_of_where_there_is_one() {
+async fn log_metrics_exist_with_an_event_log() {
     let hub = Hub::start(LOGGING).await;
     let _streams = use_it(&hub).await;
     let _stranger = hub.stream("lastEventId=zz").await;
@@ -190,7 +190,7 @@ async fn an_event_log_is_told_of_where_there_is_one() {
 }
 
 #[tokio::test]
-async fn both_forms_are_answered_as_they_are_asked_for() {
+async fn accept_header_selects_the_format() {
     let hub = Hub::start(&[]).await;
     for (accept, content_type, end) in [
         ("*/*", "text/plain; version=0.0.4; charset=utf-8", "\n"),
@@ -213,7 +213,7 @@ async fn both_forms_are_answered_as_they_are_asked_for() {
 }
 
 #[tokio::test]
-async fn promtool_has_nothing_to_say() {
+async fn promtool_reports_no_problems() {
     let Some(promtool) = sse_testkit::executable("promtool").unwrap() else {
         return;
     };
@@ -262,7 +262,7 @@ fn names(expression: &str) -> impl Iterator<Item = &str> {
 }
 
 #[tokio::test]
-async fn the_dashboard_and_the_alerts_are_of_metrics_that_exist() {
+async fn dashboard_and_alerts_use_existing_metrics() {
     let hub = Hub::start(LOGGING).await;
     let _streams = use_it(&hub).await;
     let (_, text) = scrape(&hub).await;
@@ -294,12 +294,12 @@ async fn the_dashboard_and_the_alerts_are_of_metrics_that_exist() {
     assert_eq!(
         unused,
         histogram.iter().collect::<Vec<_>>(),
-        "nobody looks at these"
+        "metrics that no panel and no alert uses"
     );
 }
 
 #[tokio::test]
-async fn a_prometheus_scrapes_it_and_every_panel_shows_something() {
+async fn every_panel_has_data_from_prometheus() {
     let hub = Hub::start(LOGGING).await;
     let Some(prometheus) = Prometheus::start(hub.address()).await else {
         return;

@@ -7,7 +7,7 @@ use sse_testkit::{Error, RawClient, Signal, request};
 
 use crate::{
     brokers::{Broker, Kind},
-    hub::{Hub, PATIENCE, command, refusal, until},
+    hub::{Hub, TIMEOUT, command, refusal, until},
     resume::{before_fence, data, numbers, resumed},
 };
 
@@ -27,7 +27,7 @@ pub(crate) async fn becomes(hub: &Hub, status: u16) {
 pub(crate) async fn expect_system(stream: &mut RawClient, name: &str) -> Vec<u64> {
     let mut events = Vec::new();
     loop {
-        let event = stream.next_event_within(PATIENCE).await.unwrap();
+        let event = stream.next_event_within(TIMEOUT).await.unwrap();
         if event.event_type == "system" && data(&event)["event"] == name {
             return numbers(&events);
         }
@@ -86,7 +86,7 @@ async fn one_log_for_all(kind: Kind) {
     }
     two.send("publish", input(json!({ "client": hello["clientId"] }), 2))
         .await;
-    while stream.next_event_within(PATIENCE).await.unwrap().data != "2" {}
+    while stream.next_event_within(TIMEOUT).await.unwrap().data != "2" {}
 
     // A client of the first node returns to the second, and to a node that starts now.
     let had = &ids[4];
@@ -96,7 +96,7 @@ async fn one_log_for_all(kind: Kind) {
         one.fence().await;
         let mut events = Vec::new();
         while events.len() < 15 {
-            let event = stream.next_event_within(PATIENCE).await.unwrap();
+            let event = stream.next_event_within(TIMEOUT).await.unwrap();
             events.extend(Some(event).filter(|event| event.event_type == "number"));
         }
         assert_eq!(numbers(&events), (5..20).collect::<Vec<_>>());
@@ -168,22 +168,22 @@ async fn a_broker_that_dies_and_comes_back(kind: Kind) {
     }
     one.fence().await;
     for (stream, before) in [(&mut here, &came[0]), (&mut there, &came[1])] {
-        let while_away = expect_system(stream, "restored").await;
+        let during_outage = expect_system(stream, "restored").await;
         let after = numbers(&before_fence(stream).await);
-        let all = [&before[..], &while_away, &after].concat();
+        let all = [&before[..], &during_outage, &after].concat();
         // Number 1 is uncertain: its publish failed, but can still have been logged.
         let known: Vec<_> = all.iter().copied().filter(|number| *number != 1).collect();
-        assert_eq!(known, [0, 2], "{before:?} {while_away:?} {after:?}");
+        assert_eq!(known, [0, 2], "{before:?} {during_outage:?} {after:?}");
     }
 }
 
 #[tokio::test]
-async fn a_redis_that_dies_and_comes_back() {
+async fn redis_recovers_after_a_crash() {
     a_broker_that_dies_and_comes_back(Kind::Redis).await;
 }
 
 #[tokio::test]
-async fn a_nats_that_dies_and_comes_back() {
+async fn nats_recovers_after_a_crash() {
     a_broker_that_dies_and_comes_back(Kind::Nats).await;
 }
 
@@ -194,7 +194,7 @@ async fn a_broker_that_is_late(kind: Kind) {
     let hub = Hub::start(&["--backplane", &broker.url()]).await;
     becomes(&hub, 503).await;
     assert!(
-        hub.0.output().contains("the event log cannot be reached"),
+        hub.0.output().contains("failed to reach the event log"),
         "{}",
         hub.0.output()
     );
@@ -205,21 +205,21 @@ async fn a_broker_that_is_late(kind: Kind) {
     becomes(&hub, 200).await;
     let mut stream = hub.stream("user=ada").await;
     hub.number(json!("all"), 1).await;
-    assert_eq!(stream.next_event_within(PATIENCE).await.unwrap().data, "1");
+    assert_eq!(stream.next_event_within(TIMEOUT).await.unwrap().data, "1");
 }
 
 #[tokio::test]
-async fn a_redis_that_is_late() {
+async fn redis_starts_after_the_hub() {
     a_broker_that_is_late(Kind::Redis).await;
 }
 
 #[tokio::test]
-async fn a_nats_that_is_late() {
+async fn nats_starts_after_the_hub() {
     a_broker_that_is_late(Kind::Nats).await;
 }
 
 #[tokio::test]
-async fn a_broker_that_refuses_ends_the_start_and_its_password_is_not_shown() {
+async fn rejecting_broker_ends_the_start() {
     for (kind, options) in [
         (Kind::Redis, &["--requirepass", "right"][..]),
         (Kind::Nats, &["--user", "me", "--pass", "right"]),
@@ -270,7 +270,7 @@ async fn hubs_with_different_prefixes_share_nothing() {
     let mut stream = forum.stream("user=ada").await;
     shop.number(json!("all"), 1).await;
     forum.number(json!("all"), 2).await;
-    assert_eq!(stream.next_event_within(PATIENCE).await.unwrap().data, "2");
+    assert_eq!(stream.next_event_within(TIMEOUT).await.unwrap().data, "2");
     let mut bad = command();
     bad.args(["--backplane", &url, "--backplane-prefix", "a b"]);
     let text = refusal(bad).await;
@@ -286,14 +286,14 @@ async fn a_log_on_disk_survives_its_hub() {
     let url = format!("file:{}", folder.path().join("events").display());
     let mut hub = node(&url).await;
     let mut stream = hub.open("user=ada").await;
-    let hello = stream.next_event_within(PATIENCE).await.unwrap();
+    let hello = stream.next_event_within(TIMEOUT).await.unwrap();
     let mut ids = Vec::new();
     for (signal, numbers_of) in [(Signal::Kill, 0..50), (Signal::Terminate, 50..100)] {
         for number in numbers_of {
             ids.push(hub.number(json!({ "user": "ada" }), number).await);
         }
         hub.0.signal(signal).unwrap();
-        hub.0.wait_exit(PATIENCE).await.unwrap();
+        hub.0.wait_exit(TIMEOUT).await.unwrap();
         hub = node(&url).await;
     }
     let (mut stream, back) = hub.back("user=ada", &[], &hello.id).await;

@@ -23,7 +23,7 @@ async fn call(hub: &Hub, headers: &[Header<'_>]) -> u16 {
 
 /// Browsers send no `Sec-Fetch-Site` over plain HTTP, except to localhost.
 #[tokio::test]
-async fn the_hub_s_own_pages_may_call_it_over_plain_http() {
+async fn own_pages_can_call_over_plain_http() {
     let ada = header("cookie", &format!("s={}", token("ada", 600, &json!({}))));
     let alone = Hub::spawn(with_jwt(&[
         "--auth-cookie",
@@ -271,7 +271,7 @@ async fn the_hub_s_own_pages_may_call_it_over_plain_http() {
 const DEMO: [&str; 3] = ["/api/sse?user=ada", "/api/trpc/sse.getStats", "/metrics"];
 
 #[tokio::test]
-async fn a_demo_hub_answers_to_names_of_this_machine() {
+async fn demo_hub_accepts_names_of_this_machine() {
     let hub = Hub::start(&["--log", "info"]).await;
     let port = hub.address().port();
     let status = async |hub: &Hub, path: &str, host: &str| {
@@ -372,7 +372,7 @@ async fn over_http_2_the_authority_is_the_host() {
 }
 
 #[tokio::test]
-async fn a_demo_hub_is_not_for_pages_of_other_sites() {
+async fn demo_hub_rejects_pages_of_other_sites() {
     let hub = Hub::start(&[]).await;
     let own = format!("http://{}", hub.address());
     let listed = Hub::start(&["--origins", "http://localhost:3000"]).await;
@@ -445,5 +445,9 @@ async fn a_demo_hub_is_not_for_pages_of_other_sites() {
     );
     let mut wrong = command();
     wrong.args(["--origins", "localhost:3000"]);
-    assert!(crate::hub::refusal(wrong).await.contains("is no origin"));
+    assert!(
+        crate::hub::refusal(wrong)
+            .await
+            .contains("is not an origin")
+    );
 }

@@ -16,7 +16,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::hub::{PATIENCE, until};
+use crate::hub::{TIMEOUT, until};
 
 /// A running Prometheus server. It scrapes one address twice a second, and has the alerts. Dropping
 /// it ends the process.
@@ -62,7 +62,7 @@ impl Prometheus {
                     .next_line()
                     .await
                     .unwrap()
-                    .expect("it ended before it listened");
+                    .expect("Prometheus listens before its output ends");
                 let address = line
                     .split_once("msg=\"Listening on\" address=")
                     .map(|(_, address)| address);
@@ -71,7 +71,7 @@ impl Prometheus {
                 }
             }
         };
-        let address = timeout(PATIENCE, address).await.unwrap();
+        let address = timeout(TIMEOUT, address).await.unwrap();
         // The output must be read, or the process blocks.
         tokio::spawn(
             async move { while lines.next_line().await.is_ok_and(|line| line.is_some()) {} },
@@ -124,7 +124,7 @@ impl Prometheus {
                 sleep(Duration::from_millis(20)).await;
             }
         };
-        timeout(PATIENCE, results)
+        timeout(TIMEOUT, results)
             .await
             .unwrap_or_else(|_| panic!("{title} is empty: {expression}"))
     }

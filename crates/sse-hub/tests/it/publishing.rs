@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::{
-    hub::{Hub, PATIENCE, command, next},
+    hub::{Hub, TIMEOUT, command, next},
     tokens::{BACKEND, SECRET, token},
 };
 
@@ -109,7 +109,7 @@ impl Language {
             command.env("SSE_HUB_BACKEND_KEY", key);
         }
         Some(
-            tokio::time::timeout(10 * PATIENCE, command.output())
+            tokio::time::timeout(10 * TIMEOUT, command.output())
                 .await
                 .unwrap()
                 .unwrap(),
@@ -118,7 +118,7 @@ impl Language {
 }
 
 #[test]
-fn every_language_of_the_document_is_run() {
+fn every_language_of_the_document_has_a_test() {
     let fences = DOCUMENT
         .lines()
         .filter_map(|line| line.strip_prefix("```"))
@@ -235,7 +235,7 @@ async fn node() {
 }
 
 #[tokio::test]
-async fn the_other_programs_do_what_is_said() {
+async fn other_programs_match_the_document() {
     let shell = &LANGUAGES[0];
     let [_, publish, superjson] = programs("sh").try_into().unwrap();
 

@@ -5,12 +5,12 @@ use sse_testkit::RawRequest;
 
 use crate::{
     access::{bearer, params, refused, with_jwt},
-    hub::{Hub, PATIENCE},
+    hub::{Hub, TIMEOUT},
     tokens::{BACKEND, token},
 };
 
 #[tokio::test]
-async fn no_other_way_is_faster() {
+async fn all_paths_share_the_rate_limit() {
     let arguments = ["--rate-calls", "3/1h", "--rate-streams-per-user", "2/1h"];
     let hub = Hub::spawn(with_jwt(&arguments)).await;
     let own = token("ada", 600, &json!({}));
@@ -45,7 +45,7 @@ async fn no_other_way_is_faster() {
     assert_eq!(
         hub.call(&by_params, &ada, message.clone()).await.0,
         429,
-        "a token elsewhere changes nothing"
+        "a token in the query does not change the caller"
     );
     // Guesses of tokens count as calls too.
     let guess = json!({ "clientId": "0".repeat(32), "token": "guess" });
@@ -68,11 +68,11 @@ async fn no_other_way_is_faster() {
         });
         let mut stream = request.open().await.unwrap();
         assert_eq!(
-            stream.next_event_within(PATIENCE).await.unwrap().event_type,
+            stream.next_event_within(TIMEOUT).await.unwrap().event_type,
             "connected"
         );
         opened.push((
-            stream.next_event_within(PATIENCE).await.unwrap().event_type,
+            stream.next_event_within(TIMEOUT).await.unwrap().event_type,
             stream,
         ));
     }
@@ -84,7 +84,7 @@ async fn no_other_way_is_faster() {
 }
 
 #[tokio::test]
-async fn whoever_asks_too_often_waits() {
+async fn frequent_callers_are_limited() {
     let arguments = [
         "--rate-streams-per-user",
         "2/1h",
@@ -111,7 +111,7 @@ async fn whoever_asks_too_often_waits() {
     let bob = bearer(&token("bob", 600, &json!({})));
     assert!(
         hub.connect("", &[bob, from("203.0.113.1")]).await.is_ok(),
-        "the fourth from there"
+        "another user at the same address"
     );
     let carol = bearer(&token("carol", 600, &json!({})));
     assert_eq!(
@@ -120,7 +120,7 @@ async fn whoever_asks_too_often_waits() {
     );
     assert!(
         hub.connect("", &[carol, from("203.0.113.2")]).await.is_ok(),
-        "from elsewhere"
+        "another address"
     );
 
     let send = || {
@@ -162,7 +162,7 @@ async fn whoever_asks_too_often_waits() {
 }
 
 #[tokio::test]
-async fn who_is_no_proxy_says_nothing_about_where_it_is() {
+async fn forwarded_headers_count_only_from_proxies() {
     let hub = Hub::spawn(with_jwt(&["--rate-streams-per-address", "1/1h"])).await;
     let ada = bearer(&token("ada", 600, &json!({})));
     assert!(

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     brokers::{Broker, Kind},
-    hub::{Hub, PATIENCE, command, until},
+    hub::{Hub, TIMEOUT, command, until},
     nodes::{becomes, expect_system},
     resume::{before_fence, numbers},
 };
@@ -142,7 +142,7 @@ async fn rejects_for_a_while(
 }
 
 #[tokio::test]
-async fn a_redis_that_rejects_publishes_is_waited_for() {
+async fn publishes_wait_for_a_rejecting_redis() {
     let Some(mut broker) = Broker::new(Kind::Redis, &["--enable-protected-configs", "yes"]) else {
         return;
     };
@@ -213,7 +213,7 @@ async fn becomes_rejecting(hub: &Hub) {
 
 /// A log without the right to read counts as unavailable.
 #[tokio::test]
-async fn a_redis_that_refuses_reads_is_away() {
+async fn redis_that_rejects_reads_is_unavailable() {
     let Some(broker) = Broker::started(Kind::Redis).await else {
         return;
     };
@@ -252,7 +252,7 @@ async fn a_redis_that_refuses_reads_is_away() {
 
 /// A hub that starts while its broker rejects everything recovers once the broker accepts again.
 #[tokio::test]
-async fn a_redis_that_is_full_at_the_start_is_waited_for() {
+async fn hub_starts_with_a_full_redis() {
     let Some(broker) = Broker::started(Kind::Redis).await else {
         return;
     };
@@ -266,7 +266,7 @@ async fn a_redis_that_is_full_at_the_start_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_nats_that_lost_its_files_gets_a_new_log() {
+async fn nats_without_its_files_starts_a_new_log() {
     let Some(broker) = Broker::started(Kind::Nats).await else {
         return;
     };
@@ -282,7 +282,7 @@ async fn a_nats_that_lost_its_files_gets_a_new_log() {
     let start = Instant::now();
     let mut now = before.clone();
     while epoch(&now) == epoch(&before) {
-        assert!(start.elapsed() < 3 * PATIENCE, "{}", one.0.output());
+        assert!(start.elapsed() < 3 * TIMEOUT, "{}", one.0.output());
         let target = json!({ "user": "nobody" });
         let input = json!({
             "target": target, "event": "large", "data": "x".repeat(900_000), "patienceMs": 30_000,
@@ -315,7 +315,7 @@ async fn a_nats_that_lost_its_files_gets_a_new_log() {
             break answer["result"]["data"]["id"].as_str().unwrap().to_owned();
         }
         assert_eq!(status, 503, "{answer}");
-        assert!(start.elapsed() < 6 * PATIENCE, "{}", one.0.output());
+        assert!(start.elapsed() < 6 * TIMEOUT, "{}", one.0.output());
         sleep(Duration::from_millis(200)).await;
     };
     for stream in &mut streams {
@@ -353,7 +353,7 @@ fn on_a_small_disk(folder: &Path) -> Option<Command> {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_waited_for() {
+async fn publishes_wait_for_a_full_disk() {
     let folder = tempfile::tempdir().unwrap();
     let Some(mut command) = on_a_small_disk(folder.path()) else {
         return;

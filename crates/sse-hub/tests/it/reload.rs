@@ -15,7 +15,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::{
     access::bearer,
-    hub::{Hub, PATIENCE, command, next, until},
+    hub::{Hub, TIMEOUT, command, next, until},
     tokens::{signed, unix},
 };
 
@@ -56,7 +56,7 @@ async fn opens(hub: &Hub, token: &str) -> bool {
 }
 
 #[tokio::test]
-async fn secrets_are_exchanged_and_streams_live_on() {
+async fn reload_of_secrets_keeps_streams() {
     let folder = tempfile::tempdir().unwrap();
     let (secret, key) = (folder.path().join("secret"), folder.path().join("key"));
     put(&secret, SECRETS[0]);
@@ -155,7 +155,7 @@ fn key_pair() -> (String, String, String) {
 }
 
 #[tokio::test]
-async fn public_keys_are_exchanged() {
+async fn public_keys_are_reloaded() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("keys");
     for flag in ["--auth-public-key", "--auth-jwks"] {
@@ -209,7 +209,7 @@ fn curl(program: &Path, hub: &Hub, trusted: &Path, path: &str) -> Command {
 }
 
 #[tokio::test]
-async fn a_certificate_is_exchanged_and_streams_live_on() {
+async fn reload_of_a_certificate_keeps_streams() {
     let Some(program) = sse_testkit::executable("curl").unwrap() else {
         return;
     };
@@ -247,11 +247,11 @@ async fn a_certificate_is_exchanged_and_streams_live_on() {
                 .next_line()
                 .await
                 .unwrap()
-                .expect("the stream goes on")
+                .expect("the stream continues")
                 .contains(text)
             {}
         };
-        tokio::time::timeout(PATIENCE, found).await.unwrap();
+        tokio::time::timeout(TIMEOUT, found).await.unwrap();
     };
     line_with("event: connection").await;
 

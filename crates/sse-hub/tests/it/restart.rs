@@ -9,7 +9,7 @@ use sse_testkit::Signal;
 use crate::{
     brokers::free_port,
     cdp::Page,
-    hub::{Hub, PATIENCE, bare_command, until},
+    hub::{Hub, TIMEOUT, bare_command, until},
 };
 
 /// A browser opens at most six connections to a host over HTTP/1.1, so the streams are spread over
@@ -66,7 +66,7 @@ async fn all_open(page: &mut Page, tabs: &[String], most: u64) {
             let [connecting, open, closed] = states(page, tabs).await;
             assert_eq!(
                 closed, 0,
-                "closed for ever; {open} open, {connecting} connecting"
+                "a stream was closed for ever; {open} open, {connecting} connecting"
             );
             if open >= most {
                 return;
@@ -74,9 +74,9 @@ async fn all_open(page: &mut Page, tabs: &[String], most: u64) {
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
     };
-    tokio::time::timeout(2 * PATIENCE, waiting)
+    tokio::time::timeout(2 * TIMEOUT, waiting)
         .await
-        .expect("all streams come back");
+        .expect("all streams reconnect");
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn no_event_source_is_lost_by_restarts() {
     // The second hub is too small for all of the streams.
     for (most, expected) in [("1000", STREAMS), ("40", 40), ("1000", STREAMS)] {
         running.0.signal(Signal::Terminate).unwrap();
-        assert_eq!(running.0.wait_exit(PATIENCE).await.unwrap().code(), Some(0));
+        assert_eq!(running.0.wait_exit(TIMEOUT).await.unwrap().code(), Some(0));
         running = hub(port, &log, most).await;
         all_open(&mut page, &tabs, expected).await;
         if most == "40" {
@@ -120,7 +120,11 @@ async fn no_event_source_is_lost_by_restarts() {
                     >= 20.0
             };
             until(rejected).await;
-            assert_eq!(states(&mut page, &tabs).await[2], 0, "rejected for ever");
+            assert_eq!(
+                states(&mut page, &tabs).await[2],
+                0,
+                "a stream was rejected for ever"
+            );
         }
     }
     running

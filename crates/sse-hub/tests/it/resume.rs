@@ -5,7 +5,7 @@ use sse_testkit::{Decoded, RawClient, RawRequest};
 
 use crate::{
     access::{Header, bearer, with_jwt},
-    hub::{Hub, PATIENCE},
+    hub::{Hub, TIMEOUT},
     tokens::{BACKEND, token},
 };
 
@@ -49,7 +49,7 @@ impl Hub {
             request.header(name, value)
         });
         let mut stream = request.open().await.unwrap();
-        let hello = stream.next_event_within(PATIENCE).await.unwrap();
+        let hello = stream.next_event_within(TIMEOUT).await.unwrap();
         assert_eq!(hello.event_type, "connection", "{hello:?}");
         (stream, hello)
     }
@@ -79,7 +79,7 @@ pub(crate) fn resumed(hello: &Decoded) -> bool {
 pub(crate) async fn before_fence(stream: &mut RawClient) -> Vec<Decoded> {
     let mut events = Vec::new();
     loop {
-        let event = stream.next_event_within(PATIENCE).await.unwrap();
+        let event = stream.next_event_within(TIMEOUT).await.unwrap();
         match &*event.event_type {
             "heartbeat" => {}
             "system" if data(&event)["event"] == "fence" => return events,
@@ -113,14 +113,14 @@ fn gaps(events: &[Decoded]) -> Vec<(Value, Value, Value)> {
 }
 
 #[tokio::test]
-async fn everything_missed_comes_once_and_in_order() {
+async fn missed_events_arrive_once_and_in_order() {
     let hub = Hub::start(MEMORY).await;
     let query = "user=ada&topics=news,sport";
     let (mut stream, hello) = hub.greeted(query).await;
     assert_eq!(hello["resumed"], false);
     let client = hello["clientId"].clone();
     hub.number(json!({ "user": "ada" }), 0).await;
-    let had = stream.next_event_within(PATIENCE).await.unwrap();
+    let had = stream.next_event_within(TIMEOUT).await.unwrap();
     assert_eq!((&*had.event_type, &*had.data), ("number", "0"));
     drop(stream);
     hub.settles_at(0).await;
@@ -148,7 +148,10 @@ async fn everything_missed_comes_once_and_in_order() {
     for carrier in CARRIERS {
         let (mut stream, hello) = hub.back_by(carrier, query, &[], &had.id).await;
         assert!(resumed(&hello), "{carrier:?}");
-        assert_eq!(hello.id, had.id, "a cut before anything else loses nothing");
+        assert_eq!(
+            hello.id, had.id,
+            "a disconnect before the first event loses nothing"
+        );
         hub.fence().await;
         let events = before_fence(&mut stream).await;
         assert_eq!(
@@ -164,7 +167,7 @@ async fn everything_missed_comes_once_and_in_order() {
 }
 
 #[tokio::test]
-async fn what_is_published_while_it_catches_up_follows() {
+async fn events_during_replay_follow_the_replay() {
     let hub = Hub::start(MEMORY).await;
     let had = hub.number(json!("all"), 0).await;
     for number in 1..=200 {
@@ -196,7 +199,7 @@ async fn what_is_published_while_it_catches_up_follows() {
 }
 
 #[tokio::test]
-async fn a_quiet_client_resumes_by_its_heartbeats() {
+async fn quiet_client_resumes_by_its_heartbeats() {
     let options = [
         MEMORY,
         &["--heartbeat-interval", "100ms", "--log-entries", "5"],
@@ -204,13 +207,13 @@ async fn a_quiet_client_resumes_by_its_heartbeats() {
     .concat();
     let hub = Hub::start(&options).await;
     let mut stream = hub.open("user=ada").await;
-    let hello = stream.next_event_within(PATIENCE).await.unwrap();
+    let hello = stream.next_event_within(TIMEOUT).await.unwrap();
     let mut head = String::new();
     for number in 0..20 {
         head = hub.number(json!({ "user": "ben" }), number).await;
     }
     let beat = loop {
-        let event = stream.next_event_within(PATIENCE).await.unwrap();
+        let event = stream.next_event_within(TIMEOUT).await.unwrap();
         assert_eq!(event.event_type, "heartbeat");
         if event.id == head {
             break event;
@@ -237,7 +240,7 @@ async fn a_quiet_client_resumes_by_its_heartbeats() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_given_is_a_gap_with_its_reason() {
+async fn missing_events_are_a_gap_with_a_reason() {
     let hub = Hub::start(&[MEMORY, &["--log-entries", "10"]].concat()).await;
     let mut ids = Vec::new();
     for number in 0..30 {
@@ -284,7 +287,7 @@ async fn what_cannot_be_given_is_a_gap_with_its_reason() {
         assert_eq!(
             (gap, &events[0].id),
             (Some(0), to),
-            "the gap comes first, and the client goes on behind it"
+            "the gap comes first, and the client continues after it"
         );
         assert_eq!(numbers(&events), then.collect::<Vec<_>>(), "{id}");
     }
@@ -304,7 +307,7 @@ async fn what_cannot_be_given_is_a_gap_with_its_reason() {
 }
 
 #[tokio::test]
-async fn without_a_log_there_are_no_ids_and_what_clients_bring_means_nothing() {
+async fn ids_are_absent_and_ignored_without_a_log() {
     let hub = Hub::start(&[]).await;
     for id in ["garbage", "0123456789abcdef-1"] {
         let (mut stream, hello) = hub.back("user=ada", &[], id).await;
@@ -317,7 +320,7 @@ async fn without_a_log_there_are_no_ids_and_what_clients_bring_means_nothing() {
 }
 
 #[tokio::test]
-async fn what_one_may_no_longer_see_is_not_given_either() {
+async fn replay_respects_present_rights() {
     let options = [MEMORY, &["--join", "teams/{team}"]].concat();
     let hub = Hub::spawn(with_jwt(&options)).await;
     let member = |user: &str, team: &str| [bearer(&token(user, 600, &json!({ "team": team })))];
@@ -372,7 +375,7 @@ async fn what_one_may_no_longer_see_is_not_given_either() {
 const SHORT: u64 = 10;
 
 #[tokio::test]
-async fn whose_token_ends_goes_on_with_the_next_one_where_it_was() {
+async fn client_resumes_with_a_new_token() {
     let hub = Hub::spawn(with_jwt(
         &[MEMORY, &["--heartbeat-interval", "500ms"]].concat(),
     ))
@@ -387,7 +390,7 @@ async fn whose_token_ends_goes_on_with_the_next_one_where_it_was() {
     publish(1).await;
     let mut seen = Vec::new();
     let last = loop {
-        let event = stream.next_event_within(PATIENCE).await.unwrap();
+        let event = stream.next_event_within(TIMEOUT).await.unwrap();
         let is_end = event.event_type == "system" && data(&event)["event"] == "auth_expired";
         let id = event.id.clone();
         seen.push(event);
@@ -404,7 +407,7 @@ async fn whose_token_ends_goes_on_with_the_next_one_where_it_was() {
     assert!(resumed(&hello));
     let mut events = Vec::new();
     while numbers(&events).len() < 3 {
-        events.push(stream.next_event_within(PATIENCE).await.unwrap());
+        events.push(stream.next_event_within(TIMEOUT).await.unwrap());
     }
     assert_eq!((numbers(&events), gaps(&events)), (vec![2, 3, 4], vec![]));
 }

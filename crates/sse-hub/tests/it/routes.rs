@@ -5,7 +5,7 @@ use sse_testkit::request;
 use crate::hub::{Hub, until};
 
 #[tokio::test]
-async fn the_page_has_nothing_from_elsewhere_and_nothing_inline() {
+async fn page_has_no_foreign_or_inline_code() {
     let hub = Hub::start(&[]).await;
     let page = hub.request("GET", "/sse-demo").await;
     assert_eq!(
@@ -29,7 +29,7 @@ async fn the_page_has_nothing_from_elsewhere_and_nothing_inline() {
 }
 
 #[tokio::test]
-async fn every_file_that_the_page_names_is_there() {
+async fn every_file_of_the_page_is_served() {
     let hub = Hub::start(&[]).await;
     let mut paths = vec!["/sse-demo".to_owned()];
     for place in 0.. {
@@ -82,7 +82,7 @@ async fn the_browser_client_is_served() {
 }
 
 #[tokio::test]
-async fn the_root_leads_to_the_page() {
+async fn root_redirects_to_the_page() {
     let hub = Hub::start(&[]).await;
     let response = hub.request("GET", "/").await;
     assert_eq!(
@@ -107,7 +107,7 @@ async fn there_is_no_icon() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_not_found() {
+async fn unknown_paths_are_not_found() {
     let hub = Hub::start(&[]).await;
     for path in [
         "/nothing",
@@ -126,7 +126,7 @@ async fn what_is_not_there_is_not_found() {
 }
 
 #[tokio::test]
-async fn wrong_methods_are_told_the_right_ones() {
+async fn wrong_methods_receive_an_allow_header() {
     let hub = Hub::start(&[]).await;
     for path in [
         "/",

@@ -8,7 +8,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn secrets_that_can_be_guessed_are_refused_with_their_place() {
+async fn weak_secrets_are_rejected_by_name() {
     let long = "x".repeat(32);
     for (auth, variable, value, said) in [
         ("nextauth", "AUTH_SECRET", "x", "AUTH_SECRET has 1 bytes"),
@@ -35,13 +35,13 @@ async fn secrets_that_can_be_guessed_are_refused_with_their_place() {
             "jwt",
             "JWT_SECRET",
             "thirty-one bytes are one to few",
-            "JWT_SECRET a secret of 31 bytes is too short",
+            "JWT_SECRET is invalid: a secret of 31 bytes is too short",
         ),
         (
             "none",
             "SSE_HUB_BACKEND_KEY",
             &long[1..],
-            "SSE_HUB_BACKEND_KEY a secret of 31 bytes is too short",
+            "SSE_HUB_BACKEND_KEY is invalid: a secret of 31 bytes is too short",
         ),
         (
             "none",
@@ -57,16 +57,16 @@ async fn secrets_that_can_be_guessed_are_refused_with_their_place() {
             continue;
         }
         let text = refusal(command).await;
-        let (_, told) = text
+        let (_, output) = text
             .split_once("(exit status: 2)")
             .unwrap_or_else(|| panic!("{text}"));
-        assert!(told.contains(said), "{variable}: {text}");
-        assert!(value.len() < 5 || !told.contains(value), "{text}");
+        assert!(output.contains(said), "{variable}: {text}");
+        assert!(value.len() < 5 || !output.contains(value), "{text}");
     }
 }
 
 #[tokio::test]
-async fn files_of_secrets_are_looked_at() {
+async fn files_of_secrets_are_checked() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("key");
     let start = |bytes: &[u8], mode: u32| {
@@ -121,7 +121,7 @@ async fn files_of_secrets_are_looked_at() {
 }
 
 #[tokio::test]
-async fn a_public_key_that_everybody_can_write_is_refused() {
+async fn world_writable_public_key_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("keys");
     fs::write(&file, r#"{"keys":[]}"#).unwrap();

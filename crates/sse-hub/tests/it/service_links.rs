@@ -31,7 +31,7 @@ fn link(command: &mut Command, service: &str) {
 }
 
 #[tokio::test]
-async fn a_hub_starts_beside_services_of_any_name() {
+async fn hub_starts_with_links_of_any_service() {
     let services = [
         "sse-hub",
         "sse-hub-redis",
@@ -75,7 +75,7 @@ async fn misspelt_settings_still_end_the_start() {
         link(&mut hub, "sse-hub-redis");
         let text = refusal(hub).await;
         assert!(
-            text.contains("(exit status: 2)") && text.contains(&format!("{name} is no setting")),
+            text.contains("(exit status: 2)") && text.contains(&format!("{name} is not a setting")),
             "{text}"
         );
     }

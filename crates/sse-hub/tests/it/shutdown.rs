@@ -7,7 +7,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::hub::{Hub, PATIENCE, bare_command, expect_fence, next, until};
+use crate::hub::{Hub, TIMEOUT, bare_command, expect_fence, next, until};
 
 /// Reads the `shutdown` event and the clean end of the stream. Returns the reconnect delay in
 /// milliseconds.
@@ -49,7 +49,7 @@ async fn a_signal_ends_every_stream_properly() {
             stream.expect_close().await.unwrap();
         }
         assert_eq!(
-            hub.0.wait_exit(PATIENCE).await.unwrap().code(),
+            hub.0.wait_exit(TIMEOUT).await.unwrap().code(),
             Some(0),
             "{}",
             hub.0.output()
@@ -63,20 +63,20 @@ async fn a_signal_ends_every_stream_properly() {
         retries.dedup();
         assert!(
             retries.len() > 100,
-            "they would all come back at once: {retries:?}"
+            "all clients would reconnect at once: {retries:?}"
         );
     }
 }
 
 #[tokio::test]
-async fn without_streams_it_ends_at_once() {
+async fn hub_without_streams_ends_at_once() {
     let mut hub = Hub::start(&["--drain", "86400"]).await;
     hub.0.signal(Signal::Terminate).unwrap();
-    assert_eq!(hub.0.wait_exit(PATIENCE).await.unwrap().code(), Some(0));
+    assert_eq!(hub.0.wait_exit(TIMEOUT).await.unwrap().code(), Some(0));
 }
 
 #[tokio::test]
-async fn a_draining_hub_answers_newcomers() {
+async fn draining_hub_responds_to_new_requests() {
     let mut hub = Hub::start(&["--drain", "86400"]).await;
     let mut stream = hub.stream("").await;
     let call = unfinished_call(&hub).await;
@@ -98,7 +98,7 @@ async fn a_draining_hub_answers_newcomers() {
     // A silent connection does not delay the shutdown.
     let silent = TcpStream::connect(hub.address()).await.unwrap();
     drop(call);
-    assert_eq!(hub.0.wait_exit(PATIENCE).await.unwrap().code(), Some(0));
+    assert_eq!(hub.0.wait_exit(TIMEOUT).await.unwrap().code(), Some(0));
     drop(silent);
     let late = RawRequest::get(hub.address(), "/api/sse").open().await;
     assert!(matches!(late, Err(Error::Io(_))), "{late:?}");
@@ -112,7 +112,7 @@ async fn with_delay(seconds: &str) -> Hub {
 }
 
 #[tokio::test]
-async fn a_hub_that_leaves_serves_until_the_delay_is_over() {
+async fn hub_serves_until_the_drain_delay_ends() {
     for signal in [Signal::Terminate, Signal::Quit] {
         let mut hub = with_delay("4").await;
         let mut old = hub.stream("").await;
@@ -125,7 +125,7 @@ async fn a_hub_that_leaves_serves_until_the_delay_is_over() {
         expect_fence(&mut new).await;
         expect_shutdown(&mut old).await;
         expect_shutdown(&mut new).await;
-        assert_eq!(hub.0.wait_exit(PATIENCE).await.unwrap().code(), Some(0));
+        assert_eq!(hub.0.wait_exit(TIMEOUT).await.unwrap().code(), Some(0));
     }
 }
 
@@ -138,14 +138,14 @@ async fn by_default_there_is_a_delay() {
     until(async || hub.request("GET", "/health/ready").await.status == 503).await;
     let mut stream = hub.stream("").await;
     expect_shutdown(&mut stream).await;
-    assert_eq!(hub.0.wait_exit(PATIENCE).await.unwrap().code(), Some(0));
+    assert_eq!(hub.0.wait_exit(TIMEOUT).await.unwrap().code(), Some(0));
 }
 
 #[tokio::test]
 async fn ctrl_c_waits_for_no_balancer() {
     let mut hub = with_delay("86400").await;
     hub.0.signal(Signal::Interrupt).unwrap();
-    assert_eq!(hub.0.wait_exit(PATIENCE).await.unwrap().code(), Some(0));
+    assert_eq!(hub.0.wait_exit(TIMEOUT).await.unwrap().code(), Some(0));
 }
 
 #[tokio::test]
@@ -160,19 +160,19 @@ async fn a_second_signal_ends_the_delay() {
         hub.0.signal(Signal::Terminate).unwrap();
         until(async || hub.request("GET", "/health/ready").await.status == 503).await;
         hub.0.signal(second).unwrap();
-        assert_eq!(hub.0.wait_exit(PATIENCE).await.unwrap().code(), Some(code));
+        assert_eq!(hub.0.wait_exit(TIMEOUT).await.unwrap().code(), Some(code));
     }
 }
 
 #[tokio::test]
-async fn at_the_deadline_what_is_left_is_broken_off() {
+async fn remaining_connections_are_reset_at_the_deadline() {
     let mut hub = Hub::start(&["--drain", "1"]).await;
     let _call = unfinished_call(&hub).await;
     let mut stream = hub.stream("").await;
     hub.0.signal(Signal::Terminate).unwrap();
     expect_shutdown(&mut stream).await;
     assert_eq!(
-        hub.0.wait_exit(PATIENCE).await.unwrap().code(),
+        hub.0.wait_exit(TIMEOUT).await.unwrap().code(),
         Some(0),
         "{}",
         hub.0.output()
@@ -180,7 +180,7 @@ async fn at_the_deadline_what_is_left_is_broken_off() {
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_it_at_once() {
+async fn second_signal_ends_the_hub_at_once() {
     for (first, second, code) in [
         (Signal::Terminate, Signal::Terminate, 143),
         (Signal::Terminate, Signal::Interrupt, 130),
@@ -193,6 +193,6 @@ async fn a_second_signal_ends_it_at_once() {
         hub.0.signal(first).unwrap();
         expect_shutdown(&mut stream).await;
         hub.0.signal(second).unwrap();
-        assert_eq!(hub.0.wait_exit(PATIENCE).await.unwrap().code(), Some(code));
+        assert_eq!(hub.0.wait_exit(TIMEOUT).await.unwrap().code(), Some(code));
     }
 }

@@ -6,12 +6,12 @@ use std::process::Command;
 use sse_testkit::{Server, Signal};
 
 use crate::{
-    hub::{Hub, PATIENCE, bare_command, expect_fence, until},
+    hub::{Hub, TIMEOUT, bare_command, expect_fence, until},
     shutdown::expect_shutdown,
 };
 
 #[tokio::test]
-async fn signals_that_ask_for_nothing_change_nothing() {
+async fn ignored_signals_change_nothing() {
     let mut hub = Hub::start(&[]).await;
     let mut stream = hub.stream("").await;
     for signal in [
@@ -36,7 +36,7 @@ async fn signals_that_ask_for_nothing_change_nothing() {
     }
     hub.0.signal(Signal::Terminate).unwrap();
     expect_shutdown(&mut stream).await;
-    assert_eq!(hub.0.wait_exit(PATIENCE).await.unwrap().code(), Some(0));
+    assert_eq!(hub.0.wait_exit(TIMEOUT).await.unwrap().code(), Some(0));
 }
 
 /// Starts a hub in a separate terminal. Dropping the hub closes the terminal. Returns `None` if

@@ -91,7 +91,7 @@ async fn a_wrong_file() {
     file_refused("listen = \n", &["line 1"]).await;
     file_refused(
         "\nbackplane = \"memories\"\n",
-        &["line 2", "backplane should be memory, file:DIR"],
+        &["line 2", "backplane must be memory, file:DIR"],
     )
     .await;
     file_refused(
@@ -123,7 +123,7 @@ async fn a_file_that_cannot_be_read() {
 }
 
 #[tokio::test]
-async fn a_backplane_that_is_none() {
+async fn invalid_backplanes_are_rejected() {
     for url in [
         "memory:",
         "disk",
@@ -209,7 +209,7 @@ async fn a_backplane_that_is_none() {
         ),
         (
             &["--backplane=memory", "--backplane-memory=5000"],
-            &["--backplane-memory is for a log elsewhere"],
+            &["--backplane-memory is for an external log"],
         ),
         (
             &["--backplane=file:x", "--backplane-memory=5"],
@@ -243,15 +243,12 @@ async fn a_backplane_s_password_is_not_shown() {
     for (arguments, said) in [
         (
             ["--backplane".to_owned(), url.to_owned()],
-            "--backplane should be",
+            "--backplane must be",
         ),
-        (
-            ["--backplane-file".to_owned(), path("url")],
-            "url should be",
-        ),
+        (["--backplane-file".to_owned(), path("url")], "url must be"),
         (
             ["--config".to_owned(), path("hub.toml")],
-            "backplane should be",
+            "backplane must be",
         ),
         (
             ["--config".to_owned(), path("broken.toml")],
@@ -289,7 +286,7 @@ async fn tls_needs_a_certificate_and_its_key() {
 }
 
 #[tokio::test]
-async fn secrets_of_others_are_no_reason_to_end() {
+async fn auth_none_ignores_secrets_of_the_site() {
     let mut command = command();
     command.args(["--auth", "none"]).envs([
         ("AUTH_SECRET", "x"),
@@ -330,7 +327,7 @@ async fn a_taken_port() {
 }
 
 #[tokio::test]
-async fn help_and_version_are_no_errors() {
+async fn help_and_version_exit_with_0() {
     for (argument, said) in [
         ("--help", "SSE_HUB_HEARTBEAT_INTERVAL"),
         ("--version", env!("CARGO_PKG_VERSION")),
@@ -349,7 +346,7 @@ async fn access_refused(variables: &[(&str, &str)], arguments: &[&str], said: &[
 }
 
 #[tokio::test]
-async fn what_would_leave_open_what_seems_closed() {
+async fn contradictory_access_settings_are_rejected() {
     const KEY: (&str, &str) = ("SSE_HUB_BACKEND_KEY", "0123456789abcdef0123456789abcdef");
     const JWT: (&str, &str) = ("JWT_SECRET", "0123456789abcdef0123456789abcdef");
     for (variables, arguments, said) in [
@@ -409,7 +406,7 @@ async fn what_would_leave_open_what_seems_closed() {
         (
             &[],
             &["--origins", "https://a.example/"],
-            &["--origins", "is no origin"],
+            &["--origins", "is not an origin"],
         ),
         (
             &[],
@@ -435,12 +432,12 @@ async fn what_would_leave_open_what_seems_closed() {
         (
             &[JWT],
             &["--auth", "jwt", "--origins", "*"],
-            &["--origins", "is no origin"],
+            &["--origins", "is not an origin"],
         ),
         (
             &[JWT],
             &["--auth", "jwt", "--trusted-proxies", "0.0.0.0/0"],
-            &["--trusted-proxies", "believe everybody"],
+            &["--trusted-proxies", "trust every client"],
         ),
         (
             &[JWT],

@@ -16,7 +16,7 @@ use tokio::{
 
 use crate::{
     config::limited,
-    hub::{Hub, PATIENCE, next, until},
+    hub::{Hub, TIMEOUT, next, until},
 };
 
 /// Limit of open files for a hub with room for its thousand streams and few other connections.
@@ -42,7 +42,7 @@ const SENT: [&[u8]; 6] = [
 async fn stranger(hub: &Hub, address: Ipv4Addr, sent: &[u8]) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind((address, 0).into()).unwrap();
-    let mut socket = timeout(PATIENCE, socket.connect(hub.address()))
+    let mut socket = timeout(TIMEOUT, socket.connect(hub.address()))
         .await
         .unwrap()
         .unwrap();
@@ -71,7 +71,7 @@ async fn serves(hub: &Hub, users: &mut [RawClient], text: &str) {
 }
 
 #[tokio::test]
-async fn strangers_keep_nobody_out() {
+async fn idle_strangers_do_not_block_users() {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(
         Resource::Nofile,
@@ -108,7 +108,7 @@ async fn strangers_keep_nobody_out() {
                     .is_ok_and(|count| count > 0)
                 {}
             };
-            closed += u32::from(timeout(PATIENCE, end).await.is_ok());
+            closed += u32::from(timeout(TIMEOUT, end).await.is_ok());
         }
         assert_eq!(closed, 1000, "of {addresses} addresses");
         serves(&hub, &mut users, "at the end").await;
@@ -116,7 +116,7 @@ async fn strangers_keep_nobody_out() {
 }
 
 #[tokio::test]
-async fn idle_connections_are_closed_in_the_time_that_is_set() {
+async fn idle_connections_are_closed_at_their_timeout() {
     let hub = Hub::start(&["--keep-alive-timeout", "2s", "--header-timeout", "1s"]).await;
     for sent in SENT
         .into_iter()
@@ -129,9 +129,9 @@ async fn idle_connections_are_closed_in_the_time_that_is_set() {
         let mut socket = stranger(&hub, Ipv4Addr::LOCALHOST, sent).await;
         let begun = Instant::now();
         let mut read = Vec::new();
-        timeout(PATIENCE, socket.read_to_end(&mut read))
+        timeout(TIMEOUT, socket.read_to_end(&mut read))
             .await
-            .expect("the end")
+            .expect("the server closes the connection")
             .unwrap();
         assert!(
             begun.elapsed() > Duration::from_millis(500),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sse_testkit::RawClient;
 
-use crate::hub::{Hub, PATIENCE, next, next_of_all};
+use crate::hub::{Hub, TIMEOUT, next, next_of_all};
 
 /// Returns the text of the first block.
 async fn first_block(stream: &mut RawClient) -> String {
@@ -15,7 +15,7 @@ async fn first_block(stream: &mut RawClient) -> String {
 }
 
 #[tokio::test]
-async fn it_begins_as_the_contract_says() {
+async fn stream_begins_with_head_and_greeting() {
     let hub = Hub::start(&[]).await;
     for (query, user) in [
         ("user=alice&topics=news", "\"alice\""),
@@ -62,7 +62,7 @@ async fn it_begins_as_the_contract_says() {
 }
 
 #[tokio::test]
-async fn a_quiet_stream_gets_heartbeats() {
+async fn quiet_stream_receives_heartbeats() {
     let hub = Hub::start(&["--heartbeat-interval", "100ms"]).await;
     let (mut stream, hello) = hub.greeted("user=alice").await;
     assert_eq!(hello["heartbeatMs"], 100);
@@ -77,7 +77,7 @@ async fn a_quiet_stream_gets_heartbeats() {
 }
 
 #[tokio::test]
-async fn head_gets_the_headers_of_a_stream_and_nothing_more() {
+async fn head_returns_only_the_headers_of_a_stream() {
     let hub = Hub::start(&[]).await;
     let head = hub.request("HEAD", "/api/sse?user=alice").await;
     assert_eq!((head.status, head.body.len()), (200, 0));
@@ -89,7 +89,7 @@ async fn head_gets_the_headers_of_a_stream_and_nothing_more() {
 }
 
 #[tokio::test]
-async fn other_methods_are_refused_with_those_that_are_not() {
+async fn other_methods_receive_an_allow_header() {
     let hub = Hub::start(&[]).await;
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "BREW"] {
         let response = hub.request(method, "/api/sse").await;
@@ -102,7 +102,7 @@ async fn other_methods_are_refused_with_those_that_are_not() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_request_is_said() {
+async fn invalid_requests_receive_a_reason() {
     let hub = Hub::start(&[]).await;
     let long = "x".repeat(257);
     let many: Vec<_> = (0..65).map(|number| number.to_string()).collect();
@@ -125,7 +125,7 @@ async fn what_is_wrong_with_a_request_is_said() {
 }
 
 #[tokio::test]
-async fn beyond_the_limits_newcomers_are_refused_for_a_while() {
+async fn streams_beyond_limits_are_rejected_temporarily() {
     let hub = Hub::start(&["--max-connections", "2", "--max-connections-per-user", "1"]).await;
     let _alice = hub.stream("user=alice").await;
     let refused = hub.request("GET", "/api/sse?user=alice").await;
@@ -168,7 +168,7 @@ async fn a_soft_refusal_is_a_stream_that_ends() {
 }
 
 #[tokio::test]
-async fn the_newest_replaces_the_oldest_where_that_is_the_policy() {
+async fn newest_stream_replaces_the_oldest_by_policy() {
     let hub = Hub::start(&[
         "--max-connections-per-user=1",
         "--when-user-full=replace_oldest",
@@ -181,7 +181,7 @@ async fn the_newest_replaces_the_oldest_where_that_is_the_policy() {
         (event_type.as_str(), &data["event"]),
         ("system", &json!("disconnected"))
     );
-    tokio::time::timeout(PATIENCE, first.expect_end())
+    tokio::time::timeout(TIMEOUT, first.expect_end())
         .await
         .unwrap()
         .unwrap();

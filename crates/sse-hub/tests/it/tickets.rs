@@ -4,14 +4,14 @@ use serde_json::json;
 use sse_testkit::RawRequest;
 
 use crate::{
-    hub::{Hub, PATIENCE, next, until},
+    hub::{Hub, TIMEOUT, next, until},
     tokens::{BACKEND, SECRET, token},
 };
 
 use crate::access::{SHORT, bearer, params, refused, with_jwt};
 
 #[tokio::test]
-async fn a_ticket_opens_one_stream_and_gives_no_other_and_is_in_no_log() {
+async fn ticket_opens_one_stream_and_is_not_logged() {
     let hub = Hub::spawn(with_jwt(&["--log", "debug"])).await;
     let ada = [bearer(&token("ada", 600, &json!({})))];
     let (status, answer) = hub.call("createTicket", &ada, json!({})).await;
@@ -51,12 +51,12 @@ async fn a_ticket_opens_one_stream_and_gives_no_other_and_is_in_no_log() {
     let path = format!("/api/trpc/sse.events?{params}");
     let mut events = RawRequest::get(hub.address(), &path).open().await.unwrap();
     assert_eq!(
-        events.next_event_within(PATIENCE).await.unwrap().event_type,
+        events.next_event_within(TIMEOUT).await.unwrap().event_type,
         "connected"
     );
     assert!(
         events
-            .next_event_within(PATIENCE)
+            .next_event_within(TIMEOUT)
             .await
             .unwrap()
             .data
@@ -81,7 +81,7 @@ async fn a_ticket_opens_one_stream_and_gives_no_other_and_is_in_no_log() {
 }
 
 #[tokio::test]
-async fn what_opens_one_stream_makes_no_calls() {
+async fn ticket_cannot_make_calls() {
     let hub = Hub::spawn(with_jwt(&[])).await;
     let root = [bearer(&token("root", 600, &json!({ "role": "admin" })))];
     let (_, answer) = hub.call("createTicket", &root, json!({})).await;
@@ -120,18 +120,18 @@ async fn what_opens_one_stream_makes_no_calls() {
         .await
         .unwrap();
     assert_eq!(
-        events.next_event_within(PATIENCE).await.unwrap().event_type,
+        events.next_event_within(TIMEOUT).await.unwrap().event_type,
         "connected"
     );
     assert_eq!(
-        events.next_event_within(PATIENCE).await.unwrap().event_type,
+        events.next_event_within(TIMEOUT).await.unwrap().event_type,
         "message",
-        "it is still good"
+        "the ticket is still valid"
     );
 }
 
 #[tokio::test]
-async fn what_comes_of_an_admin_s_right_does_not_outlive_it() {
+async fn right_of_an_admin_ends_with_the_token() {
     let hub = Hub::spawn(with_jwt(&["--heartbeat-interval", "500ms"])).await;
     let root = [bearer(&token("root", SHORT, &json!({ "role": "admin" })))];
     let input = json!({ "userId": "x", "claims": { "role": "admin" } });
