@@ -187,13 +187,13 @@ impl Announcer {
         match self.shared.say(Message::Report(report)).await {
             Ok(()) => {
                 if std::mem::take(&mut self.failures) > 0 {
-                    debug!("other nodes hear of this one again");
+                    debug!("reports to other nodes recovered");
                 }
             }
             Err(error) => {
                 let error = &error as &dyn Error;
                 if self.failures == 0 {
-                    warn!(error, "other nodes do not hear of this one");
+                    warn!(error, "failed to send a report to other nodes");
                 }
                 self.failures = self.failures.saturating_add(1);
                 self.retry_at = Some(Instant::now() + pause(self.failures));

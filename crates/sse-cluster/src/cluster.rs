@@ -143,7 +143,7 @@ async fn run(
             _ = stopping.wait_for(|stop| *stop) => break,
             Some(ended) = tasks.join_next() => {
                 if let Err(failed) = ended {
-                    error!(error = &failed as &dyn Error, "a part of the cluster has failed");
+                    error!(error = &failed as &dyn Error, "failed to run a task of the cluster");
                 }
             }
         }
@@ -165,7 +165,7 @@ async fn leave(shared: &Shared) {
     if let Err(error) = told {
         debug!(
             error = &error as &dyn Error,
-            "other nodes do not hear that this one goes"
+            "failed to notify other nodes of the departure of this node"
         );
     }
 }

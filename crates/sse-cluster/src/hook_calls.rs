@@ -29,7 +29,7 @@ pub(crate) async fn tell(shared: Arc<Shared>, hooks: Arc<dyn PresenceHooks>) {
             // The panic hook has already reported the panic. A panic for one user must not prevent
             // the calls for all others.
             if catch_unwind(AssertUnwindSafe(call)).is_err() {
-                error!(?news, "a presence hook has panicked");
+                error!(?news, "presence hook panicked");
             }
             told += 1;
             if told % TURN == 0 {

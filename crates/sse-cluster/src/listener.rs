@@ -24,7 +24,7 @@ impl SignalHandler for Listener {
             None => {}
             Some(Ok(message)) if message.from == shared.me => {}
             Some(Ok(message)) => hear(&shared, message),
-            Some(Err(error)) => warn!(%error, "what another node says cannot be read"),
+            Some(Err(error)) => warn!(%error, "failed to decode a message of another node"),
         }
     }
 

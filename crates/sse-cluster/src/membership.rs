@@ -78,7 +78,7 @@ impl Membership {
     /// Applies a report of a node's users.
     pub(crate) fn report(&mut self, from: NodeId, report: &Report, now: Instant) -> Action {
         if !self.nodes.contains_key(&from) && self.nodes.len() >= MOST_NODES {
-            warn!(node = %from, "more nodes than {MOST_NODES}: one is not heard");
+            warn!(node = %from, "ignored a node: the maximum of {MOST_NODES} nodes is reached");
             return Action::Nothing;
         }
         let node = self.nodes.entry(from).or_insert_with(|| Node::new(now));
@@ -105,7 +105,7 @@ impl Membership {
         }
         let counted = report.unique_users.filter(|_| node.is_current());
         if counted.is_some_and(|users| users != node.users.len() as u64) {
-            warn!(node = %from, known = node.users.len(), ?counted, "users were miscounted; the node is asked");
+            warn!(node = %from, known = node.users.len(), ?counted, "detected a wrong number of users: requesting the list of users");
             node.lose();
             return Action::Ask;
         }
@@ -122,7 +122,7 @@ impl Membership {
             return;
         }
         if let Some(node) = self.nodes.remove(&id) {
-            info!(node = %id, name = node.name.as_deref(), streams = node.streams, "a node is gone");
+            info!(node = %id, name = node.name.as_deref(), streams = node.streams, "node departed");
             self.departed.push((node.users, 0));
         }
     }
@@ -164,11 +164,11 @@ impl Membership {
             .take(MOST_NODES)
         {
             let node = self.nodes.entry(*id).or_insert_with(|| {
-                info!(node = %id, name = summary.name.as_deref(), "a node is there");
+                info!(node = %id, name = summary.name.as_deref(), "node joined");
                 Node::new(now)
             });
             if node.compare(summary, now) {
-                debug!(node = %id, "reports were missed");
+                debug!(node = %id, "missed reports of a node");
                 node.lose();
             }
             if node.state == SyncState::Lost {

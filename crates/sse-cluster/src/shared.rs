@@ -129,7 +129,7 @@ impl Shared {
     /// Queues a request of another node.
     pub(crate) fn asked(&self, asked: IncomingRequest) {
         if let Err(mpsc::error::TrySendError::Full(asked)) = self.asked.try_send(asked) {
-            warn!(node = %asked.from, "too many questions of other nodes wait: one is not answered");
+            warn!(node = %asked.from, "dropped a request of another node: too many requests are queued");
         }
     }
 
@@ -171,7 +171,7 @@ pub(crate) async fn ask_lost(shared: Arc<Shared>) {
             {
                 tracing::debug!(
                     error = &error as &dyn std::error::Error,
-                    "nodes cannot be asked"
+                    "failed to request lists of users from other nodes"
                 );
             }
         }

@@ -55,7 +55,7 @@ impl KeyFiles {
                 }
             });
             if let Err(problem) = read {
-                warn!(file = %path.display(), problem, "keys of earlier entries cannot be read, and may count again");
+                warn!(file = %path.display(), problem, "failed to read idempotency keys of removed entries: repeated publishes can be appended again");
                 // A file that cannot be read now may be readable at the next start.
                 last_ms = now_ms;
             }
@@ -106,7 +106,7 @@ impl KeyFiles {
             .pop_front_if(|file| is_older(file.last_ms, KEY_WINDOW, now_ms))
         {
             if let Err(error) = fs::remove_file(&file.path) {
-                warn!(file = %file.path.display(), %error, "keys that are over cannot be removed");
+                warn!(file = %file.path.display(), %error, "failed to remove expired idempotency keys");
             }
         }
     }

@@ -290,7 +290,7 @@ impl Log {
         let mut known = self.known.lock();
         if known.len() < MOST_KNOWN && known.insert((file.clone(), offset)) {
             let (file, problem) = (file.display(), &error as &dyn Error);
-            error!(%file, offset, from, up_to, error = problem, "failed to read entries of an event log: they are passed over");
+            error!(%file, offset, from, up_to, error = problem, "failed to read entries of an event log: skipping them");
         }
         let head = self.state.lock().head;
         let to = if up_to == head {

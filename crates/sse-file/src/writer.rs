@@ -348,7 +348,7 @@ impl Writer {
         self.active.segment.grow(&batch.records, end, self.last_ms);
         self.head += batch.records.len() as u64;
         if let Err(error) = self.end_mark.note(self.head) {
-            debug!(%error, "failed to note the end of an event log");
+            debug!(%error, "failed to record the end of an event log");
         }
         self.log.publish(batch.entries);
         Ok(())
@@ -373,7 +373,7 @@ impl Writer {
     }
 
     fn give_up(&mut self, reason: &str) -> BatchError {
-        error!(file = %self.active.segment.path.display(), reason, "an event log takes no more entries until it is opened again");
+        error!(file = %self.active.segment.path.display(), reason, "failed to write to an event log: it rejects entries until it is reopened");
         self.broken = Some(format!(
             "the event log takes no more entries until it is opened again: {reason}"
         ));
@@ -474,7 +474,7 @@ impl Writer {
             self.log.forget_oldest();
             self.bytes -= oldest.size().1;
             if let Err(error) = std::fs::remove_file(&oldest.path) {
-                warn!(file = %oldest.path.display(), %error, "an old segment cannot be removed");
+                warn!(file = %oldest.path.display(), %error, "failed to remove an old segment");
             }
         }
     }
@@ -490,7 +490,7 @@ impl Writer {
         };
         let form = (self.log.seal, self.log.step);
         if let Err(error) = self.key_files.keep(directory, form, segment, now_ms) {
-            warn!(file = %segment.path.display(), %error, "the keys of an old segment cannot be kept");
+            warn!(file = %segment.path.display(), %error, "failed to keep the idempotency keys of an old segment");
         }
     }
 
@@ -506,7 +506,7 @@ impl Writer {
             }
             .to_text();
             if let Err(error) = directory.write(&path, text.as_bytes()) {
-                warn!(file = %path.display(), %error, "it cannot be noted that an event log was closed");
+                warn!(file = %path.display(), %error, "failed to record the close of an event log");
             }
         }
     }

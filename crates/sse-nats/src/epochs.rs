@@ -157,7 +157,7 @@ impl Epochs {
                 ConfigDiff::Changeable(config) => {
                     tracing::info!(
                         stream = settings.stream,
-                        "changing the settings of a stream"
+                        "detected outdated settings of a stream: updating the stream"
                     );
                     self.jetstream
                         .update_stream(&settings.stream, &config)
@@ -207,7 +207,7 @@ impl Epochs {
         error: &ServerError,
     ) -> Result<(), BackplaneError> {
         let stream = &settings.stream;
-        tracing::warn!(stream, %error, "deleting a stream whose files the server lost, to make it anew");
+        tracing::warn!(stream, %error, "lost the files of a stream on the server: recreating the stream");
         match self.jetstream.delete_stream(stream).await {
             Ok(()) | Err(ApiError::Missing) => Ok(()),
             Err(error) => Err(error.into()),
@@ -362,7 +362,7 @@ impl Epochs {
                     seen: None,
                 };
                 if let Some(old) = there.replace(new) {
-                    tracing::warn!(from = %old.epoch, to = %epoch, "the log is another one now");
+                    tracing::warn!(from = %old.epoch, to = %epoch, "detected another log with a new epoch");
                     known.forget(old.epoch);
                 }
             }
@@ -383,7 +383,7 @@ impl Epochs {
 
     async fn replace(&self, look: &Inspection) -> Result<(), BackplaneError> {
         let config = self.log.of_epoch(&look.info.config, &Epoch::random());
-        tracing::warn!(epoch = %look.epoch, "the log lost entries: it gets a new epoch");
+        tracing::warn!(epoch = %look.epoch, "lost acknowledged entries of the log: setting a new epoch");
         match self
             .jetstream
             .update_stream(&self.log.stream, &config)
@@ -425,7 +425,10 @@ impl Epochs {
         if self.set_up.initialized() {
             sleep(DELETION.mul_f64(rand::random_range(1.0..=2.0))).await;
         }
-        tracing::info!(stream = settings.stream, "making a stream");
+        tracing::info!(
+            stream = settings.stream,
+            "detected a missing stream: creating the stream"
+        );
         match self
             .jetstream
             .create_stream(&settings.stream, &settings.new_stream())

@@ -124,7 +124,7 @@ impl UnverifiedConnection {
                 &info,
                 if same { Believed::Yes } else { Believed::No },
             ) {
-                tracing::warn!(position = %mark.position, "acknowledged entries of the event log are lost");
+                tracing::warn!(position = %mark.position, "lost acknowledged entries of the event log: setting a new epoch");
                 return declare(
                     &mut self.connected.connection,
                     &self.scripts,

@@ -77,7 +77,7 @@ impl HighWaterMarks {
         let mut seen: &[HighWaterMark] = &snapshot.marks;
         if state.epoch.as_ref() != Some(epoch) {
             if let Some(old) = state.epoch.replace(epoch.clone()) {
-                tracing::warn!(%old, new = %epoch, "the event log has another epoch now");
+                tracing::warn!(%old, new = %epoch, "detected a new epoch of the event log");
             }
             state.marks.clear();
             seen = &[];

@@ -101,7 +101,7 @@ async fn run(socket: Box<dyn Socket>, asked: mpsc::Receiver<Request>) {
         result = read(from, unanswered) => result,
     };
     if let Err(error) = result {
-        tracing::debug!(%error, "a connection to Redis is over");
+        tracing::debug!(%error, "lost a connection to Redis");
     }
 }
 

@@ -54,7 +54,7 @@ impl Shared {
             }
             Err(error) => {
                 let pause = self.backoff.close(&error);
-                tracing::debug!(?error, ?pause, "no connection to Redis");
+                tracing::debug!(?error, ?pause, "failed to connect to Redis");
                 Err(match error {
                     BackplaneError::Unavailable { source, .. } => BackplaneError::Unavailable {
                         retry_after: pause,
