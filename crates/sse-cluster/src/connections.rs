@@ -24,7 +24,7 @@ pub struct ClusterCursor {
 
 /// The error for text that is not a [`ClusterCursor`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("is no cursor of this listing")]
+#[error("cursor is not from this listing")]
 pub struct ClusterCursorError;
 
 /// A live stream in a listing, with its node.

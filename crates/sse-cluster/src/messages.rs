@@ -142,9 +142,9 @@ pub(crate) struct Summary {
 /// The error for a message with the magic bytes that cannot be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum WireError {
-    #[error("version {0:?}, not {VERSION}")]
+    #[error("unsupported version {0:?} of a cluster message; this node has version {VERSION}")]
     Version(Option<u8>),
-    #[error("damaged")]
+    #[error("damaged cluster message")]
     Damaged,
 }
 

@@ -13,7 +13,7 @@ pub struct NodeId(u64);
 
 /// The error for text that is not 16 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("is not a node id (16 lower-case hexadecimal digits)")]
+#[error("node id is not 16 lower-case hexadecimal digits")]
 pub struct NodeIdError;
 
 impl NodeId {

@@ -69,7 +69,7 @@ fn what(error: &io::Error) -> &'static str {
 fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "make room on the disk of the log, or keep less of it"
+            "make room on the disk of the log, or keep fewer entries"
         }
         io::ErrorKind::ReadOnlyFilesystem => "check the disk (dmesg) and mount it for writing",
         io::ErrorKind::PermissionDenied => "give this process the right to write there",

@@ -123,7 +123,7 @@ fn read(path: &Path, seal: Seal, mut visit: impl FnMut(Record)) -> Result<(), St
             Ok(Some(record)) => visit(record),
             Ok(None) => return Ok(()),
             Err(Flaw::Io(error)) => return Err(told(error)),
-            Err(Flaw::Short) => return Err("a record that is cut".to_owned()),
+            Err(Flaw::Short) => return Err("truncated record".to_owned()),
             Err(Flaw::Wrong(what)) => return Err(what.to_owned()),
         }
     }

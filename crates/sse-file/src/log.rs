@@ -97,7 +97,7 @@ impl State {
             Found::At(sequence) => Ok(sequence),
             Found::Lost(next) => Err(BackplaneError::damaged(
                 runs.before(next),
-                "the end of the log was lost there",
+                "the end of the log was lost at this position",
             )),
             Found::Future => Err(BackplaneError::Future { head }),
         }

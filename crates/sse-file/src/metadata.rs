@@ -115,18 +115,20 @@ impl Meta {
             offset: 0,
             what,
         };
-        let text = str::from_utf8(text).map_err(|_| damaged("no text"))?;
+        let text = str::from_utf8(text).map_err(|_| damaged("the file is not UTF-8 text"))?;
         if !text.starts_with("sse-file ") {
-            return Err(damaged("not the file that a log has under this name"));
+            return Err(damaged("the file is not the META file of a log"));
         }
         if !text
             .lines()
             .next()
             .is_some_and(|line| [FIRST_LINE, OLD_FIRST_LINE].contains(&line))
         {
-            return Err(damaged("written by another version of this library"));
+            return Err(damaged(
+                "the file was written by another version of this library",
+            ));
         }
-        Self::read(text).ok_or_else(|| damaged("not what was written there"))
+        Self::read(text).ok_or_else(|| damaged("the content or its checksum is wrong"))
     }
 
     fn read(text: &str) -> Option<Self> {

@@ -55,7 +55,7 @@ pub(crate) fn recover(directory: Directory, config: &FileConfig) -> Result<Recov
             return create(directory, config);
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let what = "missing, though there are entries";
+            let what = "the file is missing, but segments exist";
             return Err(Damage {
                 file: path,
                 offset: 0,

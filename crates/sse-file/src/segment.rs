@@ -101,7 +101,7 @@ pub(crate) fn scan(
                 continue;
             }
             Ok(Some(_)) => {
-                scan.flaws.push((offset, "a record that belongs elsewhere"));
+                scan.flaws.push((offset, "record out of sequence"));
                 continue;
             }
             Ok(None) => break,
@@ -241,9 +241,9 @@ impl Segment {
             let error = match records.next() {
                 Ok(Some(record)) if record.sequence < wanted || record.sequence > last => continue,
                 Ok(Some(record)) if record.sequence > wanted => {
-                    let error = flaw
-                        .take()
-                        .unwrap_or_else(|| self.damage(offset, "entries are missing before it"));
+                    let error = flaw.take().unwrap_or_else(|| {
+                        self.damage(offset, "entries before this record are missing")
+                    });
                     return Err(Unreadable {
                         up_to: record.sequence - 1,
                         error,
@@ -263,7 +263,8 @@ impl Segment {
                     continue;
                 }
                 Ok(None) => {
-                    let missing = || self.damage(offset, "entries are missing at its end");
+                    let missing =
+                        || self.damage(offset, "entries at the end of the segment are missing");
                     return Err(nothing(flaw.unwrap_or_else(missing)));
                 }
                 Err(error) => self.flawed(offset, error),

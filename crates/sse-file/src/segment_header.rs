@@ -68,7 +68,7 @@ impl Header {
         if !metadata.is_file() {
             return Err(ReadError::io(path)(io::Error::new(
                 io::ErrorKind::IsADirectory,
-                "not a file",
+                "the path is not a file",
             )));
         }
         let bytes = metadata.len();
@@ -78,12 +78,12 @@ impl Header {
             what,
         };
         if bytes < HEADER_BYTES {
-            return Err(damaged("the header of a segment, which is cut").into());
+            return Err(damaged("truncated header of a segment").into());
         }
         let mut header = [0; HEADER];
         file.read_exact(&mut header).map_err(ReadError::io(path))?;
         let header = Self::parse(seal, &header)
-            .ok_or_else(|| damaged("the header of a segment, or it is another log's"))?;
+            .ok_or_else(|| damaged("invalid header of a segment, or the segment of another log"))?;
         Ok((header, bytes))
     }
 }

@@ -121,7 +121,7 @@ pub(crate) fn open(
         keys,
         key_files,
     } = recover(directory, &config)?;
-    let segment = Arc::clone(segments.back().expect("a log has one segment at least"));
+    let segment = Arc::clone(segments.back().expect("a log has at least one segment"));
     let (entries, bytes, last_ms) = segment.size();
     let storage = open_storage(&segment.path).map_err(OpenError::io(&segment.path))?;
     let head = segment.first + entries - 1;
@@ -340,7 +340,7 @@ impl Writer {
             self.sync_time = start.elapsed();
         }
         if self.active.storage.is_gone() {
-            return Err(self.give_up("its file was taken away"));
+            return Err(self.give_up("the file of the log was removed"));
         }
         self.bytes += batch.bytes.len() as u64;
         self.active.bytes = end;
@@ -364,7 +364,7 @@ impl Writer {
             }
             // The system may consider pages written although it gave up writing them, so no later
             // sync can be trusted.
-            self.give_up(&format!("the disk did not take what was written: {error}"));
+            self.give_up(&format!("failed to sync the file of the log: {error}"));
             return Err(BatchError::Unknown(Arc::new(error)));
         }
         self.active.synced = end;
@@ -375,7 +375,7 @@ impl Writer {
     fn give_up(&mut self, reason: &str) -> BatchError {
         error!(file = %self.active.segment.path.display(), reason, "failed to write to an event log: it rejects entries until it is reopened");
         self.broken = Some(format!(
-            "the event log takes no more entries until it is opened again: {reason}"
+            "the event log rejects entries until it is reopened: {reason}"
         ));
         BatchError::Refused {
             reason: reason.to_owned(),

@@ -21,22 +21,22 @@ impl Addresses {
         };
         for (index, url) in urls.split(',').map(str::trim).enumerate() {
             // The error does not quote the text of the URL, which can contain a password.
-            let wrong = |what: &str| format!("URL {} of NATS: {what}", index + 1);
+            let wrong = |what: &str| format!("NATS URL {} {what}", index + 1);
             let parsed: ServerAddr = url
                 .parse()
                 .map_err(|_| wrong("is not nats://HOST:PORT or tls://HOST:PORT"))?;
             if !["nats", "tls"].contains(&parsed.scheme()) {
-                return Err(wrong("its scheme is neither nats nor tls"));
+                return Err(wrong("does not have the scheme nats or tls"));
             }
             if parsed.host().is_empty() {
                 return Err(wrong("has no host"));
             }
             let found = credentials(&parsed)
-                .map_err(|()| wrong("user or password are not percent-encoded UTF-8"))?;
+                .map_err(|()| wrong("has a user or password that is not percent-encoded UTF-8"))?;
             addresses.credentials = addresses.credentials.or(found);
             addresses
                 .servers
-                .push(bare(parsed).ok_or_else(|| wrong("cannot be used"))?);
+                .push(bare(parsed).ok_or_else(|| wrong("is not supported"))?);
         }
         Ok(addresses)
     }

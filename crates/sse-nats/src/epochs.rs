@@ -308,7 +308,7 @@ impl Epochs {
         let epoch = self.log.epoch(&info.config).ok_or_else(|| {
             let subjects = &info.config["subjects"];
             BackplaneError::rejected(format!(
-                "the stream {} is not a log of ours: its subjects are {subjects}",
+                "the stream {} is not a log of this library: its subjects are {subjects}",
                 self.log.stream
             ))
         })?;

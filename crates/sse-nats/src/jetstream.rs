@@ -232,10 +232,9 @@ impl JetStream {
             .await;
         match answer {
             Ok(message) => read(&message.payload),
-            Err(RequestError::NobodyThere) => Err(unavailable(
-                "nobody answers for JetStream; is it switched on in the server?",
-            )
-            .into()),
+            Err(RequestError::NobodyThere) => {
+                Err(unavailable("JetStream does not reply; enable JetStream in the server").into())
+            }
             Err(RequestError::Failed(error)) => Err(error.into()),
         }
     }
@@ -270,7 +269,7 @@ pub(crate) fn read<T: DeserializeOwned>(answer: &[u8]) -> Result<T, ApiError> {
             content: Some(content),
             ..
         }) => Ok(content),
-        Ok(_) => Err(unavailable("an answer from JetStream lacks what was asked for").into()),
+        Ok(_) => Err(unavailable("a reply from JetStream lacks the requested content").into()),
         Err(error) => Err(unavailable(error).into()),
     }
 }
@@ -306,11 +305,11 @@ const NO_ROOM: &[(u32, &str)] = &[
     ),
     (
         10026,
-        "the account has as many consumers as it may: raise max_consumers",
+        "the account has the maximum number of consumers: raise max_consumers",
     ),
     (
         10027,
-        "the account has as many streams as it may: raise max_streams",
+        "the account has the maximum number of streams: raise max_streams",
     ),
     (
         10028,
@@ -323,7 +322,7 @@ const NO_ROOM: &[(u32, &str)] = &[
     ),
     (
         10076,
-        "JetStream is not enabled in the server: enable it; a server whose disk was full wants a restart",
+        "JetStream is not enabled in the server: enable it; a server whose disk was full requires a restart",
     ),
     (
         STORE_FAILED,
@@ -362,7 +361,7 @@ impl From<ServerError> for ApiError {
                 ..
             } if error.description.contains(NO_FILE) => Self::Broken(error),
             ServerError { err_code, .. } if PERMANENT.contains(&err_code) => Self::Failed(refused(
-                format!("JetStream does not do what it was asked: {error}"),
+                format!("JetStream rejects the request: {error}"),
                 error,
             )),
             ServerError { .. } if let Some((_, remedy)) = no_room => {
@@ -384,16 +383,16 @@ impl From<BackplaneError> for ApiError {
 impl From<ApiError> for BackplaneError {
     fn from(error: ApiError) -> Self {
         match error {
-            ApiError::Missing => unavailable("a stream or consumer went away"),
-            ApiError::Conflict => unavailable("another node was first"),
+            ApiError::Missing => unavailable("a stream or consumer does not exist any more"),
+            ApiError::Conflict => unavailable("another node changed the stream first"),
             ApiError::Broken(error) => blocked(
                 format!(
-                    "{error}; the server lost the files of a stream, which is to be deleted and made anew"
+                    "{error}; the server lost the files of a stream: delete the stream, and it is created again"
                 ),
                 error,
             ),
             ApiError::TooLarge => {
-                BackplaneError::rejected("a message is larger than the stream takes")
+                BackplaneError::rejected("a message is larger than the stream accepts")
             }
             ApiError::Failed(error) => error,
         }

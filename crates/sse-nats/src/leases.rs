@@ -101,7 +101,7 @@ impl Shared {
         let fits = (1..=MAX_NODE_BYTES).contains(&node.len());
         if !fits || !node.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(BackplaneError::rejected(
-                "a node's name is not 1 to 64 ASCII letters and digits",
+                "node name must be 1 to 64 ASCII letters and digits",
             ));
         }
         Ok(format!("{}{node}", self.names.leases).into())
@@ -128,7 +128,7 @@ impl Shared {
                 Err(RequestError::Failed(error)) => return Err(error),
             }
         }
-        Err(unavailable("the stream of leases goes away"))
+        Err(unavailable("the stream of leases disappears repeatedly"))
     }
 }
 

@@ -29,7 +29,7 @@ impl Names {
         };
         if prefix.len() > MAX_PREFIX_BYTES || !prefix.split('.').all(is_word) {
             return Err(format!(
-                "the prefix {prefix:?} is not 1 to 64 letters, digits, - and _, with dots between"
+                "prefix {prefix:?} must be 1 to 64 letters, digits, - and _, with dots in between"
             ));
         }
         let stream = prefix.replace('.', "_");

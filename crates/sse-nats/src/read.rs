@@ -55,7 +55,9 @@ impl Shared {
         }
         now.check_holes(sequence, &page.entries)?;
         if page.entries.is_empty() && !page.at_head {
-            return Err(unavailable("the server does not give what it says it has"));
+            return Err(unavailable(
+                "the server does not return entries that it reports",
+            ));
         }
         Ok(page)
     }
@@ -166,5 +168,5 @@ impl Shared {
 async fn in_time(consumer: &mut Consumer) -> Result<Delivery, BackplaneError> {
     timeout(PATIENCE, consumer.next())
         .await
-        .map_err(|_| unavailable("the consumer is silent"))?
+        .map_err(|_| unavailable("no message of the consumer in time"))?
 }

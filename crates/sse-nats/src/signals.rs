@@ -97,7 +97,9 @@ impl NatsSignals {
             return Err(unavailable("the connection was lost"));
         }
         if self.shared.connection.overruns() != self.overruns {
-            return Err(unavailable("signals came faster than they were taken"));
+            return Err(unavailable(
+                "signals arrived faster than they were processed",
+            ));
         }
         Ok(())
     }

@@ -140,7 +140,7 @@ impl StreamConfig {
         let fixed = self.fixed_differences(there);
         if !fixed.is_empty() {
             return ConfigDiff::Fixed(format!(
-                "the stream {} is there already, with other settings: {}",
+                "the stream {} already exists with other settings: {}",
                 self.stream,
                 fixed.join(", ")
             ));
@@ -269,7 +269,7 @@ mod tests {
         assert_eq!(
             settings.difference(&there),
             ConfigDiff::Fixed(
-                "the stream sse_log is there already, with other settings: subjects is [\"sse.log.>\"], not \
+                "the stream sse_log already exists with other settings: subjects is [\"sse.log.>\"], not \
                  [\"sse.log.<epoch>\"], storage is \"memory\", not \"file\", \
                  sealed is true, not set"
                     .to_owned()

@@ -90,7 +90,7 @@ impl NatsTail {
                     Delivery::BatchFull => self.consumer.ask(ask).await?,
                 },
                 Err(_) if Instant::now() < silent => self.consumer.ask_again(ask).await?,
-                Err(_) => return Err(unavailable("the server is silent")),
+                Err(_) => return Err(unavailable("no message of the server in time")),
             }
         }
     }

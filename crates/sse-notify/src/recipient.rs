@@ -5,7 +5,7 @@ use std::fmt;
 use sse_core::{ClientId, IntoEvent, Publish, PublishError, Receipt, Target};
 
 /// The recipient of a notification, created by [`Notifier`](crate::Notifier).
-#[must_use = "nothing is sent yet"]
+#[must_use = "nothing is sent before `.await`"]
 pub struct Recipient<'a> {
     publisher: &'a dyn Publish,
     target: Result<Target, PublishError>,

@@ -81,7 +81,7 @@ impl RedisBackplane {
             && replicas.within >= config.response_timeout
         {
             return Err(BackplaneError::rejected(
-                "replicas may take longer than an answer",
+                "timeout for replicas must be shorter than the response timeout",
             ));
         }
         let shared = Arc::new(Shared::new(server, keys, config));

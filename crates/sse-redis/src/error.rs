@@ -37,7 +37,7 @@ use Meaning::{Away, Blocked, Refused};
 
 /// Replies by their first word, and the operator's remedy. Any other word means [`Away`].
 const WORDS: &[(&str, Meaning, &str)] = &[
-    ("LOADING", Away, "the server reads its files"),
+    ("LOADING", Away, "the server is loading its files"),
     (
         "READONLY",
         Away,
@@ -53,11 +53,15 @@ const WORDS: &[(&str, Meaning, &str)] = &[
         Away,
         "the cluster lacks slots; see CLUSTER INFO",
     ),
-    ("TRYAGAIN", Away, "the cluster moves our slot"),
-    ("MOVED", Away, "the cluster moved our slot"),
-    ("ASK", Away, "the cluster moves our slot"),
+    (
+        "TRYAGAIN",
+        Away,
+        "the cluster is moving the slot of the log",
+    ),
+    ("MOVED", Away, "the cluster moved the slot of the log"),
+    ("ASK", Away, "the cluster is moving the slot of the log"),
     ("UNBLOCKED", Away, "the server ended a wait"),
-    ("NOSCRIPT", Away, "the server lost our scripts"),
+    ("NOSCRIPT", Away, "the server lost the loaded scripts"),
     (
         "MISCONF",
         Blocked(Stays),
@@ -87,7 +91,7 @@ const WORDS: &[(&str, Meaning, &str)] = &[
     (
         "NOAUTH",
         Refused(Ends),
-        "Redis asks for a password: put it into the URL",
+        "Redis requires a password: put the password into the URL",
     ),
     (
         "WRONGPASS",
@@ -102,17 +106,17 @@ const WORDS: &[(&str, Meaning, &str)] = &[
     (
         "WRONGTYPE",
         Refused(Stays),
-        "a key under our prefix is somebody else's: delete it or choose another prefix",
+        "a foreign key has the configured prefix: delete the key or choose another prefix",
     ),
     (
         "FOREIGN",
         Refused(Stays),
-        "a key under our prefix is somebody else's: delete it or choose another prefix",
+        "a foreign key has the configured prefix: delete the key or choose another prefix",
     ),
     (
         "CROSSSLOT",
         Refused(Stays),
-        "the prefix is not one hash slot",
+        "the keys of the prefix are in several hash slots",
     ),
 ];
 
@@ -120,15 +124,18 @@ const WORDS: &[(&str, Meaning, &str)] = &[
 const ERRORS: &[(&str, &str)] = &[
     (
         "unknown command",
-        "the server lacks a command, or renamed it",
+        "the server lacks or has renamed a command",
     ),
     ("unknown subcommand", "the server lacks a command"),
     ("Unknown subcommand", "the server lacks a command"),
     (
         "wrong number of arguments",
-        "the server is none that this crate knows",
+        "the server is not a supported version of Redis or Valkey",
     ),
-    ("syntax error", "the server is none that this crate knows"),
+    (
+        "syntax error",
+        "the server is not a supported version of Redis or Valkey",
+    ),
     (
         "DB index is out of range",
         "the database in the URL does not exist",
@@ -136,13 +143,16 @@ const ERRORS: &[(&str, &str)] = &[
     ("invalid DB index", "the database in the URL does not exist"),
     (
         "SELECT is not allowed in cluster mode",
-        "a cluster has database 0 alone",
+        "a cluster has only database 0: remove the database from the URL",
     ),
     (
         "without any password configured",
-        "the URL has a password, and Redis none",
+        "the URL has a password, but Redis has none",
     ),
-    ("Client sent AUTH", "the URL has a password, and Redis none"),
+    (
+        "Client sent AUTH",
+        "the URL has a password, but Redis has none",
+    ),
 ];
 
 /// Replies whose word belongs to another kind, by a part of their text.
@@ -203,9 +213,9 @@ fn meaning(error: &RedisError) -> (Meaning, &'static str) {
     }
     match error.kind() {
         ErrorKind::AuthenticationFailed => {
-            return (Refused(Ends), "Redis does not accept our credentials");
+            return (Refused(Ends), "Redis rejects the credentials");
         }
-        ErrorKind::RESP3NotSupported => return (Refused(Ends), "Redis 7 or Valkey is needed"),
+        ErrorKind::RESP3NotSupported => return (Refused(Ends), "Redis 7 or Valkey is required"),
         // The text lists the commands of a transaction that was not executed, each with its own
         // word.
         ErrorKind::Server(ServerErrorKind::ExecAbort) => {
@@ -321,7 +331,7 @@ mod tests {
                 "WRONGTYPE Operation against a key holding the wrong kind of value",
                 true,
             ),
-            ("FOREIGN a stream that is none of ours", true),
+            ("FOREIGN the key is not a log of this library", true),
             (
                 "CROSSSLOT Keys in request don't hash to the same slot",
                 true,

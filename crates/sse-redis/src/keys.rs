@@ -30,7 +30,7 @@ impl Keys {
                 .all(|byte| byte.is_ascii_alphanumeric() || b":._-".contains(&byte))
         {
             return Err(BackplaneError::rejected(
-                "a key prefix is 1 to 64 of the characters a-z A-Z 0-9 : . _ -",
+                "key prefix must be 1 to 64 of the characters a-z A-Z 0-9 : . _ -",
             ));
         }
         Ok(Self {

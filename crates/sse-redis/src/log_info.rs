@@ -25,8 +25,8 @@ impl LogInfo {
             Value::Nil => Ok(None),
             Value::Array(facts) => Self::from_facts(&facts)
                 .map(Some)
-                .ok_or_else(|| unexpected("no facts of a log")),
-            _ => Err(unexpected("no facts of a log")),
+                .ok_or_else(|| unexpected("invalid description of the log")),
+            _ => Err(unexpected("invalid description of the log")),
         }
     }
 

@@ -136,7 +136,7 @@ impl Tail for RedisTail {
 async fn lost(connection: &Connection, after: &Cursor) -> BackplaneError {
     match connection.declare().await {
         Ok(current) if current != after.epoch => BackplaneError::Epoch { current },
-        Ok(_) => BackplaneError::unavailable(error::SOON, "the log went and came back"),
+        Ok(_) => BackplaneError::unavailable(error::SOON, "the log was lost and recovered"),
         Err(error) => error::translate(error),
     }
 }

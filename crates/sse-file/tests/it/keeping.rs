@@ -320,7 +320,7 @@ async fn a_log_whose_files_are_taken_away_acknowledges_nothing_more() {
     for _ in 0..2 {
         let lost = log.append(entry("lost")).await;
         assert!(
-            matches!(&lost, Err(BackplaneError::Rejected { reason, .. }) if reason.contains("taken away")),
+            matches!(&lost, Err(BackplaneError::Rejected { reason, .. }) if reason.contains("was removed")),
             "{lost:?}"
         );
     }

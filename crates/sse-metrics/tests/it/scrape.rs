@@ -130,7 +130,7 @@ fn without_sources_there_is_nothing() {
 }
 
 #[test]
-#[should_panic(expected = "the name of a label is")]
+#[should_panic(expected = "must match [a-zA-Z_]")]
 fn a_label_that_is_none_is_refused() {
     let manager = Manager::builder().build().unwrap();
     let _ = Metrics::new().labelled("a-b", "", manager);

@@ -71,5 +71,8 @@ fn kinds_are_the_seeds_words() {
         assert_eq!(serde_json::to_value(kind).unwrap(), word);
     }
     let error = "Info".parse::<Kind>().unwrap_err();
-    assert_eq!(error.to_string(), "is not info, success, warning or error");
+    assert_eq!(
+        error.to_string(),
+        "kind of notification is not info, success, warning or error"
+    );
 }

@@ -150,7 +150,7 @@ async fn read(
             buffer.advance(length);
             let next = current.take().or_else(|| unanswered.try_recv().ok());
             let mut question: Unanswered =
-                next.ok_or_else(|| unexpected("an answer to nothing"))?;
+                next.ok_or_else(|| unexpected("a reply without a request"))?;
             question.values.push(value);
             if question.values.len() < question.count {
                 current = Some(question);

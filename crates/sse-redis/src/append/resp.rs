@@ -10,7 +10,7 @@ use crate::reply::unexpected;
 /// is left to the driver.
 pub(crate) fn length(bytes: &[u8]) -> Result<Option<usize>, RedisError> {
     let (mut at, mut values) = (0_usize, 1_usize);
-    let wrong = || unexpected("no answer of Redis");
+    let wrong = || unexpected("not a reply in the Redis protocol");
     while values > 0 {
         let Some((line, rest)) = bytes.get(at..).and_then(split_line) else {
             return Ok(None);

@@ -102,7 +102,7 @@ impl Shared {
         }
         Err(BackplaneError::unavailable(
             error::SOON,
-            "the servers of the cluster send us on to each other",
+            "the servers of the cluster redirect in a loop",
         ))
     }
 }
@@ -151,7 +151,7 @@ fn identity(info: &str) -> Result<Arc<str>, BackplaneError> {
         .is_none_or(|major: u32| major < OLDEST)
     {
         return Err(BackplaneError::rejected(format!(
-            "Redis {OLDEST} or Valkey is needed, this is {version}"
+            "the server has version {version}; Redis {OLDEST} or Valkey is required"
         )));
     }
     if field("role") != "master" {

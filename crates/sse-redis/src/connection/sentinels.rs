@@ -124,11 +124,14 @@ impl Sentinels {
             .and_then(reply::checked);
         match answer.map_err(error::translate)? {
             Value::Nil => Err(BackplaneError::rejected(format!(
-                "no sentinel knows a primary named {}",
+                "the sentinel knows no primary named {}",
                 self.primary
             ))),
-            answer => address(&answer)
-                .ok_or_else(|| error::translate(unexpected("a sentinel names no address"))),
+            answer => address(&answer).ok_or_else(|| {
+                error::translate(unexpected(
+                    "invalid address of the primary in the reply of a sentinel",
+                ))
+            }),
         }
     }
 }
@@ -189,7 +192,7 @@ pub(crate) fn address(answer: &Value) -> Option<Address> {
 fn summary(errors: Vec<BackplaneError>) -> BackplaneError {
     let is_refused = |error: &BackplaneError| matches!(error, BackplaneError::Rejected { .. });
     let last = errors.into_iter().max_by_key(|error| !is_refused(error));
-    last.unwrap_or_else(|| BackplaneError::unavailable(error::SOON, "no sentinel answers"))
+    last.unwrap_or_else(|| BackplaneError::unavailable(error::SOON, "no sentinel replied"))
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ impl Server {
         let (plain, secure) = without_tls(url);
         if secure && url.contains('#') {
             return Err(BackplaneError::rejected(
-                "a URL of Redis with a fragment: certificates are always verified",
+                "the Redis URL has a fragment: certificates are always verified",
             ));
         }
         let (discovery, login) = find(&plain)?;
@@ -40,7 +40,7 @@ impl Server {
             true => Some(tls::connector(certificates)?),
             false if certificates.is_some() => {
                 return Err(BackplaneError::rejected(
-                    "certificates are for a URL with TLS, as rediss://",
+                    "certificates require a URL with TLS, such as rediss://",
                 ));
             }
             false => None,
@@ -115,7 +115,7 @@ fn find(url: &str) -> Result<(Discovery, RedisConnectionInfo), BackplaneError> {
         ConnectionAddr::Unix(path) => Address::Unix(path.clone()),
         _ => {
             return Err(BackplaneError::rejected(
-                "a URL of Redis of an unknown kind",
+                "the kind of the Redis URL is not supported",
             ));
         }
     };
@@ -124,10 +124,7 @@ fn find(url: &str) -> Result<(Discovery, RedisConnectionInfo), BackplaneError> {
 
 fn unusable(error: &RedisError) -> BackplaneError {
     // The driver's error names parts of a URL, and never the password.
-    BackplaneError::rejected(format!(
-        "a URL of Redis that cannot be used: {}",
-        error.category()
-    ))
+    BackplaneError::rejected(format!("invalid Redis URL: {}", error.category()))
 }
 
 #[cfg(test)]

@@ -299,7 +299,7 @@ async fn an_append_may_wait_for_replicas() {
         panic!("{error:?}")
     };
     assert!(
-        source.to_string().ends_with(" of 2 replicas have it"),
+        source.to_string().ends_with(" of 2 replicas have the entry"),
         "{source}"
     );
     assert_eq!(
