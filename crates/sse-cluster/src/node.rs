@@ -213,7 +213,7 @@ mod tests {
             streams: 0,
         };
         assert!(!node.compare(&says(7), now));
-        assert!(!node.compare(&says(8), now), "it may be under way");
+        assert!(!node.compare(&says(8), now), "the report can be in flight");
         assert_eq!(node.take(&report(8, Part::Changes)), ReportKind::Next);
         assert!(!node.compare(&says(9), now));
         assert!(node.compare(&says(10), now));

@@ -172,14 +172,22 @@ mod tests {
             bytes: 100,
         });
         queue.push(pending(1000)).unwrap();
-        assert_eq!(queue.push(pending(0)), Err(NoPlace::Full), "by bytes");
+        assert_eq!(
+            queue.push(pending(0)),
+            Err(NoPlace::Full),
+            "the queue exceeds its bytes"
+        );
         let all = ReadLimit {
             entries: 10,
             bytes: 10,
         };
         assert_eq!(sizes(queue.take(all, Instant::now())), [1000]);
         (0..3).for_each(|_| queue.push(pending(1)).unwrap());
-        assert_eq!(queue.push(pending(0)), Err(NoPlace::Full), "by entries");
+        assert_eq!(
+            queue.push(pending(0)),
+            Err(NoPlace::Full),
+            "the queue exceeds its entries"
+        );
         assert_eq!(
             sizes(queue.take(
                 ReadLimit {

@@ -174,7 +174,7 @@ fn a_full_disk_refuses_and_the_log_stays_sound() {
         assert!(stage.append("known", Some("one")).unwrap().duplicate);
         FAULT.set(None);
         let second = stage.append("second", Some("two")).unwrap();
-        assert!(!second.duplicate, "what was refused was not appended");
+        assert!(!second.duplicate, "a rejected entry was appended");
         assert_eq!(
             second.cursor.position.minor(),
             first.cursor.position.minor() + 1
@@ -254,7 +254,7 @@ fn after_a_sync_that_failed_nothing_of_it_is_left() {
         assert_eq!(
             stage.texts(),
             ["first"],
-            "nobody sees what was not acknowledged"
+            "an unacknowledged entry is readable"
         );
         assert_eq!(stage.log.bounds(), before);
         FAULT.set(None);
@@ -295,7 +295,7 @@ fn an_interval_is_kept_without_further_appends() {
     let refused = stage.append("refused", None);
     assert!(
         matches!(refused, Err(BackplaneError::Rejected { .. })),
-        "nothing was synced: {refused:?}"
+        "the append succeeded without a sync: {refused:?}"
     );
 }
 

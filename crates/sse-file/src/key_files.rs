@@ -206,12 +206,12 @@ mod tests {
                 .keep(&directory, (SEAL, 16 << 10), segment, now)
                 .unwrap();
         }
-        assert_eq!(files.0.len(), 2, "nothing of the first counts any more");
+        assert_eq!(files.0.len(), 2, "the expired file was kept");
         assert_eq!(read_all(&directory, 9, now).1, [6, 8]);
         assert_eq!(
             read_all(&directory, 7, now).1,
             [6],
-            "the rest stands in its segment"
+            "a key of an existing segment was read"
         );
         files.remove_old(now - 40 + WINDOW_MS);
         assert_eq!(read_all(&directory, 9, now).1, [8]);

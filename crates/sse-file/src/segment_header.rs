@@ -102,7 +102,11 @@ mod tests {
         };
         let bytes: [u8; HEADER] = header.to_bytes(Seal(5)).try_into().unwrap();
         assert_eq!(Header::parse(Seal(5), &bytes), Some(header));
-        assert_eq!(Header::parse(Seal(6), &bytes), None, "another log's");
+        assert_eq!(
+            Header::parse(Seal(6), &bytes),
+            None,
+            "the header belongs to another log"
+        );
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes;
             flipped[bit / 8] ^= 1 << (bit % 8);

@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(
             positions(&high_water_marks),
             [9, 9],
-            "the new one inherits the latest"
+            "the new connection inherits the latest mark"
         );
     }
 
@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(
             positions(&high_water_marks),
             [0; 0],
-            "the first connection is to be made anew"
+            "the first connection is outdated"
         );
         let stale = high_water_marks.snapshot();
         high_water_marks.saw(2, &new, 3.into(), None);
@@ -182,7 +182,7 @@ mod tests {
         assert!(high_water_marks.confirmed(3, &server, &old, &high_water_marks.snapshot()));
         assert!(
             !high_water_marks.confirmed(4, &server, &new, &stale),
-            "meanwhile another one found another epoch"
+            "another connection found another epoch"
         );
     }
 

@@ -168,22 +168,22 @@ mod tests {
         assert_eq!(
             trimmed(("4-2", 9), 9, 3, ["6-0", "7-0", "0-0"]),
             (at(4, 2), at(7, 0)),
-            "by age: exact"
+            "trimmed by age"
         );
         assert_eq!(
             trimmed(("4-2", 9), 12, 3, ["6-1", "7-0", "0-0"]),
             (at(6, 0), at(7, 0)),
-            "by number"
+            "trimmed by number"
         );
         assert_eq!(
             trimmed(("0-0", 0), 12, 0, ["0-0", "7-0", "0-0"]),
             (at(7, 0), at(7, 0)),
-            "all of it"
+            "trimmed completely"
         );
         assert_eq!(
             trimmed(("0-0", 0), 1, 3, ["5-0", "7-0", "6-0"]),
             (at(6, 0), at(7, 0)),
-            "a hole"
+            "trimmed with a hole"
         );
     }
 

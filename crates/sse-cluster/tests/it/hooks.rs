@@ -73,7 +73,7 @@ async fn a_node_that_crashes_leaves_its_users_off_line_after_its_lease_and_the_g
     assert_eq!(
         two.heard.take(),
         [""; 0],
-        "its lease may have ended, but not the grace"
+        "the user is off-line before the end of the grace"
     );
     sleep(TERM).await;
     assert_eq!(two.heard.take(), ["-ada"]);

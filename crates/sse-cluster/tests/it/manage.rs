@@ -51,7 +51,7 @@ async fn a_stream_joins_and_leaves_topics_wherever_it_is() {
     assert_eq!(
         (joined.value, joined.complete),
         (Some(2), true),
-        "it was in one of them"
+        "the stream was in one of the topics"
     );
     let left = one.cluster.leave(id, &topics(&["a", "x"])).await;
     assert_eq!(left.value, Some(1));
@@ -240,7 +240,7 @@ async fn a_client_stays_away_from_all_nodes_whichever_its_stream_was_on() {
     }
     assert!(
         !is_refused(&one, 3) && !is_refused(&two, 3),
-        "the user's other browsers may come"
+        "another browser of the user is banned"
     );
     // A node that starts later receives the ban from the existing nodes.
     let three = Node::start(&memory).await;

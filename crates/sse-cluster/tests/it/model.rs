@@ -102,7 +102,7 @@ impl World {
         for (node, told) in self.nodes.iter().zip(&mut self.told) {
             for (user, is_online) in Heard::in_order(&node.heard) {
                 let was = told.insert(user.clone(), is_online).unwrap_or(false);
-                assert_ne!(was, is_online, "{user} came or went twice");
+                assert_ne!(was, is_online, "a hook was called twice for {user}");
             }
         }
     }

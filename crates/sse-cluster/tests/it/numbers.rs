@@ -134,7 +134,7 @@ async fn a_node_that_crashes_is_gone_with_its_lease() {
     assert_eq!(
         two.cluster.stats().connections,
         1,
-        "its lease has not ended"
+        "the lease has ended too early"
     );
     sleep(TERM).await;
     two.sees(0, 0, 1);

@@ -44,11 +44,11 @@ fn changes(length: usize) -> Vec<(String, Change)> {
             Box::new(|bytes| *bytes = b"something else\n".repeat(40)),
         ),
         (
-            "bytes behind its end".to_owned(),
+            "bytes after its end".to_owned(),
             Box::new(|bytes| bytes.extend([7; 100])),
         ),
         (
-            "zeros behind its end".to_owned(),
+            "zeros after its end".to_owned(),
             Box::new(|bytes| bytes.extend([0; 100])),
         ),
     ];
@@ -253,11 +253,15 @@ async fn an_older_copy_gives_no_position_again() {
         }
         for number in 0..40 {
             let now = append(&log, format!("new {number}")).await;
-            assert!(!given.contains(&now), "{now} is given twice");
+            assert!(!given.contains(&now), "{now} was assigned twice");
             for had in &given {
                 // The cursor is ahead of the log or in a lost part of it, and never at an entry.
                 let came = follow(&log, had.clone()).await;
-                assert_eq!(came.gaps.len(), 1, "{had} is taken for a place of this log");
+                assert_eq!(
+                    came.gaps.len(),
+                    1,
+                    "{had} was accepted as a position of this log"
+                );
             }
         }
         log.close().await;
@@ -301,7 +305,7 @@ async fn a_flip_in_a_log_that_is_open_is_told_to_those_who_read_there() {
     assert_eq!(
         read(0).await.unwrap().entries,
         entries[..6],
-        "a page ends before damage"
+        "the page does not end before the damage"
     );
     assert_eq!(
         read(7).await.unwrap().entries,
@@ -359,7 +363,11 @@ async fn whatever_becomes_of_an_old_segment_others_are_read() {
             );
             written.check_open(&log, what).await;
             let next = append(&log, "next").await;
-            assert_eq!(next.position.minor(), 22, "new events are not concerned");
+            assert_eq!(
+                next.position.minor(),
+                22,
+                "new entries have wrong positions"
+            );
             log.close().await;
         }
     }

@@ -43,7 +43,7 @@ async fn the_disk_never_holds_more_bytes_than_it_may() {
     let held = entries(&log).await;
     assert!(
         held.len() as u64 * 430 > MOST * 3 / 4,
-        "only {} entries are held",
+        "the log holds only {} entries",
         held.len()
     );
     log.close().await;
@@ -54,7 +54,7 @@ async fn the_disk_never_holds_more_bytes_than_it_may() {
     .await;
     assert!(
         bytes_on_disk(dir.path()) <= MOST / 4,
-        "a smaller limit holds from the start"
+        "the smaller limit is not applied at the start"
     );
     let fewer = entries(&log).await;
     assert!(!fewer.is_empty() && fewer.len() < held.len() / 2);
@@ -99,7 +99,7 @@ async fn keys_count_after_a_restart_though_their_entries_are_gone() {
         for key in 0..40 {
             for scope in &scopes {
                 let again = log.append(keyed(scope, key)).await.unwrap();
-                assert!(again.duplicate, "{key} of {scope:?} counts again");
+                assert!(again.duplicate, "{key} of {scope:?} was appended again");
                 assert_eq!(known.next(), Some(&again.cursor));
             }
         }

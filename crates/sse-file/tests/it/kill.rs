@@ -104,7 +104,7 @@ fn run(dir: &Path, sync: &str, count: usize, pause: Duration) -> Vec<(Cursor, St
     acknowledged.extend(lines.filter_map(|line| parse(&line.ok()?)));
     assert!(
         acknowledged.len() >= count,
-        "the appender ended by itself after {}",
+        "the appender ended before the kill, after {}",
         acknowledged.len()
     );
     acknowledged

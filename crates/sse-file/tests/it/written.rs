@@ -85,7 +85,7 @@ impl Written {
             Err(OpenError::Damaged(Damage { file, .. }) | OpenError::Io { path: file, .. }) => {
                 assert!(
                     file.starts_with(dir) && file != dir,
-                    "{told}: {} is blamed",
+                    "{told}: the error names {}",
                     file.display()
                 );
                 return false;
@@ -97,12 +97,12 @@ impl Written {
         let known = |entry: &Entry| self.cursor(entry.position);
         assert!(
             !self.entries.iter().map(known).any(|cursor| cursor == next),
-            "{told}: {next} is given twice"
+            "{told}: {next} was assigned twice"
         );
         if next.epoch == self.bounds.epoch {
             assert!(
                 next.position > self.entries[20].position,
-                "{told}: {next} comes before others"
+                "{told}: {next} precedes other positions"
             );
         }
         log.close().await;
@@ -132,7 +132,7 @@ impl Written {
                     Some(came) => assert_eq!(came, entry, "{told}: a wrong entry"),
                     None => assert!(
                         is_told,
-                        "{told}: {at} is missing behind {from}: {:?}",
+                        "{told}: {at} is missing after {from}: {:?}",
                         came.gaps
                     ),
                 }
@@ -176,6 +176,6 @@ pub(crate) async fn follow(log: &FileBackplane, mut after: Cursor) -> Came {
             }
             Err(error) => panic!("{error:?}"),
         }
-        assert!(after.position > from, "no progress behind {from}");
+        assert!(after.position > from, "no progress after {from}");
     }
 }

@@ -153,7 +153,7 @@ async fn a_drain_shows() {
     let mut shutdown = pin!(manager.shutdown(ShutdownOptions::default()));
     tokio::select! {
         biased;
-        _ = &mut shutdown => panic!("a stream is open"),
+        _ = &mut shutdown => panic!("shutdown ended before the stream"),
         () = std::future::ready(()) => {}
     }
     let samples = Samples::read(&metrics.scrape(None).body);

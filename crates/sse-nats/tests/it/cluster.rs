@@ -142,15 +142,15 @@ async fn nothing_is_lost_or_doubled_when_leaders_are_killed() {
     }
     let last = timeout(PATIENCE, writing)
         .await
-        .expect("the writer ends")
+        .expect("the writer did not end in time")
         .unwrap();
     assert_eq!(
         last.epoch, start.epoch,
-        "most of three servers forget nothing"
+        "a majority of the servers lost entries"
     );
     let all = timeout(PATIENCE, follower)
         .await
-        .expect("the follower ends")
+        .expect("the follower did not end in time")
         .unwrap();
     assert_eq!(
         all,

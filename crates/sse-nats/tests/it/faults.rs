@@ -51,7 +51,7 @@ pub(crate) async fn beginning(node: &NatsBackplane) -> Cursor {
 async fn next(tail: &mut Box<dyn Tail>) -> Result<Vec<String>, BackplaneError> {
     timeout(PATIENCE, tail.next())
         .await
-        .expect("a tail that says nothing")
+        .expect("the tail returned nothing in time")
         .map(|batch| texts(&batch.entries))
 }
 
@@ -139,7 +139,7 @@ async fn an_older_copy_of_the_log_is_another_log() {
         let now = settled(node).await;
         assert_ne!(
             now.epoch, start.epoch,
-            "a log that lost entries is the same one"
+            "the log lost entries and has kept its epoch"
         );
         assert!(matches!(
             node.read(&lost, ALL).await,
@@ -151,10 +151,10 @@ async fn an_older_copy_of_the_log_is_another_log() {
         ));
     }
     let (first, second) = (settled(&one).await, settled(&other).await);
-    assert_eq!(first, second, "two nodes are in two epochs");
+    assert_eq!(first, second, "the nodes have different epochs");
     assert!(
         next(&mut live).await.is_err(),
-        "a tail goes over to another log"
+        "the tail continued in another log"
     );
     // New nodes agree, and no node appends to the old log.
     let third = server.node().await;
@@ -222,7 +222,7 @@ async fn an_epoch_that_was_replaced_never_comes_back() {
         append(&node, format!("lost {round}")).await;
         older.put_back(&mut server).await;
         let epoch = settled(&node).await.epoch;
-        assert!(!epochs.contains(&epoch), "an epoch of before");
+        assert!(!epochs.contains(&epoch), "an earlier epoch was used again");
         epochs.push(epoch);
     }
 }
@@ -301,7 +301,7 @@ async fn a_purge_is_told_as_a_trim() {
     append(&node, "after").await;
     match next(&mut behind).await {
         Err(BackplaneError::Trimmed { .. }) => {}
-        other => panic!("a tail behind a purge: {other:?}"),
+        other => panic!("a tail after a purge: {other:?}"),
     }
     assert_eq!(read(&node, &last).await, ["after"]);
 }
@@ -483,7 +483,10 @@ async fn falls_silent(node: &NatsBackplane, silence: impl FnOnce(), end: impl Fn
     assert!(is_unavailable(&node.append(entry("never")).await));
     end();
     let appended = eventually("an append", async || node.append(keyed.clone()).await.ok()).await;
-    assert_eq!(appended.cursor.epoch, start.epoch, "silence is no loss");
+    assert_eq!(
+        appended.cursor.epoch, start.epoch,
+        "the epoch has changed without a loss"
+    );
     assert_eq!(read(node, &start).await, ["before", "meanwhile"]);
     let mut live = node.tail(&start).await.unwrap();
     assert_eq!(take(&mut live, 2).await, ["before", "meanwhile"]);

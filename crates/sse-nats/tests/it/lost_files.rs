@@ -93,7 +93,10 @@ async fn a_log_whose_files_are_removed_is_made_again() {
         (here.epoch == there.epoch).then_some(here.epoch)
     })
     .await;
-    assert_ne!(now, before.epoch, "clients are told of a gap");
+    assert_ne!(
+        now, before.epoch,
+        "the epoch has not changed, so clients receive no gap"
+    );
     assert!(files(&server, LOG).exists());
     assert!(
         [&first, &second]

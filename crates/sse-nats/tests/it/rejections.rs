@@ -68,7 +68,7 @@ async fn an_account_that_is_full_has_room_again_later() {
         node.append(entry("x".repeat(100_000))).await.err()
     })
     .await;
-    assert!(is_blocked(&error), "{error:?}, while others hear {full}");
+    assert!(is_blocked(&error), "{error:?}, the server replied {full}");
     assert!(error.to_string().contains("; "), "no remedy: {error}");
     assert_eq!(read(&node, &start).await[0], "before");
     ask("STREAM.DELETE.other", json!({})).await;
@@ -148,7 +148,7 @@ async fn a_right_that_is_taken_away_may_come_back() {
             node.signal(Bytes::from_static(b"x")).await?;
             timeout(PATIENCE, signals.next())
                 .await
-                .expect("neither a signal nor an error")
+                .expect("neither a signal nor an error arrived in time")
                 .map(drop)
         };
         note("listen", heard.await.err());

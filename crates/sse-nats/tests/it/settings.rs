@@ -129,7 +129,10 @@ async fn a_log_in_memory_is_another_one_after_a_restart() {
         .is_ok_and(|bounds| bounds.epoch == epoch)
         || node.bounds().await.is_err()
     {
-        assert!(tokio::time::Instant::now() < end, "the loss is not noticed");
+        assert!(
+            tokio::time::Instant::now() < end,
+            "the loss was not detected in time"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

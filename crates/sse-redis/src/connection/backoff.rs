@@ -121,7 +121,7 @@ mod tests {
             source,
         }) = backoff.pass()
         else {
-            panic!("open")
+            panic!("the circuit is open")
         };
         assert_eq!(
             (retry_after, source.to_string()),

@@ -139,7 +139,7 @@ mod tests {
         )
         .unwrap();
         let Discovery::At(address) = &server.discovery else {
-            panic!("sentinels")
+            panic!("the URL names sentinels")
         };
         assert_eq!(address.to_string(), "example.org:7000");
         assert_eq!(

@@ -66,7 +66,7 @@ impl Pair {
 /// received the initial data yet.
 async fn offset(server: &RedisServer, name: &str) -> Option<u64> {
     let redis::Value::BulkString(info) = server.ask("INFO replication").await else {
-        panic!("no text")
+        panic!("the reply is not text")
     };
     let info = String::from_utf8(info).unwrap();
     let field = |name: &str| {
@@ -123,7 +123,7 @@ async fn a_failover_that_loses_entries_is_told_to_all_nodes() {
     assert!(is_unavailable(&end_of(&mut tail).await));
     let new = epoch(&node).await;
     assert_ne!(new, kept.epoch);
-    assert_eq!(epoch(&other).await, new, "one new epoch for all");
+    assert_eq!(epoch(&other).await, new, "nodes have different epochs");
     for node in [&node, &other] {
         expect_other_log(node, &kept).await;
         expect_other_log(node, &lost).await;
@@ -299,7 +299,9 @@ async fn an_append_may_wait_for_replicas() {
         panic!("{error:?}")
     };
     assert!(
-        source.to_string().ends_with(" of 2 replicas have the entry"),
+        source
+            .to_string()
+            .ends_with(" of 2 replicas have the entry"),
         "{source}"
     );
     assert_eq!(
@@ -309,6 +311,6 @@ async fn an_append_may_wait_for_replicas() {
     let late = patient().replicas(replicas(1, 7_000));
     assert!(
         RedisBackplane::new(&url_of(&pair.name), late).is_err(),
-        "an answer may not take so long"
+        "the timeout for replicas is accepted"
     );
 }

@@ -26,7 +26,7 @@ async fn lose_the_log(way: &str) {
     assert_eq!(node.bounds().await.unwrap().head, after.position);
     expect_other_log(&node, &before).await;
     let BackplaneError::Epoch { current } = end_of(&mut tail).await else {
-        panic!("another end")
+        panic!("unexpected end of the tail")
     };
     assert_eq!(current, after.epoch);
     assert_eq!(
@@ -60,10 +60,7 @@ async fn a_log_that_somebody_else_made_again_meanwhile_is_another_one() {
     server.ask("DEL {sse}:log").await;
     let others = append(&other, "other").await;
     let after = append(&node, "after").await;
-    assert_eq!(
-        after.epoch, others.epoch,
-        "an entry of the new log in the old epoch"
-    );
+    assert_eq!(after.epoch, others.epoch, "nodes have different epochs");
     assert!(after.position > others.position);
     expect_other_log(&node, &before).await;
 }
@@ -176,7 +173,7 @@ async fn a_tail_from_where_nothing_stands_any_more_is_a_loss() {
     let current = node.bounds().await.unwrap().epoch;
     assert!(
         matches!(error, BackplaneError::Epoch { current: told } if told == current),
-        "another error"
+        "unexpected error"
     );
     assert_ne!(current, before.epoch);
 }
@@ -296,7 +293,7 @@ async fn a_log_that_is_young_is_not_searched_for_what_is_old() {
     }
     assert_eq!(read(&node, &start).await, ["one", "two"]);
     let redis::Value::BulkString(calls) = server.ask("INFO commandstats").await else {
-        panic!("no text")
+        panic!("the reply is not text")
     };
     let calls = String::from_utf8(calls).unwrap();
     assert!(

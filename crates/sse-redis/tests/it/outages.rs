@@ -127,7 +127,7 @@ async fn a_server_that_is_not_there_yet_is_waited_for() {
             source,
         } = fails(node.append(entry("x"))).await
         else {
-            panic!("another error");
+            panic!("unexpected error");
         };
         assert!(retry_after <= Duration::from_secs(2), "{retry_after:?}");
         assert!(!format!("{source} {source:?} {node:?}").contains("secret"));

@@ -76,7 +76,7 @@ impl RedisServer {
                 return Some(server);
             }
         }
-        panic!("Redis does not start: {}", server.output());
+        panic!("Redis did not start: {}", server.output());
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -144,7 +144,7 @@ impl RedisServer {
         while !self.spawn().await {
             assert!(
                 Instant::now() < end,
-                "Redis does not come back: {}",
+                "Redis did not restart: {}",
                 self.output()
             );
             sleep(Duration::from_millis(20)).await;
@@ -211,7 +211,7 @@ impl RedisServer {
             }
             assert!(
                 Instant::now() < end,
-                "Redis does not get ready: {}",
+                "Redis did not become ready: {}",
                 self.output()
             );
             sleep(Duration::from_millis(5)).await;

@@ -65,7 +65,7 @@ pub(crate) async fn read(node: &RedisBackplane, after: &Cursor) -> Vec<String> {
 pub(crate) async fn next(tail: &mut Box<dyn Tail>) -> Result<Batch, BackplaneError> {
     timeout(PATIENCE, tail.next())
         .await
-        .expect("a tail gives no sign of life")
+        .expect("the tail returned nothing in time")
 }
 
 /// Returns the next `count` entries of a tail.
@@ -73,7 +73,7 @@ pub(crate) async fn take(tail: &mut Box<dyn Tail>, count: usize) -> Vec<String> 
     let mut all = Vec::new();
     let end = Instant::now() + PATIENCE;
     while all.len() < count {
-        assert!(Instant::now() < end, "a tail brings only {all:?}");
+        assert!(Instant::now() < end, "the tail returned only {all:?}");
         all.extend(texts(&next(tail).await.unwrap().entries));
     }
     all
@@ -83,7 +83,7 @@ pub(crate) async fn take(tail: &mut Box<dyn Tail>, count: usize) -> Vec<String> 
 pub(crate) async fn end_of(tail: &mut Box<dyn Tail>) -> BackplaneError {
     let end = Instant::now() + PATIENCE;
     loop {
-        assert!(Instant::now() < end, "a tail goes on");
+        assert!(Instant::now() < end, "the tail has not ended");
         match next(tail).await {
             Ok(batch) => assert_eq!(texts(&batch.entries), [""; 0]),
             Err(error) => return error,
@@ -98,7 +98,10 @@ pub(crate) async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> 
         if let Some(found) = attempt().await {
             return found;
         }
-        assert!(Instant::now() < end, "{what}: not within {PATIENCE:?}");
+        assert!(
+            Instant::now() < end,
+            "{what}: no success within {PATIENCE:?}"
+        );
         sleep(Duration::from_millis(20)).await;
     }
 }
@@ -109,9 +112,9 @@ pub(crate) async fn fails<T>(
 ) -> BackplaneError {
     timeout(PATIENCE, call)
         .await
-        .expect("a call waits for nobody")
+        .expect("the call did not end in time")
         .map(|_| ())
-        .expect_err("a call succeeds")
+        .expect_err("the call succeeded")
 }
 
 pub(crate) fn is_unavailable(error: &BackplaneError) -> bool {
