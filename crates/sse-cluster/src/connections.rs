@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_is_read_as_it_is_written_and_nothing_else_is() {
+    fn only_written_cursors_parse() {
         let node = NodeId::random();
         for place in [None, Some(0), Some(u32::MAX)] {
             let cursor = ClusterCursor { node, place };

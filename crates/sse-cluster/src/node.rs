@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_mean_nothing_before_a_list_and_a_hole_asks_for_one() {
+    fn changes_require_list_and_hole_requests_one() {
         let mut node = Node::new(Instant::now());
         assert_eq!(node.take(&report(1, Part::Changes)), ReportKind::Early);
         let mut node = current();
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_for_others_changes_nothing_and_one_behind_a_hole_is_a_new_generation() {
+    fn list_after_hole_starts_new_generation() {
         let mut node = current();
         let generation = node.generation;
         assert_eq!(node.take(&page(8, true, false)), ReportKind::Next);
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_that_knows_more_twice_means_that_reports_were_missed() {
+    fn lease_ahead_twice_reveals_missed_reports() {
         let mut node = current();
         let now = Instant::now();
         let says = |number| Summary {

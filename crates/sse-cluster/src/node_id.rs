@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_read_as_it_is_written_and_nothing_else_is() {
+    fn only_written_ids_parse() {
         let id = NodeId::random();
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!(NodeId(1).to_string(), "0000000000000001");

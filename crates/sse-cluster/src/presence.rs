@@ -188,12 +188,12 @@ mod tests {
 
     const GRACE: Duration = Duration::from_secs(10);
 
-    fn told(presence: &mut Presence, now: Instant) -> Vec<PresenceEvent> {
+    fn due_events(presence: &mut Presence, now: Instant) -> Vec<PresenceEvent> {
         std::iter::from_fn(|| presence.news(now)).collect()
     }
 
     #[test]
-    fn streams_are_summed_and_those_who_left_are_forgotten() {
+    fn streams_are_summed_and_absent_users_removed() {
         let (mut presence, now, ada) =
             (Presence::new(None), Instant::now(), "ada".parse().unwrap());
         presence.change(&ada, 0, 2, now);
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_comes_back_within_the_grace_was_never_gone() {
+    fn return_within_grace_calls_no_hook() {
         let (mut presence, start, ada) = (
             Presence::new(Some(GRACE)),
             Instant::now(),
@@ -220,27 +220,27 @@ mod tests {
         );
         presence.change(&ada, 0, 1, start);
         assert_eq!(
-            told(&mut presence, start),
+            due_events(&mut presence, start),
             [PresenceEvent::Online(ada.clone())]
         );
         presence.change(&ada, 1, 0, start);
         presence.change(&ada, 0, 1, start + GRACE / 2);
-        assert_eq!(told(&mut presence, start + GRACE), []);
+        assert_eq!(due_events(&mut presence, start + GRACE), []);
         let gone = start + GRACE * 2;
         presence.change(&ada, 1, 0, gone);
         assert_eq!(
-            told(&mut presence, gone + GRACE - Duration::from_millis(1)),
+            due_events(&mut presence, gone + GRACE - Duration::from_millis(1)),
             []
         );
         assert_eq!(
-            told(&mut presence, gone + GRACE),
+            due_events(&mut presence, gone + GRACE),
             [PresenceEvent::Offline(ada)]
         );
         assert_eq!((presence.users.len(), presence.next_due()), (0, None));
     }
 
     #[test]
-    fn the_grace_begins_anew_with_each_leave_and_the_lists_do_not_grow() {
+    fn each_leave_restarts_grace_with_bounded_lists() {
         let (mut presence, start, ada) = (
             Presence::new(Some(GRACE)),
             Instant::now(),
@@ -254,11 +254,11 @@ mod tests {
         let events = presence.events.as_ref().unwrap();
         assert_eq!((events.came.len(), events.timers.len()), (1, 1));
         assert_eq!(
-            told(&mut presence, start + step * 14),
+            due_events(&mut presence, start + step * 14),
             [PresenceEvent::Online(ada.clone())]
         );
         assert_eq!(
-            told(&mut presence, start + step * 14 + GRACE),
+            due_events(&mut presence, start + step * 14 + GRACE),
             [PresenceEvent::Offline(ada)]
         );
     }

@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_bounded_and_takes_one_always() {
+    fn queue_is_bounded_and_accepts_one_entry() {
         let queue = Queue::new(ReadLimit {
             entries: 3,
             bytes: 100,
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_when_it_is_closed_is_still_taken() {
+    fn pending_appends_outlive_close() {
         let queue = Queue::new(ReadLimit {
             entries: 3,
             bytes: 100,
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_gathers_waits_for_those_who_come_and_for_nobody_else() {
+    fn gather_waits_only_while_appends_arrive() {
         const LONG: Duration = Duration::from_secs(600);
         let queue = Queue::new(ReadLimit {
             entries: 1000,

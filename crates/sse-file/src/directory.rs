@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_ends_with_its_directory_whoever_inherited_the_descriptor() {
+    fn drop_releases_lock_despite_inherited_descriptor() {
         let folder = tempfile::tempdir().unwrap();
         let directory = Directory::open(folder.path()).unwrap();
         assert!(matches!(

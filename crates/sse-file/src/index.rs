@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_index_leads_to_an_entry_that_is_not_behind() {
+    fn index_points_at_or_before_entry() {
         let mut index = Index::new(100);
         (0..100).for_each(|at| index.note(10 + at, HEADER_BYTES + at * 30));
         assert!(index.points.len() < 30, "{} points", index.points.len());

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_segments_that_went_are_read_as_long_as_they_may_count() {
+    fn keys_of_removed_segments_are_read_until_expiry() {
         let dir = tempdir().unwrap();
         let directory = Directory::open(dir.path()).unwrap();
         let now = unix_ms();
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_costs_keys_and_does_not_hinder_the_log() {
+    fn damaged_key_file_does_not_prevent_open() {
         let dir = tempdir().unwrap();
         let directory = Directory::open(dir.path()).unwrap();
         let now = unix_ms();

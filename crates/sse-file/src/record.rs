@@ -254,7 +254,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn records_read_as_they_were_written(records in records()) {
+        fn records_round_trip(records in records()) {
             let bytes = encode(&records);
             let (read, offset, flaw) = decode(&bytes, SEAL);
             prop_assert!(flaw.is_none());
@@ -262,7 +262,7 @@ mod tests {
         }
 
         #[test]
-        fn a_cut_is_seen_as_one_and_leaves_what_is_before(records in records(), at: prop::sample::Index) {
+        fn cut_is_detected_and_keeps_earlier_records(records in records(), at: prop::sample::Index) {
             let bytes = encode(&records);
             prop_assume!(!bytes.is_empty());
             let (read, offset, flaw) = decode(&bytes[..at.index(bytes.len())], SEAL);
@@ -272,7 +272,7 @@ mod tests {
         }
 
         #[test]
-        fn a_flip_is_seen_and_is_no_cut(records in records(), at: prop::sample::Index, bit in 0..8) {
+        fn flip_is_detected_and_differs_from_cut(records in records(), at: prop::sample::Index, bit in 0..8) {
             let mut bytes = encode(&records);
             prop_assume!(!bytes.is_empty());
             let at = at.index(bytes.len());
@@ -286,13 +286,13 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_read_without_a_panic(bytes in vec(any::<u8>(), 0..400)) {
+        fn any_bytes_read_without_panic(bytes in vec(any::<u8>(), 0..400)) {
             prop_assert_eq!(decode(&bytes, SEAL).0, []);
         }
     }
 
     #[test]
-    fn a_record_of_another_log_is_none() {
+    fn record_of_another_log_is_rejected() {
         let record = Record {
             sequence: 1,
             unix_ms: 2,

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_position_is_of_one_opening() {
+    fn position_belongs_to_one_opening() {
         let runs = runs(&[(1, 0), (11, 5), (11, 8), (21, 9)]);
         assert_eq!(
             (runs.position(10), runs.position(11)),
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn positions_of_entries_rise_and_lead_back_to_them() {
+    fn positions_rise_and_map_back_to_entries() {
         let mut runs = Runs::new();
         for first in [1, 1, 5, 9, 9, 30] {
             runs.begin(first, false);
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_lost_its_end_ends_behind_what_was_lost() {
+    fn head_is_after_lost_end() {
         let mut runs = Runs::new();
         let last = runs.position(10);
         runs.begin(11, true);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn openings_without_entries_are_few() {
+    fn openings_without_entries_are_bounded() {
         let mut runs = Runs::new();
         (0..1000).for_each(|_| runs.begin(1, false));
         runs.begin(7, false);

@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_reads_as_it_is_written_and_no_flip_passes() {
+    fn header_round_trips_and_flips_are_detected() {
         let header = Header {
             first: 1,
             created_ms: u64::MAX,

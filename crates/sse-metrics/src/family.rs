@@ -245,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_prometheus_would_refuse_is_refused_before() {
+    fn invalid_names_are_rejected() {
         for name in [
             "",
             "1a",
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn units_are_those_of_names() {
+    fn units_follow_names() {
         for (name, unit) in [
             ("sent_bytes", Some("bytes")),
             ("a_b_seconds", Some("seconds")),

@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_are_taken_out_of_urls() {
+    fn credentials_are_removed_from_urls() {
         let addresses = Addresses::parse("nats://us%40er:p%3Aw@one:4000, tls://two").unwrap();
         assert_eq!(
             addresses
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_url_is_refused_without_its_password() {
+    fn bad_url_error_hides_password() {
         for url in [
             "http://u:hunter2@one",
             "nats://u:hunter2@one:port",

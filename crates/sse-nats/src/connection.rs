@@ -284,7 +284,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_up_to_a_bound_and_differ() {
+    fn pauses_grow_to_limit_and_differ() {
         for (attempt, longest) in [
             (0, 100),
             (1, 100),

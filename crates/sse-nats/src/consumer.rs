@@ -334,7 +334,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_read_in_both_forms() {
+    fn ack_metadata_parses_in_both_forms() {
         let place = AckMetadata {
             sequence: 7,
             number: 2,

@@ -404,7 +404,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_read() {
+    fn replies_parse() {
         let ack = read_ack(br#"{"stream":"s","seq":7}"#).unwrap();
         assert_eq!((&*ack.stream, ack.seq, ack.duplicate), ("s", 7, false));
         let ack = read_ack(br#"{"stream":"s","domain":"d","seq":7,"duplicate":true}"#).unwrap();
@@ -412,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_told_apart() {
+    fn errors_are_classified() {
         let error = |code: u16, err_code: u32| {
             let text = format!(
                 r#"{{"type":"t","error":{{"code":{code},"err_code":{err_code},"description":"d"}},"seq":0}}"#
@@ -501,7 +501,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_stream_is_trimmed_up_to_its_last_sequence() {
+    fn empty_stream_is_trimmed_to_last_sequence() {
         let state = |messages, first_seq, last_seq| StreamState {
             messages,
             first_seq,

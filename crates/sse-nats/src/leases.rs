@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_counts_for_its_term_also_when_the_clock_is_set_back() {
+    fn lease_lasts_its_term_if_clock_is_set_back() {
         const SECOND: i64 = 1_000_000_000;
         let now = 1_700_000_000 * SECOND;
         assert!(is_held(&state(Some("2000"), now - SECOND), now));

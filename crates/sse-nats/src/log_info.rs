@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_is_told_if_it_was_trimmed() {
+    fn trimmed_hole_is_reported() {
         for (trimmed, after, sequences, is_told) in [
             (0, 5, vec![6, 7], false),
             (7, 5, vec![6, 7], false),
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn sequences_end_at_the_last_number() {
+    fn sequences_end_at_maximum() {
         const LAST: u64 = u64::MAX;
         for (after, sequences) in [
             (LAST, vec![]),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_is_checked_against_the_log() {
+    fn cursor_is_checked_against_log() {
         let found = found(5);
         let sequence = |position| found.sequence(&Cursor::new(Epoch::new("e").unwrap(), position));
         assert!(

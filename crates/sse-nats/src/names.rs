@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_names_streams_and_subjects() {
+    fn prefix_names_streams_and_subjects() {
         let names = Names::under("sse.hub-1").unwrap();
         assert_eq!(
             (&*names.log_stream, &*names.log),

@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_changed_and_the_rest_stays() {
+    fn only_limits_are_changed() {
         let settings = settings();
         let mut there = settings.new_stream();
         there["max_consumers"] = json!(-1);
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_changed_is_named() {
+    fn fixed_differences_are_named() {
         let settings = settings();
         let mut there = settings.new_stream();
         there["storage"] = json!("memory");
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn an_epoch_is_the_end_of_the_subject() {
+    fn epoch_is_end_of_subject() {
         let settings = settings();
         let new = settings.new_stream();
         let epoch = settings.epoch(&new).unwrap();
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_not_remembered_for_longer_than_entries() {
+    fn key_window_is_at_most_retention() {
         let config =
             NatsConfig::default().retention(Retention::default().age(Duration::from_secs(1)));
         let settings = StreamConfig::of_log(&config, &Names::under("sse").unwrap());

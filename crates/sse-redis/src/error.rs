@@ -265,7 +265,7 @@ mod tests {
 
     /// All known error replies, and whether the connection survives them.
     #[test]
-    fn every_reply_has_a_meaning() {
+    fn every_error_reply_is_classified() {
         let away = [
             "LOADING Redis is loading the dataset in memory",
             "READONLY You can't write against a read only replica.",
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn an_aborted_transaction_means_what_its_commands_do() {
+    fn aborted_transaction_reports_command_error() {
         for (text, is_blocked) in [
             ("OOM command not allowed", true),
             ("NOPERM no permissions", false),
@@ -400,7 +400,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn an_unknown_reply_passes(word in "[A-Z]{2,12}", text in "[a-z ]{0,20}") {
+        fn unknown_error_reply_is_temporary(word in "[A-Z]{2,12}", text in "[a-z ]{0,20}") {
             let known = WORDS.iter().any(|(known, ..)| *known == word) || word == "ERR";
             proptest::prop_assume!(!known);
             let error = translate(reply(&format!("{word} {text}")));

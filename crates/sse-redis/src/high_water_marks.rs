@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_ended_connection_saw_is_kept_until_it_is_found() {
+    fn marks_outlive_connection_until_confirmed() {
         let (high_water_marks, server) = (HighWaterMarks::default(), Arc::from("s"));
         let epoch = Epoch::new("e").unwrap();
         assert!(high_water_marks.confirmed(1, &server, &epoch, &high_water_marks.snapshot()));
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn an_epoch_ends_what_was_seen() {
+    fn new_epoch_clears_marks() {
         let (high_water_marks, server) = (HighWaterMarks::default(), Arc::from("s"));
         let [old, new] = ["old", "new"].map(|epoch| Epoch::new(epoch).unwrap());
         assert!(high_water_marks.confirmed(1, &server, &old, &high_water_marks.snapshot()));
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn connections_that_saw_nothing_leave_nothing() {
+    fn unused_connections_leave_no_marks() {
         let (high_water_marks, server) = (HighWaterMarks::default(), Arc::from("s"));
         let epoch = Epoch::new("e").unwrap();
         for link in 0..100 {

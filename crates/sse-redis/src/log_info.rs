@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_went_is_known() {
+    fn trimmed_position_is_known() {
         let at = |major, minor| Position::new(major, minor);
         assert_eq!(
             trimmed(("0-0", 0), 0, 0, ["0-0", "0-0", "0-0"]),
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_must_be_of_the_log() {
+    fn cursor_is_checked_against_log() {
         let info = LogInfo {
             epoch: Epoch::new("e").unwrap(),
             trimmed: Position::new(3, 0),

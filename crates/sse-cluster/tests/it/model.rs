@@ -147,7 +147,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn nodes_come_to_know_the_truth(steps in vec(step(), 0..40)) {
+    fn nodes_converge_to_actual_state(steps in vec(step(), 0..40)) {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {

@@ -80,7 +80,7 @@ fn changes(length: usize) -> Vec<(String, Change)> {
 }
 
 #[test]
-fn any_change_of_any_file_is_refused_or_told() {
+fn any_change_of_file_is_rejected_or_reported() {
     block_on(async {
         for left in [Left::Closed, Left::Killed] {
             let written = written(left).await;
@@ -103,7 +103,7 @@ fn any_change_of_any_file_is_refused_or_told() {
 }
 
 #[test]
-fn files_that_are_missing_or_others_are_refused_or_told() {
+fn missing_or_foreign_file_is_rejected_or_reported() {
     type Act = fn(&Path, &Path);
     let put = |dir: &Path, name: &str, bytes: &[u8]| fs::write(dir.join(name), bytes).unwrap();
     block_on(async {
@@ -156,7 +156,7 @@ fn files_that_are_missing_or_others_are_refused_or_told() {
 }
 
 #[test]
-fn any_flips_of_several_bits_are_refused_or_told() {
+fn any_bit_flips_are_rejected_or_reported() {
     let written = block_on(written(Left::Killed));
     let files = segments(written.dir.path());
     proptest!(ProptestConfig::with_cases(100), |(flips in prop::collection::vec((0..files.len(), any::<Index>(), 0..8), 1..6))| {
@@ -176,7 +176,7 @@ fn any_flips_of_several_bits_are_refused_or_told() {
 /// All entries that were acknowledged before the remaining end are returned. The rest is a gap,
 /// although the file does not show that anything is missing.
 #[test]
-fn a_log_that_lost_its_end_says_so_at_any_cut() {
+fn lost_end_is_reported_at_any_cut() {
     let both = [Left::Closed, Left::Killed].map(|left| block_on(written(left)));
     let whole = fs::read(last(&both[0].dir)).unwrap().len();
     proptest!(ProptestConfig::with_cases(100), |(at in 0..whole, left in 0..2_usize)| {
@@ -196,7 +196,7 @@ fn a_log_that_lost_its_end_says_so_at_any_cut() {
 
 /// A killed log has every acknowledged entry, and continues in its epoch without a gap.
 #[tokio::test]
-async fn a_log_that_died_while_it_wrote_has_no_gap() {
+async fn torn_write_causes_no_gap() {
     let written = written(Left::Killed).await;
     for torn in [0, 1, 15, 16, 40] {
         let dir = written.copy();
@@ -215,7 +215,7 @@ async fn a_log_that_died_while_it_wrote_has_no_gap() {
 
 /// A directory is restored from an older copy.
 #[tokio::test]
-async fn an_older_copy_gives_no_position_again() {
+async fn older_copy_reuses_no_position() {
     let dir = directory();
     let log = open(dir.path(), config()).await;
     for number in 0..10 {
@@ -269,7 +269,7 @@ async fn an_older_copy_gives_no_position_again() {
 }
 
 #[tokio::test]
-async fn a_flip_in_a_log_that_is_open_is_told_to_those_who_read_there() {
+async fn flip_in_open_log_is_reported_to_readers() {
     let Written {
         dir,
         bounds,
@@ -325,7 +325,7 @@ async fn a_flip_in_a_log_that_is_open_is_told_to_those_who_read_there() {
 
 /// Damage while the log is open.
 #[tokio::test]
-async fn whatever_becomes_of_an_old_segment_others_are_read() {
+async fn damaged_segment_leaves_others_readable() {
     type Act = fn(&Path);
     let acts: [(&str, Act); 5] = [
         ("taken away", |file| fs::remove_file(file).unwrap()),
@@ -374,7 +374,7 @@ async fn whatever_becomes_of_an_old_segment_others_are_read() {
 }
 
 #[tokio::test]
-async fn what_was_begun_and_not_finished_is_taken_away() {
+async fn unfinished_files_are_removed() {
     let written = written(Left::Killed).await;
     let unfinished = written.dir.path().join("00000000000000000022.tmp");
     fs::write(&unfinished, "SSEF").unwrap();
@@ -385,7 +385,7 @@ async fn what_was_begun_and_not_finished_is_taken_away() {
 }
 
 #[tokio::test]
-async fn a_log_without_its_entries_is_another_one() {
+async fn log_without_segments_changes_epoch() {
     let Written { dir, bounds, .. } = written(Left::Closed).await;
     segments(dir.path())
         .into_iter()
@@ -416,7 +416,7 @@ fn restart_machine(dir: &TempDir) {
 }
 
 #[tokio::test]
-async fn after_a_crash_of_the_machine_a_log_that_was_not_synced_has_a_gap() {
+async fn machine_crash_causes_gap_in_unsynced_log() {
     for (sync, is_closed, is_whole) in [
         (SyncPolicy::Never, false, false),
         (SyncPolicy::Never, true, true),

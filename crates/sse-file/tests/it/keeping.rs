@@ -26,7 +26,7 @@ fn bytes_on_disk(dir: &Path) -> u64 {
 }
 
 #[tokio::test]
-async fn the_disk_never_holds_more_bytes_than_it_may() {
+async fn disk_usage_stays_within_retention() {
     const MOST: u64 = 64 << 10;
     let dir = directory();
     let log = open(
@@ -68,7 +68,7 @@ fn small() -> FileConfig {
 }
 
 #[tokio::test]
-async fn keys_count_after_a_restart_though_their_entries_are_gone() {
+async fn keys_of_trimmed_entries_outlive_restart() {
     let mut dir = directory();
     let mut log = open(dir.path(), small()).await;
     let limits = KeyLimits::default().per_user(40);
@@ -119,7 +119,7 @@ async fn keys_count_after_a_restart_though_their_entries_are_gone() {
 }
 
 #[tokio::test]
-async fn old_entries_go_though_nothing_is_appended() {
+async fn old_entries_expire_without_appends() {
     let dir = directory();
     let config = FileConfig::default().retention(Retention::default().age(Duration::from_secs(1)));
     let log = open(dir.path(), config.clone()).await;
@@ -152,7 +152,7 @@ async fn old_entries_go_though_nothing_is_appended() {
 }
 
 #[tokio::test]
-async fn any_place_of_a_long_log_is_read_from_disk() {
+async fn any_position_of_long_log_is_read_from_disk() {
     let dir = directory();
     let config = FileConfig::default()
         .sync(SyncPolicy::Never)
@@ -193,7 +193,7 @@ async fn any_place_of_a_long_log_is_read_from_disk() {
 }
 
 #[tokio::test]
-async fn a_directory_is_for_one() {
+async fn directory_is_exclusive() {
     let dir = directory();
     let log = open(dir.path(), FileConfig::default()).await;
     let second = FileBackplane::open(dir.path(), FileConfig::default()).await;
@@ -206,7 +206,7 @@ async fn a_directory_is_for_one() {
 }
 
 #[tokio::test]
-async fn a_closed_log_says_so() {
+async fn closed_log_is_reported() {
     let dir = directory();
     let log = open(dir.path(), FileConfig::default()).await;
     let mut tail = log.tail(&beginning(&log).await).await.unwrap();
@@ -225,7 +225,7 @@ async fn a_closed_log_says_so() {
 }
 
 #[tokio::test]
-async fn a_log_that_is_dropped_is_written_and_let_go() {
+async fn dropped_log_is_written_and_unlocked() {
     let dir = directory();
     let log = open(dir.path(), FileConfig::default().sync(SyncPolicy::Never)).await;
     append(&log, "entry").await;
@@ -244,7 +244,7 @@ async fn a_log_that_is_dropped_is_written_and_let_go() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_is_refused_and_nothing_is_done() {
+async fn oversized_entry_is_rejected_without_effect() {
     let dir = directory();
     let log = open(dir.path(), FileConfig::default().entry_bytes(100)).await;
     let payload = |bytes| Bytes::from(vec![0; bytes]);
@@ -269,7 +269,7 @@ async fn what_is_too_large_is_refused_and_nothing_is_done() {
 }
 
 #[tokio::test]
-async fn settings_out_of_their_range_are_named() {
+async fn settings_out_of_range_are_named() {
     let default = FileConfig::default;
     for (config, named) in [
         (
@@ -300,7 +300,7 @@ async fn settings_out_of_their_range_are_named() {
 }
 
 #[tokio::test]
-async fn a_directory_that_cannot_be_is_named() {
+async fn unusable_directory_is_named() {
     let dir = directory();
     let file = dir.path().join("file");
     fs::write(&file, "").unwrap();
@@ -310,7 +310,7 @@ async fn a_directory_that_cannot_be_is_named() {
 
 #[tokio::test]
 #[cfg(unix)]
-async fn a_log_whose_files_are_taken_away_acknowledges_nothing_more() {
+async fn log_with_removed_files_rejects_appends() {
     let dir = directory();
     let log = open(dir.path(), FileConfig::default()).await;
     append(&log, "entry").await;
@@ -329,7 +329,7 @@ async fn a_log_whose_files_are_taken_away_acknowledges_nothing_more() {
 
 #[tokio::test]
 #[cfg(unix)]
-async fn files_are_for_their_owner() {
+async fn files_are_private_to_owner() {
     use std::os::unix::fs::PermissionsExt;
     let dir = directory();
     let path = dir.path().join("log");

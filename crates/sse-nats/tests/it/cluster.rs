@@ -115,7 +115,7 @@ async fn follow(node: NatsBackplane, mut after: Cursor) -> Vec<Bytes> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_lost_or_doubled_when_leaders_are_killed() {
+async fn killed_leaders_lose_and_double_nothing() {
     let Some(mut cluster) = Cluster::start().await else {
         return;
     };

@@ -117,7 +117,7 @@ async fn settled(node: &NatsBackplane) -> Cursor {
 }
 
 #[tokio::test]
-async fn an_older_copy_of_the_log_is_another_log() {
+async fn older_copy_of_log_changes_epoch() {
     let Some(mut server) = Server::start().await else {
         return;
     };
@@ -169,7 +169,7 @@ async fn an_older_copy_of_the_log_is_another_log() {
 }
 
 #[tokio::test]
-async fn an_older_copy_is_noticed_when_newer_entries_stand_above_the_lost_ones() {
+async fn newer_entries_do_not_hide_older_copy() {
     let Some(mut server) = Server::start().await else {
         return;
     };
@@ -210,7 +210,7 @@ async fn an_older_copy_is_noticed_when_newer_entries_stand_above_the_lost_ones()
 }
 
 #[tokio::test]
-async fn an_epoch_that_was_replaced_never_comes_back() {
+async fn replaced_epoch_is_never_used_again() {
     let Some(mut server) = Server::start().await else {
         return;
     };
@@ -228,7 +228,7 @@ async fn an_epoch_that_was_replaced_never_comes_back() {
 }
 
 #[tokio::test]
-async fn a_node_that_has_seen_nothing_of_what_is_lost_takes_the_others_epoch() {
+async fn idle_node_adopts_epoch_after_loss() {
     let Some(mut server) = Server::start().await else {
         return;
     };
@@ -249,7 +249,7 @@ async fn a_node_that_has_seen_nothing_of_what_is_lost_takes_the_others_epoch() {
 }
 
 #[tokio::test]
-async fn a_tail_does_not_go_on_in_a_stream_that_was_made_again_in_its_old_form() {
+async fn tail_ends_when_stream_is_recreated() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -280,7 +280,7 @@ async fn a_tail_does_not_go_on_in_a_stream_that_was_made_again_in_its_old_form()
 }
 
 #[tokio::test]
-async fn a_purge_is_told_as_a_trim() {
+async fn purge_is_reported_as_trim() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -307,7 +307,7 @@ async fn a_purge_is_told_as_a_trim() {
 }
 
 #[tokio::test]
-async fn entries_that_were_deleted_one_by_one_are_counted_and_no_gap() {
+async fn deleted_entries_are_counted_without_gap() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -341,7 +341,7 @@ async fn entries_that_were_deleted_one_by_one_are_counted_and_no_gap() {
 }
 
 #[tokio::test]
-async fn leases_outlive_the_loss_of_their_stream_once_they_are_renewed() {
+async fn leases_recover_after_loss_of_stream() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -363,7 +363,7 @@ async fn leases_outlive_the_loss_of_their_stream_once_they_are_renewed() {
 }
 
 #[tokio::test]
-async fn leases_whose_terms_are_over_leave_the_server() {
+async fn expired_leases_are_removed_from_server() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -386,7 +386,7 @@ async fn leases_whose_terms_are_over_leave_the_server() {
 }
 
 #[tokio::test]
-async fn names_and_sizes_out_of_bounds_are_refused() {
+async fn names_and_sizes_out_of_range_are_rejected() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -433,7 +433,7 @@ async fn names_and_sizes_out_of_bounds_are_refused() {
 }
 
 #[tokio::test]
-async fn appends_beyond_those_under_way_are_told_so() {
+async fn appends_beyond_limit_are_rejected() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -493,7 +493,7 @@ async fn falls_silent(node: &NatsBackplane, silence: impl FnOnce(), end: impl Fn
 }
 
 #[tokio::test]
-async fn a_server_that_is_stopped_is_noticed_and_nothing_is_lost() {
+async fn stopped_server_is_detected_without_loss() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -507,7 +507,7 @@ async fn a_server_that_is_stopped_is_noticed_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn a_network_that_swallows_bytes_is_noticed_and_nothing_is_lost() {
+async fn silent_network_is_detected_without_loss() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -524,7 +524,7 @@ async fn a_network_that_swallows_bytes_is_noticed_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_told_at_once() {
+async fn unreachable_server_is_reported_at_once() {
     let Some(mut server) = Server::start().await else {
         return;
     };
@@ -534,7 +534,7 @@ async fn nobody_there_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_node_may_start_before_its_server() {
+async fn node_starts_before_server() {
     let Some(mut server) = Server::start().await else {
         return;
     };
@@ -548,7 +548,7 @@ async fn a_node_may_start_before_its_server() {
 }
 
 #[tokio::test]
-async fn dropping_the_last_handle_ends_the_connection() {
+async fn dropping_last_handle_closes_connection() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -568,7 +568,7 @@ async fn dropping_the_last_handle_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn a_consumer_of_a_page_is_not_left_behind() {
+async fn consumer_of_page_is_removed() {
     let Some(server) = Server::start().await else {
         return;
     };

@@ -30,7 +30,7 @@ fn url(server: &Server) -> String {
 }
 
 #[tokio::test]
-async fn an_account_that_is_full_has_room_again_later() {
+async fn full_account_accepts_appends_later() {
     let account =
         r#"accounts { A { jetstream: { max_file: 4MB }, users: [ { user: u, password: p } ] } }"#;
     let Some(server) = Server::start_with(0, |_| account.to_owned()).await else {
@@ -78,7 +78,7 @@ async fn an_account_that_is_full_has_room_again_later() {
 
 /// A stream that has no room at the start can get room later.
 #[tokio::test]
-async fn a_start_waits_for_room() {
+async fn start_waits_for_room() {
     let account =
         r#"accounts { A { jetstream: { max_file: 1MB }, users: [ { user: u, password: p } ] } }"#;
     let Some(server) = Server::start_with(0, |_| account.to_owned()).await else {
@@ -91,7 +91,7 @@ async fn a_start_waits_for_room() {
 }
 
 #[tokio::test]
-async fn an_entry_that_the_stream_does_not_take_is_too_large() {
+async fn entry_beyond_stream_limit_is_too_large() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -109,7 +109,7 @@ async fn an_entry_that_the_stream_does_not_take_is_too_large() {
 
 /// An operator revokes a right while a node runs, and grants it again.
 #[tokio::test]
-async fn a_right_that_is_taken_away_may_come_back() {
+async fn revoked_right_can_return() {
     const ALL: &str = "publish: \">\", subscribe: \">\"";
     let denied = |what: &str, subject: &str| user(&format!("{what}: {{ deny: [\"{subject}\"] }}"));
     let Some(mut server) = Server::start_with(0, |_| user(ALL)).await else {

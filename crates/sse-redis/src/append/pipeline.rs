@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn answers_come_to_whom_they_belong() {
+    async fn replies_are_matched_to_requests() {
         let (pipeline, mut server) = pipeline();
         let talk = async {
             let mut asked = [0; 10];
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_that_nobody_waited_for_is_not_the_next_one_s() {
+    async fn reply_to_dropped_request_is_discarded() {
         let (pipeline, mut server) = pipeline();
         assert!(
             timeout(Duration::ZERO, pipeline.ask(b"one".to_vec(), 1))
@@ -228,7 +228,7 @@ mod tests {
     /// Both directions are full, as with a server that reads no further until its replies are
     /// taken.
     #[tokio::test]
-    async fn answers_are_taken_while_questions_cannot_be_sent() {
+    async fn replies_are_read_while_writes_block() {
         let (pipeline, mut server) = pipeline();
         let talk = async {
             let mut byte = [0];
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_end_is_noticed_and_told() {
+    async fn closed_connection_fails_requests() {
         let (pipeline, server) = pipeline();
         let ask = pipeline.ask(b"one".to_vec(), 1);
         let end = async { drop(server) };
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_answer_ends_the_connection() {
+    async fn invalid_reply_closes_connection() {
         for text in [&b"HTTP/1.1 200 OK\r\n"[..], b":1\r\n:2\r\n", b"$x\r\n"] {
             let (pipeline, mut server) = pipeline();
             server.write_all(text).await.unwrap();
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn silence_ends_a_wait() {
+    async fn silent_server_times_out() {
         let (pipeline, _server) = pipeline();
         assert!(
             pipeline

@@ -168,12 +168,12 @@ mod tests {
         role:master\r\nmaster_replid:cd\r\nmaster_replid2:00\r\n";
 
     #[test]
-    fn a_server_is_known_by_its_run_and_its_history() {
+    fn identity_has_run_and_replication_id() {
         assert_eq!(&*identity(INFO).unwrap(), "ab cd");
     }
 
     #[test]
-    fn replicas_and_old_servers_are_of_no_use() {
+    fn replicas_and_old_servers_are_rejected() {
         let replica = identity(&INFO.replace("role:master", "role:slave"));
         assert!(matches!(replica, Err(BackplaneError::Unavailable { .. })));
         for info in ["", &INFO.replace("7.2.4", "6.2.1")] {

@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_are_read() {
+    fn urls_parse() {
         let (sentinels, login) = Sentinels::parse(
             "hub:p%40ss@a,b:1,[::1]:2/my-primary/3?sentinel_user=s&sentinel_password=x%26y",
         )
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_url_is_told_without_its_passwords() {
+    fn bad_url_error_hides_passwords() {
         for rest in [
             "",
             ":secret@a",
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn one_who_is_away_leaves_hope() {
+    fn unreachable_sentinel_outweighs_rejection() {
         let refused = || BackplaneError::rejected("no");
         let away = || BackplaneError::unavailable(error::SOON, "away");
         for errors in [vec![away(), refused()], vec![refused(), away()], vec![]] {

@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_are_read() {
+    fn urls_parse() {
         let server = Server::parse(
             "redis://user:p%40ss@example.org:7000/3",
             Certificates::default(),
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_url_is_told_without_its_password() {
+    fn bad_url_error_hides_password() {
         for url in [
             "",
             "http://:secret@example.org",
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn sentinels_are_asked_with_tls_and_without() {
+    fn sentinel_urls_parse_with_and_without_tls() {
         let authority = rcgen::generate_simple_self_signed(["a".to_owned()])
             .unwrap()
             .cert
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn certificates_are_for_tls() {
+    fn certificates_require_tls() {
         let certificates = Certificates {
             authorities: Some(b""),
             client: None,

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_s_certificate_and_its_key_belong_together() {
+    fn client_certificate_must_match_key() {
         let CertifiedKey { cert, signing_key } =
             generate_simple_self_signed(["a".to_owned()]).unwrap();
         let (pem, key) = (cert.pem(), signing_key.serialize_pem());

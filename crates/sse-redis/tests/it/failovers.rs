@@ -85,7 +85,7 @@ async fn epoch(node: &RedisBackplane) -> sse_core::Epoch {
 }
 
 #[tokio::test]
-async fn a_failover_that_loses_nothing_goes_unnoticed() {
+async fn failover_without_loss_keeps_epoch() {
     let Some(pair) = Pair::start().await else {
         return;
     };
@@ -108,7 +108,7 @@ async fn a_failover_that_loses_nothing_goes_unnoticed() {
 }
 
 #[tokio::test]
-async fn a_failover_that_loses_entries_is_told_to_all_nodes() {
+async fn failover_with_loss_changes_epoch_on_all_nodes() {
     let Some(pair) = Pair::start().await else {
         return;
     };
@@ -138,7 +138,7 @@ async fn a_failover_that_loses_entries_is_told_to_all_nodes() {
 /// Only one connection of one node received the lost entry, and newer entries follow its position
 /// when the node checks.
 #[tokio::test]
-async fn newer_entries_above_lost_ones_hide_nothing() {
+async fn newer_entries_do_not_hide_lost_ones() {
     let Some(pair) = Pair::start().await else {
         return;
     };
@@ -175,7 +175,7 @@ async fn newer_entries_above_lost_ones_hide_nothing() {
 }
 
 #[tokio::test]
-async fn another_entry_at_the_position_of_a_lost_one_hides_nothing() {
+async fn replaced_entry_does_not_hide_loss() {
     let Some(pair) = Pair::start().await else {
         return;
     };
@@ -197,7 +197,7 @@ async fn another_entry_at_the_position_of_a_lost_one_hides_nothing() {
 /// A tail that received no lost entry continues. Entries that it misses are reported by the epoch
 /// that other nodes set.
 #[tokio::test]
-async fn a_node_that_saw_nothing_of_it_learns_of_a_loss_from_the_others() {
+async fn idle_node_adopts_epoch_after_loss() {
     let Some(pair) = Pair::start().await else {
         return;
     };
@@ -228,7 +228,7 @@ impl Pair {
 
 /// Entries that are trimmed are not lost, even if the server has changed by then.
 #[tokio::test]
-async fn a_failover_after_trimming_goes_unnoticed() {
+async fn failover_after_trim_keeps_epoch() {
     let Some(pair) = Pair::start().await else {
         return;
     };
@@ -250,7 +250,7 @@ async fn a_failover_after_trimming_goes_unnoticed() {
 }
 
 #[tokio::test]
-async fn a_server_that_becomes_a_replica_is_left() {
+async fn demoted_server_is_abandoned() {
     let Some(pair) = Pair::start().await else {
         return;
     };
@@ -277,7 +277,7 @@ async fn a_server_that_becomes_a_replica_is_left() {
 }
 
 #[tokio::test]
-async fn an_append_may_wait_for_replicas() {
+async fn append_waits_for_replicas() {
     let Some(pair) = Pair::start().await else {
         return;
     };

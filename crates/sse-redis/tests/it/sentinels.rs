@@ -136,7 +136,7 @@ fn settings(port: u16, patience: Duration) -> String {
 }
 
 #[tokio::test]
-async fn a_primary_that_dies_is_followed_by_the_replica_that_has_all() {
+async fn failover_to_complete_replica_keeps_epoch() {
     let Some(mut guarded) = Guarded::start(LONG).await else {
         return;
     };
@@ -167,7 +167,7 @@ async fn a_primary_that_dies_is_followed_by_the_replica_that_has_all() {
 }
 
 #[tokio::test]
-async fn a_failover_that_loses_entries_is_another_epoch() {
+async fn failover_with_loss_changes_epoch() {
     let Some(guarded) = Guarded::start(NEVER).await else {
         return;
     };
@@ -211,7 +211,7 @@ async fn a_failover_that_loses_entries_is_another_epoch() {
 }
 
 #[tokio::test]
-async fn sentinels_that_are_away_are_done_without() {
+async fn unreachable_sentinels_are_tolerated() {
     let Some(mut guarded) = Guarded::start(NEVER).await else {
         return;
     };
@@ -228,7 +228,7 @@ async fn sentinels_that_are_away_are_done_without() {
 }
 
 #[tokio::test]
-async fn what_sentinels_refuse_is_refused() {
+async fn rejection_by_sentinels_is_reported() {
     let Some(guarded) = Guarded::start(NEVER).await else {
         return;
     };
