@@ -130,7 +130,7 @@ async fn run(
     tasks.spawn(Announcer::new(Arc::clone(&shared)).run());
     tasks.spawn(shared::tidy(Arc::clone(&shared)));
     if let Some(hooks) = &shared.config.hooks {
-        tasks.spawn(hook_calls::tell(Arc::clone(&shared), Arc::clone(hooks)));
+        tasks.spawn(hook_calls::run(Arc::clone(&shared), Arc::clone(hooks)));
     }
     if let Some(backplane) = shared.manager.backplane() {
         tasks.spawn(lease::hold(Arc::clone(&shared), Arc::clone(backplane)));
@@ -157,12 +157,12 @@ async fn leave(shared: &Shared) {
     let Some(backplane) = shared.manager.backplane() else {
         return;
     };
-    let told = lease::drop_lease(shared, &**backplane).await;
-    let told = match told {
+    let notified = lease::drop_lease(shared, &**backplane).await;
+    let notified = match notified {
         Ok(()) => shared.say(Message::Leaving).await,
         Err(error) => Err(error),
     };
-    if let Err(error) = told {
+    if let Err(error) = notified {
         debug!(
             error = &error as &dyn Error,
             "failed to notify other nodes of the departure of this node"

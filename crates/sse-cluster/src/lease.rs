@@ -16,7 +16,7 @@ use crate::{
 pub(crate) async fn hold(shared: Arc<Shared>, backplane: Arc<dyn Backplane>) {
     let mut failures = 0_u32;
     loop {
-        match within(&shared, look(&shared, &*backplane)).await {
+        match within(&shared, renew(&shared, &*backplane)).await {
             Ok(()) => {
                 if failures > 0 {
                     debug!("leases recovered");
@@ -65,7 +65,7 @@ async fn within<T>(
     }
 }
 
-async fn look(shared: &Shared, backplane: &dyn Backplane) -> Result<(), BackplaneError> {
+async fn renew(shared: &Shared, backplane: &dyn Backplane) -> Result<(), BackplaneError> {
     let payload = messages::write(&summary(shared));
     let lease = Lease {
         node: shared.me.to_string().into(),

@@ -29,7 +29,7 @@ pub(crate) struct Membership {
     /// Users of departed nodes, and the next shard to be removed from `presence`.
     departed: Vec<(ShardedMap<Count>, usize)>,
     /// Time of the last check of leases.
-    looked: Option<Instant>,
+    checked_at: Option<Instant>,
 }
 
 /// The action that a report requires.
@@ -53,7 +53,7 @@ impl Membership {
             nodes,
             presence: Presence::new(grace),
             departed: Vec::new(),
-            looked: None,
+            checked_at: None,
         }
     }
 
@@ -72,7 +72,8 @@ impl Membership {
 
     /// Returns `true` if the list of nodes is current.
     pub(crate) fn knows_nodes(&self, term: Duration) -> bool {
-        self.looked.is_some_and(|looked| looked.elapsed() <= term)
+        self.checked_at
+            .is_some_and(|checked_at| checked_at.elapsed() <= term)
     }
 
     /// Applies a report of a node's users.
@@ -144,20 +145,20 @@ impl Membership {
         term: Duration,
         now: Instant,
     ) {
-        self.looked = Some(now);
-        let is_gone = |(id, node): &(&NodeId, &Node)| {
+        self.checked_at = Some(now);
+        let is_departed = |(id, node): &(&NodeId, &Node)| {
             let is_new = node
                 .new_since
                 .is_some_and(|since| now.duration_since(since) < term);
             !leases.contains_key(id) && !is_new
         };
-        let gone: Vec<_> = self
+        let departed: Vec<_> = self
             .nodes
             .iter()
-            .filter(is_gone)
+            .filter(is_departed)
             .map(|(id, _)| *id)
             .collect();
-        gone.into_iter().for_each(|id| self.remove(id));
+        departed.into_iter().for_each(|id| self.remove(id));
         for (id, summary) in leases
             .iter()
             .filter(|(id, _)| **id != self.me)

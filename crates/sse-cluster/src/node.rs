@@ -24,7 +24,7 @@ pub(crate) struct Node {
     /// Time when the node was first seen, until its lease is found.
     pub(crate) new_since: Option<Instant>,
     /// The number of a report that the lease mentions and that has not arrived.
-    pub(crate) behind: Option<u64>,
+    pub(crate) missing_report: Option<u64>,
     /// Time when the node was asked for a list of all its users.
     pub(crate) asked: Option<Instant>,
 }
@@ -73,7 +73,7 @@ impl Node {
             generation: 0,
             as_of: now,
             new_since: Some(now),
-            behind: None,
+            missing_report: None,
             asked: None,
         }
     }
@@ -124,12 +124,14 @@ impl Node {
             return false;
         }
         if summary.number < self.next {
-            self.behind = None;
+            self.missing_report = None;
             self.as_of = now;
             return false;
         }
-        let is_late = self.behind.is_some_and(|number| number >= self.next);
-        self.behind = Some(summary.number);
+        let is_late = self
+            .missing_report
+            .is_some_and(|number| number >= self.next);
+        self.missing_report = Some(summary.number);
         is_late
     }
 

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Maximum number of bans that wait for the next report. If more arrive, all bans are listed again.
-const MOST_AWAY: usize = 1024;
+const MAX_BANS: usize = 1024;
 
 /// State that all clones and tasks of a cluster share.
 pub(crate) struct Shared {
@@ -42,7 +42,7 @@ pub(crate) struct Shared {
     /// Set if a list of all users of this node is requested.
     pub(crate) list_wanted: AtomicBool,
     /// Bans that were issued here, for the next report.
-    pub(crate) away: Mutex<Vec<(Banned, Duration)>>,
+    pub(crate) bans: Mutex<Vec<(Banned, Duration)>>,
     /// Notified if a node must be asked for a list.
     pub(crate) lost: Notify,
     /// Notified if users must be removed.
@@ -68,7 +68,7 @@ impl Shared {
             pending_requests: PendingRequests::default(),
             asked,
             list_wanted: AtomicBool::new(false),
-            away: Mutex::default(),
+            bans: Mutex::default(),
             lost: Notify::new(),
             untidy: Notify::new(),
             moved: Notify::new(),
@@ -109,8 +109,8 @@ impl Shared {
         }
         self.moved.notify_one();
         if from != self.me {
-            let away = report.away.iter();
-            away.for_each(|(who, ms)| self.manager.ban(who.clone(), Duration::from_millis(*ms)));
+            let bans = report.away.iter();
+            bans.for_each(|(who, ms)| self.manager.ban(who.clone(), Duration::from_millis(*ms)));
         }
     }
 
@@ -135,10 +135,10 @@ impl Shared {
 
     /// Records a ban that was issued here. Nodes that miss the request learn of the ban from a
     /// report.
-    pub(crate) fn sent_away(&self, who: Banned, duration: Duration) {
-        let mut away = self.away.lock();
-        if away.len() < MOST_AWAY {
-            away.push((who, duration));
+    pub(crate) fn banned(&self, who: Banned, duration: Duration) {
+        let mut bans = self.bans.lock();
+        if bans.len() < MAX_BANS {
+            bans.push((who, duration));
         } else {
             self.list_wanted.store(true, Ordering::Relaxed);
         }

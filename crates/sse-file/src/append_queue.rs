@@ -48,7 +48,7 @@ pub(crate) enum Work {
     /// Appends to write, at least one.
     Append(Vec<Pending>),
     /// Periodic checks of the log are due.
-    Look,
+    Check,
     /// The queue is closed, and no append is pending.
     End,
 }
@@ -104,7 +104,7 @@ impl Queue {
         let mut state = self.state.lock();
         while state.pending.is_empty() && !state.is_closed {
             if self.ready.wait_until(&mut state, until).timed_out() {
-                return Work::Look;
+                return Work::Check;
             }
         }
         if state.pending.is_empty() {
@@ -202,7 +202,7 @@ mod tests {
         queue.push(pending(9)).unwrap();
         assert_eq!(sizes(queue.take(all, Instant::now())), [1, 9]);
         assert_eq!(sizes(queue.take(all, Instant::now())), [9]);
-        assert!(matches!(queue.take(all, Instant::now()), Work::Look));
+        assert!(matches!(queue.take(all, Instant::now()), Work::Check));
     }
 
     #[test]

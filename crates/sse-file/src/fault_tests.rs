@@ -79,8 +79,8 @@ impl Storage for Faulty {
         self.0.truncate(len)
     }
 
-    fn is_gone(&self) -> bool {
-        self.0.is_gone()
+    fn is_removed(&self) -> bool {
+        self.0.is_removed()
     }
 }
 
@@ -290,7 +290,7 @@ fn sync_interval_runs_without_further_appends() {
     FAULT.set(Some(Fault::Sync));
     stage.append("first", None).unwrap();
     thread::sleep(interval);
-    stage.writer.look();
+    stage.writer.check();
     FAULT.set(None);
     let refused = stage.append("refused", None);
     assert!(

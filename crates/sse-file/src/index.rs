@@ -30,8 +30,8 @@ impl Index {
 
     /// Returns the offset of an entry at or before this one.
     pub(crate) fn at_or_before(&self, sequence: u64) -> u64 {
-        let behind = self.points.partition_point(|(at, _)| *at <= sequence);
-        behind
+        let next_index = self.points.partition_point(|(at, _)| *at <= sequence);
+        next_index
             .checked_sub(1)
             .map_or(HEADER_BYTES, |at| self.points[at].1)
     }

@@ -114,15 +114,15 @@ impl KeyFiles {
 
 /// Reads up to the first invalid record.
 fn read(path: &Path, seal: Seal, mut visit: impl FnMut(Record)) -> Result<(), String> {
-    let told = |error: io::Error| error.to_string();
-    let file = File::open(path).map_err(told)?;
-    let end = file.metadata().map_err(told)?.len();
+    let to_text = |error: io::Error| error.to_string();
+    let file = File::open(path).map_err(to_text)?;
+    let end = file.metadata().map_err(to_text)?.len();
     let mut records = Records::new(BufReader::new(file), seal, 0, end);
     loop {
         match records.next() {
             Ok(Some(record)) => visit(record),
             Ok(None) => return Ok(()),
-            Err(Flaw::Io(error)) => return Err(told(error)),
+            Err(Flaw::Io(error)) => return Err(to_text(error)),
             Err(Flaw::Short) => return Err("truncated record".to_owned()),
             Err(Flaw::Wrong(what)) => return Err(what.to_owned()),
         }

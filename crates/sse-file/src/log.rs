@@ -28,7 +28,7 @@ use crate::{
 const READERS: usize = 8;
 
 /// Timeout of every call.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Maximum number of damaged places that are reported separately.
 const MOST_KNOWN: usize = 1000;
@@ -120,15 +120,15 @@ impl State {
 
     /// Returns the segment that contains an entry, and the last entry that must be in that segment.
     fn segment_of(&self, sequence: u64) -> Option<(Arc<Segment>, u64)> {
-        let behind = self
+        let next_index = self
             .segments
             .partition_point(|segment| segment.first <= sequence);
         let last = self
             .segments
-            .get(behind)
+            .get(next_index)
             .map_or(self.head, |next| next.first - 1);
         Some((
-            Arc::clone(self.segments.get(behind.checked_sub(1)?)?),
+            Arc::clone(self.segments.get(next_index.checked_sub(1)?)?),
             last.min(self.head),
         ))
     }
@@ -218,7 +218,7 @@ impl Log {
         let late = |_| {
             BackplaneError::unavailable(Duration::from_secs(1), "the disk takes too long to read")
         };
-        timeout(PATIENCE, self.page_from_disk(from, limit))
+        timeout(RESPONSE_TIMEOUT, self.page_from_disk(from, limit))
             .await
             .map_err(late)?
     }

@@ -67,7 +67,7 @@ pub(crate) fn recover(directory: Directory, config: &FileConfig) -> Result<Recov
     };
     let mut found = Vec::with_capacity(files.len());
     for (name, file) in files {
-        found.extend(look_at(name, file, &meta)?);
+        found.extend(inspect(name, file, &meta)?);
     }
     if found.is_empty() {
         warn!(dir = %directory.path().display(), "lost all segments of an event log: creating a new log");
@@ -88,7 +88,7 @@ struct Found {
 }
 
 /// Reads the header of a segment. Returns `None` if the file does not belong to this log.
-fn look_at(name: u64, path: PathBuf, meta: &Meta) -> Result<Option<Found>, OpenError> {
+fn inspect(name: u64, path: PathBuf, meta: &Meta) -> Result<Option<Found>, OpenError> {
     let damage = match Header::read(&path, meta.seal) {
         Ok((header, bytes)) if header.first == name => {
             return Ok(Some(Found {

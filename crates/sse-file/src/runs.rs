@@ -134,8 +134,8 @@ impl Runs {
     }
 
     fn mark(&self, sequence: u64) -> u64 {
-        let behind = self.0.partition_point(|run| run.first <= sequence);
-        self.0[behind.saturating_sub(1)].mark
+        let next_index = self.0.partition_point(|run| run.first <= sequence);
+        self.0[next_index.saturating_sub(1)].mark
     }
 }
 

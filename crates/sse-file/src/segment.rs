@@ -90,8 +90,7 @@ pub(crate) fn scan(
         let offset = records.offset();
         let flaw = match records.next() {
             Ok(Some(record))
-                if scan.last.checked_add(1) == Some(record.sequence)
-                    || is_behind(&record, &scan) =>
+                if scan.last.checked_add(1) == Some(record.sequence) || follows(&record, &scan) =>
             {
                 scanned.note(record.sequence, offset);
                 visit(&record);
@@ -127,7 +126,7 @@ pub(crate) fn scan(
 
 /// Returns `true` if a record follows the last one, possibly after damaged ones. A record with a
 /// distant number belongs elsewhere.
-fn is_behind(record: &Record, scan: &Scan) -> bool {
+fn follows(record: &Record, scan: &Scan) -> bool {
     record.sequence > scan.last && record.sequence - scan.last <= MAX_SEGMENT_BYTES
 }
 

@@ -156,7 +156,7 @@ pub(crate) fn open(
         sync_time: Duration::ZERO,
         broken: None,
     };
-    writer.look();
+    writer.check();
     Ok((log, writer))
 }
 
@@ -173,16 +173,16 @@ impl Writer {
 
     fn run(&mut self) {
         loop {
-            match self.queue.take(self.limit(), self.next_look()) {
+            match self.queue.take(self.limit(), self.next_check()) {
                 Work::Append(pending) => {
                     let entries = pending.len();
                     self.append(pending);
                     self.gather(entries);
                 }
-                Work::Look => {}
+                Work::Check => {}
                 Work::End => break,
             }
-            self.look();
+            self.check();
         }
         self.end();
     }
@@ -339,7 +339,7 @@ impl Writer {
             self.sync(end)?;
             self.sync_time = start.elapsed();
         }
-        if self.active.storage.is_gone() {
+        if self.active.storage.is_removed() {
             return Err(self.give_up("the file of the log was removed"));
         }
         self.bytes += batch.bytes.len() as u64;
@@ -425,7 +425,7 @@ impl Writer {
     }
 
     /// Returns the time of the next work that is not an append.
-    fn next_look(&self) -> Instant {
+    fn next_check(&self) -> Instant {
         let now = Instant::now();
         let pause = self
             .config
@@ -443,7 +443,7 @@ impl Writer {
     }
 
     /// Syncs if a sync is due, and removes old segments.
-    pub(crate) fn look(&mut self) {
+    pub(crate) fn check(&mut self) {
         if self.broken.is_some() {
             return;
         }

@@ -115,11 +115,11 @@ const REPLACED: usize = 64;
 
 /// Maximum number of inspections until the result is final. Each but the first follows a change
 /// that another node made meanwhile.
-const LOOKS: usize = 5;
+const MAX_INSPECTIONS: usize = 5;
 
 /// Delay before an entry is considered lost: a cluster's new leader may not have applied all its
 /// entries yet.
-const SECOND_LOOK: Duration = Duration::from_millis(250);
+const SECOND_INSPECTION_DELAY: Duration = Duration::from_millis(250);
 
 /// Time that a server may need to delete a stream after reporting that the stream does not exist.
 /// Another node can wait up to twice as long.
@@ -248,7 +248,7 @@ impl Epochs {
     /// Checks the log and its epoch.
     pub(crate) async fn find(&self) -> Result<LogInfo, BackplaneError> {
         self.set_up.get_or_try_init(|| self.set_up()).await?;
-        for _ in 0..LOOKS {
+        for _ in 0..MAX_INSPECTIONS {
             if let Some(found) = self.try_find().await? {
                 return Ok(found);
             }
@@ -258,20 +258,20 @@ impl Epochs {
 
     /// Inspects the log. Returns a result if the epoch is right, and sets a new epoch otherwise.
     async fn try_find(&self) -> Result<Option<LogInfo>, BackplaneError> {
-        let look = self.look().await?;
-        if self.verdict(&look) == Verdict::Right {
-            return Ok(self.adopt(look));
+        let inspection = self.inspect().await?;
+        if self.verdict(&inspection) == Verdict::Right {
+            return Ok(self.adopt(inspection));
         }
         let _alone = self.replacing.lock().await;
-        let mut look = self.look().await?;
-        if self.verdict(&look) == Verdict::Lost {
-            sleep(SECOND_LOOK).await;
-            look = self.look().await?;
+        let mut inspection = self.inspect().await?;
+        if self.verdict(&inspection) == Verdict::Lost {
+            sleep(SECOND_INSPECTION_DELAY).await;
+            inspection = self.inspect().await?;
         }
-        if self.verdict(&look) == Verdict::Right {
-            return Ok(self.adopt(look));
+        if self.verdict(&inspection) == Verdict::Right {
+            return Ok(self.adopt(inspection));
         }
-        self.replace(&look).await?;
+        self.replace(&inspection).await?;
         Ok(None)
     }
 
@@ -300,7 +300,7 @@ impl Epochs {
         }
     }
 
-    async fn look(&self) -> Result<Inspection, BackplaneError> {
+    async fn inspect(&self) -> Result<Inspection, BackplaneError> {
         let generation = self.connection.up()?;
         let known = self.known.lock().log.clone();
         let seen = known.as_ref().and_then(|known| known.seen);
@@ -324,14 +324,14 @@ impl Epochs {
         })
     }
 
-    fn verdict(&self, look: &Inspection) -> Verdict {
-        let known = look
+    fn verdict(&self, inspection: &Inspection) -> Verdict {
+        let known = inspection
             .known
             .as_ref()
-            .filter(|(known, _)| known.epoch == look.epoch);
+            .filter(|(known, _)| known.epoch == inspection.epoch);
         match known {
-            _ if self.known.lock().replaced.contains(&look.epoch) => Verdict::Old,
-            Some((known, _)) if known.created != look.info.created => Verdict::Old,
+            _ if self.known.lock().replaced.contains(&inspection.epoch) => Verdict::Old,
+            Some((known, _)) if known.created != inspection.info.created => Verdict::Old,
             Some((_, Seen::Lost)) => Verdict::Lost,
             _ => Verdict::Right,
         }
@@ -339,13 +339,13 @@ impl Epochs {
 
     /// Adopts the epoch of an inspection. Returns `None` if the epoch was replaced since the
     /// inspection.
-    fn adopt(&self, look: Inspection) -> Option<LogInfo> {
+    fn adopt(&self, inspection: Inspection) -> Option<LogInfo> {
         let Inspection {
             generation,
             info,
             epoch,
             ..
-        } = look;
+        } = inspection;
         let mut known = self.known.lock();
         if known.replaced.contains(&epoch) {
             return None;
@@ -381,9 +381,9 @@ impl Epochs {
         })
     }
 
-    async fn replace(&self, look: &Inspection) -> Result<(), BackplaneError> {
-        let config = self.log.of_epoch(&look.info.config, &Epoch::random());
-        tracing::warn!(epoch = %look.epoch, "lost acknowledged entries of the log: setting a new epoch");
+    async fn replace(&self, inspection: &Inspection) -> Result<(), BackplaneError> {
+        let config = self.log.of_epoch(&inspection.info.config, &Epoch::random());
+        tracing::warn!(epoch = %inspection.epoch, "lost acknowledged entries of the log: setting a new epoch");
         match self
             .jetstream
             .update_stream(&self.log.stream, &config)

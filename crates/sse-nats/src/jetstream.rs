@@ -139,7 +139,7 @@ struct Answer<T> {
 }
 
 /// Timeout for a reply.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl JetStream {
     pub(crate) fn new(requests: Arc<Requests>, domain: Option<&str>) -> Self {
@@ -228,7 +228,12 @@ impl JetStream {
         let request = Bytes::from(request.to_string());
         let answer = self
             .requests
-            .request(&self.subject(rest), HeaderMap::new(), request, PATIENCE)
+            .request(
+                &self.subject(rest),
+                HeaderMap::new(),
+                request,
+                RESPONSE_TIMEOUT,
+            )
             .await;
         match answer {
             Ok(message) => read(&message.payload),

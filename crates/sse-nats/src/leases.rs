@@ -13,7 +13,7 @@ use sse_core::{BackplaneError, Lease};
 use crate::{
     consumer::Delivered,
     error::unavailable,
-    jetstream::{Ack, ApiError, PATIENCE, read_ack},
+    jetstream::{Ack, ApiError, RESPONSE_TIMEOUT, read_ack},
     request_reply::RequestError,
     shared::Shared,
 };
@@ -117,7 +117,7 @@ impl Shared {
         for _ in 0..2 {
             let answer = self
                 .requests
-                .request(subject, headers.clone(), payload.clone(), PATIENCE)
+                .request(subject, headers.clone(), payload.clone(), RESPONSE_TIMEOUT)
                 .await;
             match answer {
                 Ok(message) => match read_ack(&message.payload) {

@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn trimmed_hole_is_reported() {
-        for (trimmed, after, sequences, is_told) in [
+        for (trimmed, after, sequences, is_reported) in [
             (0, 5, vec![6, 7], false),
             (7, 5, vec![6, 7], false),
             (6, 5, vec![8, 9], true),
@@ -106,10 +106,10 @@ mod tests {
             (5, 5, vec![], false),
             (6, 5, vec![], true),
         ] {
-            let told = found(trimmed)
+            let reported = found(trimmed)
                 .check_holes(after, &entries(sequences.clone()))
                 .is_err();
-            assert_eq!(told, is_told, "{trimmed} {after} {sequences:?}");
+            assert_eq!(reported, is_reported, "{trimmed} {after} {sequences:?}");
         }
     }
 

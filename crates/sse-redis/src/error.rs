@@ -17,7 +17,7 @@ pub(crate) const REPLICA: &str = "the server is a replica";
 enum Meaning {
     /// The connection is of no use now: another server is in charge, or this one recovers in a
     /// moment.
-    Away,
+    Unavailable,
     /// The server temporarily executes no commands of this kind.
     Blocked(Connection),
     /// The server executes no commands of this kind until an operator changes something.
@@ -33,35 +33,47 @@ enum Connection {
 }
 
 use Connection::{Ends, Stays};
-use Meaning::{Away, Blocked, Refused};
+use Meaning::{Blocked, Refused, Unavailable};
 
-/// Replies by their first word, and the operator's remedy. Any other word means [`Away`].
+/// Replies by their first word, and the operator's remedy. Any other word means [`Unavailable`].
 const WORDS: &[(&str, Meaning, &str)] = &[
-    ("LOADING", Away, "the server is loading its files"),
+    ("LOADING", Unavailable, "the server is loading its files"),
     (
         "READONLY",
-        Away,
+        Unavailable,
         "the server is a replica; connect to the primary",
     ),
     (
         "MASTERDOWN",
-        Away,
+        Unavailable,
         "the server is a replica without its primary",
     ),
     (
         "CLUSTERDOWN",
-        Away,
+        Unavailable,
         "the cluster lacks slots; see CLUSTER INFO",
     ),
     (
         "TRYAGAIN",
-        Away,
+        Unavailable,
         "the cluster is moving the slot of the log",
     ),
-    ("MOVED", Away, "the cluster moved the slot of the log"),
-    ("ASK", Away, "the cluster is moving the slot of the log"),
-    ("UNBLOCKED", Away, "the server ended a wait"),
-    ("NOSCRIPT", Away, "the server lost the loaded scripts"),
+    (
+        "MOVED",
+        Unavailable,
+        "the cluster moved the slot of the log",
+    ),
+    (
+        "ASK",
+        Unavailable,
+        "the cluster is moving the slot of the log",
+    ),
+    ("UNBLOCKED", Unavailable, "the server ended a wait"),
+    (
+        "NOSCRIPT",
+        Unavailable,
+        "the server lost the loaded scripts",
+    ),
     (
         "MISCONF",
         Blocked(Stays),
@@ -178,8 +190,8 @@ pub(crate) fn translate(error: RedisError) -> BackplaneError {
         }
     };
     match meaning {
-        Away if remedy.is_empty() => BackplaneError::unavailable(SOON, error),
-        Away => BackplaneError::unavailable(SOON, reason()),
+        Unavailable if remedy.is_empty() => BackplaneError::unavailable(SOON, error),
+        Unavailable => BackplaneError::unavailable(SOON, reason()),
         Blocked(_) => BackplaneError::Blocked {
             reason: reason(),
             source: Some(Box::new(error)),
@@ -209,7 +221,7 @@ pub(crate) fn lacks_script(error: &RedisError) -> bool {
 fn meaning(error: &RedisError) -> (Meaning, &'static str) {
     let text = error.to_string();
     if let Some((_, remedy)) = FOR_NOW.iter().find(|(part, _)| text.contains(part)) {
-        return (Away, remedy);
+        return (Unavailable, remedy);
     }
     match error.kind() {
         ErrorKind::AuthenticationFailed => {
@@ -220,7 +232,7 @@ fn meaning(error: &RedisError) -> (Meaning, &'static str) {
         // word.
         ErrorKind::Server(ServerErrorKind::ExecAbort) => {
             let found = WORDS.iter().find(|(word, ..)| has_word(&text, word));
-            return found.map_or((Away, ""), |(_, meaning, remedy)| (*meaning, remedy));
+            return found.map_or((Unavailable, ""), |(_, meaning, remedy)| (*meaning, remedy));
         }
         _ => {}
     }
@@ -229,13 +241,13 @@ fn meaning(error: &RedisError) -> (Meaning, &'static str) {
         Some(_) if text.contains("ACL failure in script") => (Refused(Stays), remedy_of("NOPERM")),
         Some("ERR") => {
             let found = ERRORS.iter().find(|(part, _)| text.contains(part));
-            found.map_or((Away, ""), |(_, remedy)| (Refused(Stays), remedy))
+            found.map_or((Unavailable, ""), |(_, remedy)| (Refused(Stays), remedy))
         }
         Some(code) => {
             let found = WORDS.iter().find(|(word, ..)| *word == code);
-            found.map_or((Away, ""), |(_, meaning, remedy)| (*meaning, remedy))
+            found.map_or((Unavailable, ""), |(_, meaning, remedy)| (*meaning, remedy))
         }
-        None => (Away, ""),
+        None => (Unavailable, ""),
     }
 }
 
@@ -266,7 +278,7 @@ mod tests {
     /// All known error replies, and whether the connection survives them.
     #[test]
     fn every_error_reply_is_classified() {
-        let away = [
+        let unavailable = [
             "LOADING Redis is loading the dataset in memory",
             "READONLY You can't write against a read only replica.",
             "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
@@ -343,7 +355,7 @@ mod tests {
             ("ERR DB index is out of range", true),
             ("ERR SELECT is not allowed in cluster mode", true),
         ];
-        for text in away {
+        for text in unavailable {
             assert!(
                 matches!(translate(reply(text)), BackplaneError::Unavailable { .. }),
                 "{text}"

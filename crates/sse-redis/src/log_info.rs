@@ -35,7 +35,7 @@ impl LogInfo {
             epoch,
             aged,
             aged_count,
-            gone,
+            removed_count,
             length,
             first,
             head,
@@ -47,7 +47,7 @@ impl LogInfo {
         };
         let (aged, head) = (reply::position(aged)?, reply::position(head)?);
         let length = reply::number(length)?;
-        let trimmed = if reply::number(aged_count)? == reply::number(gone)? {
+        let trimmed = if reply::number(aged_count)? == reply::number(removed_count)? {
             // No entry was removed since this was recorded, so it is exact.
             aged
         } else if length == 0 {
@@ -136,15 +136,20 @@ mod tests {
 
     /// Arguments: the entries removed by age, the number removed, the number left, and the ids of
     /// the first entry, the last entry and the last deleted one.
-    fn trimmed(aged: (&str, i64), gone: i64, length: i64, ids: [&str; 3]) -> (Position, Position) {
+    fn trimmed(
+        aged: (&str, i64),
+        removed_count: i64,
+        length: i64,
+        ids: [&str; 3],
+    ) -> (Position, Position) {
         let [first, head, deleted] = ids.map(text);
-        let numbers = [aged.1, gone, length].map(Value::Int);
-        let [aged_count, gone, length] = numbers;
+        let numbers = [aged.1, removed_count, length].map(Value::Int);
+        let [aged_count, removed_count, length] = numbers;
         let facts = vec![
             text("e"),
             text(aged.0),
             aged_count,
-            gone,
+            removed_count,
             length,
             first,
             head,

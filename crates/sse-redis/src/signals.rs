@@ -109,8 +109,8 @@ impl Signals for RedisSignals {
             tokio::select! {
                 biased;
                 signal = self.heard.recv() => {
-                    let gone = || BackplaneError::unavailable(error::SOON, "the connection was lost");
-                    let signal = signal.ok_or_else(gone)?;
+                    let lost = || BackplaneError::unavailable(error::SOON, "the connection was lost");
+                    let signal = signal.ok_or_else(lost)?;
                     self.waiting.bytes.fetch_sub(signal.len(), Ordering::Relaxed);
                     return Ok(signal);
                 }

@@ -92,10 +92,10 @@ fn any_change_of_file_is_rejected_or_reported() {
                 for (what, damage) in changes(length) {
                     let dir = written.copy();
                     change(&dir.path().join(name), damage);
-                    let told = format!("{}: {what}", name.display());
-                    let was_opened = written.check(dir.path(), &told).await;
+                    let context = format!("{}: {what}", name.display());
+                    let was_opened = written.check(dir.path(), &context).await;
                     // Without META the other files cannot be identified.
-                    assert_eq!(was_opened, name != "META", "{told}");
+                    assert_eq!(was_opened, name != "META", "{context}");
                 }
             }
         }
@@ -133,8 +133,12 @@ fn missing_or_foreign_file_is_rejected_or_reported() {
                 for (what, is_opened, act) in acts {
                     let dir = written.copy();
                     act(&dir.path().join(name), &other.dir.path().join(name));
-                    let told = format!("{name} is {what}");
-                    assert_eq!(written.check(dir.path(), &told).await, is_opened, "{told}");
+                    let context = format!("{name} is {what}");
+                    assert_eq!(
+                        written.check(dir.path(), &context).await,
+                        is_opened,
+                        "{context}"
+                    );
                 }
             }
             for (name, bytes) in [

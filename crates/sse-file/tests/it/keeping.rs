@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::support::{append, beginning, copy, directory, entries, entry, open, segments, texts};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn bytes_on_disk(dir: &Path) -> u64 {
     segments(dir)
@@ -124,7 +124,7 @@ async fn old_entries_expire_without_appends() {
     let config = FileConfig::default().retention(Retention::default().age(Duration::from_secs(1)));
     let log = open(dir.path(), config.clone()).await;
     let last = append(&log, "old").await;
-    timeout(PATIENCE, async {
+    timeout(TIMEOUT, async {
         while log.bounds().await.unwrap().trimmed < last.position {
             sleep(Duration::from_millis(20)).await;
         }
@@ -230,7 +230,7 @@ async fn dropped_log_is_written_and_unlocked() {
     let log = open(dir.path(), FileConfig::default().sync(SyncPolicy::Never)).await;
     append(&log, "entry").await;
     drop(log);
-    let log = timeout(PATIENCE, async {
+    let log = timeout(TIMEOUT, async {
         loop {
             match FileBackplane::open(dir.path(), FileConfig::default()).await {
                 Err(OpenError::Locked { .. }) => sleep(Duration::from_millis(5)).await,

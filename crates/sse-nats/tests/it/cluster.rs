@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::server::{LOG, Server, config, free_port};
 
 /// Timeout for an event that must happen: elections, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(200);
+const TIMEOUT: Duration = Duration::from_secs(200);
 
 const ENTRIES: usize = 150;
 
@@ -41,7 +41,7 @@ impl Cluster {
 
     async fn node(&self, config: &NatsConfig) -> NatsBackplane {
         let urls = self.0.each_ref().map(Server::url).join(",");
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         loop {
             match NatsBackplane::connect(&urls, config.clone()).await {
                 Ok(node) => return node,
@@ -75,7 +75,7 @@ async fn insist(node: &NatsBackplane, text: &str) -> Cursor {
         payload: Bytes::from(text.to_owned()),
         key: text.try_into().ok(),
     };
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIMEOUT;
     loop {
         match node.append(entry.clone()).await {
             Ok(appended) => return appended.cursor,
@@ -140,7 +140,7 @@ async fn killed_leaders_lose_and_double_nothing() {
             leader.resume().await;
         }
     }
-    let last = timeout(PATIENCE, writing)
+    let last = timeout(TIMEOUT, writing)
         .await
         .expect("the writer did not end in time")
         .unwrap();
@@ -148,7 +148,7 @@ async fn killed_leaders_lose_and_double_nothing() {
         last.epoch, start.epoch,
         "a majority of the servers lost entries"
     );
-    let all = timeout(PATIENCE, follower)
+    let all = timeout(TIMEOUT, follower)
         .await
         .expect("the follower did not end in time")
         .unwrap();

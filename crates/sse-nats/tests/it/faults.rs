@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::server::{LOG, STATE, Server, config};
 
 /// Timeout for an event that must happen, on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(90);
 
 const ALL: ReadLimit = ReadLimit {
     entries: 10_000,
@@ -49,7 +49,7 @@ pub(crate) async fn beginning(node: &NatsBackplane) -> Cursor {
 }
 
 async fn next(tail: &mut Box<dyn Tail>) -> Result<Vec<String>, BackplaneError> {
-    timeout(PATIENCE, tail.next())
+    timeout(TIMEOUT, tail.next())
         .await
         .expect("the tail returned nothing in time")
         .map(|batch| texts(&batch.entries))
@@ -64,7 +64,7 @@ pub(crate) async fn take(tail: &mut Box<dyn Tail>, count: usize) -> Vec<String> 
 }
 
 pub(crate) async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIMEOUT;
     loop {
         if let Some(found) = attempt().await {
             return found;
@@ -287,7 +287,7 @@ async fn purge_is_reported_as_trim() {
     let node = server.node().await;
     let start = beginning(&node).await;
     let last = append(&node, "gone").await;
-    let mut behind = node.tail(&start).await.unwrap();
+    let mut lagging = node.tail(&start).await.unwrap();
     server.ask(&format!("STREAM.PURGE.{LOG}"), json!({})).await;
     let bounds = node.bounds().await.unwrap();
     assert_eq!(
@@ -299,7 +299,7 @@ async fn purge_is_reported_as_trim() {
         Err(BackplaneError::Trimmed { .. })
     ));
     append(&node, "after").await;
-    match next(&mut behind).await {
+    match next(&mut lagging).await {
         Err(BackplaneError::Trimmed { .. }) => {}
         other => panic!("a tail after a purge: {other:?}"),
     }
@@ -350,13 +350,13 @@ async fn leases_recover_after_loss_of_stream() {
         node: "node".into(),
         payload: Bytes::from_static(b"x"),
     };
-    node.hold_lease(lease.clone(), PATIENCE).await.unwrap();
+    node.hold_lease(lease.clone(), TIMEOUT).await.unwrap();
     server
         .ask(&format!("STREAM.DELETE.{STATE}"), json!({}))
         .await;
     node.drop_lease("node").await.unwrap();
     assert_eq!(node.leases().await.unwrap(), []);
-    node.hold_lease(lease.clone(), PATIENCE).await.unwrap();
+    node.hold_lease(lease.clone(), TIMEOUT).await.unwrap();
     assert_eq!(node.leases().await.unwrap(), std::slice::from_ref(&lease));
     node.hold_lease(lease.clone(), Duration::MAX).await.unwrap();
     assert_eq!(node.leases().await.unwrap(), [lease]);
@@ -396,7 +396,7 @@ async fn names_and_sizes_out_of_range_are_rejected() {
             node: name.into(),
             payload: Bytes::new(),
         };
-        let held = node.hold_lease(lease, PATIENCE).await;
+        let held = node.hold_lease(lease, TIMEOUT).await;
         assert!(
             matches!(held, Err(BackplaneError::Rejected { .. })),
             "{name}: {held:?}"
@@ -408,7 +408,7 @@ async fn names_and_sizes_out_of_range_are_rejected() {
         payload: Bytes::from(vec![0; (64 << 10) + 1]),
     };
     assert!(matches!(
-        node.hold_lease(large, PATIENCE).await,
+        node.hold_lease(large, TIMEOUT).await,
         Err(BackplaneError::TooLarge { .. })
     ));
     let limit = match node.append(entry("x".repeat(9 << 20))).await {
@@ -467,17 +467,17 @@ async fn falls_silent(node: &NatsBackplane, silence: impl FnOnce(), end: impl Fn
         ..entry("meanwhile")
     };
     let (appended, bounds, signalled, tailed) = tokio::join!(
-        timeout(PATIENCE, node.append(keyed.clone())),
-        timeout(PATIENCE, node.bounds()),
-        timeout(PATIENCE, node.signal(Bytes::new())),
-        timeout(PATIENCE, async { while live.next().await.is_ok() {} }),
+        timeout(TIMEOUT, node.append(keyed.clone())),
+        timeout(TIMEOUT, node.bounds()),
+        timeout(TIMEOUT, node.signal(Bytes::new())),
+        timeout(TIMEOUT, async { while live.next().await.is_ok() {} }),
     );
     assert!(is_unavailable(&appended.unwrap()));
     assert!(is_unavailable(&bounds.unwrap()));
     assert!(is_unavailable(&signalled.unwrap()));
     tailed.unwrap();
     assert!(is_unavailable(
-        &timeout(PATIENCE, signals.next()).await.unwrap()
+        &timeout(TIMEOUT, signals.next()).await.unwrap()
     ));
     // By now the silence is known, and is reported at once.
     assert!(is_unavailable(&node.append(entry("never")).await));

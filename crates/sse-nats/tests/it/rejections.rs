@@ -7,7 +7,7 @@ use sse_nats::NatsBackplane;
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    faults::{PATIENCE, append, beginning, entry, eventually, read},
+    faults::{TIMEOUT, append, beginning, entry, eventually, read},
     server::{LOG, Server, config},
 };
 
@@ -142,11 +142,11 @@ async fn revoked_right_can_return() {
             "signal again",
             node.signal(Bytes::from_static(b"x")).await.err(),
         );
-        note("lease", node.hold_lease(lease(), PATIENCE).await.err());
+        note("lease", node.hold_lease(lease(), TIMEOUT).await.err());
         let heard = async {
             let mut signals = node.signals().await?;
             node.signal(Bytes::from_static(b"x")).await?;
-            timeout(PATIENCE, signals.next())
+            timeout(TIMEOUT, signals.next())
                 .await
                 .expect("neither a signal nor an error arrived in time")
                 .map(drop)

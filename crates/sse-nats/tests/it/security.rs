@@ -47,8 +47,8 @@ async fn user_and_password_authenticate() {
     )
     .await;
     is_refused(&server.url(), config()).await;
-    let told = is_refused(&with_user(&server, "us%40er:hunter3"), config()).await;
-    assert!(!told.contains("hunter3"), "{told}");
+    let reason = is_refused(&with_user(&server, "us%40er:hunter3"), config()).await;
+    assert!(!reason.contains("hunter3"), "{reason}");
 }
 
 #[tokio::test]
@@ -98,8 +98,8 @@ async fn missing_rights_are_reported() {
     let Some(server) = Server::start_with(0, extra).await else {
         return;
     };
-    let told = is_refused(&with_user(&server, "u:p"), config()).await;
-    assert!(told.contains("STREAM.CREATE"), "{told}");
+    let reason = is_refused(&with_user(&server, "u:p"), config()).await;
+    assert!(reason.contains("STREAM.CREATE"), "{reason}");
 }
 
 #[tokio::test]

@@ -67,8 +67,8 @@ impl Pipeline {
                     answers,
                 })
                 .await
-                .map_err(|_| gone())?;
-            answered.await.map_err(|_| gone())
+                .map_err(|_| disconnected())?;
+            answered.await.map_err(|_| disconnected())
         };
         match timeout(self.response_timeout, asking).await {
             Ok(answers) => answers,
@@ -88,7 +88,7 @@ impl Drop for Pipeline {
     }
 }
 
-fn gone() -> RedisError {
+fn disconnected() -> RedisError {
     io::Error::from(io::ErrorKind::BrokenPipe).into()
 }
 
@@ -129,7 +129,7 @@ async fn write(
             count,
             answers,
         };
-        sent.send(unanswered).await.map_err(|_| gone())?;
+        sent.send(unanswered).await.map_err(|_| disconnected())?;
         to.write_all(&commands).await?;
         to.flush().await?;
     }
@@ -172,11 +172,11 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const TIMEOUT: Duration = Duration::from_secs(60);
 
     fn pipeline() -> (Pipeline, DuplexStream) {
         let (ours, theirs) = duplex(64);
-        (Pipeline::new(Box::new(ours), PATIENCE), theirs)
+        (Pipeline::new(Box::new(ours), TIMEOUT), theirs)
     }
 
     #[tokio::test]

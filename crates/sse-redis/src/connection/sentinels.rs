@@ -28,7 +28,7 @@ pub(crate) struct Sentinels {
 const PORT: u16 = 26_379;
 
 /// Timeout for a majority of the sentinels to agree. Afterwards the replies that arrived decide.
-const PATIENCE: Duration = Duration::from_secs(1);
+const VOTE_TIMEOUT: Duration = Duration::from_secs(1);
 
 const FORM: &str = "a URL of sentinels is redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/primary[/database]\
     [?sentinel_user=…&sentinel_password=…]";
@@ -81,14 +81,14 @@ impl Sentinels {
             .iter()
             .map(|sentinel| self.ask_one(connector, sentinel, timeout))
             .collect();
-        let mut patience = pin!(sleep(PATIENCE));
+        let mut vote_timeout = pin!(sleep(VOTE_TIMEOUT));
         let mut votes = Vec::<(Address, usize)>::new();
         let mut errors = Vec::new();
         loop {
             let answer = tokio::select! {
                 biased;
                 answer = asked.next() => answer,
-                () = &mut patience, if !votes.is_empty() => None,
+                () = &mut vote_timeout, if !votes.is_empty() => None,
             };
             match answer {
                 None => break,
@@ -258,8 +258,12 @@ mod tests {
     #[test]
     fn unreachable_sentinel_outweighs_rejection() {
         let refused = || BackplaneError::rejected("no");
-        let away = || BackplaneError::unavailable(error::SOON, "away");
-        for errors in [vec![away(), refused()], vec![refused(), away()], vec![]] {
+        let unreachable = || BackplaneError::unavailable(error::SOON, "unreachable");
+        for errors in [
+            vec![unreachable(), refused()],
+            vec![refused(), unreachable()],
+            vec![],
+        ] {
             assert!(matches!(
                 summary(errors),
                 BackplaneError::Unavailable { .. }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::{
     redis_server::{RedisServer, free_port, patient, words},
-    steps::{PATIENCE, append, beginning, eventually, fails, is_refused, keyed, read, take},
+    steps::{TIMEOUT, append, beginning, eventually, fails, is_refused, keyed, read, take},
 };
 
 /// Checks that every operation works.
@@ -24,14 +24,14 @@ async fn works(node: &RedisBackplane) {
     assert_eq!(read(node, &node.rewind(1).await.unwrap()).await, ["two"]);
     node.signal(Bytes::from_static(b"signal")).await.unwrap();
     assert_eq!(
-        timeout(PATIENCE, signals.next()).await.unwrap().unwrap(),
+        timeout(TIMEOUT, signals.next()).await.unwrap().unwrap(),
         "signal"
     );
     let lease = Lease {
         node: "node".into(),
         payload: Bytes::from_static(b"x"),
     };
-    node.hold_lease(lease.clone(), PATIENCE).await.unwrap();
+    node.hold_lease(lease.clone(), TIMEOUT).await.unwrap();
     assert_eq!(node.leases().await.unwrap(), [lease]);
     node.drop_lease("node").await.unwrap();
 }
@@ -105,14 +105,14 @@ async fn prefixes_share_nothing() {
             node: "one".into(),
             payload: Bytes::new(),
         },
-        PATIENCE,
+        TIMEOUT,
     )
     .await
     .unwrap();
     assert!(!two.append(keyed("two", "key")).await.unwrap().duplicate);
     two.signal(Bytes::from_static(b"two")).await.unwrap();
     assert_eq!(
-        timeout(PATIENCE, signals.next()).await.unwrap().unwrap(),
+        timeout(TIMEOUT, signals.next()).await.unwrap().unwrap(),
         "two"
     );
     assert_eq!(read(&one, &start_one).await, ["one"]);
@@ -132,7 +132,7 @@ async fn databases_share_nothing() {
     one.signal(Bytes::from_static(b"one")).await.unwrap();
     two.signal(Bytes::from_static(b"two")).await.unwrap();
     assert_eq!(
-        timeout(PATIENCE, signals.next()).await.unwrap().unwrap(),
+        timeout(TIMEOUT, signals.next()).await.unwrap().unwrap(),
         "two"
     );
     assert_eq!(read(&two, &beginning(&two).await).await, [""; 0]);
@@ -335,6 +335,6 @@ async fn lease_term_is_kept_by_server() {
     })
     .await;
     // The index also drops expired leases.
-    node.hold_lease(lease("another"), PATIENCE).await.unwrap();
+    node.hold_lease(lease("another"), TIMEOUT).await.unwrap();
     assert_eq!(server.ask("ZCARD {sse}:leases").await, redis::Value::Int(2));
 }

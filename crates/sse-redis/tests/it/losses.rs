@@ -172,7 +172,7 @@ async fn tail_from_missing_entry_changes_epoch() {
     let error = fails(node.tail(&lost)).await;
     let current = node.bounds().await.unwrap().epoch;
     assert!(
-        matches!(error, BackplaneError::Epoch { current: told } if told == current),
+        matches!(error, BackplaneError::Epoch { current: found } if found == current),
         "unexpected error"
     );
     assert_ne!(current, before.epoch);

@@ -8,7 +8,7 @@ use sse_redis::RedisBackplane;
 use crate::{
     redis_server::{RedisServer, patient},
     steps::{
-        PATIENCE, append, beginning, entry, eventually, fails, is_refused, is_unavailable, keyed,
+        TIMEOUT, append, beginning, entry, eventually, fails, is_refused, is_unavailable, keyed,
         read, take,
     },
 };
@@ -199,7 +199,7 @@ async fn refusals(node: &RedisBackplane) -> Vec<&'static str> {
     }
     note("signal", node.signal(Bytes::from_static(b"s")).await.err());
     note("listen", node.signals().await.err());
-    note("lease", node.hold_lease(lease, PATIENCE).await.err());
+    note("lease", node.hold_lease(lease, TIMEOUT).await.err());
     note("leases", node.leases().await.err());
     refused
 }

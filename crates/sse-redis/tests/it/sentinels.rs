@@ -25,8 +25,8 @@ const SENTINELS: usize = 3;
 
 impl Guarded {
     /// Starts with a password for the servers, and another one for the sentinels. Sentinels give up
-    /// a server that does not reply within `patience`.
-    async fn start(patience: Duration) -> Option<Self> {
+    /// a server that does not reply within `down_after`.
+    async fn start(down_after: Duration) -> Option<Self> {
         let password = ["--requirepass", "s3rver", "--masterauth", "s3rver"];
         let primary = RedisServer::start(&password).await?;
         let port = primary.port.to_string();
@@ -34,7 +34,7 @@ impl Guarded {
         let replica = RedisServer::start(&extra).await?;
         let mut sentinels = Vec::new();
         for _ in 0..SENTINELS {
-            sentinels.push(RedisServer::start_sentinel(&settings(primary.port, patience)).await?);
+            sentinels.push(RedisServer::start_sentinel(&settings(primary.port, down_after)).await?);
         }
         let guarded = Self {
             primary,
@@ -126,11 +126,11 @@ const LONG: Duration = Duration::from_secs(8);
 /// No server is given up.
 const NEVER: Duration = Duration::from_secs(3600);
 
-fn settings(port: u16, patience: Duration) -> String {
-    let patience = patience.as_millis();
+fn settings(port: u16, down_after: Duration) -> String {
+    let down_after = down_after.as_millis();
     format!(
         "requirepass s3ntinel\nsentinel sentinel-pass s3ntinel\nsentinel monitor main 127.0.0.1 {port} 2\n\
-         sentinel auth-pass main s3rver\nsentinel down-after-milliseconds main {patience}\n\
+         sentinel auth-pass main s3rver\nsentinel down-after-milliseconds main {down_after}\n\
          sentinel failover-timeout main 10000\n"
     )
 }

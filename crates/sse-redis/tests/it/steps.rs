@@ -10,7 +10,7 @@ use sse_redis::RedisBackplane;
 use tokio::time::{Instant, sleep, timeout};
 
 /// Timeout that is longer than any step on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) const ALL: ReadLimit = ReadLimit {
     entries: 100_000,
@@ -63,7 +63,7 @@ pub(crate) async fn read(node: &RedisBackplane, after: &Cursor) -> Vec<String> {
 }
 
 pub(crate) async fn next(tail: &mut Box<dyn Tail>) -> Result<Batch, BackplaneError> {
-    timeout(PATIENCE, tail.next())
+    timeout(TIMEOUT, tail.next())
         .await
         .expect("the tail returned nothing in time")
 }
@@ -71,7 +71,7 @@ pub(crate) async fn next(tail: &mut Box<dyn Tail>) -> Result<Batch, BackplaneErr
 /// Returns the next `count` entries of a tail.
 pub(crate) async fn take(tail: &mut Box<dyn Tail>, count: usize) -> Vec<String> {
     let mut all = Vec::new();
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIMEOUT;
     while all.len() < count {
         assert!(Instant::now() < end, "the tail returned only {all:?}");
         all.extend(texts(&next(tail).await.unwrap().entries));
@@ -81,7 +81,7 @@ pub(crate) async fn take(tail: &mut Box<dyn Tail>, count: usize) -> Vec<String> 
 
 /// Returns the error of a tail that must bring no more entries.
 pub(crate) async fn end_of(tail: &mut Box<dyn Tail>) -> BackplaneError {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIMEOUT;
     loop {
         assert!(Instant::now() < end, "the tail has not ended");
         match next(tail).await {
@@ -93,14 +93,14 @@ pub(crate) async fn end_of(tail: &mut Box<dyn Tail>) -> BackplaneError {
 
 /// Repeats an attempt until it returns a value.
 pub(crate) async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIMEOUT;
     loop {
         if let Some(found) = attempt().await {
             return found;
         }
         assert!(
             Instant::now() < end,
-            "{what}: no success within {PATIENCE:?}"
+            "{what}: no success within {TIMEOUT:?}"
         );
         sleep(Duration::from_millis(20)).await;
     }
@@ -110,7 +110,7 @@ pub(crate) async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> 
 pub(crate) async fn fails<T>(
     call: impl Future<Output = Result<T, BackplaneError>>,
 ) -> BackplaneError {
-    timeout(PATIENCE, call)
+    timeout(TIMEOUT, call)
         .await
         .expect("the call did not end in time")
         .map(|_| ())
