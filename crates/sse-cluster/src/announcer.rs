@@ -65,9 +65,10 @@ impl Announcer {
         loop {
             sleep(self.shared.config.batch).await;
             let may_list = self.listed.elapsed() >= LIST_EVERY;
-            let is_requested = may_list && self.shared.list_wanted.swap(false, Ordering::Relaxed);
-            let is_back = self.retry_at.is_some_and(|until| until <= Instant::now());
-            if is_requested || is_back || self.missed {
+            let is_requested =
+                may_list && self.shared.list_requested.swap(false, Ordering::Relaxed);
+            let is_retry_due = self.retry_at.is_some_and(|until| until <= Instant::now());
+            if is_requested || is_retry_due || self.missed {
                 self.list().await;
             } else {
                 self.send_changes().await;

@@ -40,7 +40,7 @@ pub(crate) struct Shared {
     /// Queue of requests of other nodes.
     pub(crate) asked: mpsc::Sender<IncomingRequest>,
     /// Set if a list of all users of this node is requested.
-    pub(crate) list_wanted: AtomicBool,
+    pub(crate) list_requested: AtomicBool,
     /// Bans that were issued here, for the next report.
     pub(crate) bans: Mutex<Vec<(Banned, Duration)>>,
     /// Notified if a node must be asked for a list.
@@ -67,7 +67,7 @@ impl Shared {
             is_alone: false,
             pending_requests: PendingRequests::default(),
             asked,
-            list_wanted: AtomicBool::new(false),
+            list_requested: AtomicBool::new(false),
             bans: Mutex::default(),
             lost: Notify::new(),
             untidy: Notify::new(),
@@ -103,7 +103,7 @@ impl Shared {
         let action = self.membership.lock().report(from, report, Instant::now());
         match action {
             Action::Nothing => {}
-            Action::Ask if from == self.me => self.list_wanted.store(true, Ordering::Relaxed),
+            Action::Ask if from == self.me => self.list_requested.store(true, Ordering::Relaxed),
             Action::Ask => self.lost.notify_one(),
             Action::Tidy => self.untidy.notify_one(),
         }
@@ -115,7 +115,7 @@ impl Shared {
     }
 
     /// Removes a node that leaves.
-    pub(crate) fn goes(&self, node: NodeId) {
+    pub(crate) fn departed(&self, node: NodeId) {
         self.membership.lock().remove(node);
         self.untidy.notify_one();
     }
@@ -140,7 +140,7 @@ impl Shared {
         if bans.len() < MAX_BANS {
             bans.push((who, duration));
         } else {
-            self.list_wanted.store(true, Ordering::Relaxed);
+            self.list_requested.store(true, Ordering::Relaxed);
         }
     }
 

@@ -47,11 +47,11 @@ mod tests {
         (0..100).for_each(|at| index.note(10 + at, HEADER_BYTES + at * 30));
         assert!(index.points.len() < 30, "{} points", index.points.len());
         for sequence in 10..110 {
-            let wanted = HEADER_BYTES + (sequence - 10) * 30;
+            let expected = HEADER_BYTES + (sequence - 10) * 30;
             let found = index.at_or_before(sequence);
             assert!(
-                found <= wanted && wanted - found <= 130,
-                "{sequence}: {found} for {wanted}"
+                found <= expected && expected - found <= 130,
+                "{sequence}: {found} for {expected}"
             );
         }
     }

@@ -73,9 +73,9 @@ impl Runs {
         let mut next = firsts.iter().skip(1);
         self.0.retain(|run| {
             let is_empty = next.next() == Some(&run.first);
-            let goes = is_empty && !run.after_loss && empty > EMPTY;
-            empty -= usize::from(goes);
-            !goes
+            let is_dropped = is_empty && !run.after_loss && empty > EMPTY;
+            empty -= usize::from(is_dropped);
+            !is_dropped
         });
     }
 

@@ -233,13 +233,15 @@ impl Segment {
         let open =
             |from| records(&self.path, reading.seal, from, end).map_err(ReadError::io(&self.path));
         let mut records = open(from).map_err(nothing)?;
-        let mut wanted = after + 1;
+        let mut expected = after + 1;
         let mut flaw: Option<ReadError> = None;
-        while wanted <= last {
+        while expected <= last {
             let offset = records.offset();
             let error = match records.next() {
-                Ok(Some(record)) if record.sequence < wanted || record.sequence > last => continue,
-                Ok(Some(record)) if record.sequence > wanted => {
+                Ok(Some(record)) if record.sequence < expected || record.sequence > last => {
+                    continue;
+                }
+                Ok(Some(record)) if record.sequence > expected => {
                     let error = flaw.take().unwrap_or_else(|| {
                         self.damage(offset, "entries before this record are missing")
                     });
@@ -251,14 +253,14 @@ impl Segment {
                 Ok(Some(record)) => {
                     // Damage before the entry is of no concern.
                     flaw = None;
-                    let position = reading.runs.position(wanted);
+                    let position = reading.runs.position(expected);
                     if !page.push(Entry {
                         position,
                         payload: record.payload,
                     }) {
                         return Ok(());
                     }
-                    wanted += 1;
+                    expected += 1;
                     continue;
                 }
                 Ok(None) => {

@@ -43,7 +43,7 @@ impl Shared {
                     }
                     ack => return self.acknowledged(&log, ack, fingerprint).await,
                 },
-                Err(RequestError::NobodyThere) => self.epochs.find().await.map(drop)?,
+                Err(RequestError::NoResponders) => self.epochs.find().await.map(drop)?,
                 Err(RequestError::Failed(error)) => return Err(error),
             }
         }

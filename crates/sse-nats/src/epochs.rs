@@ -95,7 +95,7 @@ struct Inspection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Seen {
     /// The entry exists, or was trimmed.
-    There,
+    Stored,
     /// The entry is missing or differs.
     Lost,
 }
@@ -304,7 +304,7 @@ impl Epochs {
         let generation = self.connection.up()?;
         let known = self.known.lock().log.clone();
         let seen = known.as_ref().and_then(|known| known.seen);
-        let (info, is_there) = tokio::try_join!(self.stream(&self.log), self.is_there(seen))?;
+        let (info, is_stored) = tokio::try_join!(self.stream(&self.log), self.is_stored(seen))?;
         let epoch = self.log.epoch(&info.config).ok_or_else(|| {
             let subjects = &info.config["subjects"];
             BackplaneError::rejected(format!(
@@ -313,8 +313,8 @@ impl Epochs {
             ))
         })?;
         let seen = match seen {
-            Some((sequence, _)) if !is_there && sequence > info.state.trimmed() => Seen::Lost,
-            _ => Seen::There,
+            Some((sequence, _)) if !is_stored && sequence > info.state.trimmed() => Seen::Lost,
+            _ => Seen::Stored,
         };
         Ok(Inspection {
             generation,
@@ -395,7 +395,7 @@ impl Epochs {
         }
     }
 
-    async fn is_there(&self, seen: Option<(u64, Fingerprint)>) -> Result<bool, BackplaneError> {
+    async fn is_stored(&self, seen: Option<(u64, Fingerprint)>) -> Result<bool, BackplaneError> {
         let Some((sequence, fingerprint)) = seen else {
             return Ok(true);
         };

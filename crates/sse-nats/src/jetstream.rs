@@ -237,7 +237,7 @@ impl JetStream {
             .await;
         match answer {
             Ok(message) => read(&message.payload),
-            Err(RequestError::NobodyThere) => {
+            Err(RequestError::NoResponders) => {
                 Err(unavailable("JetStream does not reply; enable JetStream in the server").into())
             }
             Err(RequestError::Failed(error)) => Err(error.into()),

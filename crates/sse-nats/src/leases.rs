@@ -124,7 +124,7 @@ impl Shared {
                     Err(ApiError::Broken(error)) => self.epochs.make_state_again(error).await?,
                     ack => return Ok(ack?),
                 },
-                Err(RequestError::NobodyThere) => self.epochs.make_state().await?,
+                Err(RequestError::NoResponders) => self.epochs.make_state().await?,
                 Err(RequestError::Failed(error)) => return Err(error),
             }
         }

@@ -43,7 +43,7 @@ type Waiting = Mutex<HashMap<u64, (Generation, oneshot::Sender<Message>)>>;
 #[derive(Debug)]
 pub(crate) enum RequestError {
     /// The subject has no listener; nothing was done.
-    NobodyThere,
+    NoResponders,
     /// The reply did not arrive in time, or the connection was lost.
     Failed(BackplaneError),
 }
@@ -112,7 +112,7 @@ impl Requests {
             .await
             .map_err(|_| RequestError::Failed(self.connection.unanswered(subject)))??;
         match message.status {
-            Some(StatusCode::NO_RESPONDERS) => Err(RequestError::NobodyThere),
+            Some(StatusCode::NO_RESPONDERS) => Err(RequestError::NoResponders),
             _ => Ok(message),
         }
     }
