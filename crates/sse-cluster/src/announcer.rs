@@ -20,7 +20,7 @@ use crate::{
 const USERS: usize = 256;
 
 /// Maximum number of bans in a report.
-const AWAY: usize = 128;
+const BANS: usize = 128;
 
 /// Minimum interval between lists of all users, for any number of nodes that request a list.
 const LIST_EVERY: Duration = Duration::from_secs(1);
@@ -68,12 +68,13 @@ impl Announcer {
         loop {
             sleep(self.shared.config.batch).await;
             let may_list = self.listed.elapsed() >= LIST_EVERY;
-            let is_wanted = may_list && self.shared.list_wanted.swap(false, Ordering::Relaxed);
-            let is_back = self.retry_at.is_some_and(|until| until <= Instant::now());
-            if is_wanted || is_back || self.missed {
+            let is_requested =
+                may_list && self.shared.list_requested.swap(false, Ordering::Relaxed);
+            let is_retry_due = self.retry_at.is_some_and(|until| until <= Instant::now());
+            if is_requested || is_retry_due || self.missed {
                 self.list().await;
             } else {
-                self.tell_changes().await;
+                self.send_changes().await;
             }
         }
     }
@@ -88,16 +89,16 @@ impl Announcer {
             // The hole in the numbers shows other nodes that their state is outdated.
             self.number += 1;
         }
-        let mut away = self.shared.manager.bans();
+        let mut bans = self.shared.manager.bans();
         let (mut cursor, mut first) = (None, true);
         loop {
             let page = self.shared.manager.users(cursor, USERS);
             cursor = page.next_cursor;
-            let some_away = away.split_off(away.len().saturating_sub(AWAY));
-            let last = cursor.is_none() && away.is_empty();
+            let some_bans = bans.split_off(bans.len().saturating_sub(BANS));
+            let last = cursor.is_none() && bans.is_empty();
             let users: Vec<_> = page.users;
-            if first || last || !users.is_empty() || !some_away.is_empty() {
-                self.tell_page(users, some_away, (first, last)).await;
+            if first || last || !users.is_empty() || !some_bans.is_empty() {
+                self.send_page(users, some_bans, (first, last)).await;
             }
             if last {
                 return;
@@ -107,24 +108,24 @@ impl Announcer {
                 cursor = Some(u32::MAX);
             }
             first = false;
-            self.tell_changes().await;
+            self.send_changes().await;
             sleep(PACE).await;
         }
     }
 
-    async fn tell_page(
+    async fn send_page(
         &mut self,
         users: Vec<(UserId, usize)>,
-        away: Vec<(Banned, Duration)>,
+        bans: Vec<(Banned, Duration)>,
         (first, last): (bool, bool),
     ) {
         self.streams = self.shared.manager.count(&Target::All);
-        let report = self.next_report(Part::Page { first, last }, users, away);
-        self.tell(report).await;
+        let report = self.next_report(Part::Page { first, last }, users, bans);
+        self.send(report).await;
     }
 
     /// Reports changes, in as many reports as necessary.
-    async fn tell_changes(&mut self) {
+    async fn send_changes(&mut self) {
         loop {
             // The cluster holds the manager, so the manager outlives the cluster.
             let Some(changes) = self.watch.take(USERS) else {
@@ -138,31 +139,31 @@ impl Announcer {
                 ..
             } = changes;
             self.missed |= missed;
-            let away = self.some_away();
-            if changes.users.is_empty() && away.is_empty() && streams == self.streams {
+            let bans = self.some_bans();
+            if changes.users.is_empty() && bans.is_empty() && streams == self.streams {
                 return;
             }
             self.streams = streams;
-            let mut report = self.next_report(Part::Changes, changes.users, away);
+            let mut report = self.next_report(Part::Changes, changes.users, bans);
             report.unique_users = (!more && !self.missed).then_some(unique_users as u64);
-            self.tell(report).await;
+            self.send(report).await;
             if !more {
                 return;
             }
         }
     }
 
-    fn some_away(&self) -> Vec<(Banned, Duration)> {
-        let mut away = self.shared.away.lock();
-        let rest = away.len().saturating_sub(AWAY);
-        away.split_off(rest)
+    fn some_bans(&self) -> Vec<(Banned, Duration)> {
+        let mut bans = self.shared.bans.lock();
+        let rest = bans.len().saturating_sub(BANS);
+        bans.split_off(rest)
     }
 
     fn next_report(
         &mut self,
         part: Part,
         users: Vec<(UserId, usize)>,
-        away: Vec<(Banned, Duration)>,
+        bans: Vec<(Banned, Duration)>,
     ) -> Report {
         self.number += 1;
         let milliseconds = |left: Duration| u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
@@ -175,14 +176,14 @@ impl Announcer {
                 .into_iter()
                 .map(|(user, streams)| (user, u32::try_from(streams).unwrap_or(u32::MAX)))
                 .collect(),
-            away: away
+            away: bans
                 .into_iter()
                 .map(|(who, left)| (who, milliseconds(left)))
                 .collect(),
         }
     }
 
-    async fn tell(&mut self, report: Report) {
+    async fn send(&mut self, report: Report) {
         self.shared.report(self.shared.me, &report);
         if !self.shared.has_others() || self.retry_at.is_some() {
             return;
@@ -190,13 +191,13 @@ impl Announcer {
         match self.shared.say(Message::Report(report)).await {
             Ok(()) => {
                 if std::mem::take(&mut self.failures) > 0 {
-                    debug!("other nodes hear of this one again");
+                    debug!("reports to other nodes recovered");
                 }
             }
             Err(error) => {
                 let error = &error as &dyn Error;
                 if self.failures == 0 {
-                    warn!(error, "other nodes do not hear of this one");
+                    warn!(error, "failed to send a report to other nodes");
                 }
                 self.failures = self.failures.saturating_add(1);
                 self.retry_at = Some(Instant::now() + RETRY.delay(self.failures));

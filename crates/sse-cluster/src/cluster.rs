@@ -150,7 +150,7 @@ async fn run(
     tasks.spawn(Announcer::new(Arc::clone(&shared)).run());
     tasks.spawn(shared::tidy(Arc::clone(&shared)));
     if let Some(hooks) = &shared.config.hooks {
-        tasks.spawn(hook_calls::tell(Arc::clone(&shared), Arc::clone(hooks)));
+        tasks.spawn(hook_calls::run(Arc::clone(&shared), Arc::clone(hooks)));
     }
     if let Some(backplane) = shared.manager.backplane() {
         tasks.spawn(lease::hold(Arc::clone(&shared), Arc::clone(backplane)));
@@ -163,7 +163,7 @@ async fn run(
             _ = stopping.wait_for(|stop| *stop) => break,
             Some(ended) = tasks.join_next() => {
                 if let Err(failed) = ended {
-                    error!(error = &failed as &dyn Error, "a part of the cluster has failed");
+                    error!(error = &failed as &dyn Error, "failed to run a task of the cluster");
                 }
             }
         }
@@ -177,15 +177,15 @@ async fn leave(shared: &Shared) {
     let Some(backplane) = shared.manager.backplane() else {
         return;
     };
-    let told = lease::drop_lease(shared, &**backplane).await;
-    let told = match told {
+    let notified = lease::drop_lease(shared, &**backplane).await;
+    let notified = match notified {
         Ok(()) => shared.say(Message::Leaving).await,
         Err(error) => Err(error),
     };
-    if let Err(error) = told {
+    if let Err(error) = notified {
         debug!(
             error = &error as &dyn Error,
-            "other nodes do not hear that this one goes"
+            "failed to notify other nodes of the departure of this node"
         );
     }
 }

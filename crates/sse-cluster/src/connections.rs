@@ -24,7 +24,7 @@ pub struct ClusterCursor {
 
 /// The error for text that is not a [`ClusterCursor`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("is no cursor of this listing")]
+#[error("cursor is not from this listing")]
 pub struct ClusterCursorError;
 
 /// A live stream in a listing, with its node.
@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_is_read_as_it_is_written_and_nothing_else_is() {
+    fn only_written_cursors_parse() {
         let node = NodeId::random();
         for place in [None, Some(0), Some(u32::MAX)] {
             let cursor = ClusterCursor { node, place };

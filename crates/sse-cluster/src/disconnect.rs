@@ -39,21 +39,21 @@ impl Cluster {
     ) -> Disconnected {
         let target = target.into();
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let away = match how.ban_duration().filter(|_| self.has_others()) {
-            Some(duration) => self.absentee(&target).await.map(|who| (who, duration)),
+        let ban = match how.ban_duration().filter(|_| self.has_others()) {
+            Some(duration) => self.to_ban(&target).await.map(|who| (who, duration)),
             None => None,
         };
         let request = Request::Disconnect {
             target: target.clone(),
             reason: how.reason_ref().map(str::to_owned),
-            away: away
+            away: ban
                 .clone()
                 .map(|(who, duration)| (who, milliseconds(duration))),
         };
-        if let Some((who, duration)) = away {
+        if let Some((who, duration)) = ban {
             // The ban applies here even if the stream is on another node.
             self.manager().ban(who.clone(), duration);
-            self.shared.sent_away(who, duration);
+            self.shared.banned(who, duration);
         }
         let (own, responses) = tokio::join!(
             self.manager().disconnect(target, how),
@@ -74,7 +74,7 @@ impl Cluster {
     }
 
     /// Returns the user or login to ban for a target.
-    async fn absentee(&self, target: &Target) -> Option<Banned> {
+    async fn to_ban(&self, target: &Target) -> Option<Banned> {
         match target {
             Target::User(user) => Some(user.clone().into()),
             Target::Client(client) => self

@@ -18,9 +18,9 @@ use crate::{hooks::PresenceHooks, presence::PresenceEvent, shared::Shared};
 const TURN: usize = 64;
 
 /// Calls the hooks when users come on-line or go off-line.
-pub(crate) async fn tell(shared: Arc<Shared>, hooks: Arc<dyn PresenceHooks>) {
+pub(crate) async fn run(shared: Arc<Shared>, hooks: Arc<dyn PresenceHooks>) {
     loop {
-        let mut told = 0;
+        let mut calls = 0;
         while let Some(news) = shared.next_news() {
             let call = || match &news {
                 PresenceEvent::Online(user) => hooks.online(user),
@@ -29,10 +29,10 @@ pub(crate) async fn tell(shared: Arc<Shared>, hooks: Arc<dyn PresenceHooks>) {
             // The panic hook has already reported the panic. A panic for one user must not prevent
             // the calls for all others.
             if catch_unwind(AssertUnwindSafe(call)).is_err() {
-                error!(?news, "a presence hook has panicked");
+                error!(?news, "presence hook panicked");
             }
-            told += 1;
-            if told % TURN == 0 {
+            calls += 1;
+            if calls % TURN == 0 {
                 yield_now().await;
             }
         }

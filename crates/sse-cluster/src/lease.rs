@@ -16,18 +16,18 @@ use crate::{
 pub(crate) async fn hold(shared: Arc<Shared>, backplane: Arc<dyn Backplane>) {
     let mut failures = 0_u32;
     loop {
-        match within(&shared, look(&shared, &*backplane)).await {
+        match within(&shared, renew(&shared, &*backplane)).await {
             Ok(()) => {
                 if failures > 0 {
-                    debug!("leases are there again");
+                    debug!("leases recovered");
                 }
                 failures = 0;
             }
             Err(error) => {
                 let error = &error as &dyn Error;
                 match failures {
-                    0 => warn!(error, "leases can be neither held nor seen"),
-                    _ => debug!(error, "leases can be neither held nor seen"),
+                    0 => warn!(error, "failed to renew or list leases"),
+                    _ => debug!(error, "failed to renew or list leases"),
                 }
                 failures = failures.saturating_add(1);
             }
@@ -65,7 +65,7 @@ async fn within<T>(
     }
 }
 
-async fn look(shared: &Shared, backplane: &dyn Backplane) -> Result<(), BackplaneError> {
+async fn renew(shared: &Shared, backplane: &dyn Backplane) -> Result<(), BackplaneError> {
     let payload = messages::write(&summary(shared));
     let lease = Lease {
         node: shared.me.to_string().into(),
@@ -98,7 +98,7 @@ fn read(lease: &Lease) -> Option<(NodeId, Summary)> {
     match messages::read(&lease.payload)? {
         Ok(summary) => Some((id, summary)),
         Err(error) => {
-            warn!(node = %id, %error, "a node's lease cannot be read");
+            warn!(node = %id, %error, "failed to decode the lease of a node");
             None
         }
     }

@@ -23,8 +23,8 @@ impl SignalHandler for Listener {
             // Signals can also belong to the app.
             None => {}
             Some(Ok(message)) if message.from == shared.me => {}
-            Some(Ok(message)) => hear(&shared, message),
-            Some(Err(error)) => warn!(%error, "what another node says cannot be read"),
+            Some(Ok(message)) => receive(&shared, message),
+            Some(Err(error)) => warn!(%error, "failed to decode a message of another node"),
         }
     }
 
@@ -35,11 +35,11 @@ impl SignalHandler for Listener {
     }
 }
 
-fn hear(shared: &Arc<Shared>, Envelope { from, message }: Envelope) {
+fn receive(shared: &Arc<Shared>, Envelope { from, message }: Envelope) {
     match message {
         Message::Report(report) => shared.report(from, &report),
         Message::ListRequest { of } if of.contains(&shared.me) => {
-            shared.list_wanted.store(true, Ordering::Relaxed);
+            shared.list_requested.store(true, Ordering::Relaxed);
         }
         Message::Request {
             number,
@@ -59,7 +59,7 @@ fn hear(shared: &Arc<Shared>, Envelope { from, message }: Envelope) {
         } if to == shared.me => {
             shared.pending_requests.answer(number, from, response);
         }
-        Message::Leaving => shared.goes(from),
+        Message::Leaving => shared.departed(from),
         Message::ListRequest { .. } | Message::Request { .. } | Message::Reply { .. } => {}
     }
 }

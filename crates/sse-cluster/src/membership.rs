@@ -29,7 +29,7 @@ pub(crate) struct Membership {
     /// Users of departed nodes, and the next shard to be removed from `presence`.
     departed: Vec<(ShardedMap<Count>, usize)>,
     /// Time of the last check of leases.
-    looked: Option<Instant>,
+    checked_at: Option<Instant>,
 }
 
 /// The action that a report requires.
@@ -53,7 +53,7 @@ impl Membership {
             nodes,
             presence: Presence::new(grace),
             departed: Vec::new(),
-            looked: None,
+            checked_at: None,
         }
     }
 
@@ -72,13 +72,14 @@ impl Membership {
 
     /// Returns `true` if the list of nodes is current.
     pub(crate) fn knows_nodes(&self, term: Duration) -> bool {
-        self.looked.is_some_and(|looked| looked.elapsed() <= term)
+        self.checked_at
+            .is_some_and(|checked_at| checked_at.elapsed() <= term)
     }
 
     /// Applies a report of a node's users.
     pub(crate) fn report(&mut self, from: NodeId, report: &Report, now: Instant) -> Action {
         if !self.nodes.contains_key(&from) && self.nodes.len() >= MOST_NODES {
-            warn!(node = %from, "more nodes than {MOST_NODES}: one is not heard");
+            warn!(node = %from, "ignored a node: the maximum of {MOST_NODES} nodes is reached");
             return Action::Nothing;
         }
         let node = self.nodes.entry(from).or_insert_with(|| Node::new(now));
@@ -105,7 +106,7 @@ impl Membership {
         }
         let counted = report.unique_users.filter(|_| node.is_current());
         if counted.is_some_and(|users| users != node.users.len() as u64) {
-            warn!(node = %from, known = node.users.len(), ?counted, "users were miscounted; the node is asked");
+            warn!(node = %from, known = node.users.len(), ?counted, "detected a wrong number of users: requesting the list of users");
             node.lose();
             return Action::Ask;
         }
@@ -122,7 +123,7 @@ impl Membership {
             return;
         }
         if let Some(node) = self.nodes.remove(&id) {
-            info!(node = %id, name = node.name.as_deref(), streams = node.streams, "a node is gone");
+            info!(node = %id, name = node.name.as_deref(), streams = node.streams, "node departed");
             self.departed.push((node.users, 0));
         }
     }
@@ -144,31 +145,31 @@ impl Membership {
         term: Duration,
         now: Instant,
     ) {
-        self.looked = Some(now);
-        let is_gone = |(id, node): &(&NodeId, &Node)| {
+        self.checked_at = Some(now);
+        let is_departed = |(id, node): &(&NodeId, &Node)| {
             let is_new = node
                 .new_since
                 .is_some_and(|since| now.duration_since(since) < term);
             !leases.contains_key(id) && !is_new
         };
-        let gone: Vec<_> = self
+        let departed: Vec<_> = self
             .nodes
             .iter()
-            .filter(is_gone)
+            .filter(is_departed)
             .map(|(id, _)| *id)
             .collect();
-        gone.into_iter().for_each(|id| self.remove(id));
+        departed.into_iter().for_each(|id| self.remove(id));
         for (id, summary) in leases
             .iter()
             .filter(|(id, _)| **id != self.me)
             .take(MOST_NODES)
         {
             let node = self.nodes.entry(*id).or_insert_with(|| {
-                info!(node = %id, name = summary.name.as_deref(), "a node is there");
+                info!(node = %id, name = summary.name.as_deref(), "node joined");
                 Node::new(now)
             });
             if node.compare(summary, now) {
-                debug!(node = %id, "reports were missed");
+                debug!(node = %id, "missed reports of a node");
                 node.lose();
             }
             if node.state == SyncState::Lost {

@@ -142,9 +142,9 @@ pub(crate) struct Summary {
 /// The error for a message with the magic bytes that cannot be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum WireError {
-    #[error("version {0:?}, not {VERSION}")]
+    #[error("unsupported version {0:?} of a cluster message; this node has version {VERSION}")]
     Version(Option<u8>),
-    #[error("damaged")]
+    #[error("damaged cluster message")]
     Damaged,
 }
 
@@ -253,14 +253,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn messages_round_trip() {
         for message in messages() {
             assert_eq!(read(&write(&message)), Some(Ok(message)));
         }
     }
 
     #[test]
-    fn what_is_not_ours_is_told_from_what_is_damaged() {
+    fn foreign_signal_differs_from_damaged_message() {
         assert_eq!(read::<Envelope>(b"hello"), None);
         assert_eq!(
             read::<Envelope>(b"ssec"),
@@ -275,14 +275,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_that_is_read_panics(bytes in vec(any::<u8>(), 0..300)) {
+        fn any_bytes_decode_without_panic(bytes in vec(any::<u8>(), 0..300)) {
             let ours = [MAGIC, &[VERSION], &bytes].concat();
             prop_assert!(read::<Envelope>(&ours).is_some());
             prop_assert!(read::<Summary>(&ours).is_some());
         }
 
         #[test]
-        fn what_was_changed_on_the_way_is_a_message_or_an_error(which in any::<prop::sample::Index>(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        fn changed_byte_is_message_or_error(which in any::<prop::sample::Index>(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
             let all = messages();
             let mut bytes = write(which.get(&all)).to_vec();
             let at = at.index(bytes.len());

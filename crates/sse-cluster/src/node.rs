@@ -24,7 +24,7 @@ pub(crate) struct Node {
     /// Time when the node was first seen, until its lease is found.
     pub(crate) new_since: Option<Instant>,
     /// The number of a report that the lease mentions and that has not arrived.
-    pub(crate) behind: Option<u64>,
+    pub(crate) missing_report: Option<u64>,
     /// Time when the node was asked for a list of all its users.
     pub(crate) asked: Option<Instant>,
 }
@@ -73,7 +73,7 @@ impl Node {
             generation: 0,
             as_of: now,
             new_since: Some(now),
-            behind: None,
+            missing_report: None,
             asked: None,
         }
     }
@@ -124,12 +124,14 @@ impl Node {
             return false;
         }
         if summary.number < self.next {
-            self.behind = None;
+            self.missing_report = None;
             self.as_of = now;
             return false;
         }
-        let is_late = self.behind.is_some_and(|number| number >= self.next);
-        self.behind = Some(summary.number);
+        let is_late = self
+            .missing_report
+            .is_some_and(|number| number >= self.next);
+        self.missing_report = Some(summary.number);
         is_late
     }
 
@@ -175,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_mean_nothing_before_a_list_and_a_hole_asks_for_one() {
+    fn changes_require_list_and_hole_requests_one() {
         let mut node = Node::new(Instant::now());
         assert_eq!(node.take(&report(1, Part::Changes)), ReportKind::Early);
         let mut node = current();
@@ -190,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_for_others_changes_nothing_and_one_behind_a_hole_is_a_new_generation() {
+    fn list_after_hole_starts_new_generation() {
         let mut node = current();
         let generation = node.generation;
         assert_eq!(node.take(&page(8, true, false)), ReportKind::Next);
@@ -204,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_that_knows_more_twice_means_that_reports_were_missed() {
+    fn lease_ahead_twice_reveals_missed_reports() {
         let mut node = current();
         let now = Instant::now();
         let says = |number| Summary {
@@ -213,7 +215,7 @@ mod tests {
             streams: 0,
         };
         assert!(!node.compare(&says(7), now));
-        assert!(!node.compare(&says(8), now), "it may be under way");
+        assert!(!node.compare(&says(8), now), "the report can be in flight");
         assert_eq!(node.take(&report(8, Part::Changes)), ReportKind::Next);
         assert!(!node.compare(&says(9), now));
         assert!(node.compare(&says(10), now));

@@ -13,7 +13,7 @@ pub struct NodeId(u64);
 
 /// The error for text that is not 16 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("is not a node id (16 lower-case hexadecimal digits)")]
+#[error("node id is not 16 lower-case hexadecimal digits")]
 pub struct NodeIdError;
 
 impl NodeId {
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_read_as_it_is_written_and_nothing_else_is() {
+    fn only_written_ids_parse() {
         let id = NodeId::random();
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!(NodeId(1).to_string(), "0000000000000001");

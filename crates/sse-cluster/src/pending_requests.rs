@@ -39,9 +39,9 @@ impl PendingRequests {
     pub(crate) fn answer(&self, number: u64, from: NodeId, response: Response) {
         let sender = self.waiting.lock().get(&number).cloned();
         match sender.map(|sender| sender.try_send((from, response))) {
-            None => debug!(node = %from, "an answer that nobody waits for"),
+            None => debug!(node = %from, "dropped a reply without a pending request"),
             Some(Ok(())) => {}
-            Some(Err(_)) => warn!(node = %from, "more answers than nodes: one is dropped"),
+            Some(Err(_)) => warn!(node = %from, "dropped a reply: more replies than nodes"),
         }
     }
 

@@ -33,7 +33,7 @@ struct Member {
     /// Set if the user has a timer.
     timed: bool,
     /// Time of the last stream's end.
-    gone: Option<Instant>,
+    offline_since: Option<Instant>,
 }
 
 /// Users whose hooks must be called. Each user is in either list at most once, however often the
@@ -102,7 +102,7 @@ impl Presence {
         match (was, member.streams > 0) {
             (false, true) => {
                 self.present += 1;
-                member.gone = None;
+                member.offline_since = None;
                 if let Some(events) = self
                     .events
                     .as_mut()
@@ -114,13 +114,13 @@ impl Presence {
             }
             (true, false) => {
                 self.present -= 1;
-                self.gone(user, now);
+                self.depart(user, now);
             }
             _ => {}
         }
     }
 
-    fn gone(&mut self, user: &UserId, now: Instant) {
+    fn depart(&mut self, user: &UserId, now: Instant) {
         let Some(events) = &mut self.events else {
             self.users.remove(user);
             return;
@@ -128,7 +128,7 @@ impl Presence {
         let Some(member) = self.users.get_mut(user) else {
             return;
         };
-        member.gone = Some(now);
+        member.offline_since = Some(now);
         if !std::mem::replace(&mut member.timed, true) {
             events
                 .timers
@@ -157,7 +157,10 @@ impl Presence {
                 continue;
             };
             member.timed = false;
-            match member.gone.map(|gone| gone + events.grace) {
+            match member
+                .offline_since
+                .map(|offline_since| offline_since + events.grace)
+            {
                 None => {}
                 Some(due) if due > now => {
                     member.timed = true;
@@ -188,12 +191,12 @@ mod tests {
 
     const GRACE: Duration = Duration::from_secs(10);
 
-    fn told(presence: &mut Presence, now: Instant) -> Vec<PresenceEvent> {
+    fn due_events(presence: &mut Presence, now: Instant) -> Vec<PresenceEvent> {
         std::iter::from_fn(|| presence.news(now)).collect()
     }
 
     #[test]
-    fn streams_are_summed_and_those_who_left_are_forgotten() {
+    fn streams_are_summed_and_absent_users_removed() {
         let (mut presence, now, ada) =
             (Presence::new(None), Instant::now(), "ada".parse().unwrap());
         presence.change(&ada, 0, 2, now);
@@ -212,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_comes_back_within_the_grace_was_never_gone() {
+    fn return_within_grace_calls_no_hook() {
         let (mut presence, start, ada) = (
             Presence::new(Some(GRACE)),
             Instant::now(),
@@ -220,27 +223,30 @@ mod tests {
         );
         presence.change(&ada, 0, 1, start);
         assert_eq!(
-            told(&mut presence, start),
+            due_events(&mut presence, start),
             [PresenceEvent::Online(ada.clone())]
         );
         presence.change(&ada, 1, 0, start);
         presence.change(&ada, 0, 1, start + GRACE / 2);
-        assert_eq!(told(&mut presence, start + GRACE), []);
-        let gone = start + GRACE * 2;
-        presence.change(&ada, 1, 0, gone);
+        assert_eq!(due_events(&mut presence, start + GRACE), []);
+        let offline_since = start + GRACE * 2;
+        presence.change(&ada, 1, 0, offline_since);
         assert_eq!(
-            told(&mut presence, gone + GRACE - Duration::from_millis(1)),
+            due_events(
+                &mut presence,
+                offline_since + GRACE - Duration::from_millis(1)
+            ),
             []
         );
         assert_eq!(
-            told(&mut presence, gone + GRACE),
+            due_events(&mut presence, offline_since + GRACE),
             [PresenceEvent::Offline(ada)]
         );
         assert_eq!((presence.users.len(), presence.next_due()), (0, None));
     }
 
     #[test]
-    fn the_grace_begins_anew_with_each_leave_and_the_lists_do_not_grow() {
+    fn each_leave_restarts_grace_with_bounded_lists() {
         let (mut presence, start, ada) = (
             Presence::new(Some(GRACE)),
             Instant::now(),
@@ -254,11 +260,11 @@ mod tests {
         let events = presence.events.as_ref().unwrap();
         assert_eq!((events.came.len(), events.timers.len()), (1, 1));
         assert_eq!(
-            told(&mut presence, start + step * 14),
+            due_events(&mut presence, start + step * 14),
             [PresenceEvent::Online(ada.clone())]
         );
         assert_eq!(
-            told(&mut presence, start + step * 14 + GRACE),
+            due_events(&mut presence, start + step * 14 + GRACE),
             [PresenceEvent::Offline(ada)]
         );
     }

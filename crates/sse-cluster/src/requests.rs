@@ -62,7 +62,10 @@ impl Shared {
         };
         let sent = timeout_at(deadline, self.say(request)).await;
         if let Ok(Err(error)) = &sent {
-            debug!(error = error as &dyn Error, "other nodes cannot be asked");
+            debug!(
+                error = error as &dyn Error,
+                "failed to send a request to other nodes"
+            );
         }
         let mut responses = Responses::default();
         let is_sent = matches!(sent, Ok(Ok(())));

@@ -58,7 +58,7 @@ async fn answer(
         })
         .await
     {
-        debug!(node = %from, error = &error as &dyn Error, "a node cannot be answered");
+        debug!(node = %from, error = &error as &dyn Error, "failed to reply to another node");
     }
 }
 
@@ -151,7 +151,8 @@ impl Shared {
                 {
                     warn!(
                         size,
-                        left_out, "one stream's description is large; a backplane may not take it"
+                        left_out,
+                        "exceeded the size of a reply with one stream: a backplane can reject it"
                     );
                 }
                 return response;

@@ -82,7 +82,7 @@ impl<V> ShardedMap<V> {
 
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "the lowest bits are wanted"
+        reason = "only the lowest bits are used"
     )]
     fn shard_of(&self, user: &UserId) -> usize {
         self.hasher.hash_one(user) as usize % SHARDS

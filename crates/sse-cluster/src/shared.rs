@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Maximum number of bans that wait for the next report. If more arrive, all bans are listed again.
-const MOST_AWAY: usize = 1024;
+const MAX_BANS: usize = 1024;
 
 /// State that all clones and tasks of a cluster share.
 pub(crate) struct Shared {
@@ -40,9 +40,9 @@ pub(crate) struct Shared {
     /// Queue of requests of other nodes.
     pub(crate) asked: mpsc::Sender<IncomingRequest>,
     /// Set if a list of all users of this node is requested.
-    pub(crate) list_wanted: AtomicBool,
+    pub(crate) list_requested: AtomicBool,
     /// Bans that were issued here, for the next report.
-    pub(crate) away: Mutex<Vec<(Banned, Duration)>>,
+    pub(crate) bans: Mutex<Vec<(Banned, Duration)>>,
     /// Notified if a node must be asked for a list.
     pub(crate) lost: Notify,
     /// Notified if users must be removed.
@@ -67,8 +67,8 @@ impl Shared {
             is_alone: false,
             pending_requests: PendingRequests::default(),
             asked,
-            list_wanted: AtomicBool::new(false),
-            away: Mutex::default(),
+            list_requested: AtomicBool::new(false),
+            bans: Mutex::default(),
             lost: Notify::new(),
             untidy: Notify::new(),
             moved: Notify::new(),
@@ -103,19 +103,19 @@ impl Shared {
         let action = self.membership.lock().report(from, report, Instant::now());
         match action {
             Action::Nothing => {}
-            Action::Ask if from == self.me => self.list_wanted.store(true, Ordering::Relaxed),
+            Action::Ask if from == self.me => self.list_requested.store(true, Ordering::Relaxed),
             Action::Ask => self.lost.notify_one(),
             Action::Tidy => self.untidy.notify_one(),
         }
         self.moved.notify_one();
         if from != self.me {
-            let away = report.away.iter();
-            away.for_each(|(who, ms)| self.manager.ban(who.clone(), Duration::from_millis(*ms)));
+            let bans = report.away.iter();
+            bans.for_each(|(who, ms)| self.manager.ban(who.clone(), Duration::from_millis(*ms)));
         }
     }
 
     /// Removes a node that leaves.
-    pub(crate) fn goes(&self, node: NodeId) {
+    pub(crate) fn departed(&self, node: NodeId) {
         self.membership.lock().remove(node);
         self.untidy.notify_one();
     }
@@ -129,18 +129,18 @@ impl Shared {
     /// Queues a request of another node.
     pub(crate) fn asked(&self, asked: IncomingRequest) {
         if let Err(mpsc::error::TrySendError::Full(asked)) = self.asked.try_send(asked) {
-            warn!(node = %asked.from, "too many questions of other nodes wait: one is not answered");
+            warn!(node = %asked.from, "dropped a request of another node: too many requests are queued");
         }
     }
 
     /// Records a ban that was issued here. Nodes that miss the request learn of the ban from a
     /// report.
-    pub(crate) fn sent_away(&self, who: Banned, duration: Duration) {
-        let mut away = self.away.lock();
-        if away.len() < MOST_AWAY {
-            away.push((who, duration));
+    pub(crate) fn banned(&self, who: Banned, duration: Duration) {
+        let mut bans = self.bans.lock();
+        if bans.len() < MAX_BANS {
+            bans.push((who, duration));
         } else {
-            self.list_wanted.store(true, Ordering::Relaxed);
+            self.list_requested.store(true, Ordering::Relaxed);
         }
     }
 
@@ -171,7 +171,7 @@ pub(crate) async fn ask_lost(shared: Arc<Shared>) {
             {
                 tracing::debug!(
                     error = &error as &dyn std::error::Error,
-                    "nodes cannot be asked"
+                    "failed to request lists of users from other nodes"
                 );
             }
         }

@@ -48,7 +48,7 @@ pub(crate) enum Work {
     /// Appends to write, at least one.
     Append(Vec<Pending>),
     /// Periodic checks of the log are due.
-    Look,
+    Check,
     /// The queue is closed, and no append is pending.
     End,
 }
@@ -104,7 +104,7 @@ impl Queue {
         let mut state = self.state.lock();
         while state.pending.is_empty() && !state.is_closed {
             if self.ready.wait_until(&mut state, until).timed_out() {
-                return Work::Look;
+                return Work::Check;
             }
         }
         if state.pending.is_empty() {
@@ -166,20 +166,28 @@ mod tests {
     }
 
     #[test]
-    fn it_is_bounded_and_takes_one_always() {
+    fn queue_is_bounded_and_accepts_one_entry() {
         let queue = Queue::new(ReadLimit {
             entries: 3,
             bytes: 100,
         });
         queue.push(pending(1000)).unwrap();
-        assert_eq!(queue.push(pending(0)), Err(NoPlace::Full), "by bytes");
+        assert_eq!(
+            queue.push(pending(0)),
+            Err(NoPlace::Full),
+            "the queue exceeds its bytes"
+        );
         let all = ReadLimit {
             entries: 10,
             bytes: 10,
         };
         assert_eq!(sizes(queue.take(all, Instant::now())), [1000]);
         (0..3).for_each(|_| queue.push(pending(1)).unwrap());
-        assert_eq!(queue.push(pending(0)), Err(NoPlace::Full), "by entries");
+        assert_eq!(
+            queue.push(pending(0)),
+            Err(NoPlace::Full),
+            "the queue exceeds its entries"
+        );
         assert_eq!(
             sizes(queue.take(
                 ReadLimit {
@@ -194,11 +202,11 @@ mod tests {
         queue.push(pending(9)).unwrap();
         assert_eq!(sizes(queue.take(all, Instant::now())), [1, 9]);
         assert_eq!(sizes(queue.take(all, Instant::now())), [9]);
-        assert!(matches!(queue.take(all, Instant::now()), Work::Look));
+        assert!(matches!(queue.take(all, Instant::now()), Work::Check));
     }
 
     #[test]
-    fn what_is_there_when_it_is_closed_is_still_taken() {
+    fn pending_appends_outlive_close() {
         let queue = Queue::new(ReadLimit {
             entries: 3,
             bytes: 100,
@@ -215,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_gathers_waits_for_those_who_come_and_for_nobody_else() {
+    fn gather_waits_only_while_appends_arrive() {
         const LONG: Duration = Duration::from_secs(600);
         let queue = Queue::new(ReadLimit {
             entries: 1000,

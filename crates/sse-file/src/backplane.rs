@@ -19,7 +19,7 @@ use crate::{
     config::FileConfig,
     directory::Directory,
     error::OpenError,
-    log::{Log, PATIENCE, closed},
+    log::{Log, RESPONSE_TIMEOUT, closed},
     storage::{OpenStorage, open_file},
     tail::FileTail,
     writer,
@@ -139,7 +139,7 @@ impl Backplane for FileBackplane {
                 NoPlace::Full => BackplaneError::Busy,
                 NoPlace::Closed => closed(),
             })?;
-        match timeout(PATIENCE, answer).await {
+        match timeout(RESPONSE_TIMEOUT, answer).await {
             Ok(answer) => answer.map_err(|_| closed())?,
             Err(_) => Err(BackplaneError::unavailable(
                 Duration::from_secs(1),

@@ -69,7 +69,7 @@ fn what(error: &io::Error) -> &'static str {
 fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "make room on the disk of the log, or keep less of it"
+            "make room on the disk of the log, or keep fewer entries"
         }
         io::ErrorKind::ReadOnlyFilesystem => "check the disk (dmesg) and mount it for writing",
         io::ErrorKind::PermissionDenied => "give this process the right to write there",
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_failure_of_a_disk_passes_and_names_a_remedy() {
+    fn disk_errors_are_temporary_and_name_remedy() {
         // ENOSPC, EDQUOT, EIO, EROFS, EMFILE, ENFILE, EACCES, EPERM, ENOENT, ENXIO, and an unknown
         // error.
         for code in [28, 122, 5, 30, 24, 23, 13, 1, 2, 6, 9999] {

@@ -148,7 +148,10 @@ fn first(path: &Path) -> Option<u64> {
 /// Returns options that make files readable for their owner alone, because events can be
 /// confidential.
 pub(crate) fn private() -> OpenOptions {
-    #[cfg_attr(not(unix), expect(unused_mut, reason = "there are no modes"))]
+    #[cfg_attr(
+        not(unix),
+        expect(unused_mut, reason = "file modes exist only on Unix")
+    )]
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -184,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_ends_with_its_directory_whoever_inherited_the_descriptor() {
+    fn drop_releases_lock_despite_inherited_descriptor() {
         let folder = tempfile::tempdir().unwrap();
         let directory = Directory::open(folder.path()).unwrap();
         assert!(matches!(

@@ -14,7 +14,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum OpenError {
     /// The log is open in another process, or in this one.
-    #[error("{dir} is in use")]
+    #[error("the log in {dir} is in use")]
     Locked {
         /// The log's directory.
         dir: PathBuf,

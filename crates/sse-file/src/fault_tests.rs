@@ -79,8 +79,8 @@ impl Storage for Faulty {
         self.0.truncate(len)
     }
 
-    fn is_gone(&self) -> bool {
-        self.0.is_gone()
+    fn is_removed(&self) -> bool {
+        self.0.is_removed()
     }
 }
 
@@ -158,7 +158,7 @@ fn is_full(result: &Result<Appended, BackplaneError>) -> bool {
 }
 
 #[test]
-fn a_full_disk_refuses_and_the_log_stays_sound() {
+fn full_disk_blocks_appends_and_log_stays_intact() {
     for room in [0, 1, 16, 30, 40] {
         let mut stage = Stage::new(FileConfig::default());
         let first = stage.append("first", Some("one")).unwrap();
@@ -174,7 +174,7 @@ fn a_full_disk_refuses_and_the_log_stays_sound() {
         assert!(stage.append("known", Some("one")).unwrap().duplicate);
         FAULT.set(None);
         let second = stage.append("second", Some("two")).unwrap();
-        assert!(!second.duplicate, "what was refused was not appended");
+        assert!(!second.duplicate, "a rejected entry was appended");
         assert_eq!(
             second.cursor.position.minor(),
             first.cursor.position.minor() + 1
@@ -188,7 +188,7 @@ fn a_full_disk_refuses_and_the_log_stays_sound() {
 }
 
 #[test]
-fn a_full_disk_between_two_segments_refuses_and_the_log_stays_sound() {
+fn full_disk_between_segments_keeps_log_intact() {
     let config = FileConfig::default().retention(Retention::default().entries(16));
     let mut stage = Stage::new(config.clone());
     ["first", "second"]
@@ -205,7 +205,7 @@ fn a_full_disk_between_two_segments_refuses_and_the_log_stays_sound() {
 }
 
 #[test]
-fn what_cannot_be_taken_away_is_not_known_and_is_taken_away_later() {
+fn unremovable_bytes_are_hidden_and_removed_later() {
     let mut stage = Stage::new(FileConfig::default());
     stage.append("first", None).unwrap();
     FAULT.set(Some(Fault::FullAndStuck));
@@ -232,7 +232,7 @@ fn what_cannot_be_taken_away_is_not_known_and_is_taken_away_later() {
 }
 
 #[test]
-fn after_a_sync_that_failed_nothing_of_it_is_left() {
+fn failed_sync_leaves_no_entries() {
     for failures in 1..4 {
         let mut stage = Stage::new(FileConfig::default());
         stage.append("first", None).unwrap();
@@ -254,7 +254,7 @@ fn after_a_sync_that_failed_nothing_of_it_is_left() {
         assert_eq!(
             stage.texts(),
             ["first"],
-            "nobody sees what was not acknowledged"
+            "an unacknowledged entry is readable"
         );
         assert_eq!(stage.log.bounds(), before);
         FAULT.set(None);
@@ -267,7 +267,7 @@ fn after_a_sync_that_failed_nothing_of_it_is_left() {
 }
 
 #[test]
-fn a_sync_that_fails_between_two_segments_is_made_up_for() {
+fn failed_sync_between_segments_is_repeated() {
     let config = FileConfig::default().retention(Retention::default().entries(16));
     let mut stage = Stage::new(config.clone());
     ["first", "second"]
@@ -284,23 +284,23 @@ fn a_sync_that_fails_between_two_segments_is_made_up_for() {
 }
 
 #[test]
-fn an_interval_is_kept_without_further_appends() {
+fn sync_interval_runs_without_further_appends() {
     let interval = Duration::from_millis(1);
     let mut stage = Stage::new(FileConfig::default().sync(SyncPolicy::Interval(interval)));
     FAULT.set(Some(Fault::Sync));
     stage.append("first", None).unwrap();
     thread::sleep(interval);
-    stage.writer.look();
+    stage.writer.check();
     FAULT.set(None);
     let refused = stage.append("refused", None);
     assert!(
         matches!(refused, Err(BackplaneError::Rejected { .. })),
-        "nothing was synced: {refused:?}"
+        "the append succeeded without a sync: {refused:?}"
     );
 }
 
 #[test]
-fn what_is_not_acknowledged_yet_is_not_read() {
+fn unacknowledged_entries_are_not_read() {
     let mut stage = Stage::new(FileConfig::default());
     for text in ["first", "second", "third"] {
         stage.append(text, None).unwrap();
@@ -329,7 +329,7 @@ fn what_is_not_acknowledged_yet_is_not_read() {
 }
 
 #[test]
-fn a_torn_batch_leaves_a_hole_and_takes_nothing_along() {
+fn torn_batch_leaves_hole_and_keeps_the_rest() {
     // The middle of a batch of three never reached the disk when the machine crashed: no entry of
     // the batch was acknowledged.
     let mut stage = Stage::new(FileConfig::default());

@@ -30,8 +30,8 @@ impl Index {
 
     /// Returns the offset of an entry at or before this one.
     pub(crate) fn at_or_before(&self, sequence: u64) -> u64 {
-        let behind = self.points.partition_point(|(at, _)| *at <= sequence);
-        behind
+        let next_index = self.points.partition_point(|(at, _)| *at <= sequence);
+        next_index
             .checked_sub(1)
             .map_or(HEADER_BYTES, |at| self.points[at].1)
     }
@@ -42,16 +42,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_index_leads_to_an_entry_that_is_not_behind() {
+    fn index_points_at_or_before_entry() {
         let mut index = Index::new(100);
         (0..100).for_each(|at| index.note(10 + at, HEADER_BYTES + at * 30));
         assert!(index.points.len() < 30, "{} points", index.points.len());
         for sequence in 10..110 {
-            let wanted = HEADER_BYTES + (sequence - 10) * 30;
+            let expected = HEADER_BYTES + (sequence - 10) * 30;
             let found = index.at_or_before(sequence);
             assert!(
-                found <= wanted && wanted - found <= 130,
-                "{sequence}: {found} for {wanted}"
+                found <= expected && expected - found <= 130,
+                "{sequence}: {found} for {expected}"
             );
         }
     }

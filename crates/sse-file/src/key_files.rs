@@ -55,7 +55,7 @@ impl KeyFiles {
                 }
             });
             if let Err(problem) = read {
-                warn!(file = %path.display(), problem, "keys of earlier entries cannot be read, and may count again");
+                warn!(file = %path.display(), problem, "failed to read idempotency keys of removed entries: repeated publishes can be appended again");
                 // A file that cannot be read now may be readable at the next start.
                 last_ms = now_ms;
             }
@@ -106,7 +106,7 @@ impl KeyFiles {
             .pop_front_if(|file| is_older(file.last_ms, KEY_WINDOW, now_ms))
         {
             if let Err(error) = fs::remove_file(&file.path) {
-                warn!(file = %file.path.display(), %error, "keys that are over cannot be removed");
+                warn!(file = %file.path.display(), %error, "failed to remove expired idempotency keys");
             }
         }
     }
@@ -114,16 +114,16 @@ impl KeyFiles {
 
 /// Reads up to the first invalid record.
 fn read(path: &Path, seal: Seal, mut visit: impl FnMut(Record)) -> Result<(), String> {
-    let told = |error: io::Error| error.to_string();
-    let file = File::open(path).map_err(told)?;
-    let end = file.metadata().map_err(told)?.len();
+    let to_text = |error: io::Error| error.to_string();
+    let file = File::open(path).map_err(to_text)?;
+    let end = file.metadata().map_err(to_text)?.len();
     let mut records = Records::new(BufReader::new(file), seal, 0, end);
     loop {
         match records.next() {
             Ok(Some(record)) => visit(record),
             Ok(None) => return Ok(()),
-            Err(Flaw::Io(error)) => return Err(told(error)),
-            Err(Flaw::Short) => return Err("a record that is cut".to_owned()),
+            Err(Flaw::Io(error)) => return Err(to_text(error)),
+            Err(Flaw::Short) => return Err("truncated record".to_owned()),
             Err(Flaw::Wrong(what)) => return Err(what.to_owned()),
         }
     }
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_segments_that_went_are_read_as_long_as_they_may_count() {
+    fn keys_of_removed_segments_are_read_until_expiry() {
         let dir = tempdir().unwrap();
         let directory = Directory::open(dir.path()).unwrap();
         let now = unix_ms();
@@ -206,12 +206,12 @@ mod tests {
                 .keep(&directory, (SEAL, 16 << 10), segment, now)
                 .unwrap();
         }
-        assert_eq!(files.0.len(), 2, "nothing of the first counts any more");
+        assert_eq!(files.0.len(), 2, "the expired file was kept");
         assert_eq!(read_all(&directory, 9, now).1, [6, 8]);
         assert_eq!(
             read_all(&directory, 7, now).1,
             [6],
-            "the rest stands in its segment"
+            "a key of an existing segment was read"
         );
         files.remove_old(now - 40 + WINDOW_MS);
         assert_eq!(read_all(&directory, 9, now).1, [8]);
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_costs_keys_and_does_not_hinder_the_log() {
+    fn damaged_key_file_does_not_prevent_open() {
         let dir = tempdir().unwrap();
         let directory = Directory::open(dir.path()).unwrap();
         let now = unix_ms();

@@ -28,7 +28,7 @@ use crate::{
 const READERS: usize = 8;
 
 /// Timeout of every call.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Maximum number of damaged places that are reported separately.
 const MOST_KNOWN: usize = 1000;
@@ -97,7 +97,7 @@ impl State {
             Found::At(sequence) => Ok(sequence),
             Found::Lost(next) => Err(BackplaneError::damaged(
                 runs.before(next),
-                "the end of the log was lost there",
+                "the end of the log was lost at this position",
             )),
             Found::Future => Err(BackplaneError::Future { head }),
         }
@@ -120,15 +120,15 @@ impl State {
 
     /// Returns the segment that contains an entry, and the last entry that must be in that segment.
     fn segment_of(&self, sequence: u64) -> Option<(Arc<Segment>, u64)> {
-        let behind = self
+        let next_index = self
             .segments
             .partition_point(|segment| segment.first <= sequence);
         let last = self
             .segments
-            .get(behind)
+            .get(next_index)
             .map_or(self.head, |next| next.first - 1);
         Some((
-            Arc::clone(self.segments.get(behind.checked_sub(1)?)?),
+            Arc::clone(self.segments.get(next_index.checked_sub(1)?)?),
             last.min(self.head),
         ))
     }
@@ -218,7 +218,7 @@ impl Log {
         let late = |_| {
             BackplaneError::unavailable(Duration::from_secs(1), "the disk takes too long to read")
         };
-        timeout(PATIENCE, self.page_from_disk(from, limit))
+        timeout(RESPONSE_TIMEOUT, self.page_from_disk(from, limit))
             .await
             .map_err(late)?
     }
@@ -290,7 +290,7 @@ impl Log {
         let mut known = self.known.lock();
         if known.len() < MOST_KNOWN && known.insert((file.clone(), offset)) {
             let (file, problem) = (file.display(), &error as &dyn Error);
-            error!(%file, offset, from, up_to, error = problem, "failed to read entries of an event log: they are passed over");
+            error!(%file, offset, from, up_to, error = problem, "failed to read entries of an event log: skipping them");
         }
         let head = self.state.lock().head;
         let to = if up_to == head {

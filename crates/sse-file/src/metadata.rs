@@ -115,18 +115,20 @@ impl Meta {
             offset: 0,
             what,
         };
-        let text = str::from_utf8(text).map_err(|_| damaged("no text"))?;
+        let text = str::from_utf8(text).map_err(|_| damaged("the file is not UTF-8 text"))?;
         if !text.starts_with("sse-file ") {
-            return Err(damaged("not the file that a log has under this name"));
+            return Err(damaged("the file is not the META file of a log"));
         }
         if !text
             .lines()
             .next()
             .is_some_and(|line| [FIRST_LINE, OLD_FIRST_LINE].contains(&line))
         {
-            return Err(damaged("written by another version of this library"));
+            return Err(damaged(
+                "the file was written by another version of this library",
+            ));
         }
-        Self::read(text).ok_or_else(|| damaged("not what was written there"))
+        Self::read(text).ok_or_else(|| damaged("the content or its checksum is wrong"))
     }
 
     fn read(text: &str) -> Option<Self> {
@@ -212,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn it_reads_as_it_is_written() {
+    fn metadata_round_trips() {
         for (left, _) in Left::ALL {
             for boot in [None, Some("7c5e-1".to_owned())] {
                 let mut meta = Meta {
@@ -230,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_of_before_there_were_openings_is_read() {
+    fn old_format_is_read() {
         let text = "sse-file 1\nlog 00000000000000ff\nepoch 7f3a\nboot -\nleft closed\n";
         let meta = parse(format!("{text}crc {:08x}\n", crc32c::crc32c(text.as_bytes())).as_bytes())
             .unwrap();
@@ -242,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flip_and_every_cut_is_seen() {
+    fn every_flip_and_cut_is_detected() {
         let text = Meta::new(SyncPolicy::EveryBatch).to_text().into_bytes();
         for at in 0..text.len() {
             assert!(parse(&text[..at]).is_err(), "cut at {at}");
@@ -255,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_never_synced_is_lost_with_the_machine() {
+    fn only_unsynced_entries_are_lost_in_machine_crash() {
         let meta = Meta::new(SyncPolicy::Never);
         let elsewhere = Some("another".to_owned());
         for (left, boot, lost) in [

@@ -60,9 +60,9 @@ impl Flaw {
     /// Returns the description of the fault.
     pub(crate) fn what(&self) -> &'static str {
         match self {
-            Self::Short => "a record that is cut",
+            Self::Short => "truncated record",
             Self::Wrong(what) => what,
-            Self::Io(_) => "a record that the system does not give",
+            Self::Io(_) => "unreadable record",
         }
     }
 }
@@ -81,11 +81,11 @@ impl Record {
         out.extend_from_slice(&self.sequence.to_le_bytes());
         out.extend_from_slice(&self.unix_ms.to_le_bytes());
         out.extend_from_slice(&self.synced.to_le_bytes());
-        out.push(u8::try_from(key.len()).expect("a key was checked"));
+        out.push(u8::try_from(key.len()).expect("the length of the key was checked"));
         out.extend_from_slice(key.as_bytes());
         out.extend_from_slice(&self.payload);
         let (head, body) = out[start..].split_at_mut(HEAD_BYTES);
-        let length = u32::try_from(body.len()).expect("a payload was checked");
+        let length = u32::try_from(body.len()).expect("the length of the payload was checked");
         head[..4].copy_from_slice(&MARKER);
         head[4..8].copy_from_slice(&length.to_le_bytes());
         head[8..12].copy_from_slice(&seal.checksum(body).to_le_bytes());
@@ -96,7 +96,7 @@ impl Record {
     fn from_body(body: &Bytes) -> Result<Self, Flaw> {
         let (mut fixed, _) = body
             .split_at_checked(FIXED_BODY_BYTES)
-            .ok_or(Flaw::Wrong("a body that is too short"))?;
+            .ok_or(Flaw::Wrong("record body too short"))?;
         let sequence = u64::from_le_bytes(take(&mut fixed));
         let unix_ms = u64::from_le_bytes(take(&mut fixed));
         let synced = u32::from_le_bytes(take(&mut fixed));
@@ -104,8 +104,8 @@ impl Record {
         let payload_at = FIXED_BODY_BYTES + usize::from(key_length);
         let key = body
             .get(FIXED_BODY_BYTES..payload_at)
-            .ok_or(Flaw::Wrong("a key that is too long"))?;
-        let key = str::from_utf8(key).map_err(|_| Flaw::Wrong("a key that is no text"))?;
+            .ok_or(Flaw::Wrong("record key too long"))?;
+        let key = str::from_utf8(key).map_err(|_| Flaw::Wrong("record key is not UTF-8"))?;
         let key = (!key.is_empty()).then(|| key.into());
         Ok(Self {
             sequence,
@@ -118,9 +118,7 @@ impl Record {
 }
 
 fn take<const N: usize>(bytes: &mut &[u8]) -> [u8; N] {
-    let (taken, rest) = bytes
-        .split_first_chunk()
-        .expect("a length that was checked");
+    let (taken, rest) = bytes.split_first_chunk().expect("the length was checked");
     *bytes = rest;
     *taken
 }
@@ -169,7 +167,7 @@ impl<R: Read> Records<R> {
         let mut body = vec![0; length as usize];
         self.fill(&mut body)?;
         if self.seal.checksum(&body) != checksum {
-            return Err(Flaw::Wrong("the checksum of a record"));
+            return Err(Flaw::Wrong("wrong checksum of a record"));
         }
         let record = Record::from_body(&body.into())?;
         self.offset += HEAD_BYTES as u64 + u64::from(length);
@@ -201,7 +199,7 @@ fn parse_head(seal: Seal, head: &[u8; HEAD_BYTES]) -> Result<(u32, u32), Flaw> {
     let body_checksum = u32::from_le_bytes(take(&mut rest));
     let checksum = u32::from_le_bytes(take(&mut rest));
     if marker != MARKER || seal.checksum(&head[..12]) != checksum {
-        return Err(Flaw::Wrong("the head of a record"));
+        return Err(Flaw::Wrong("invalid head of a record"));
     }
     Ok((length, body_checksum))
 }
@@ -256,7 +254,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn records_read_as_they_were_written(records in records()) {
+        fn records_round_trip(records in records()) {
             let bytes = encode(&records);
             let (read, offset, flaw) = decode(&bytes, SEAL);
             prop_assert!(flaw.is_none());
@@ -264,7 +262,7 @@ mod tests {
         }
 
         #[test]
-        fn a_cut_is_seen_as_one_and_leaves_what_is_before(records in records(), at: prop::sample::Index) {
+        fn cut_is_detected_and_keeps_earlier_records(records in records(), at: prop::sample::Index) {
             let bytes = encode(&records);
             prop_assume!(!bytes.is_empty());
             let (read, offset, flaw) = decode(&bytes[..at.index(bytes.len())], SEAL);
@@ -274,7 +272,7 @@ mod tests {
         }
 
         #[test]
-        fn a_flip_is_seen_and_is_no_cut(records in records(), at: prop::sample::Index, bit in 0..8) {
+        fn flip_is_detected_and_differs_from_cut(records in records(), at: prop::sample::Index, bit in 0..8) {
             let mut bytes = encode(&records);
             prop_assume!(!bytes.is_empty());
             let at = at.index(bytes.len());
@@ -288,13 +286,13 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_read_without_a_panic(bytes in vec(any::<u8>(), 0..400)) {
+        fn any_bytes_read_without_panic(bytes in vec(any::<u8>(), 0..400)) {
             prop_assert_eq!(decode(&bytes, SEAL).0, []);
         }
     }
 
     #[test]
-    fn a_record_of_another_log_is_none() {
+    fn record_of_another_log_is_rejected() {
         let record = Record {
             sequence: 1,
             unix_ms: 2,
@@ -304,7 +302,7 @@ mod tests {
         };
         let (read, _, flaw) = decode(&encode(&[record]), Seal(1));
         assert!(
-            read.is_empty() && matches!(flaw, Some(Flaw::Wrong("the head of a record"))),
+            read.is_empty() && matches!(flaw, Some(Flaw::Wrong("invalid head of a record"))),
             "{flaw:?}"
         );
     }

@@ -55,7 +55,7 @@ pub(crate) fn recover(directory: Directory, config: &FileConfig) -> Result<Recov
             return create(directory, config);
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let what = "missing, though there are entries";
+            let what = "the file is missing, but segments exist";
             return Err(Damage {
                 file: path,
                 offset: 0,
@@ -67,10 +67,10 @@ pub(crate) fn recover(directory: Directory, config: &FileConfig) -> Result<Recov
     };
     let mut found = Vec::with_capacity(files.len());
     for (name, file) in files {
-        found.extend(look_at(name, file, &meta)?);
+        found.extend(inspect(name, file, &meta)?);
     }
     if found.is_empty() {
-        warn!(dir = %directory.path().display(), "the entries of an event log were taken away: it begins anew");
+        warn!(dir = %directory.path().display(), "lost all segments of an event log: creating a new log");
         return create(directory, config);
     }
     found.windows(2).for_each(check_neighbours);
@@ -88,7 +88,7 @@ struct Found {
 }
 
 /// Reads the header of a segment. Returns `None` if the file does not belong to this log.
-fn look_at(name: u64, path: PathBuf, meta: &Meta) -> Result<Option<Found>, OpenError> {
+fn inspect(name: u64, path: PathBuf, meta: &Meta) -> Result<Option<Found>, OpenError> {
     let damage = match Header::read(&path, meta.seal) {
         Ok((header, bytes)) if header.first == name => {
             return Ok(Some(Found {
@@ -99,17 +99,17 @@ fn look_at(name: u64, path: PathBuf, meta: &Meta) -> Result<Option<Found>, OpenE
             }));
         }
         Ok(_) => {
-            warn!(file = %path.display(), "passed over a segment of an event log that has another one's name");
+            warn!(file = %path.display(), "skipped a segment of an event log: its name does not match its header");
             return Ok(None);
         }
         Err(ReadError::Damaged(damage)) => damage,
         Err(error) => return Err(error.into()),
     };
     if meta.newest > 0 && name > meta.newest {
-        warn!(file = %path.display(), error = &damage as &dyn Error, "passed over a file that is no segment of the event log");
+        warn!(file = %path.display(), error = &damage as &dyn Error, "skipped a file that is not a segment of the event log");
         return Ok(None);
     }
-    error!(file = %path.display(), offset = damage.offset, what = damage.what, "the header of a segment of an event log is damaged");
+    error!(file = %path.display(), offset = damage.offset, what = damage.what, "detected a damaged header of a segment of an event log");
     let file = fs::metadata(&path).map_err(OpenError::io(&path))?;
     let modified = file
         .modified()
@@ -197,12 +197,12 @@ fn restore(
     let (next, after_loss) = meta.goes_on_with(newest.header.first, &last, noted);
     if meta.is_older_than(newest.header.first, last.end) {
         let dir = directory.path().display();
-        error!(%dir, "the entries of an event log are newer than its META, so it has a new epoch, and whoever returns is told of a gap");
+        error!(%dir, "detected entries of an event log that are newer than its META: setting a new epoch, and returning clients receive a gap");
         (meta.epoch, meta.runs) = (Epoch::random(), Runs::new());
     }
     if after_loss {
         let (dir, end) = (directory.path().display(), last.end);
-        error!(%dir, end, next, "an event log has lost its end: clients are told of a gap");
+        error!(%dir, end, next, "lost the end of an event log: clients receive a gap");
     }
     // After doubtful data a new segment starts. If the old segment has no entry, the new one takes
     // its name.
@@ -314,10 +314,10 @@ fn check_neighbours(pair: &[Found]) {
     let file = found.path.display();
     if next.header.previous_first != found.header.first {
         let file = next.path.display();
-        error!(%file, "the segment of an event log before this one is missing: clients are told of a gap");
+        error!(%file, "lost the segment of an event log before this segment: clients receive a gap");
     } else if next.header.previous_bytes != found.bytes {
         let (bytes, before) = (found.bytes, next.header.previous_bytes);
-        error!(%file, bytes, before, "a segment of an event log is not as long as it was");
+        error!(%file, bytes, before, "detected a changed length of a segment of an event log");
     }
 }
 
@@ -366,7 +366,7 @@ impl Recovery {
         if u128::from(self.now_ms.saturating_sub(content.last_ms)) < KEY_WINDOW.as_millis() {
             let scan = self.scan(path, header, *bytes)?;
             if scan.ending.is_some() {
-                error!(file = %path.display(), offset = scan.content.bytes, "entries at the end of a segment of an event log are damaged");
+                error!(file = %path.display(), offset = scan.content.bytes, "detected damaged entries at the end of a segment of an event log");
             }
             content.index = scan.content.index;
         }
@@ -394,7 +394,7 @@ impl Recovery {
             // being written.
             Some(Flaw::Short) if *is_sound => false,
             Some(flaw) => {
-                error!(file = %path.display(), offset, what = flaw.what(), "the end of an event log is damaged");
+                error!(file = %path.display(), offset, what = flaw.what(), "detected a damaged end of an event log");
                 true
             }
         };
@@ -410,7 +410,7 @@ impl Recovery {
         let synced = File::options().write(true).open(path).and_then(|file| {
             if offset < *bytes {
                 let file_name = path.display();
-                info!(file = %file_name, offset, bytes = *bytes - offset, "cut what was not written to its end");
+                info!(file = %file_name, offset, bytes = *bytes - offset, "removed an incomplete record at the end of an event log");
                 file.set_len(offset)?;
             }
             // The last user of the log may have left the sync to the system.
@@ -438,7 +438,7 @@ impl Recovery {
         );
         let found = found.map_err(OpenError::io(path))?;
         for (offset, what) in &found.flaws {
-            error!(file = %path.display(), offset, what, "an entry of an event log is damaged: clients are told of a gap");
+            error!(file = %path.display(), offset, what, "detected a damaged entry of an event log: clients receive a gap");
         }
         Ok(found)
     }

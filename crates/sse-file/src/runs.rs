@@ -73,9 +73,9 @@ impl Runs {
         let mut next = firsts.iter().skip(1);
         self.0.retain(|run| {
             let is_empty = next.next() == Some(&run.first);
-            let goes = is_empty && !run.after_loss && empty > EMPTY;
-            empty -= usize::from(goes);
-            !goes
+            let is_dropped = is_empty && !run.after_loss && empty > EMPTY;
+            empty -= usize::from(is_dropped);
+            !is_dropped
         });
     }
 
@@ -134,8 +134,8 @@ impl Runs {
     }
 
     fn mark(&self, sequence: u64) -> u64 {
-        let behind = self.0.partition_point(|run| run.first <= sequence);
-        self.0[behind.saturating_sub(1)].mark
+        let next_index = self.0.partition_point(|run| run.first <= sequence);
+        self.0[next_index.saturating_sub(1)].mark
     }
 }
 
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_position_is_of_one_opening() {
+    fn position_belongs_to_one_opening() {
         let runs = runs(&[(1, 0), (11, 5), (11, 8), (21, 9)]);
         assert_eq!(
             (runs.position(10), runs.position(11)),
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn positions_of_entries_rise_and_lead_back_to_them() {
+    fn positions_rise_and_map_back_to_entries() {
         let mut runs = Runs::new();
         for first in [1, 1, 5, 9, 9, 30] {
             runs.begin(first, false);
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_lost_its_end_ends_behind_what_was_lost() {
+    fn head_is_after_lost_end() {
         let mut runs = Runs::new();
         let last = runs.position(10);
         runs.begin(11, true);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn openings_without_entries_are_few() {
+    fn openings_without_entries_are_bounded() {
         let mut runs = Runs::new();
         (0..1000).for_each(|_| runs.begin(1, false));
         runs.begin(7, false);

@@ -90,8 +90,7 @@ pub(crate) fn scan(
         let offset = records.offset();
         let flaw = match records.next() {
             Ok(Some(record))
-                if scan.last.checked_add(1) == Some(record.sequence)
-                    || is_behind(&record, &scan) =>
+                if scan.last.checked_add(1) == Some(record.sequence) || follows(&record, &scan) =>
             {
                 scanned.note(record.sequence, offset);
                 visit(&record);
@@ -101,7 +100,7 @@ pub(crate) fn scan(
                 continue;
             }
             Ok(Some(_)) => {
-                scan.flaws.push((offset, "a record that belongs elsewhere"));
+                scan.flaws.push((offset, "record out of sequence"));
                 continue;
             }
             Ok(None) => break,
@@ -127,7 +126,7 @@ pub(crate) fn scan(
 
 /// Returns `true` if a record follows the last one, possibly after damaged ones. A record with a
 /// distant number belongs elsewhere.
-fn is_behind(record: &Record, scan: &Scan) -> bool {
+fn follows(record: &Record, scan: &Scan) -> bool {
     record.sequence > scan.last && record.sequence - scan.last <= MAX_SEGMENT_BYTES
 }
 
@@ -234,16 +233,18 @@ impl Segment {
         let open =
             |from| records(&self.path, reading.seal, from, end).map_err(ReadError::io(&self.path));
         let mut records = open(from).map_err(nothing)?;
-        let mut wanted = after + 1;
+        let mut expected = after + 1;
         let mut flaw: Option<ReadError> = None;
-        while wanted <= last {
+        while expected <= last {
             let offset = records.offset();
             let error = match records.next() {
-                Ok(Some(record)) if record.sequence < wanted || record.sequence > last => continue,
-                Ok(Some(record)) if record.sequence > wanted => {
-                    let error = flaw
-                        .take()
-                        .unwrap_or_else(|| self.damage(offset, "entries are missing before it"));
+                Ok(Some(record)) if record.sequence < expected || record.sequence > last => {
+                    continue;
+                }
+                Ok(Some(record)) if record.sequence > expected => {
+                    let error = flaw.take().unwrap_or_else(|| {
+                        self.damage(offset, "entries before this record are missing")
+                    });
                     return Err(Unreadable {
                         up_to: record.sequence - 1,
                         error,
@@ -252,18 +253,19 @@ impl Segment {
                 Ok(Some(record)) => {
                     // Damage before the entry is of no concern.
                     flaw = None;
-                    let position = reading.runs.position(wanted);
+                    let position = reading.runs.position(expected);
                     if !page.push(Entry {
                         position,
                         payload: record.payload,
                     }) {
                         return Ok(());
                     }
-                    wanted += 1;
+                    expected += 1;
                     continue;
                 }
                 Ok(None) => {
-                    let missing = || self.damage(offset, "entries are missing at its end");
+                    let missing =
+                        || self.damage(offset, "entries at the end of the segment are missing");
                     return Err(nothing(flaw.unwrap_or_else(missing)));
                 }
                 Err(error) => self.flawed(offset, error),

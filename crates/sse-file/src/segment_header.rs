@@ -68,7 +68,7 @@ impl Header {
         if !metadata.is_file() {
             return Err(ReadError::io(path)(io::Error::new(
                 io::ErrorKind::IsADirectory,
-                "not a file",
+                "the path is not a file",
             )));
         }
         let bytes = metadata.len();
@@ -78,12 +78,12 @@ impl Header {
             what,
         };
         if bytes < HEADER_BYTES {
-            return Err(damaged("the header of a segment, which is cut").into());
+            return Err(damaged("truncated header of a segment").into());
         }
         let mut header = [0; HEADER];
         file.read_exact(&mut header).map_err(ReadError::io(path))?;
         let header = Self::parse(seal, &header)
-            .ok_or_else(|| damaged("the header of a segment, or it is another log's"))?;
+            .ok_or_else(|| damaged("invalid header of a segment, or the segment of another log"))?;
         Ok((header, bytes))
     }
 }
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_reads_as_it_is_written_and_no_flip_passes() {
+    fn header_round_trips_and_flips_are_detected() {
         let header = Header {
             first: 1,
             created_ms: u64::MAX,
@@ -102,7 +102,11 @@ mod tests {
         };
         let bytes: [u8; HEADER] = header.to_bytes(Seal(5)).try_into().unwrap();
         assert_eq!(Header::parse(Seal(5), &bytes), Some(header));
-        assert_eq!(Header::parse(Seal(6), &bytes), None, "another log's");
+        assert_eq!(
+            Header::parse(Seal(6), &bytes),
+            None,
+            "the header belongs to another log"
+        );
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes;
             flipped[bit / 8] ^= 1 << (bit % 8);

@@ -17,7 +17,7 @@ pub(crate) trait Storage: Debug + Send {
     fn truncate(&mut self, len: u64) -> io::Result<()>;
 
     /// Returns `true` if the file was removed.
-    fn is_gone(&self) -> bool;
+    fn is_removed(&self) -> bool;
 }
 
 /// Opens a segment's file for appending.
@@ -44,13 +44,13 @@ impl Storage for File {
     }
 
     #[cfg(unix)]
-    fn is_gone(&self) -> bool {
+    fn is_removed(&self) -> bool {
         use std::os::unix::fs::MetadataExt;
         self.metadata().is_ok_and(|metadata| metadata.nlink() == 0)
     }
 
     #[cfg(not(unix))]
-    fn is_gone(&self) -> bool {
+    fn is_removed(&self) -> bool {
         false
     }
 }

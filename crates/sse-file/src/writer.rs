@@ -121,7 +121,7 @@ pub(crate) fn open(
         keys,
         key_files,
     } = recover(directory, &config)?;
-    let segment = Arc::clone(segments.back().expect("a log has one segment at least"));
+    let segment = Arc::clone(segments.back().expect("a log has at least one segment"));
     let (entries, bytes, last_ms) = segment.size();
     let storage = open_storage(&segment.path).map_err(OpenError::io(&segment.path))?;
     let head = segment.first + entries - 1;
@@ -156,7 +156,7 @@ pub(crate) fn open(
         sync_time: Duration::ZERO,
         broken: None,
     };
-    writer.look();
+    writer.check();
     Ok((log, writer))
 }
 
@@ -173,16 +173,16 @@ impl Writer {
 
     fn run(&mut self) {
         loop {
-            match self.queue.take(self.limit(), self.next_look()) {
+            match self.queue.take(self.limit(), self.next_check()) {
                 Work::Append(pending) => {
                     let entries = pending.len();
                     self.append(pending);
                     self.gather(entries);
                 }
-                Work::Look => {}
+                Work::Check => {}
                 Work::End => break,
             }
-            self.look();
+            self.check();
         }
         self.end();
     }
@@ -339,8 +339,8 @@ impl Writer {
             self.sync(end)?;
             self.sync_time = start.elapsed();
         }
-        if self.active.storage.is_gone() {
-            return Err(self.give_up("its file was taken away"));
+        if self.active.storage.is_removed() {
+            return Err(self.give_up("the file of the log was removed"));
         }
         self.bytes += batch.bytes.len() as u64;
         self.active.bytes = end;
@@ -348,7 +348,7 @@ impl Writer {
         self.active.segment.grow(&batch.records, end, self.last_ms);
         self.head += batch.records.len() as u64;
         if let Err(error) = self.end_mark.note(self.head) {
-            debug!(%error, "failed to note the end of an event log");
+            debug!(%error, "failed to record the end of an event log");
         }
         self.log.publish(batch.entries);
         Ok(())
@@ -364,7 +364,7 @@ impl Writer {
             }
             // The system may consider pages written although it gave up writing them, so no later
             // sync can be trusted.
-            self.give_up(&format!("the disk did not take what was written: {error}"));
+            self.give_up(&format!("failed to sync the file of the log: {error}"));
             return Err(BatchError::Unknown(Arc::new(error)));
         }
         self.active.synced = end;
@@ -373,9 +373,9 @@ impl Writer {
     }
 
     fn give_up(&mut self, reason: &str) -> BatchError {
-        error!(file = %self.active.segment.path.display(), reason, "an event log takes no more entries until it is opened again");
+        error!(file = %self.active.segment.path.display(), reason, "failed to write to an event log: it rejects entries until it is reopened");
         self.broken = Some(format!(
-            "the event log takes no more entries until it is opened again: {reason}"
+            "the event log rejects entries until it is reopened: {reason}"
         ));
         BatchError::Refused {
             reason: reason.to_owned(),
@@ -425,7 +425,7 @@ impl Writer {
     }
 
     /// Returns the time of the next work that is not an append.
-    fn next_look(&self) -> Instant {
+    fn next_check(&self) -> Instant {
         let now = Instant::now();
         let pause = self
             .config
@@ -443,7 +443,7 @@ impl Writer {
     }
 
     /// Syncs if a sync is due, and removes old segments.
-    pub(crate) fn look(&mut self) {
+    pub(crate) fn check(&mut self) {
         if self.broken.is_some() {
             return;
         }
@@ -474,7 +474,7 @@ impl Writer {
             self.log.forget_oldest();
             self.bytes -= oldest.size().1;
             if let Err(error) = std::fs::remove_file(&oldest.path) {
-                warn!(file = %oldest.path.display(), %error, "an old segment cannot be removed");
+                warn!(file = %oldest.path.display(), %error, "failed to remove an old segment");
             }
         }
     }
@@ -490,7 +490,7 @@ impl Writer {
         };
         let form = (self.log.seal, self.log.step);
         if let Err(error) = self.key_files.keep(directory, form, segment, now_ms) {
-            warn!(file = %segment.path.display(), %error, "the keys of an old segment cannot be kept");
+            warn!(file = %segment.path.display(), %error, "failed to keep the idempotency keys of an old segment");
         }
     }
 
@@ -506,7 +506,7 @@ impl Writer {
             }
             .to_text();
             if let Err(error) = directory.write(&path, text.as_bytes()) {
-                warn!(file = %path.display(), %error, "it cannot be noted that an event log was closed");
+                warn!(file = %path.display(), %error, "failed to record the close of an event log");
             }
         }
     }

@@ -109,7 +109,7 @@ impl Histogram {
     pub const fn new(name: &'static str, help: &'static str) -> Self {
         assert!(
             ends_with(name, "_seconds"),
-            "a histogram is one of seconds, and says so"
+            "histogram name must end with _seconds"
         );
         Self {
             header: Header::new(name, help, Kind::Histogram),
@@ -138,14 +138,14 @@ impl Header {
     const fn new(name: &'static str, help: &'static str, kind: Kind) -> Self {
         assert!(
             is_name(name),
-            "the name of a metric is [a-zA-Z_][a-zA-Z0-9_]*"
+            "metric name must match [a-zA-Z_][a-zA-Z0-9_]*"
         );
-        assert!(!help.is_empty(), "a metric says what it means");
+        assert!(!help.is_empty(), "metric help text is empty");
         let mut index = 0;
         while index < RESERVED.len() {
             assert!(
                 !ends_with(name, RESERVED[index]),
-                "the end of the name is added"
+                "metric name ends with a reserved suffix"
             );
             index += 1;
         }
@@ -179,21 +179,21 @@ const fn check_labels(labels: &[&str]) {
     while index < labels.len() {
         assert!(
             is_name(labels[index]),
-            "the name of a label is [a-zA-Z_][a-zA-Z0-9_]*"
+            "label name must match [a-zA-Z_][a-zA-Z0-9_]*"
         );
         assert!(
             !starts_with(labels[index], "__"),
-            "labels with __ in front are Prometheus' own"
+            "label name starts with the reserved prefix __"
         );
         assert!(
             !is_same(labels[index], "le"),
-            "the label `le` is that of histograms"
+            "label name `le` is reserved for histograms"
         );
         let mut other = 0;
         while other < index {
             assert!(
                 !is_same(labels[index], labels[other]),
-                "a label stands there twice"
+                "duplicate label name"
             );
             other += 1;
         }
@@ -245,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_prometheus_would_refuse_is_refused_before() {
+    fn invalid_names_are_rejected() {
         for name in [
             "",
             "1a",
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn units_are_those_of_names() {
+    fn units_follow_names() {
         for (name, unit) in [
             ("sent_bytes", Some("bytes")),
             ("a_b_seconds", Some("seconds")),

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bound_belongs_to_what_is_below() {
+    fn bounds_are_inclusive() {
         let durations = DurationHistogram::new();
         for nanos in [0, 50_000, 50_001, 2_500_000_000, 2_500_000_001] {
             durations.record(Duration::from_nanos(nanos));
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_rise() {
+    fn bounds_increase() {
         assert!(UP_TO_SECONDS.is_sorted_by(|one, next| one < next));
     }
 }

@@ -4,109 +4,109 @@ use sse_core::{LogState, LogStats, Manager};
 
 use crate::{collector::Collector, family::Family, source::Source};
 
-const STREAMS: Family = Family::gauge("sse_streams", "Streams that are live.");
+const STREAMS: Family = Family::gauge("sse_streams", "Live streams.");
 const STREAMS_ENDING: Family = Family::gauge(
     "sse_streams_ending",
-    "Streams that were ended, and whose transport has not let go of them.",
+    "Ended streams that their transports have not released yet.",
 );
-const STREAMS_MOST: Family = Family::gauge("sse_streams_limit", "Streams there may be at once.");
+const STREAMS_MOST: Family = Family::gauge("sse_streams_limit", "Maximum number of live streams.");
 const USERS: Family = Family::gauge("sse_users", "Users with at least one live stream.");
 const DRAINING: Family = Family::gauge(
     "sse_draining",
-    "1 when newcomers are refused because of a shutdown.",
+    "1 if new streams are rejected because of a shutdown.",
 );
-const ACCEPTED: Family = Family::counter("sse_streams_accepted", "Streams that were accepted.");
+const ACCEPTED: Family = Family::counter("sse_streams_accepted", "Accepted streams.");
 const ENDED: Family<1> =
-    Family::counter("sse_streams_ended", "Streams that ended, by reason.").labels(["reason"]);
-const REFUSED: Family<1> = Family::counter(
-    "sse_streams_refused",
-    "Streams that were refused, by cause.",
-)
-.labels(["cause"]);
+    Family::counter("sse_streams_ended", "Ended streams, by reason.").labels(["reason"]);
+const REFUSED: Family<1> =
+    Family::counter("sse_streams_refused", "Rejected streams, by cause.").labels(["cause"]);
 const PUBLISHED: Family = Family::counter(
     "sse_events_published",
-    "Events that were published, whether anybody was there or not.",
+    "Published events, with or without recipients.",
 );
 const QUEUED: Family = Family::counter(
     "sse_events_queued",
-    "Events that were put into queues, one for each stream.",
+    "Events that were added to queues, counted once per stream.",
 );
 const DELIVERED: Family = Family::counter(
     "sse_events_delivered",
-    "Events that transports took, one for each stream.",
+    "Events that were delivered to transports, counted once per stream.",
 );
 const DROPPED: Family = Family::counter(
     "sse_events_dropped",
     "Events that were dropped because a stream's queue was full.",
 );
-const HEARTBEATS: Family = Family::counter("sse_heartbeats", "Heartbeats that were sent.");
+const HEARTBEATS: Family = Family::counter("sse_heartbeats", "Sent heartbeats.");
 const BYTES: Family = Family::counter(
     "sse_delivered_bytes",
-    "Bytes of events, heartbeats, first and last blocks that transports took.",
+    "Bytes that were delivered to transports: events, heartbeats, first and last blocks.",
 );
 
 const LOG_STATE: Family<1> = Family::gauge(
     "sse_log_state",
-    "1 for how the manager stands to its event log: starting, current, away, rejecting, not_listening; only with an event log.",
+    "1 for the current state of the event log: starting, current, away, rejecting or not_listening. Only with an event log.",
 )
 .labels(["state"]);
 const LOG_LAG: Family = Family::gauge(
     "sse_log_lag_seconds",
-    "For how long nothing is known of the end of the event log; 0 where the log is the manager's own.",
+    "Seconds since the end of the event log was last known. 0 if the log is the manager's own.",
 );
 const LOG_HEAD: Family<1> = Family::gauge(
     "sse_log_head",
-    "Where the event log ends, as far as the manager has followed it, in two numbers of which the major one counts more.",
+    "Last position of the event log that the manager has followed, as a major and a minor number.",
 )
 .labels(["part"]);
 const LOG_ENTRIES: Family = Family::gauge(
     "sse_log_entries",
     "Entries of the event log that the manager holds in memory.",
 );
-const LOG_BYTES: Family = Family::gauge("sse_log_held_bytes", "Bytes that they take.");
+const LOG_BYTES: Family = Family::gauge(
+    "sse_log_held_bytes",
+    "Bytes of the event log that the manager holds in memory.",
+);
 const LOG_RESUMED: Family = Family::counter(
     "sse_log_resumed",
-    "Streams that came back and got all that they missed.",
+    "Resumed streams that received all missed events.",
 );
 const LOG_REPLAYED: Family = Family::counter(
     "sse_log_replayed",
-    "Events that were given to streams out of the event log.",
+    "Events that were replayed to streams from the event log.",
 );
-const LOG_GAPS: Family<1> =
-    Family::counter("sse_log_gaps", "Gaps that streams were told of, by reason.")
-        .labels(["reason"]);
+const LOG_GAPS: Family<1> = Family::counter(
+    "sse_log_gaps",
+    "Gaps that were reported to streams, by reason.",
+)
+.labels(["reason"]);
 const LOG_DUPLICATES: Family = Family::counter(
     "sse_log_duplicates",
-    "Publishes that were there before, by their key.",
+    "Duplicate publishes, detected by their idempotency keys.",
 );
 const LOG_KEYS_REFUSED: Family = Family::counter(
     "sse_log_keys_refused",
-    "Publishes that were refused because no further idempotency key can be remembered.",
+    "Publishes that were rejected because the maximum number of idempotency keys is remembered.",
 );
-const LOG_UNREADABLE: Family = Family::counter(
-    "sse_log_unreadable",
-    "Entries of the event log that could not be read.",
-);
+const LOG_UNREADABLE: Family =
+    Family::counter("sse_log_unreadable", "Unreadable entries of the event log.");
 const LOG_DAMAGED: Family = Family::counter(
     "sse_log_damaged",
-    "Stretches of the event log that could not be read, each reported to clients by a gap.",
+    "Unreadable ranges of the event log. Each was reported to clients by a gap.",
 );
 const LOG_RECONNECTS: Family = Family::counter(
     "sse_log_reconnects",
-    "How often the event log was lost or not reached.",
+    "Lost or failed connections to the event log.",
 );
 const LOG_READS: Family = Family::counter(
     "sse_log_reads",
-    "Reads of older parts of the event log, for streams that came back.",
+    "Reads of older parts of the event log, for resumed streams.",
 );
 const LOG_APPENDS: Family<1> = Family::counter(
     "sse_log_appends",
-    "Appends to an event log elsewhere, by what became of them.",
+    "Appends to an external event log, by outcome.",
 )
 .labels(["outcome"]);
 const LOG_APPEND_SECONDS: Family = Family::counter(
     "sse_log_append_seconds",
-    "How long all appends took together.",
+    "Total duration of all appends, in seconds.",
 );
 
 impl Source for Manager {

@@ -74,7 +74,7 @@ impl Metrics {
     ) -> Self {
         assert!(
             is_name(label),
-            "the name of a label is [a-zA-Z_][a-zA-Z0-9_]*, not {label:?}"
+            "label name {label:?} must match [a-zA-Z_][a-zA-Z0-9_]*"
         );
         self.with(Some((label, value.into())), Arc::new(source))
     }

@@ -60,17 +60,22 @@ mod linux {
 
     const CPU: Family = Family::counter(
         "process_cpu_seconds",
-        "Processor time, in the program and the kernel.",
+        "Processor time of the program and the kernel, in seconds.",
     );
-    const RESIDENT: Family =
-        Family::gauge("process_resident_memory_bytes", "Memory that is resident.");
-    const VIRTUAL: Family = Family::gauge("process_virtual_memory_bytes", "Memory that is mapped.");
+    const RESIDENT: Family = Family::gauge(
+        "process_resident_memory_bytes",
+        "Resident memory, in bytes.",
+    );
+    const VIRTUAL: Family =
+        Family::gauge("process_virtual_memory_bytes", "Mapped memory, in bytes.");
     const OPEN_FILES: Family = Family::gauge("process_open_fds", "Open files and sockets.");
-    const MOST_FILES: Family =
-        Family::gauge("process_max_fds", "Files and sockets that may be open.");
+    const MOST_FILES: Family = Family::gauge(
+        "process_max_fds",
+        "Maximum number of open files and sockets.",
+    );
     const STARTED: Family = Family::gauge(
         "process_start_time_seconds",
-        "When the process started, in Unix seconds.",
+        "Start time of the process, in Unix seconds.",
     );
 
     /// Puts all available numbers. Numbers that the system does not report are left out.

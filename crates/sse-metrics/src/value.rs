@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_written_as_prometheus_reads_them() {
+    fn numbers_parse_in_prometheus() {
         for (number, text) in [
             (Number::from(u64::MAX), "18446744073709551615"),
             (Number::from(0_usize), "0"),

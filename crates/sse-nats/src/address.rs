@@ -21,22 +21,22 @@ impl Addresses {
         };
         for (index, url) in urls.split(',').map(str::trim).enumerate() {
             // The error does not quote the text of the URL, which can contain a password.
-            let wrong = |what: &str| format!("URL {} of NATS: {what}", index + 1);
+            let wrong = |what: &str| format!("NATS URL {} {what}", index + 1);
             let parsed: ServerAddr = url
                 .parse()
                 .map_err(|_| wrong("is not nats://HOST:PORT or tls://HOST:PORT"))?;
             if !["nats", "tls"].contains(&parsed.scheme()) {
-                return Err(wrong("its scheme is neither nats nor tls"));
+                return Err(wrong("does not have the scheme nats or tls"));
             }
             if parsed.host().is_empty() {
                 return Err(wrong("has no host"));
             }
             let found = credentials(&parsed)
-                .map_err(|()| wrong("user or password are not percent-encoded UTF-8"))?;
+                .map_err(|()| wrong("has a user or password that is not percent-encoded UTF-8"))?;
             addresses.credentials = addresses.credentials.or(found);
             addresses
                 .servers
-                .push(bare(parsed).ok_or_else(|| wrong("cannot be used"))?);
+                .push(bare(parsed).ok_or_else(|| wrong("is not supported"))?);
         }
         Ok(addresses)
     }
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_are_taken_out_of_urls() {
+    fn credentials_are_removed_from_urls() {
         let addresses = Addresses::parse("nats://us%40er:p%3Aw@one:4000, tls://two").unwrap();
         assert_eq!(
             addresses
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_url_is_refused_without_its_password() {
+    fn bad_url_error_hides_password() {
         for url in [
             "http://u:hunter2@one",
             "nats://u:hunter2@one:port",

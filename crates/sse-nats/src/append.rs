@@ -43,11 +43,13 @@ impl Shared {
                     }
                     ack => return self.acknowledged(&log, ack, fingerprint).await,
                 },
-                Err(RequestError::NobodyThere) => self.epochs.find().await.map(drop)?,
+                Err(RequestError::NoResponders) => self.epochs.find().await.map(drop)?,
                 Err(RequestError::Failed(error)) => return Err(error),
             }
         }
-        Err(unavailable("nobody takes entries: the log is changing"))
+        Err(unavailable(
+            "no stream accepts the entry: the log is changing",
+        ))
     }
 
     /// Interprets an acknowledgement.
@@ -60,7 +62,7 @@ impl Shared {
         let ack = ack?;
         if ack.stream != self.names.log_stream {
             return Err(BackplaneError::rejected(format!(
-                "another stream, {}, takes our entries",
+                "entries are stored in another stream, {}",
                 ack.stream
             )));
         }
@@ -84,7 +86,7 @@ impl Shared {
             return Ok(appended);
         }
         Err(unavailable(
-            "the log became another one while an entry was under way",
+            "the log was replaced while an entry was in flight",
         ))
     }
 

@@ -100,23 +100,20 @@ impl NatsConfig {
         let fits = [
             (
                 (1..=100_000_000).contains(&entries),
-                "the entries kept are not 1 to 100,000,000",
+                "retention.entries must be 1 to 100,000,000",
             ),
             (
                 (1 << 10..=1 << 40).contains(&bytes),
-                "the bytes kept are not 1 KiB to 1 TiB",
+                "retention.bytes must be 1 KiB to 1 TiB",
             ),
             (
                 (SECOND..=10 * YEAR).contains(&age),
-                "entries are not kept for 1 s to 10 years",
+                "retention.age must be 1 s to 10 years",
             ),
-            (
-                (1..=5).contains(&self.replicas),
-                "the replicas are not 1 to 5",
-            ),
+            ((1..=5).contains(&self.replicas), "replicas must be 1 to 5"),
             (
                 (1..=100_000).contains(&self.appends_under_way),
-                "the appends under way are not 1 to 100,000",
+                "appends_under_way must be 1 to 100,000",
             ),
         ];
         fits.into_iter()

@@ -161,7 +161,8 @@ impl Connection {
             self.complaint(subject, since)
                 .or_else(|| self.complaint("Subscription to \"_INBOX", since))
         });
-        complaint.unwrap_or_else(|| unavailable(format!("no answer in time to {subject}")))
+        complaint
+            .unwrap_or_else(|| unavailable(format!("no reply in time to a request to {subject}")))
     }
 
     /// Returns the server's message on missing rights for a subject, if it arrived at `since` or
@@ -227,7 +228,7 @@ async fn with_credentials(
     options: ConnectOptions,
     credentials: Option<Credentials>,
 ) -> Result<ConnectOptions, BackplaneError> {
-    let unreadable = |error| refused("the credentials cannot be read", error);
+    let unreadable = |error| refused("failed to read the credentials", error);
     Ok(match credentials {
         None => options,
         Some(Credentials::Password { user, password }) => options.user_and_password(user, password),
@@ -243,10 +244,10 @@ async fn with_credentials(
 fn connect_error(error: ConnectError) -> BackplaneError {
     match error.kind() {
         ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
-            refused("the server does not accept our credentials", error)
+            refused("the server rejects the credentials", error)
         }
-        ConnectErrorKind::ServerParse => refused("the address of the server cannot be used", error),
-        ConnectErrorKind::Tls => refused("no TLS with the server", error),
+        ConnectErrorKind::ServerParse => refused("invalid address of the server", error),
+        ConnectErrorKind::Tls => refused("failed to set up TLS with the server", error),
         _ => unavailable(error),
     }
 }

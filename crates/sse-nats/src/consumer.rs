@@ -134,7 +134,7 @@ impl Consumer {
             .create_consumer(stream, &name, &config)
             .await
             .map_err(|error| match error {
-                ApiError::Missing => unavailable(format!("there is no stream {stream}")),
+                ApiError::Missing => unavailable(format!("the stream {stream} does not exist")),
                 error => error.into(),
             })?;
         Ok(Self {
@@ -253,7 +253,9 @@ impl Consumer {
             StatusCode::NOT_FOUND | StatusCode::TIMEOUT => Delivery::Timeout,
             StatusCode::REQUEST_TERMINATED if is_enough && !is_latest => return Ok(None),
             StatusCode::REQUEST_TERMINATED if is_enough => Delivery::BatchFull,
-            StatusCode::NO_RESPONDERS => return Err(unavailable("the consumer is gone")),
+            StatusCode::NO_RESPONDERS => {
+                return Err(unavailable("the consumer does not exist any more"));
+            }
             status => {
                 return Err(unavailable(format!(
                     "the consumer ended: {status} {description}"
@@ -263,7 +265,7 @@ impl Consumer {
         if matches!(delivery, Delivery::BatchFull) && !self.came {
             // The same would happen again.
             return Err(BackplaneError::rejected(
-                "an entry is larger than the server's max_payload allows for by now",
+                "an entry is larger than the server's current max_payload",
             ));
         }
         if is_latest {
@@ -275,9 +277,9 @@ impl Consumer {
     fn delivered(&mut self, message: Message) -> Result<Delivered, BackplaneError> {
         let place = message.reply.as_deref().and_then(AckMetadata::parse);
         let place =
-            place.ok_or_else(|| unavailable("a message that does not say where it stands"))?;
+            place.ok_or_else(|| unavailable("a message without the position of its entry"))?;
         if place.number != self.next {
-            return Err(unavailable("messages were lost on their way"));
+            return Err(unavailable("messages were lost in transit"));
         }
         self.next += 1;
         (self.asked, self.came) = (self.asked.saturating_sub(1), true);
@@ -332,7 +334,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_read_in_both_forms() {
+    fn ack_metadata_parses_in_both_forms() {
         let place = AckMetadata {
             sequence: 7,
             number: 2,

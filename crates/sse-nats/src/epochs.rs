@@ -95,7 +95,7 @@ struct Inspection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Seen {
     /// The entry exists, or was trimmed.
-    There,
+    Stored,
     /// The entry is missing or differs.
     Lost,
 }
@@ -115,11 +115,11 @@ const REPLACED: usize = 64;
 
 /// Maximum number of inspections until the result is final. Each but the first follows a change
 /// that another node made meanwhile.
-const LOOKS: usize = 5;
+const MAX_INSPECTIONS: usize = 5;
 
 /// Delay before an entry is considered lost: a cluster's new leader may not have applied all its
 /// entries yet.
-const SECOND_LOOK: Duration = Duration::from_millis(250);
+const SECOND_INSPECTION_DELAY: Duration = Duration::from_millis(250);
 
 /// Time that a server may need to delete a stream after reporting that the stream does not exist.
 /// Another node can wait up to twice as long.
@@ -157,7 +157,7 @@ impl Epochs {
                 ConfigDiff::Changeable(config) => {
                     tracing::info!(
                         stream = settings.stream,
-                        "changing the settings of a stream"
+                        "detected outdated settings of a stream: updating the stream"
                     );
                     self.jetstream
                         .update_stream(&settings.stream, &config)
@@ -207,7 +207,7 @@ impl Epochs {
         error: &ServerError,
     ) -> Result<(), BackplaneError> {
         let stream = &settings.stream;
-        tracing::warn!(stream, %error, "deleting a stream whose files the server lost, to make it anew");
+        tracing::warn!(stream, %error, "lost the files of a stream on the server: recreating the stream");
         match self.jetstream.delete_stream(stream).await {
             Ok(()) | Err(ApiError::Missing) => Ok(()),
             Err(error) => Err(error.into()),
@@ -248,7 +248,7 @@ impl Epochs {
     /// Checks the log and its epoch.
     pub(crate) async fn find(&self) -> Result<LogInfo, BackplaneError> {
         self.set_up.get_or_try_init(|| self.set_up()).await?;
-        for _ in 0..LOOKS {
+        for _ in 0..MAX_INSPECTIONS {
             if let Some(found) = self.try_find().await? {
                 return Ok(found);
             }
@@ -258,20 +258,20 @@ impl Epochs {
 
     /// Inspects the log. Returns a result if the epoch is right, and sets a new epoch otherwise.
     async fn try_find(&self) -> Result<Option<LogInfo>, BackplaneError> {
-        let look = self.look().await?;
-        if self.verdict(&look) == Verdict::Right {
-            return Ok(self.adopt(look));
+        let inspection = self.inspect().await?;
+        if self.verdict(&inspection) == Verdict::Right {
+            return Ok(self.adopt(inspection));
         }
         let _alone = self.replacing.lock().await;
-        let mut look = self.look().await?;
-        if self.verdict(&look) == Verdict::Lost {
-            sleep(SECOND_LOOK).await;
-            look = self.look().await?;
+        let mut inspection = self.inspect().await?;
+        if self.verdict(&inspection) == Verdict::Lost {
+            sleep(SECOND_INSPECTION_DELAY).await;
+            inspection = self.inspect().await?;
         }
-        if self.verdict(&look) == Verdict::Right {
-            return Ok(self.adopt(look));
+        if self.verdict(&inspection) == Verdict::Right {
+            return Ok(self.adopt(inspection));
         }
-        self.replace(&look).await?;
+        self.replace(&inspection).await?;
         Ok(None)
     }
 
@@ -300,21 +300,21 @@ impl Epochs {
         }
     }
 
-    async fn look(&self) -> Result<Inspection, BackplaneError> {
+    async fn inspect(&self) -> Result<Inspection, BackplaneError> {
         let generation = self.connection.up()?;
         let known = self.known.lock().log.clone();
         let seen = known.as_ref().and_then(|known| known.seen);
-        let (info, is_there) = tokio::try_join!(self.stream(&self.log), self.is_there(seen))?;
+        let (info, is_stored) = tokio::try_join!(self.stream(&self.log), self.is_stored(seen))?;
         let epoch = self.log.epoch(&info.config).ok_or_else(|| {
             let subjects = &info.config["subjects"];
             BackplaneError::rejected(format!(
-                "the stream {} is not a log of ours: its subjects are {subjects}",
+                "the stream {} is not a log of this library: its subjects are {subjects}",
                 self.log.stream
             ))
         })?;
         let seen = match seen {
-            Some((sequence, _)) if !is_there && sequence > info.state.trimmed() => Seen::Lost,
-            _ => Seen::There,
+            Some((sequence, _)) if !is_stored && sequence > info.state.trimmed() => Seen::Lost,
+            _ => Seen::Stored,
         };
         Ok(Inspection {
             generation,
@@ -324,14 +324,14 @@ impl Epochs {
         })
     }
 
-    fn verdict(&self, look: &Inspection) -> Verdict {
-        let known = look
+    fn verdict(&self, inspection: &Inspection) -> Verdict {
+        let known = inspection
             .known
             .as_ref()
-            .filter(|(known, _)| known.epoch == look.epoch);
+            .filter(|(known, _)| known.epoch == inspection.epoch);
         match known {
-            _ if self.known.lock().replaced.contains(&look.epoch) => Verdict::Old,
-            Some((known, _)) if known.created != look.info.created => Verdict::Old,
+            _ if self.known.lock().replaced.contains(&inspection.epoch) => Verdict::Old,
+            Some((known, _)) if known.created != inspection.info.created => Verdict::Old,
             Some((_, Seen::Lost)) => Verdict::Lost,
             _ => Verdict::Right,
         }
@@ -339,13 +339,13 @@ impl Epochs {
 
     /// Adopts the epoch of an inspection. Returns `None` if the epoch was replaced since the
     /// inspection.
-    fn adopt(&self, look: Inspection) -> Option<LogInfo> {
+    fn adopt(&self, inspection: Inspection) -> Option<LogInfo> {
         let Inspection {
             generation,
             info,
             epoch,
             ..
-        } = look;
+        } = inspection;
         let mut known = self.known.lock();
         if known.replaced.contains(&epoch) {
             return None;
@@ -362,7 +362,7 @@ impl Epochs {
                     seen: None,
                 };
                 if let Some(old) = there.replace(new) {
-                    tracing::warn!(from = %old.epoch, to = %epoch, "the log is another one now");
+                    tracing::warn!(from = %old.epoch, to = %epoch, "detected another log with a new epoch");
                     known.forget(old.epoch);
                 }
             }
@@ -381,9 +381,9 @@ impl Epochs {
         })
     }
 
-    async fn replace(&self, look: &Inspection) -> Result<(), BackplaneError> {
-        let config = self.log.of_epoch(&look.info.config, &Epoch::random());
-        tracing::warn!(epoch = %look.epoch, "the log lost entries: it gets a new epoch");
+    async fn replace(&self, inspection: &Inspection) -> Result<(), BackplaneError> {
+        let config = self.log.of_epoch(&inspection.info.config, &Epoch::random());
+        tracing::warn!(epoch = %inspection.epoch, "lost acknowledged entries of the log: setting a new epoch");
         match self
             .jetstream
             .update_stream(&self.log.stream, &config)
@@ -395,7 +395,7 @@ impl Epochs {
         }
     }
 
-    async fn is_there(&self, seen: Option<(u64, Fingerprint)>) -> Result<bool, BackplaneError> {
+    async fn is_stored(&self, seen: Option<(u64, Fingerprint)>) -> Result<bool, BackplaneError> {
         let Some((sequence, fingerprint)) = seen else {
             return Ok(true);
         };
@@ -425,7 +425,10 @@ impl Epochs {
         if self.set_up.initialized() {
             sleep(DELETION.mul_f64(rand::random_range(1.0..=2.0))).await;
         }
-        tracing::info!(stream = settings.stream, "making a stream");
+        tracing::info!(
+            stream = settings.stream,
+            "detected a missing stream: creating the stream"
+        );
         match self
             .jetstream
             .create_stream(&settings.stream, &settings.new_stream())

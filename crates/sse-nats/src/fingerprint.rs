@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_entry_has_a_fingerprint_of_its_own() {
+    fn entries_have_distinct_fingerprints() {
         let marker = FingerprintWriter::new();
         let (headers, fingerprint) = marker.headers("s", None);
         assert_eq!(Fingerprint::of_message(Some(&headers), b"x"), fingerprint);
@@ -109,14 +109,14 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_message_has_one_too() {
+    fn foreign_message_has_fingerprint() {
         let foreign = Fingerprint::of_message(None, b"x");
         assert_eq!(Fingerprint::of_stored(b"", b"x"), foreign);
         assert_ne!(Fingerprint::of_stored(b"", b"y"), foreign);
     }
 
     #[test]
-    fn a_key_of_any_text_becomes_a_header_within_bounds() {
+    fn any_key_becomes_bounded_header() {
         let key = "\r\n ä%".repeat(21);
         assert_eq!(key.len(), 126);
         let (headers, _) = FingerprintWriter::new().headers(&"s".repeat(70), Some(&key));

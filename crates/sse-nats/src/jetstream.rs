@@ -139,7 +139,7 @@ struct Answer<T> {
 }
 
 /// Timeout for a reply.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl JetStream {
     pub(crate) fn new(requests: Arc<Requests>, domain: Option<&str>) -> Self {
@@ -228,14 +228,18 @@ impl JetStream {
         let request = Bytes::from(request.to_string());
         let answer = self
             .requests
-            .request(&self.subject(rest), HeaderMap::new(), request, PATIENCE)
+            .request(
+                &self.subject(rest),
+                HeaderMap::new(),
+                request,
+                RESPONSE_TIMEOUT,
+            )
             .await;
         match answer {
             Ok(message) => read(&message.payload),
-            Err(RequestError::NobodyThere) => Err(unavailable(
-                "nobody answers for JetStream; is it switched on in the server?",
-            )
-            .into()),
+            Err(RequestError::NoResponders) => {
+                Err(unavailable("JetStream does not reply; enable JetStream in the server").into())
+            }
             Err(RequestError::Failed(error)) => Err(error.into()),
         }
     }
@@ -270,7 +274,7 @@ pub(crate) fn read<T: DeserializeOwned>(answer: &[u8]) -> Result<T, ApiError> {
             content: Some(content),
             ..
         }) => Ok(content),
-        Ok(_) => Err(unavailable("an answer from JetStream lacks what was asked for").into()),
+        Ok(_) => Err(unavailable("a reply from JetStream lacks the requested content").into()),
         Err(error) => Err(unavailable(error).into()),
     }
 }
@@ -306,11 +310,11 @@ const NO_ROOM: &[(u32, &str)] = &[
     ),
     (
         10026,
-        "the account has as many consumers as it may: raise max_consumers",
+        "the account has the maximum number of consumers: raise max_consumers",
     ),
     (
         10027,
-        "the account has as many streams as it may: raise max_streams",
+        "the account has the maximum number of streams: raise max_streams",
     ),
     (
         10028,
@@ -323,7 +327,7 @@ const NO_ROOM: &[(u32, &str)] = &[
     ),
     (
         10076,
-        "JetStream is not enabled in the server: enable it; a server whose disk was full wants a restart",
+        "JetStream is not enabled in the server: enable it; a server whose disk was full requires a restart",
     ),
     (
         STORE_FAILED,
@@ -362,7 +366,7 @@ impl From<ServerError> for ApiError {
                 ..
             } if error.description.contains(NO_FILE) => Self::Broken(error),
             ServerError { err_code, .. } if PERMANENT.contains(&err_code) => Self::Failed(refused(
-                format!("JetStream does not do what it was asked: {error}"),
+                format!("JetStream rejects the request: {error}"),
                 error,
             )),
             ServerError { .. } if let Some((_, remedy)) = no_room => {
@@ -384,16 +388,16 @@ impl From<BackplaneError> for ApiError {
 impl From<ApiError> for BackplaneError {
     fn from(error: ApiError) -> Self {
         match error {
-            ApiError::Missing => unavailable("a stream or consumer went away"),
-            ApiError::Conflict => unavailable("another node was first"),
+            ApiError::Missing => unavailable("a stream or consumer does not exist any more"),
+            ApiError::Conflict => unavailable("another node changed the stream first"),
             ApiError::Broken(error) => blocked(
                 format!(
-                    "{error}; the server lost the files of a stream, which is to be deleted and made anew"
+                    "{error}; the server lost the files of a stream: delete the stream, and it is created again"
                 ),
                 error,
             ),
             ApiError::TooLarge => {
-                BackplaneError::rejected("a message is larger than the stream takes")
+                BackplaneError::rejected("a message is larger than the stream accepts")
             }
             ApiError::Failed(error) => error,
         }
@@ -405,7 +409,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_read() {
+    fn replies_parse() {
         let ack = read_ack(br#"{"stream":"s","seq":7}"#).unwrap();
         assert_eq!((&*ack.stream, ack.seq, ack.duplicate), ("s", 7, false));
         let ack = read_ack(br#"{"stream":"s","domain":"d","seq":7,"duplicate":true}"#).unwrap();
@@ -413,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_told_apart() {
+    fn errors_are_classified() {
         let error = |code: u16, err_code: u32| {
             let text = format!(
                 r#"{{"type":"t","error":{{"code":{code},"err_code":{err_code},"description":"d"}},"seq":0}}"#
@@ -502,7 +506,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_stream_is_trimmed_up_to_its_last_sequence() {
+    fn empty_stream_is_trimmed_to_last_sequence() {
         let state = |messages, first_seq, last_seq| StreamState {
             messages,
             first_seq,

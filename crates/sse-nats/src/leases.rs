@@ -13,7 +13,7 @@ use sse_core::{BackplaneError, Lease};
 use crate::{
     consumer::Delivered,
     error::unavailable,
-    jetstream::{Ack, ApiError, PATIENCE, read_ack},
+    jetstream::{Ack, ApiError, RESPONSE_TIMEOUT, read_ack},
     request_reply::RequestError,
     shared::Shared,
 };
@@ -101,7 +101,7 @@ impl Shared {
         let fits = (1..=MAX_NODE_BYTES).contains(&node.len());
         if !fits || !node.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(BackplaneError::rejected(
-                "a node's name is not 1 to 64 ASCII letters and digits",
+                "node name must be 1 to 64 ASCII letters and digits",
             ));
         }
         Ok(format!("{}{node}", self.names.leases).into())
@@ -117,18 +117,18 @@ impl Shared {
         for _ in 0..2 {
             let answer = self
                 .requests
-                .request(subject, headers.clone(), payload.clone(), PATIENCE)
+                .request(subject, headers.clone(), payload.clone(), RESPONSE_TIMEOUT)
                 .await;
             match answer {
                 Ok(message) => match read_ack(&message.payload) {
                     Err(ApiError::Broken(error)) => self.epochs.make_state_again(error).await?,
                     ack => return Ok(ack?),
                 },
-                Err(RequestError::NobodyThere) => self.epochs.make_state().await?,
+                Err(RequestError::NoResponders) => self.epochs.make_state().await?,
                 Err(RequestError::Failed(error)) => return Err(error),
             }
         }
-        Err(unavailable("the stream of leases goes away"))
+        Err(unavailable("the stream of leases disappears repeatedly"))
     }
 }
 
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_counts_for_its_term_also_when_the_clock_is_set_back() {
+    fn lease_lasts_its_term_if_clock_is_set_back() {
         const SECOND: i64 = 1_000_000_000;
         let now = 1_700_000_000 * SECOND;
         assert!(is_held(&state(Some("2000"), now - SECOND), now));

@@ -95,8 +95,8 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_is_told_if_it_was_trimmed() {
-        for (trimmed, after, sequences, is_told) in [
+    fn trimmed_hole_is_reported() {
+        for (trimmed, after, sequences, is_reported) in [
             (0, 5, vec![6, 7], false),
             (7, 5, vec![6, 7], false),
             (6, 5, vec![8, 9], true),
@@ -106,15 +106,15 @@ mod tests {
             (5, 5, vec![], false),
             (6, 5, vec![], true),
         ] {
-            let told = found(trimmed)
+            let reported = found(trimmed)
                 .check_holes(after, &entries(sequences.clone()))
                 .is_err();
-            assert_eq!(told, is_told, "{trimmed} {after} {sequences:?}");
+            assert_eq!(reported, is_reported, "{trimmed} {after} {sequences:?}");
         }
     }
 
     #[test]
-    fn sequences_end_at_the_last_number() {
+    fn sequences_end_at_maximum() {
         const LAST: u64 = u64::MAX;
         for (after, sequences) in [
             (LAST, vec![]),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_is_checked_against_the_log() {
+    fn cursor_is_checked_against_log() {
         let found = found(5);
         let sequence = |position| found.sequence(&Cursor::new(Epoch::new("e").unwrap(), position));
         assert!(

@@ -29,7 +29,7 @@ impl Names {
         };
         if prefix.len() > MAX_PREFIX_BYTES || !prefix.split('.').all(is_word) {
             return Err(format!(
-                "the prefix {prefix:?} is not 1 to 64 letters, digits, - and _, with dots between"
+                "prefix {prefix:?} must be 1 to 64 letters, digits, - and _, with dots in between"
             ));
         }
         let stream = prefix.replace('.', "_");
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_names_streams_and_subjects() {
+    fn prefix_names_streams_and_subjects() {
         let names = Names::under("sse.hub-1").unwrap();
         assert_eq!(
             (&*names.log_stream, &*names.log),

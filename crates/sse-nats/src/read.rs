@@ -20,7 +20,7 @@ pub(crate) const MESSAGES: u64 = 1024;
 const WAIT: Duration = Duration::from_secs(1);
 
 /// Timeout for a silent server.
-const PATIENCE: Duration = Duration::from_secs(5);
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Maximum time for a page; then the page ends early.
 const LONGEST: Duration = Duration::from_secs(4);
@@ -55,7 +55,9 @@ impl Shared {
         }
         now.check_holes(sequence, &page.entries)?;
         if page.entries.is_empty() && !page.at_head {
-            return Err(unavailable("the server does not give what it says it has"));
+            return Err(unavailable(
+                "the server does not return entries that it reports",
+            ));
         }
         Ok(page)
     }
@@ -164,7 +166,7 @@ impl Shared {
 }
 
 async fn in_time(consumer: &mut Consumer) -> Result<Delivery, BackplaneError> {
-    timeout(PATIENCE, consumer.next())
+    timeout(DELIVERY_TIMEOUT, consumer.next())
         .await
-        .map_err(|_| unavailable("the consumer is silent"))?
+        .map_err(|_| unavailable("no message of the consumer in time"))?
 }

@@ -43,7 +43,7 @@ type Waiting = Mutex<HashMap<u64, (Generation, oneshot::Sender<Message>)>>;
 #[derive(Debug)]
 pub(crate) enum RequestError {
     /// The subject has no listener; nothing was done.
-    NobodyThere,
+    NoResponders,
     /// The reply did not arrive in time, or the connection was lost.
     Failed(BackplaneError),
 }
@@ -85,7 +85,7 @@ impl Requests {
         subject: &Subject,
         headers: HeaderMap,
         payload: Bytes,
-        patience: Duration,
+        response_timeout: Duration,
     ) -> Result<Message, RequestError> {
         let generation = self.connection.up()?;
         let (token, answer) = self.expect(generation);
@@ -101,7 +101,7 @@ impl Requests {
                 .map_err(|_| RequestError::Failed(unavailable("the connection was lost")))
         };
         let (since, quoted) = (Instant::now(), quoted(subject));
-        let message = timeout(patience, async {
+        let message = timeout(response_timeout, async {
             tokio::select! {
                 biased;
                 answer = asking => answer,
@@ -112,13 +112,16 @@ impl Requests {
             .await
             .map_err(|_| RequestError::Failed(self.connection.unanswered(subject)))??;
         match message.status {
-            Some(StatusCode::NO_RESPONDERS) => Err(RequestError::NobodyThere),
+            Some(StatusCode::NO_RESPONDERS) => Err(RequestError::NoResponders),
             _ => Ok(message),
         }
     }
 
     /// Resolves when the server has processed everything that was sent before.
-    pub(crate) async fn round_trip(&self, patience: Duration) -> Result<(), BackplaneError> {
+    pub(crate) async fn round_trip(
+        &self,
+        response_timeout: Duration,
+    ) -> Result<(), BackplaneError> {
         let (token, answer) = self.expect(self.connection.up()?);
         let subject = Subject::from(format!("{}{}", self.inbox, token.0));
         let asking = async {
@@ -131,7 +134,7 @@ impl Requests {
                 .await
                 .map_err(|_| unavailable("the connection was lost"))
         };
-        timeout(patience, asking)
+        timeout(response_timeout, asking)
             .await
             .map_err(|_| self.connection.unanswered(&subject))?
             .map(drop)

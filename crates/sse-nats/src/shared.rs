@@ -76,5 +76,5 @@ pub(crate) async fn bounded<T>(
 ) -> Result<T, BackplaneError> {
     timeout(LONGEST, call)
         .await
-        .unwrap_or_else(|_| Err(unavailable("no end in time")))
+        .unwrap_or_else(|_| Err(unavailable("the call did not end in time")))
 }

@@ -12,7 +12,7 @@ use tokio::{task::yield_now, time::Instant};
 use crate::{
     connection::{Connection, Generation},
     error::unavailable,
-    jetstream::PATIENCE,
+    jetstream::RESPONSE_TIMEOUT,
     request_reply::quoted,
     shared::Shared,
 };
@@ -30,7 +30,7 @@ impl Shared {
             .await
             .map_err(unavailable)?;
         // The reply shows that the server has processed the signal.
-        self.requests.round_trip(PATIENCE).await?;
+        self.requests.round_trip(RESPONSE_TIMEOUT).await?;
         for _ in 0..COMPLAINTS {
             yield_now().await;
         }
@@ -65,7 +65,7 @@ impl NatsSignals {
             .subscribe(shared.names.signal.clone())
             .await
             .map_err(unavailable)?;
-        shared.requests.round_trip(PATIENCE).await?;
+        shared.requests.round_trip(RESPONSE_TIMEOUT).await?;
         for _ in 0..COMPLAINTS {
             yield_now().await;
         }
@@ -97,7 +97,9 @@ impl NatsSignals {
             return Err(unavailable("the connection was lost"));
         }
         if self.shared.connection.overruns() != self.overruns {
-            return Err(unavailable("signals came faster than they were taken"));
+            return Err(unavailable(
+                "signals arrived faster than they were processed",
+            ));
         }
         Ok(())
     }

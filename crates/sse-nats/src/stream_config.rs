@@ -17,12 +17,12 @@ pub(crate) struct StreamConfig {
     /// The settings without the subject.
     config: Value,
     subject: String,
-    wanted: Wanted,
+    subject_form: SubjectForm,
 }
 
 /// The form of a stream's only subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
+enum SubjectForm {
     /// The subject as it is.
     Subject,
     /// The subject followed by an epoch.
@@ -85,7 +85,7 @@ impl StreamConfig {
             stream: names.log_stream.clone(),
             config: settings.into(),
             subject: names.log.clone(),
-            wanted: Wanted::SubjectAndEpoch,
+            subject_form: SubjectForm::SubjectAndEpoch,
         }
     }
 
@@ -99,22 +99,22 @@ impl StreamConfig {
             stream: names.state_stream.clone(),
             config: settings.into(),
             subject: names.states.clone(),
-            wanted: Wanted::Subject,
+            subject_form: SubjectForm::Subject,
         }
     }
 
     /// Returns the settings of a new stream.
     pub(crate) fn new_stream(&self) -> Value {
-        let new = match self.wanted {
-            Wanted::Subject => None,
-            Wanted::SubjectAndEpoch => Some(Epoch::random()),
+        let new = match self.subject_form {
+            SubjectForm::Subject => None,
+            SubjectForm::SubjectAndEpoch => Some(Epoch::random()),
         };
         self.with_subject(&self.config, new.as_ref())
     }
 
     /// Returns the settings that turn an existing stream into the log of an epoch.
-    pub(crate) fn of_epoch(&self, there: &Value, epoch: &Epoch) -> Value {
-        self.with_subject(there, Some(epoch))
+    pub(crate) fn of_epoch(&self, existing: &Value, epoch: &Epoch) -> Value {
+        self.with_subject(existing, Some(epoch))
     }
 
     fn with_subject(&self, config: &Value, epoch: Option<&Epoch>) -> Value {
@@ -128,19 +128,19 @@ impl StreamConfig {
     }
 
     /// Returns the epoch in a stream's subject.
-    pub(crate) fn epoch(&self, there: &Value) -> Option<Epoch> {
-        let [subject] = &there["subjects"].as_array()?[..] else {
+    pub(crate) fn epoch(&self, existing: &Value) -> Option<Epoch> {
+        let [subject] = &existing["subjects"].as_array()?[..] else {
             return None;
         };
         Epoch::new(subject.as_str()?.strip_prefix(&self.subject)?).ok()
     }
 
     /// Compares an existing stream with the intended settings.
-    pub(crate) fn difference(&self, there: &Value) -> ConfigDiff {
-        let fixed = self.fixed_differences(there);
+    pub(crate) fn difference(&self, existing: &Value) -> ConfigDiff {
+        let fixed = self.fixed_differences(existing);
         if !fixed.is_empty() {
             return ConfigDiff::Fixed(format!(
-                "the stream {} is there already, with other settings: {}",
+                "the stream {} already exists with other settings: {}",
                 self.stream,
                 fixed.join(", ")
             ));
@@ -148,27 +148,27 @@ impl StreamConfig {
         let differs = |name: &&&str| {
             self.config
                 .get(**name)
-                .is_some_and(|wanted| there.get(**name) != Some(wanted))
+                .is_some_and(|intended| existing.get(**name) != Some(intended))
         };
         let changes: Vec<_> = CHANGEABLE.iter().filter(differs).collect();
         if changes.is_empty() {
             return ConfigDiff::None;
         }
-        let mut changed = there.clone();
+        let mut changed = existing.clone();
         for name in changes {
             changed[*name] = self.config[*name].clone();
         }
         ConfigDiff::Changeable(changed)
     }
 
-    fn fixed_differences(&self, there: &Value) -> Vec<String> {
+    fn fixed_differences(&self, existing: &Value) -> Vec<String> {
         let of =
             |value: Option<&Value>| value.map_or_else(|| "not set".to_owned(), Value::to_string);
-        let subject_fits = match self.wanted {
-            Wanted::Subject => there["subjects"] == json!([self.subject]),
-            Wanted::SubjectAndEpoch => self.epoch(there).is_some(),
+        let subject_fits = match self.subject_form {
+            SubjectForm::Subject => existing["subjects"] == json!([self.subject]),
+            SubjectForm::SubjectAndEpoch => self.epoch(existing).is_some(),
         };
-        let epoch = if self.wanted == Wanted::Subject {
+        let epoch = if self.subject_form == SubjectForm::Subject {
             ""
         } else {
             "<epoch>"
@@ -176,23 +176,23 @@ impl StreamConfig {
         let subjects = (!subject_fits).then(|| {
             format!(
                 "subjects is {}, not [\"{}{epoch}\"]",
-                of(there.get("subjects")),
+                of(existing.get("subjects")),
                 self.subject
             )
         });
         let differing = FIXED
             .iter()
-            .filter(|name| there.get(**name) != self.config.get(**name))
+            .filter(|name| existing.get(**name) != self.config.get(**name))
             .map(|name| {
                 format!(
                     "{name} is {}, not {}",
-                    of(there.get(*name)),
+                    of(existing.get(*name)),
                     of(self.config.get(*name))
                 )
             });
         let is_set = |value: &&Value| !matches!(value, Value::Null | Value::Bool(false));
         let foreign = FOREIGN.iter().filter_map(|name| {
-            there
+            existing
                 .get(*name)
                 .filter(is_set)
                 .map(|value| format!("{name} is {value}, not set"))
@@ -242,14 +242,14 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_changed_and_the_rest_stays() {
+    fn only_limits_are_changed() {
         let settings = settings();
-        let mut there = settings.new_stream();
-        there["max_consumers"] = json!(-1);
-        assert_eq!(settings.difference(&there), ConfigDiff::None);
-        there["max_msgs"] = json!(11);
-        there["description"] = json!("mine");
-        let ConfigDiff::Changeable(changed) = settings.difference(&there) else {
+        let mut existing = settings.new_stream();
+        existing["max_consumers"] = json!(-1);
+        assert_eq!(settings.difference(&existing), ConfigDiff::None);
+        existing["max_msgs"] = json!(11);
+        existing["description"] = json!("mine");
+        let ConfigDiff::Changeable(changed) = settings.difference(&existing) else {
             panic!()
         };
         assert_eq!(
@@ -259,17 +259,17 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_changed_is_named() {
+    fn fixed_differences_are_named() {
         let settings = settings();
-        let mut there = settings.new_stream();
-        there["storage"] = json!("memory");
-        there["sealed"] = json!(true);
-        there["deny_delete"] = json!(false);
-        there["subjects"] = json!(["sse.log.>"]);
+        let mut existing = settings.new_stream();
+        existing["storage"] = json!("memory");
+        existing["sealed"] = json!(true);
+        existing["deny_delete"] = json!(false);
+        existing["subjects"] = json!(["sse.log.>"]);
         assert_eq!(
-            settings.difference(&there),
+            settings.difference(&existing),
             ConfigDiff::Fixed(
-                "the stream sse_log is there already, with other settings: subjects is [\"sse.log.>\"], not \
+                "the stream sse_log already exists with other settings: subjects is [\"sse.log.>\"], not \
                  [\"sse.log.<epoch>\"], storage is \"memory\", not \"file\", \
                  sealed is true, not set"
                     .to_owned()
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn an_epoch_is_the_end_of_the_subject() {
+    fn epoch_is_end_of_subject() {
         let settings = settings();
         let new = settings.new_stream();
         let epoch = settings.epoch(&new).unwrap();
@@ -296,13 +296,13 @@ mod tests {
             json!(["sse.log.a", "b"]),
             json!(null),
         ] {
-            let there = json!({ "subjects": subjects });
-            assert_eq!(settings.epoch(&there), None, "{there}");
+            let existing = json!({ "subjects": subjects });
+            assert_eq!(settings.epoch(&existing), None, "{existing}");
         }
     }
 
     #[test]
-    fn keys_are_not_remembered_for_longer_than_entries() {
+    fn key_window_is_at_most_retention() {
         let config =
             NatsConfig::default().retention(Retention::default().age(Duration::from_secs(1)));
         let settings = StreamConfig::of_log(&config, &Names::under("sse").unwrap());

@@ -25,7 +25,7 @@ pub(crate) struct NatsTail {
     /// Number of entries that follow the last one that arrived.
     pending: u64,
     /// Time of the last check of the log.
-    looked: Instant,
+    checked: Instant,
 }
 
 /// Time after which the server reports that no entry arrived.
@@ -36,7 +36,7 @@ const PULSE: Duration = Duration::from_millis(900);
 const GRACE: Duration = Duration::from_secs(8);
 
 /// Interval between checks of the log.
-const LOOK: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Timeout for finding out why a tail ended.
 const EXPLAIN: Duration = Duration::from_secs(1);
@@ -63,7 +63,7 @@ impl NatsTail {
             consumer,
             after: after.clone(),
             entries: Vec::new(),
-            looked: Instant::now(),
+            checked: Instant::now(),
             shared,
         })
     }
@@ -90,7 +90,7 @@ impl NatsTail {
                     Delivery::BatchFull => self.consumer.ask(ask).await?,
                 },
                 Err(_) if Instant::now() < silent => self.consumer.ask_again(ask).await?,
-                Err(_) => return Err(unavailable("the server is silent")),
+                Err(_) => return Err(unavailable("no message of the server in time")),
             }
         }
     }
@@ -124,14 +124,14 @@ impl NatsTail {
             .last()
             .map_or(after, |last| last.position.minor());
         let is_whole = last < first_missing(after, &self.entries);
-        if is_whole && self.looked.elapsed() < LOOK {
+        if is_whole && self.checked.elapsed() < CHECK_INTERVAL {
             return Ok(());
         }
         let now = self.shared.epochs.find().await?;
         if now.epoch != self.after.epoch {
             return Err(BackplaneError::Epoch { current: now.epoch });
         }
-        self.looked = Instant::now();
+        self.checked = Instant::now();
         now.check_holes(after, &self.entries)
     }
 

@@ -64,7 +64,7 @@ impl fmt::Display for Kind {
 
 impl fmt::Display for UnknownKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("is not info, success, warning or error")
+        f.write_str("kind of notification is not info, success, warning or error")
     }
 }
 

@@ -21,7 +21,7 @@ use sse_core::{ClientId, IntoEvent, Publish, PublishError, Receipt, Target};
 /// assert_eq!(receipt.matched, 1);
 /// # Ok(()) }
 /// ```
-#[must_use = "nothing is sent yet"]
+#[must_use = "nothing is sent before `.await`"]
 pub struct Recipient<'a> {
     publisher: &'a dyn Publish,
     target: Result<Target, PublishError>,

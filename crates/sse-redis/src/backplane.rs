@@ -93,7 +93,7 @@ impl RedisBackplane {
             && replicas.within >= config.response_timeout
         {
             return Err(BackplaneError::rejected(
-                "replicas may take longer than an answer",
+                "timeout for replicas must be shorter than the response timeout",
             ));
         }
         let shared = Arc::new(Shared::new(server, keys, config));
@@ -189,12 +189,12 @@ impl RedisBackplane {
     async fn publish(&self, payload: &[u8]) -> Result<(), BackplaneError> {
         let connection = self.0.calls.connection().await?;
         let mut command = redis::cmd("PUBLISH");
-        let told = connection
+        let reply = connection
             .ask(command.arg(&*self.0.shared.keys.signals).arg(payload))
             .await;
-        if told.as_ref().is_err_and(error::ends_connection) {
+        if reply.as_ref().is_err_and(error::ends_connection) {
             self.0.calls.discard(&connection).await;
         }
-        told.map(|_| ()).map_err(error::translate)
+        reply.map(|_| ()).map_err(error::translate)
     }
 }

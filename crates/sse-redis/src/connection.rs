@@ -89,7 +89,7 @@ impl UnverifiedConnection {
         }
         Err(BackplaneError::unavailable(
             error::SOON,
-            "the log has one epoch after the other",
+            "the epoch of the log keeps changing",
         ))
     }
 
@@ -108,7 +108,7 @@ impl UnverifiedConnection {
             .await?
             .into_iter();
         let info = LogInfo::read(answers.next().unwrap_or_default())?;
-        let info = info.ok_or_else(|| unexpected("no log that was just made"))?;
+        let info = info.ok_or_else(|| unexpected("the log was created and does not exist"))?;
         if snapshot.epoch.as_ref() != Some(&info.epoch) {
             return Ok(info.epoch);
         }
@@ -124,7 +124,7 @@ impl UnverifiedConnection {
                 &info,
                 if same { Believed::Yes } else { Believed::No },
             ) {
-                tracing::warn!(position = %mark.position, "acknowledged entries of the event log are lost");
+                tracing::warn!(position = %mark.position, "lost acknowledged entries of the event log: setting a new epoch");
                 return declare(
                     &mut self.connected.connection,
                     &self.scripts,
@@ -214,7 +214,7 @@ impl Connection {
         if answers.len() == count {
             Ok(answers)
         } else {
-            Err(unexpected("too few answers"))
+            Err(unexpected("too few replies"))
         }
     }
 
@@ -280,7 +280,9 @@ async fn declare(
     let mut command = scripts.call(Script::NewEpoch, &[log]);
     command.arg(lost.as_str()).arg(Epoch::random().as_str());
     let info = LogInfo::read(connection.send_packed_command(&command).await?)?;
-    Ok(info.ok_or_else(|| unexpected("no log any more"))?.epoch)
+    Ok(info
+        .ok_or_else(|| unexpected("the log does not exist any more"))?
+        .epoch)
 }
 
 async fn atomically(

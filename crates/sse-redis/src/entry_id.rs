@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_reads_as_it_is_written() {
+    fn ids_round_trip() {
         for (position, id) in [
             (Position::ZERO, "0-0"),
             (Position::new(1_732_312_345_678, 3), "1732312345678-3"),
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_between_a_position_and_the_one_before() {
+    fn previous_position_is_adjacent() {
         assert_eq!(before(Position::ZERO), Position::ZERO);
         assert_eq!(before(Position::new(7, 1)), Position::new(7, 0));
         assert_eq!(before(Position::new(7, 0)), Position::new(6, u64::MAX));

@@ -17,7 +17,7 @@ pub(crate) const REPLICA: &str = "the server is a replica";
 enum Meaning {
     /// The connection is of no use now: another server is in charge, or this one recovers in a
     /// moment.
-    Away,
+    Unavailable,
     /// The server temporarily executes no commands of this kind.
     Blocked(Connection),
     /// The server executes no commands of this kind until an operator changes something.
@@ -33,31 +33,47 @@ enum Connection {
 }
 
 use Connection::{Ends, Stays};
-use Meaning::{Away, Blocked, Refused};
+use Meaning::{Blocked, Refused, Unavailable};
 
-/// Replies by their first word, and the operator's remedy. Any other word means [`Away`].
+/// Replies by their first word, and the operator's remedy. Any other word means [`Unavailable`].
 const WORDS: &[(&str, Meaning, &str)] = &[
-    ("LOADING", Away, "the server reads its files"),
+    ("LOADING", Unavailable, "the server is loading its files"),
     (
         "READONLY",
-        Away,
+        Unavailable,
         "the server is a replica; connect to the primary",
     ),
     (
         "MASTERDOWN",
-        Away,
+        Unavailable,
         "the server is a replica without its primary",
     ),
     (
         "CLUSTERDOWN",
-        Away,
+        Unavailable,
         "the cluster lacks slots; see CLUSTER INFO",
     ),
-    ("TRYAGAIN", Away, "the cluster moves our slot"),
-    ("MOVED", Away, "the cluster moved our slot"),
-    ("ASK", Away, "the cluster moves our slot"),
-    ("UNBLOCKED", Away, "the server ended a wait"),
-    ("NOSCRIPT", Away, "the server lost our scripts"),
+    (
+        "TRYAGAIN",
+        Unavailable,
+        "the cluster is moving the slot of the log",
+    ),
+    (
+        "MOVED",
+        Unavailable,
+        "the cluster moved the slot of the log",
+    ),
+    (
+        "ASK",
+        Unavailable,
+        "the cluster is moving the slot of the log",
+    ),
+    ("UNBLOCKED", Unavailable, "the server ended a wait"),
+    (
+        "NOSCRIPT",
+        Unavailable,
+        "the server lost the loaded scripts",
+    ),
     (
         "MISCONF",
         Blocked(Stays),
@@ -87,7 +103,7 @@ const WORDS: &[(&str, Meaning, &str)] = &[
     (
         "NOAUTH",
         Refused(Ends),
-        "Redis asks for a password: put it into the URL",
+        "Redis requires a password: put the password into the URL",
     ),
     (
         "WRONGPASS",
@@ -102,17 +118,17 @@ const WORDS: &[(&str, Meaning, &str)] = &[
     (
         "WRONGTYPE",
         Refused(Stays),
-        "a key under our prefix is somebody else's: delete it or choose another prefix",
+        "a foreign key has the configured prefix: delete the key or choose another prefix",
     ),
     (
         "FOREIGN",
         Refused(Stays),
-        "a key under our prefix is somebody else's: delete it or choose another prefix",
+        "a foreign key has the configured prefix: delete the key or choose another prefix",
     ),
     (
         "CROSSSLOT",
         Refused(Stays),
-        "the prefix is not one hash slot",
+        "the keys of the prefix are in several hash slots",
     ),
 ];
 
@@ -120,15 +136,18 @@ const WORDS: &[(&str, Meaning, &str)] = &[
 const ERRORS: &[(&str, &str)] = &[
     (
         "unknown command",
-        "the server lacks a command, or renamed it",
+        "the server lacks or has renamed a command",
     ),
     ("unknown subcommand", "the server lacks a command"),
     ("Unknown subcommand", "the server lacks a command"),
     (
         "wrong number of arguments",
-        "the server is none that this crate knows",
+        "the server is not a supported version of Redis or Valkey",
     ),
-    ("syntax error", "the server is none that this crate knows"),
+    (
+        "syntax error",
+        "the server is not a supported version of Redis or Valkey",
+    ),
     (
         "DB index is out of range",
         "the database in the URL does not exist",
@@ -136,13 +155,16 @@ const ERRORS: &[(&str, &str)] = &[
     ("invalid DB index", "the database in the URL does not exist"),
     (
         "SELECT is not allowed in cluster mode",
-        "a cluster has database 0 alone",
+        "a cluster has only database 0: remove the database from the URL",
     ),
     (
         "without any password configured",
-        "the URL has a password, and Redis none",
+        "the URL has a password, but Redis has none",
     ),
-    ("Client sent AUTH", "the URL has a password, and Redis none"),
+    (
+        "Client sent AUTH",
+        "the URL has a password, but Redis has none",
+    ),
 ];
 
 /// Replies whose word belongs to another kind, by a part of their text.
@@ -168,8 +190,8 @@ pub(crate) fn translate(error: RedisError) -> BackplaneError {
         }
     };
     match meaning {
-        Away if remedy.is_empty() => BackplaneError::unavailable(SOON, error),
-        Away => BackplaneError::unavailable(SOON, reason()),
+        Unavailable if remedy.is_empty() => BackplaneError::unavailable(SOON, error),
+        Unavailable => BackplaneError::unavailable(SOON, reason()),
         Blocked(_) => BackplaneError::Blocked {
             reason: reason(),
             source: Some(Box::new(error)),
@@ -199,18 +221,18 @@ pub(crate) fn lacks_script(error: &RedisError) -> bool {
 fn meaning(error: &RedisError) -> (Meaning, &'static str) {
     let text = error.to_string();
     if let Some((_, remedy)) = FOR_NOW.iter().find(|(part, _)| text.contains(part)) {
-        return (Away, remedy);
+        return (Unavailable, remedy);
     }
     match error.kind() {
         ErrorKind::AuthenticationFailed => {
-            return (Refused(Ends), "Redis does not accept our credentials");
+            return (Refused(Ends), "Redis rejects the credentials");
         }
-        ErrorKind::RESP3NotSupported => return (Refused(Ends), "Redis 7 or Valkey is needed"),
+        ErrorKind::RESP3NotSupported => return (Refused(Ends), "Redis 7 or Valkey is required"),
         // The text lists the commands of a transaction that was not executed, each with its own
         // word.
         ErrorKind::Server(ServerErrorKind::ExecAbort) => {
             let found = WORDS.iter().find(|(word, ..)| has_word(&text, word));
-            return found.map_or((Away, ""), |(_, meaning, remedy)| (*meaning, remedy));
+            return found.map_or((Unavailable, ""), |(_, meaning, remedy)| (*meaning, remedy));
         }
         _ => {}
     }
@@ -219,13 +241,13 @@ fn meaning(error: &RedisError) -> (Meaning, &'static str) {
         Some(_) if text.contains("ACL failure in script") => (Refused(Stays), remedy_of("NOPERM")),
         Some("ERR") => {
             let found = ERRORS.iter().find(|(part, _)| text.contains(part));
-            found.map_or((Away, ""), |(_, remedy)| (Refused(Stays), remedy))
+            found.map_or((Unavailable, ""), |(_, remedy)| (Refused(Stays), remedy))
         }
         Some(code) => {
             let found = WORDS.iter().find(|(word, ..)| *word == code);
-            found.map_or((Away, ""), |(_, meaning, remedy)| (*meaning, remedy))
+            found.map_or((Unavailable, ""), |(_, meaning, remedy)| (*meaning, remedy))
         }
-        None => (Away, ""),
+        None => (Unavailable, ""),
     }
 }
 
@@ -255,8 +277,8 @@ mod tests {
 
     /// All known error replies, and whether the connection survives them.
     #[test]
-    fn every_reply_has_a_meaning() {
-        let away = [
+    fn every_error_reply_is_classified() {
+        let unavailable = [
             "LOADING Redis is loading the dataset in memory",
             "READONLY You can't write against a read only replica.",
             "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
@@ -321,7 +343,7 @@ mod tests {
                 "WRONGTYPE Operation against a key holding the wrong kind of value",
                 true,
             ),
-            ("FOREIGN a stream that is none of ours", true),
+            ("FOREIGN the key is not a log of this library", true),
             (
                 "CROSSSLOT Keys in request don't hash to the same slot",
                 true,
@@ -333,7 +355,7 @@ mod tests {
             ("ERR DB index is out of range", true),
             ("ERR SELECT is not allowed in cluster mode", true),
         ];
-        for text in away {
+        for text in unavailable {
             assert!(
                 matches!(translate(reply(text)), BackplaneError::Unavailable { .. }),
                 "{text}"
@@ -361,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn an_aborted_transaction_means_what_its_commands_do() {
+    fn aborted_transaction_reports_command_error() {
         for (text, is_blocked) in [
             ("OOM command not allowed", true),
             ("NOPERM no permissions", false),
@@ -390,7 +412,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn an_unknown_reply_passes(word in "[A-Z]{2,12}", text in "[a-z ]{0,20}") {
+        fn unknown_error_reply_is_temporary(word in "[A-Z]{2,12}", text in "[a-z ]{0,20}") {
             let known = WORDS.iter().any(|(known, ..)| *known == word) || word == "ERR";
             proptest::prop_assume!(!known);
             let error = translate(reply(&format!("{word} {text}")));

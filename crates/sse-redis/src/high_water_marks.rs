@@ -77,7 +77,7 @@ impl HighWaterMarks {
         let mut seen: &[HighWaterMark] = &snapshot.marks;
         if state.epoch.as_ref() != Some(epoch) {
             if let Some(old) = state.epoch.replace(epoch.clone()) {
-                tracing::warn!(%old, new = %epoch, "the event log has another epoch now");
+                tracing::warn!(%old, new = %epoch, "detected a new epoch of the event log");
             }
             state.marks.clear();
             seen = &[];
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_ended_connection_saw_is_kept_until_it_is_found() {
+    fn marks_outlive_connection_until_confirmed() {
         let (high_water_marks, server) = (HighWaterMarks::default(), Arc::from("s"));
         let epoch = Epoch::new("e").unwrap();
         assert!(high_water_marks.confirmed(1, &server, &epoch, &high_water_marks.snapshot()));
@@ -157,12 +157,12 @@ mod tests {
         assert_eq!(
             positions(&high_water_marks),
             [9, 9],
-            "the new one inherits the latest"
+            "the new connection inherits the latest mark"
         );
     }
 
     #[test]
-    fn an_epoch_ends_what_was_seen() {
+    fn new_epoch_clears_marks() {
         let (high_water_marks, server) = (HighWaterMarks::default(), Arc::from("s"));
         let [old, new] = ["old", "new"].map(|epoch| Epoch::new(epoch).unwrap());
         assert!(high_water_marks.confirmed(1, &server, &old, &high_water_marks.snapshot()));
@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(
             positions(&high_water_marks),
             [0; 0],
-            "the first connection is to be made anew"
+            "the first connection is outdated"
         );
         let stale = high_water_marks.snapshot();
         high_water_marks.saw(2, &new, 3.into(), None);
@@ -182,12 +182,12 @@ mod tests {
         assert!(high_water_marks.confirmed(3, &server, &old, &high_water_marks.snapshot()));
         assert!(
             !high_water_marks.confirmed(4, &server, &new, &stale),
-            "meanwhile another one found another epoch"
+            "another connection found another epoch"
         );
     }
 
     #[test]
-    fn connections_that_saw_nothing_leave_nothing() {
+    fn unused_connections_leave_no_marks() {
         let (high_water_marks, server) = (HighWaterMarks::default(), Arc::from("s"));
         let epoch = Epoch::new("e").unwrap();
         for link in 0..100 {

@@ -30,7 +30,7 @@ impl Keys {
                 .all(|byte| byte.is_ascii_alphanumeric() || b":._-".contains(&byte))
         {
             return Err(BackplaneError::rejected(
-                "a key prefix is 1 to 64 of the characters a-z A-Z 0-9 : . _ -",
+                "key prefix must be 1 to 64 of the characters a-z A-Z 0-9 : . _ -",
             ));
         }
         Ok(Self {
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_carry_the_prefix_as_a_hash_tag() {
+    fn key_names_have_prefix_as_hash_tag() {
         let keys = Keys::new("shop:eu", 3).unwrap();
         assert_eq!(&*keys.log, "{shop:eu}:log");
         assert_eq!(&*keys.signals, "{shop:eu}:signals:3");
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_that_would_break_the_tag_is_refused() {
+    fn prefix_that_breaks_hash_tag_is_rejected() {
         for prefix in ["", "a{b", "a}b", "a b", "ä", &"a".repeat(65)] {
             assert!(
                 matches!(Keys::new(prefix, 0), Err(BackplaneError::Rejected { .. })),

@@ -88,7 +88,7 @@ pub(crate) async fn all(
                 .iter()
                 .filter_map(|node| reply::text(node).map(Arc::from))
                 .collect()),
-            _ => Err(unexpected("no list of nodes")),
+            _ => Err(unexpected("invalid list of nodes")),
         }
     });
     let nodes: Vec<Arc<str>> = nodes.await?;
@@ -101,7 +101,7 @@ pub(crate) async fn all(
             });
             match connection.ask(&command).await? {
                 Value::Array(payloads) => Ok(payloads),
-                _ => Err(unexpected("no list of leases")),
+                _ => Err(unexpected("invalid list of leases")),
             }
         });
         // A lease whose term ended since the index was read has no payload.
@@ -125,7 +125,7 @@ fn check(node: &str) -> Result<(), BackplaneError> {
         Ok(())
     } else {
         Err(BackplaneError::rejected(
-            "a node's name is 1 to 64 ASCII letters and digits",
+            "node name must be 1 to 64 ASCII letters and digits",
         ))
     }
 }

@@ -25,8 +25,8 @@ impl LogInfo {
             Value::Nil => Ok(None),
             Value::Array(facts) => Self::from_facts(&facts)
                 .map(Some)
-                .ok_or_else(|| unexpected("no facts of a log")),
-            _ => Err(unexpected("no facts of a log")),
+                .ok_or_else(|| unexpected("invalid description of the log")),
+            _ => Err(unexpected("invalid description of the log")),
         }
     }
 
@@ -35,7 +35,7 @@ impl LogInfo {
             epoch,
             aged,
             aged_count,
-            gone,
+            removed_count,
             length,
             first,
             head,
@@ -47,7 +47,7 @@ impl LogInfo {
         };
         let (aged, head) = (reply::position(aged)?, reply::position(head)?);
         let length = reply::number(length)?;
-        let trimmed = if reply::number(aged_count)? == reply::number(gone)? {
+        let trimmed = if reply::number(aged_count)? == reply::number(removed_count)? {
             // No entry was removed since this was recorded, so it is exact.
             aged
         } else if length == 0 {
@@ -136,15 +136,20 @@ mod tests {
 
     /// Arguments: the entries removed by age, the number removed, the number left, and the ids of
     /// the first entry, the last entry and the last deleted one.
-    fn trimmed(aged: (&str, i64), gone: i64, length: i64, ids: [&str; 3]) -> (Position, Position) {
+    fn trimmed(
+        aged: (&str, i64),
+        removed_count: i64,
+        length: i64,
+        ids: [&str; 3],
+    ) -> (Position, Position) {
         let [first, head, deleted] = ids.map(text);
-        let numbers = [aged.1, gone, length].map(Value::Int);
-        let [aged_count, gone, length] = numbers;
+        let numbers = [aged.1, removed_count, length].map(Value::Int);
+        let [aged_count, removed_count, length] = numbers;
         let facts = vec![
             text("e"),
             text(aged.0),
             aged_count,
-            gone,
+            removed_count,
             length,
             first,
             head,
@@ -155,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_went_is_known() {
+    fn trimmed_position_is_known() {
         let at = |major, minor| Position::new(major, minor);
         assert_eq!(
             trimmed(("0-0", 0), 0, 0, ["0-0", "0-0", "0-0"]),
@@ -168,27 +173,27 @@ mod tests {
         assert_eq!(
             trimmed(("4-2", 9), 9, 3, ["6-0", "7-0", "0-0"]),
             (at(4, 2), at(7, 0)),
-            "by age: exact"
+            "trimmed by age"
         );
         assert_eq!(
             trimmed(("4-2", 9), 12, 3, ["6-1", "7-0", "0-0"]),
             (at(6, 0), at(7, 0)),
-            "by number"
+            "trimmed by number"
         );
         assert_eq!(
             trimmed(("0-0", 0), 12, 0, ["0-0", "7-0", "0-0"]),
             (at(7, 0), at(7, 0)),
-            "all of it"
+            "trimmed completely"
         );
         assert_eq!(
             trimmed(("0-0", 0), 1, 3, ["5-0", "7-0", "6-0"]),
             (at(6, 0), at(7, 0)),
-            "a hole"
+            "trimmed with a hole"
         );
     }
 
     #[test]
-    fn a_cursor_must_be_of_the_log() {
+    fn cursor_is_checked_against_log() {
         let info = LogInfo {
             epoch: Epoch::new("e").unwrap(),
             trimmed: Position::new(3, 0),

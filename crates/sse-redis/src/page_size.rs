@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn large_entries_are_asked_for_in_small_numbers() {
+    fn large_entries_shrink_pages() {
         let page_size = PageSize::default();
         page_size.learn(&[entry(10), entry(1 << 20), entry(10)]);
         assert_eq!(page_size.entries(), FEWEST);

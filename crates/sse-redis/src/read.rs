@@ -41,7 +41,7 @@ impl FetchedEntries {
             .arg(entries + 2);
         let answers = connection.ask_atomically(pipe).await?;
         let [info, found] =
-            <[Value; 2]>::try_from(answers).map_err(|_| unexpected("no entries"))?;
+            <[Value; 2]>::try_from(answers).map_err(|_| unexpected("invalid list of entries"))?;
         let info = LogInfo::read(info)?;
         let mut found = reply::entries(reply::checked(found)?)?;
         let exists = found.first().is_some_and(|entry| entry.position == after);
@@ -136,7 +136,7 @@ impl Reader {
 async fn no_such_log(slot: &Reconnecting<Connection>, after: &Cursor) -> BackplaneError {
     match open(slot).await {
         Ok(info) if info.epoch != after.epoch => info.other_log(),
-        Ok(_) => BackplaneError::unavailable(error::SOON, "the log went and came back"),
+        Ok(_) => BackplaneError::unavailable(error::SOON, "the log was lost and recovered"),
         Err(error) => error,
     }
 }
@@ -151,8 +151,9 @@ pub(crate) async fn open(slot: &Reconnecting<Connection>) -> Result<LogInfo, Bac
             .arg(new.as_str());
         let answers = connection.ask_many(&pipe, 2).await?;
         let [trimmed, info] =
-            <[Value; 2]>::try_from(answers).map_err(|_| unexpected("no facts"))?;
-        let info = LogInfo::read(info)?.ok_or_else(|| unexpected("no log that was just made"))?;
+            <[Value; 2]>::try_from(answers).map_err(|_| unexpected("too few replies"))?;
+        let info = LogInfo::read(info)?
+            .ok_or_else(|| unexpected("the log was created and does not exist"))?;
         // The log can be read even if the server accepts no writes.
         if let Err(error) = reply::checked(trimmed) {
             if error::lacks_script(&error) {
@@ -193,7 +194,7 @@ pub(crate) async fn rewind(
         let Some((count, last)) = step_back(&found.await?, &info) else {
             return Err(BackplaneError::unavailable(
                 error::SOON,
-                "the log was lost meanwhile",
+                "the log was lost during the call",
             ));
         };
         left -= count.min(left);

@@ -41,7 +41,7 @@ pub(crate) fn of_transaction(
     }
     match last? {
         Some(Value::Array(answers)) if answers.len() == count => Ok(answers),
-        _ => Err(unexpected("no answer to a transaction")),
+        _ => Err(unexpected("invalid reply to a transaction")),
     }
 }
 
@@ -99,7 +99,7 @@ pub(crate) fn entries(value: Value) -> Result<Vec<RawEntry>, RedisError> {
         Value::Array(values) => values.into_iter().map(entry).collect::<Option<_>>(),
         _ => None,
     }
-    .ok_or_else(|| unexpected("no entries of a stream"))
+    .ok_or_else(|| unexpected("invalid entries of a stream"))
 }
 
 /// Parses the entries of a reply to `XREAD` of one stream.

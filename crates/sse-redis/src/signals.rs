@@ -103,14 +103,14 @@ impl Signals for RedisSignals {
             if self.waiting.lost.load(Ordering::Acquire) {
                 return Err(BackplaneError::unavailable(
                     Duration::ZERO,
-                    "signals came faster than they were heard",
+                    "signals arrived faster than they were processed",
                 ));
             }
             tokio::select! {
                 biased;
                 signal = self.heard.recv() => {
-                    let gone = || BackplaneError::unavailable(error::SOON, "the connection is gone");
-                    let signal = signal.ok_or_else(gone)?;
+                    let lost = || BackplaneError::unavailable(error::SOON, "the connection was lost");
+                    let signal = signal.ok_or_else(lost)?;
                     self.waiting.bytes.fetch_sub(signal.len(), Ordering::Relaxed);
                     return Ok(signal);
                 }

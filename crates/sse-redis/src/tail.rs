@@ -30,7 +30,7 @@ pub(crate) struct RedisTail {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
     /// Entries may follow the cursor.
-    Behind,
+    CatchingUp,
     /// No entries follow the cursor yet.
     CaughtUp,
 }
@@ -42,12 +42,16 @@ const PULSE_MS: u64 = 750;
 impl RedisTail {
     /// Starts after a cursor.
     pub(crate) async fn new(shared: &Arc<Shared>, after: &Cursor) -> Result<Self, BackplaneError> {
-        let patience = PULSE + shared.config.response_timeout;
-        let connection = Arc::new(shared.connect_for(patience, Purpose::Questions).await?);
+        let response_timeout = PULSE + shared.config.response_timeout;
+        let connection = Arc::new(
+            shared
+                .connect_for(response_timeout, Purpose::Questions)
+                .await?,
+        );
         let mut tail = Self {
             connection,
             after: after.clone(),
-            progress: Progress::Behind,
+            progress: Progress::CatchingUp,
             question: None,
         };
         let fetched = FetchedEntries::fetch(&tail.connection, after.position, 1)
@@ -71,7 +75,7 @@ impl RedisTail {
     fn ask(&self) -> BoxFuture<'static, Result<FetchedEntries, RedisError>> {
         let (connection, after) = (Arc::clone(&self.connection), self.after.position);
         match self.progress {
-            Progress::Behind => Box::pin(async move {
+            Progress::CatchingUp => Box::pin(async move {
                 FetchedEntries::fetch(&connection, after, connection.shared.page_size.entries())
                     .await
             }),
@@ -97,7 +101,7 @@ impl RedisTail {
         self.progress = if fetched.at_head {
             Progress::CaughtUp
         } else {
-            Progress::Behind
+            Progress::CatchingUp
         };
         let entries: Vec<Entry> = fetched
             .entries
@@ -136,7 +140,7 @@ impl Tail for RedisTail {
 async fn lost(connection: &Connection, after: &Cursor) -> BackplaneError {
     match connection.declare().await {
         Ok(current) if current != after.epoch => BackplaneError::Epoch { current },
-        Ok(_) => BackplaneError::unavailable(error::SOON, "the log went and came back"),
+        Ok(_) => BackplaneError::unavailable(error::SOON, "the log was lost and recovered"),
         Err(error) => error::translate(error),
     }
 }

@@ -19,7 +19,7 @@ async fn accepted() -> (TcpStream, TcpStream) {
 }
 
 #[tokio::test]
-async fn a_socket_has_the_options_that_were_set() {
+async fn socket_has_configured_options() {
     let (socket, _client) = accepted().await;
     let options = SocketOptions::default()
         .user_timeout(Duration::from_millis(12_345))
@@ -45,7 +45,7 @@ async fn a_socket_has_the_options_that_were_set() {
 }
 
 #[tokio::test]
-async fn times_that_the_system_cannot_hold_are_as_long_as_it_can() {
+async fn long_times_are_clamped_to_system_maximum() {
     for time in [
         Duration::MAX,
         Duration::from_secs(24 * 60 * 60),
@@ -65,7 +65,7 @@ async fn times_that_the_system_cannot_hold_are_as_long_as_it_can() {
 }
 
 #[tokio::test]
-async fn times_that_are_too_short_are_as_short_as_they_can_be() {
+async fn short_times_are_clamped_to_system_minimum() {
     for time in [Duration::ZERO, Duration::from_nanos(1)] {
         let (socket, _client) = accepted().await;
         SocketOptions::default()
@@ -115,7 +115,7 @@ async fn taken_from(listener: &TcpListener, options: SocketOptions) -> usize {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_client_that_reads_nothing_fills_one_buffer() {
+async fn idle_client_fills_one_buffer() {
     for bytes in [16 << 10, 64 << 10, 256 << 10] {
         let options = SocketOptions::default().send_buffer(bytes);
         let with_options = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -132,7 +132,7 @@ async fn a_client_that_reads_nothing_fills_one_buffer() {
 }
 
 #[tokio::test]
-async fn send_buffer_is_inherited_and_smaller_one_stays() {
+async fn send_buffer_is_inherited_or_kept_if_smaller() {
     let size = |socket: &TcpStream| SockRef::from(socket).send_buffer_size().unwrap();
     let options = SocketOptions::default();
     for (chosen, expected) in [(None, 256 << 10), (Some(4 << 10), 4 << 10)] {

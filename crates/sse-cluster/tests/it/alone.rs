@@ -15,7 +15,7 @@ fn managers() -> [Cluster; 2] {
 }
 
 #[test]
-fn it_answers_for_its_manager_exactly_and_at_once() {
+fn lone_cluster_replies_exactly_and_at_once() {
     for cluster in managers() {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()

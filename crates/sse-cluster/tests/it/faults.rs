@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use crate::support::{LATER, Node, SOON, TERM, memory};
 
 #[tokio::test(start_paused = true)]
-async fn a_report_that_is_lost_is_noticed_at_the_next_one() {
+async fn lost_report_is_detected_by_next_report() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     one.way.lose_signals(1);
@@ -24,7 +24,7 @@ async fn a_report_that_is_lost_is_noticed_at_the_next_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_report_that_is_lost_is_noticed_by_the_lease() {
+async fn lost_last_report_is_detected_by_lease() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let gone = one.connect("ada");
@@ -38,7 +38,7 @@ async fn the_last_report_that_is_lost_is_noticed_by_the_lease() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_was_cut_is_made_up_for() {
+async fn changes_during_outage_are_recovered() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let gone = one.connect("ada");
@@ -55,7 +55,7 @@ async fn a_connection_that_was_cut_is_made_up_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_is_cut_off_goes_on_with_what_it_knew_and_says_so() {
+async fn isolated_node_serves_last_known_state() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let _stream = one.connect("ada");
@@ -83,7 +83,7 @@ async fn a_node_that_is_cut_off_goes_on_with_what_it_knew_and_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_changes_than_are_remembered_are_made_up_for() {
+async fn overflowing_changes_are_recovered() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let kept: Vec<_> = (0..100)
@@ -118,7 +118,7 @@ impl SignalHandler for Ear {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_read_is_dropped_and_what_is_not_ours_passed_by() {
+async fn damaged_and_foreign_messages_are_ignored() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let _stream = one.connect("ada");
@@ -149,7 +149,7 @@ async fn what_cannot_be_read_is_dropped_and_what_is_not_ours_passed_by() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reports_that_come_twice_or_late_change_nothing() {
+async fn repeated_or_late_reports_change_nothing() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let ear = Arc::new(Ear::default());
@@ -171,7 +171,7 @@ async fn reports_that_come_twice_or_late_change_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_quiet_cluster_says_nothing_and_churn_is_told_in_batches() {
+async fn idle_cluster_is_silent_and_churn_is_batched() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let streams: Vec<_> = (0..5000)

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use crate::support::{GRACE, Heard, LATER, Node, SOON, TERM, memory};
 
 #[tokio::test(start_paused = true)]
-async fn each_node_hears_once_of_the_first_stream_and_of_the_last() {
+async fn each_node_calls_hooks_for_first_and_last_stream() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let first = one.connect("ada");
@@ -36,7 +36,7 @@ async fn each_node_hears_once_of_the_first_stream_and_of_the_last() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reconnect_within_the_grace_is_nothing_wherever_it_lands() {
+async fn reconnect_within_grace_calls_no_hook_on_any_node() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let mut stream = one.connect("ada");
@@ -62,7 +62,7 @@ async fn a_reconnect_within_the_grace_is_nothing_wherever_it_lands() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_crashes_leaves_its_users_off_line_after_its_lease_and_the_grace() {
+async fn users_of_crashed_node_go_offline_after_lease_grace() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let (_gone, _both) = (one.connect("ada"), (one.connect("ben"), two.connect("ben")));
@@ -73,14 +73,14 @@ async fn a_node_that_crashes_leaves_its_users_off_line_after_its_lease_and_the_g
     assert_eq!(
         two.heard.take(),
         [""; 0],
-        "its lease may have ended, but not the grace"
+        "the user is off-line before the end of the grace"
     );
     sleep(TERM).await;
     assert_eq!(two.heard.take(), ["-ada"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_starts_hears_of_those_who_are_there() {
+async fn starting_node_calls_online_for_present_users() {
     let memory = memory();
     let one = Node::start(&memory).await;
     let _stream = one.connect("ada");
@@ -92,7 +92,7 @@ async fn a_node_that_starts_hears_of_those_who_are_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_restarts_within_the_grace_is_nothing() {
+async fn restart_within_grace_calls_no_hook() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let stream = one.connect("ada");
@@ -107,7 +107,7 @@ async fn a_node_that_restarts_within_the_grace_is_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lone_manager_has_hooks_too() {
+async fn lone_manager_calls_hooks() {
     let manager = Manager::builder().build().unwrap();
     let before = manager.connect(Handshake::new().user("ada")).unwrap();
     let heard = Heard::default();
@@ -135,7 +135,7 @@ impl PresenceHooks for Fragile {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hook_that_panics_is_called_again_for_others() {
+async fn panicking_hook_is_called_for_others() {
     let manager = Manager::builder().build().unwrap();
     let heard = Heard::default();
     let _cluster = Cluster::start(&manager, ClusterConfig::new().hooks(Fragile(heard.clone())));

@@ -35,7 +35,7 @@ fn ids<'a>(sessions: impl IntoIterator<Item = &'a Session>) -> BTreeSet<String> 
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_streams_of_all_nodes_are_listed_once_whatever_the_page() {
+async fn every_stream_is_listed_once_at_any_page_size() {
     let memory = memory();
     let nodes = [
         Node::start(&memory).await,
@@ -49,7 +49,7 @@ async fn all_streams_of_all_nodes_are_listed_once_whatever_the_page() {
         for node in &nodes {
             let pages = pages(&node.cluster, ClusterQuery::first(limit)).await;
             let full = pages.iter().filter(|page| page.len() == limit).count();
-            assert_eq!(full, 12 / limit, "pages are as full as they can be");
+            assert_eq!(full, 12 / limit, "pages are not full");
             let all: Vec<_> = pages.concat();
             assert_eq!(all.len(), 12, "{limit}");
             assert_eq!(all.into_iter().collect::<BTreeSet<_>>(), ids(&sessions));
@@ -58,7 +58,7 @@ async fn all_streams_of_all_nodes_are_listed_once_whatever_the_page() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_listing_is_filtered_and_says_where_streams_are() {
+async fn listing_is_filtered_and_names_nodes() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let connect = |node: &Node, name: &str, topic: &str| {
@@ -118,7 +118,7 @@ async fn a_listing_is_filtered_and_says_where_streams_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_streams_than_fit_into_one_signal_are_listed() {
+async fn listing_exceeds_one_signal() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let topics: Vec<_> = (0..64)
@@ -142,7 +142,7 @@ async fn more_streams_than_fit_into_one_signal_are_listed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_does_not_answer_is_named_and_left_out() {
+async fn silent_node_is_named_and_left_out() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let own = one.connect("ada");

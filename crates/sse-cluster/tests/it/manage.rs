@@ -15,7 +15,7 @@ fn topics(names: &[&str]) -> Vec<Topic> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_is_found_wherever_it_is() {
+async fn stream_is_found_on_any_node() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let stream = two.connect("ada");
@@ -42,7 +42,7 @@ async fn a_stream_is_found_wherever_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_joins_and_leaves_topics_wherever_it_is() {
+async fn stream_joins_and_leaves_topics_on_any_node() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let stream = two.manager.connect(Handshake::new().topic("a")).unwrap();
@@ -51,7 +51,7 @@ async fn a_stream_joins_and_leaves_topics_wherever_it_is() {
     assert_eq!(
         (joined.value, joined.complete),
         (Some(2), true),
-        "it was in one of them"
+        "the stream was in one of the topics"
     );
     let left = one.cluster.leave(id, &topics(&["a", "x"])).await;
     assert_eq!(left.value, Some(1));
@@ -64,7 +64,7 @@ async fn a_stream_joins_and_leaves_topics_wherever_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_is_renewed_wherever_it_is() {
+async fn stream_is_renewed_on_any_node() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let stream = two.connect("ada");
@@ -88,7 +88,7 @@ async fn a_stream_is_renewed_wherever_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_disconnect_ends_streams_on_all_nodes_and_counts_them() {
+async fn disconnect_ends_and_counts_streams_on_all_nodes() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let _streams = [
@@ -118,7 +118,7 @@ async fn a_disconnect_ends_streams_on_all_nodes_and_counts_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_does_not_answer_a_disconnect_is_named() {
+async fn silent_node_is_named_in_disconnect() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let _streams = [one.connect("ada"), two.connect("ada")];
@@ -151,7 +151,7 @@ fn is_refused(node: &Node, name: &str) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_stays_away_from_all_nodes_also_from_those_that_start_later() {
+async fn banned_user_is_rejected_by_all_and_later_nodes() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let _stream = two.connect("ada");
@@ -175,7 +175,7 @@ async fn a_user_stays_away_from_all_nodes_also_from_those_that_start_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_did_not_hear_who_is_to_stay_away_hears_it_later() {
+async fn missed_ban_is_delivered_later() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     one.way.lose_signals(1);
@@ -187,7 +187,7 @@ async fn a_node_that_did_not_hear_who_is_to_stay_away_hears_it_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn questions_are_answered_while_events_are_published() {
+async fn requests_are_served_while_events_are_published() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let stream = two.connect("ada");
@@ -216,7 +216,7 @@ fn signed_in(login: u8) -> Handshake {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_stays_away_from_all_nodes_whichever_its_stream_was_on() {
+async fn banned_client_is_rejected_by_all_nodes() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let minute = Duration::from_secs(60);
@@ -240,7 +240,7 @@ async fn a_client_stays_away_from_all_nodes_whichever_its_stream_was_on() {
     }
     assert!(
         !is_refused(&one, 3) && !is_refused(&two, 3),
-        "the user's other browsers may come"
+        "another browser of the user is banned"
     );
     // A node that starts later receives the ban from the existing nodes.
     let three = Node::start(&memory).await;
@@ -251,7 +251,7 @@ async fn a_client_stays_away_from_all_nodes_whichever_its_stream_was_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_was_renewed_on_another_node_has_its_new_login() {
+async fn renewal_from_other_node_updates_login() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let stream = two.manager.connect(signed_in(1)).unwrap();

@@ -45,7 +45,7 @@ struct World {
     nodes: Vec<Node>,
     streams: Vec<(usize, Session)>,
     /// The users that each node's hooks have reported since its start.
-    told: Vec<BTreeMap<String, bool>>,
+    reported: Vec<BTreeMap<String, bool>>,
 }
 
 impl World {
@@ -59,7 +59,7 @@ impl World {
             memory,
             nodes,
             streams: Vec::new(),
-            told: vec![BTreeMap::new(); 3],
+            reported: vec![BTreeMap::new(); 3],
         }
     }
 
@@ -93,16 +93,16 @@ impl World {
 
     fn replace(&mut self, node: usize, fresh: Node) -> Node {
         self.streams.retain(|(on, _)| *on != node);
-        self.told[node].clear();
+        self.reported[node].clear();
         std::mem::replace(&mut self.nodes[node], fresh)
     }
 
     /// Checks that the hooks of a node alternate between `online` and `offline` for each user.
     fn listen(&mut self) {
-        for (node, told) in self.nodes.iter().zip(&mut self.told) {
+        for (node, reported) in self.nodes.iter().zip(&mut self.reported) {
             for (user, is_online) in Heard::in_order(&node.heard) {
-                let was = told.insert(user.clone(), is_online).unwrap_or(false);
-                assert_ne!(was, is_online, "{user} came or went twice");
+                let was = reported.insert(user.clone(), is_online).unwrap_or(false);
+                assert_ne!(was, is_online, "a hook was called twice for {user}");
             }
         }
     }
@@ -126,13 +126,13 @@ impl World {
         self.listen();
         let truth = self.truth();
         let users: BTreeSet<_> = truth.keys().cloned().collect();
-        for (node, told) in self.nodes.iter().zip(&self.told) {
+        for (node, reported) in self.nodes.iter().zip(&self.reported) {
             node.sees(self.streams.len(), truth.len(), 3);
             assert_eq!(
                 node.by_user().await.into_iter().collect::<BTreeMap<_, _>>(),
                 truth
             );
-            let online = told.iter().filter(|(_, is_online)| **is_online);
+            let online = reported.iter().filter(|(_, is_online)| **is_online);
             assert_eq!(
                 online
                     .map(|(user, _)| user.clone())
@@ -147,7 +147,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn nodes_come_to_know_the_truth(steps in vec(step(), 0..40)) {
+    fn nodes_converge_to_actual_state(steps in vec(step(), 0..40)) {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {

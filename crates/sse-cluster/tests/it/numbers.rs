@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use crate::support::{GRACE, LATER, Node, SOON, TERM, memory, user};
 
 #[tokio::test(start_paused = true)]
-async fn streams_are_summed_and_users_count_once() {
+async fn streams_are_summed_and_users_counted_once() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let _streams = [
@@ -44,7 +44,7 @@ async fn streams_are_summed_and_users_count_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn streams_that_end_are_subtracted() {
+async fn ended_streams_are_subtracted() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let (here, there) = (one.connect("ada"), two.connect("ada"));
@@ -59,7 +59,7 @@ async fn streams_that_end_are_subtracted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_starts_learns_who_was_there() {
+async fn starting_node_learns_existing_users() {
     let memory = memory();
     let one = Node::start(&memory).await;
     // More than one page of users.
@@ -82,7 +82,7 @@ async fn a_node_that_starts_learns_who_was_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn streams_from_before_the_start_count() {
+async fn streams_before_start_count() {
     let memory = memory();
     let one = Node::start(&memory).await;
     let _stream = one.connect("ada");
@@ -98,7 +98,7 @@ async fn streams_from_before_the_start_count() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_shuts_down_is_gone_at_once() {
+async fn node_that_shuts_down_departs_at_once() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let _stream = one.connect("ada");
@@ -110,7 +110,7 @@ async fn a_node_that_shuts_down_is_gone_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cluster_that_is_dropped_leaves() {
+async fn dropped_cluster_departs() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let _stream = one.connect("ada");
@@ -124,7 +124,7 @@ async fn a_cluster_that_is_dropped_leaves() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_crashes_is_gone_with_its_lease() {
+async fn crashed_node_departs_with_its_lease() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let _stream = one.connect("ada");
@@ -134,7 +134,7 @@ async fn a_node_that_crashes_is_gone_with_its_lease() {
     assert_eq!(
         two.cluster.stats().connections,
         1,
-        "its lease has not ended"
+        "the lease has ended too early"
     );
     sleep(TERM).await;
     two.sees(0, 0, 1);
@@ -142,7 +142,7 @@ async fn a_node_that_crashes_is_gone_with_its_lease() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_publish_would_reach_is_known() {
+async fn reach_of_publish_is_known() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     let join = |node: &Node| {

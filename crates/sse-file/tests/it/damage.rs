@@ -44,11 +44,11 @@ fn changes(length: usize) -> Vec<(String, Change)> {
             Box::new(|bytes| *bytes = b"something else\n".repeat(40)),
         ),
         (
-            "bytes behind its end".to_owned(),
+            "bytes after its end".to_owned(),
             Box::new(|bytes| bytes.extend([7; 100])),
         ),
         (
-            "zeros behind its end".to_owned(),
+            "zeros after its end".to_owned(),
             Box::new(|bytes| bytes.extend([0; 100])),
         ),
     ];
@@ -80,7 +80,7 @@ fn changes(length: usize) -> Vec<(String, Change)> {
 }
 
 #[test]
-fn any_change_of_any_file_is_refused_or_told() {
+fn any_change_of_file_is_rejected_or_reported() {
     block_on(async {
         for left in [Left::Closed, Left::Killed] {
             let written = written(left).await;
@@ -92,10 +92,10 @@ fn any_change_of_any_file_is_refused_or_told() {
                 for (what, damage) in changes(length) {
                     let dir = written.copy();
                     change(&dir.path().join(name), damage);
-                    let told = format!("{}: {what}", name.display());
-                    let was_opened = written.check(dir.path(), &told).await;
+                    let context = format!("{}: {what}", name.display());
+                    let was_opened = written.check(dir.path(), &context).await;
                     // Without META the other files cannot be identified.
-                    assert_eq!(was_opened, name != "META", "{told}");
+                    assert_eq!(was_opened, name != "META", "{context}");
                 }
             }
         }
@@ -103,7 +103,7 @@ fn any_change_of_any_file_is_refused_or_told() {
 }
 
 #[test]
-fn files_that_are_missing_or_others_are_refused_or_told() {
+fn missing_or_foreign_file_is_rejected_or_reported() {
     type Act = fn(&Path, &Path);
     let put = |dir: &Path, name: &str, bytes: &[u8]| fs::write(dir.join(name), bytes).unwrap();
     block_on(async {
@@ -133,8 +133,12 @@ fn files_that_are_missing_or_others_are_refused_or_told() {
                 for (what, is_opened, act) in acts {
                     let dir = written.copy();
                     act(&dir.path().join(name), &other.dir.path().join(name));
-                    let told = format!("{name} is {what}");
-                    assert_eq!(written.check(dir.path(), &told).await, is_opened, "{told}");
+                    let context = format!("{name} is {what}");
+                    assert_eq!(
+                        written.check(dir.path(), &context).await,
+                        is_opened,
+                        "{context}"
+                    );
                 }
             }
             for (name, bytes) in [
@@ -156,7 +160,7 @@ fn files_that_are_missing_or_others_are_refused_or_told() {
 }
 
 #[test]
-fn any_flips_of_several_bits_are_refused_or_told() {
+fn any_bit_flips_are_rejected_or_reported() {
     let written = block_on(written(Left::Killed));
     let files = segments(written.dir.path());
     proptest!(ProptestConfig::with_cases(100), |(flips in prop::collection::vec((0..files.len(), any::<Index>(), 0..8), 1..6))| {
@@ -176,7 +180,7 @@ fn any_flips_of_several_bits_are_refused_or_told() {
 /// All entries that were acknowledged before the remaining end are returned. The rest is a gap,
 /// although the file does not show that anything is missing.
 #[test]
-fn a_log_that_lost_its_end_says_so_at_any_cut() {
+fn lost_end_is_reported_at_any_cut() {
     let both = [Left::Closed, Left::Killed].map(|left| block_on(written(left)));
     let whole = fs::read(last(&both[0].dir)).unwrap().len();
     proptest!(ProptestConfig::with_cases(100), |(at in 0..whole, left in 0..2_usize)| {
@@ -196,7 +200,7 @@ fn a_log_that_lost_its_end_says_so_at_any_cut() {
 
 /// A killed log has every acknowledged entry, and continues in its epoch without a gap.
 #[tokio::test]
-async fn a_log_that_died_while_it_wrote_has_no_gap() {
+async fn torn_write_causes_no_gap() {
     let written = written(Left::Killed).await;
     for torn in [0, 1, 15, 16, 40] {
         let dir = written.copy();
@@ -215,7 +219,7 @@ async fn a_log_that_died_while_it_wrote_has_no_gap() {
 
 /// A directory is restored from an older copy.
 #[tokio::test]
-async fn an_older_copy_gives_no_position_again() {
+async fn older_copy_reuses_no_position() {
     let dir = directory();
     let log = open(dir.path(), config()).await;
     for number in 0..10 {
@@ -253,11 +257,15 @@ async fn an_older_copy_gives_no_position_again() {
         }
         for number in 0..40 {
             let now = append(&log, format!("new {number}")).await;
-            assert!(!given.contains(&now), "{now} is given twice");
+            assert!(!given.contains(&now), "{now} was assigned twice");
             for had in &given {
                 // The cursor is ahead of the log or in a lost part of it, and never at an entry.
                 let came = follow(&log, had.clone()).await;
-                assert_eq!(came.gaps.len(), 1, "{had} is taken for a place of this log");
+                assert_eq!(
+                    came.gaps.len(),
+                    1,
+                    "{had} was accepted as a position of this log"
+                );
             }
         }
         log.close().await;
@@ -265,7 +273,7 @@ async fn an_older_copy_gives_no_position_again() {
 }
 
 #[tokio::test]
-async fn a_flip_in_a_log_that_is_open_is_told_to_those_who_read_there() {
+async fn flip_in_open_log_is_reported_to_readers() {
     let Written {
         dir,
         bounds,
@@ -301,7 +309,7 @@ async fn a_flip_in_a_log_that_is_open_is_told_to_those_who_read_there() {
     assert_eq!(
         read(0).await.unwrap().entries,
         entries[..6],
-        "a page ends before damage"
+        "the page does not end before the damage"
     );
     assert_eq!(
         read(7).await.unwrap().entries,
@@ -321,7 +329,7 @@ async fn a_flip_in_a_log_that_is_open_is_told_to_those_who_read_there() {
 
 /// Damage while the log is open.
 #[tokio::test]
-async fn whatever_becomes_of_an_old_segment_others_are_read() {
+async fn damaged_segment_leaves_others_readable() {
     type Act = fn(&Path);
     let acts: [(&str, Act); 5] = [
         ("taken away", |file| fs::remove_file(file).unwrap()),
@@ -359,14 +367,18 @@ async fn whatever_becomes_of_an_old_segment_others_are_read() {
             );
             written.check_open(&log, what).await;
             let next = append(&log, "next").await;
-            assert_eq!(next.position.minor(), 22, "new events are not concerned");
+            assert_eq!(
+                next.position.minor(),
+                22,
+                "new entries have wrong positions"
+            );
             log.close().await;
         }
     }
 }
 
 #[tokio::test]
-async fn what_was_begun_and_not_finished_is_taken_away() {
+async fn unfinished_files_are_removed() {
     let written = written(Left::Killed).await;
     let unfinished = written.dir.path().join("00000000000000000022.tmp");
     fs::write(&unfinished, "SSEF").unwrap();
@@ -377,7 +389,7 @@ async fn what_was_begun_and_not_finished_is_taken_away() {
 }
 
 #[tokio::test]
-async fn a_log_without_its_entries_is_another_one() {
+async fn log_without_segments_changes_epoch() {
     let Written { dir, bounds, .. } = written(Left::Closed).await;
     segments(dir.path())
         .into_iter()
@@ -408,7 +420,7 @@ fn restart_machine(dir: &TempDir) {
 }
 
 #[tokio::test]
-async fn after_a_crash_of_the_machine_a_log_that_was_not_synced_has_a_gap() {
+async fn machine_crash_causes_gap_in_unsynced_log() {
     for (sync, is_closed, is_whole) in [
         (SyncPolicy::Never, false, false),
         (SyncPolicy::Never, true, true),

@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::support::{append, beginning, copy, directory, entries, entry, open, segments, texts};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn bytes_on_disk(dir: &Path) -> u64 {
     segments(dir)
@@ -26,7 +26,7 @@ fn bytes_on_disk(dir: &Path) -> u64 {
 }
 
 #[tokio::test]
-async fn the_disk_never_holds_more_bytes_than_it_may() {
+async fn disk_usage_stays_within_retention() {
     const MOST: u64 = 64 << 10;
     let dir = directory();
     let log = open(
@@ -43,7 +43,7 @@ async fn the_disk_never_holds_more_bytes_than_it_may() {
     let held = entries(&log).await;
     assert!(
         held.len() as u64 * 430 > MOST * 3 / 4,
-        "only {} entries are held",
+        "the log holds only {} entries",
         held.len()
     );
     log.close().await;
@@ -54,7 +54,7 @@ async fn the_disk_never_holds_more_bytes_than_it_may() {
     .await;
     assert!(
         bytes_on_disk(dir.path()) <= MOST / 4,
-        "a smaller limit holds from the start"
+        "the smaller limit is not applied at the start"
     );
     let fewer = entries(&log).await;
     assert!(!fewer.is_empty() && fewer.len() < held.len() / 2);
@@ -68,7 +68,7 @@ fn small() -> FileConfig {
 }
 
 #[tokio::test]
-async fn keys_count_after_a_restart_though_their_entries_are_gone() {
+async fn keys_of_trimmed_entries_outlive_restart() {
     let mut dir = directory();
     let mut log = open(dir.path(), small()).await;
     let limits = KeyLimits::default().per_user(40);
@@ -99,7 +99,7 @@ async fn keys_count_after_a_restart_though_their_entries_are_gone() {
         for key in 0..40 {
             for scope in &scopes {
                 let again = log.append(keyed(scope, key)).await.unwrap();
-                assert!(again.duplicate, "{key} of {scope:?} counts again");
+                assert!(again.duplicate, "{key} of {scope:?} was appended again");
                 assert_eq!(known.next(), Some(&again.cursor));
             }
         }
@@ -119,12 +119,12 @@ async fn keys_count_after_a_restart_though_their_entries_are_gone() {
 }
 
 #[tokio::test]
-async fn old_entries_go_though_nothing_is_appended() {
+async fn old_entries_expire_without_appends() {
     let dir = directory();
     let config = FileConfig::default().retention(Retention::default().age(Duration::from_secs(1)));
     let log = open(dir.path(), config.clone()).await;
     let last = append(&log, "old").await;
-    timeout(PATIENCE, async {
+    timeout(TIMEOUT, async {
         while log.bounds().await.unwrap().trimmed < last.position {
             sleep(Duration::from_millis(20)).await;
         }
@@ -152,7 +152,7 @@ async fn old_entries_go_though_nothing_is_appended() {
 }
 
 #[tokio::test]
-async fn any_place_of_a_long_log_is_read_from_disk() {
+async fn any_position_of_long_log_is_read_from_disk() {
     let dir = directory();
     let config = FileConfig::default()
         .sync(SyncPolicy::Never)
@@ -193,7 +193,7 @@ async fn any_place_of_a_long_log_is_read_from_disk() {
 }
 
 #[tokio::test]
-async fn a_directory_is_for_one() {
+async fn directory_is_exclusive() {
     let dir = directory();
     let log = open(dir.path(), FileConfig::default()).await;
     let second = FileBackplane::open(dir.path(), FileConfig::default()).await;
@@ -206,7 +206,7 @@ async fn a_directory_is_for_one() {
 }
 
 #[tokio::test]
-async fn a_closed_log_says_so() {
+async fn closed_log_is_reported() {
     let dir = directory();
     let log = open(dir.path(), FileConfig::default()).await;
     let mut tail = log.tail(&beginning(&log).await).await.unwrap();
@@ -225,12 +225,12 @@ async fn a_closed_log_says_so() {
 }
 
 #[tokio::test]
-async fn a_log_that_is_dropped_is_written_and_let_go() {
+async fn dropped_log_is_written_and_unlocked() {
     let dir = directory();
     let log = open(dir.path(), FileConfig::default().sync(SyncPolicy::Never)).await;
     append(&log, "entry").await;
     drop(log);
-    let log = timeout(PATIENCE, async {
+    let log = timeout(TIMEOUT, async {
         loop {
             match FileBackplane::open(dir.path(), FileConfig::default()).await {
                 Err(OpenError::Locked { .. }) => sleep(Duration::from_millis(5)).await,
@@ -244,7 +244,7 @@ async fn a_log_that_is_dropped_is_written_and_let_go() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_is_refused_and_nothing_is_done() {
+async fn oversized_entry_is_rejected_without_effect() {
     let dir = directory();
     let log = open(dir.path(), FileConfig::default().entry_bytes(100)).await;
     let payload = |bytes| Bytes::from(vec![0; bytes]);
@@ -269,7 +269,7 @@ async fn what_is_too_large_is_refused_and_nothing_is_done() {
 }
 
 #[tokio::test]
-async fn settings_out_of_their_range_are_named() {
+async fn settings_out_of_range_are_named() {
     let default = FileConfig::default;
     for (config, named) in [
         (
@@ -300,7 +300,7 @@ async fn settings_out_of_their_range_are_named() {
 }
 
 #[tokio::test]
-async fn a_directory_that_cannot_be_is_named() {
+async fn unusable_directory_is_named() {
     let dir = directory();
     let file = dir.path().join("file");
     fs::write(&file, "").unwrap();
@@ -310,7 +310,7 @@ async fn a_directory_that_cannot_be_is_named() {
 
 #[tokio::test]
 #[cfg(unix)]
-async fn a_log_whose_files_are_taken_away_acknowledges_nothing_more() {
+async fn log_with_removed_files_rejects_appends() {
     let dir = directory();
     let log = open(dir.path(), FileConfig::default()).await;
     append(&log, "entry").await;
@@ -320,7 +320,7 @@ async fn a_log_whose_files_are_taken_away_acknowledges_nothing_more() {
     for _ in 0..2 {
         let lost = log.append(entry("lost")).await;
         assert!(
-            matches!(&lost, Err(BackplaneError::Rejected { reason, .. }) if reason.contains("taken away")),
+            matches!(&lost, Err(BackplaneError::Rejected { reason, .. }) if reason.contains("was removed")),
             "{lost:?}"
         );
     }
@@ -329,7 +329,7 @@ async fn a_log_whose_files_are_taken_away_acknowledges_nothing_more() {
 
 #[tokio::test]
 #[cfg(unix)]
-async fn files_are_for_their_owner() {
+async fn files_are_private_to_owner() {
     use std::os::unix::fs::PermissionsExt;
     let dir = directory();
     let path = dir.path().join("log");

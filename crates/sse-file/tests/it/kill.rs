@@ -104,7 +104,7 @@ fn run(dir: &Path, sync: &str, count: usize, pause: Duration) -> Vec<(Cursor, St
     acknowledged.extend(lines.filter_map(|line| parse(&line.ok()?)));
     assert!(
         acknowledged.len() >= count,
-        "the appender ended by itself after {}",
+        "the appender ended before the kill, after {}",
         acknowledged.len()
     );
     acknowledged
@@ -115,7 +115,7 @@ fn parse(line: &str) -> Option<(Cursor, String)> {
     Some((cursor.parse().ok()?, text.to_owned()))
 }
 
-async fn kill_and_look(sync: &str, rounds: usize) {
+async fn kill_and_check(sync: &str, rounds: usize) {
     let dir = directory();
     let mut acknowledged = Vec::new();
     for round in 0..rounds {
@@ -155,11 +155,11 @@ async fn kill_and_look(sync: &str, rounds: usize) {
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_outlives_kill_9() {
-    kill_and_look("every batch", 14).await;
+async fn acknowledged_entries_outlive_kill() {
+    kill_and_check("every batch", 14).await;
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_outlives_kill_9_without_any_sync() {
-    kill_and_look("never", 14).await;
+async fn acknowledged_entries_outlive_kill_without_sync() {
+    kill_and_check("never", 14).await;
 }

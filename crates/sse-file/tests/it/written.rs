@@ -79,60 +79,60 @@ impl Written {
     /// and the error names the file. Or every acknowledged entry is returned or covered by a gap,
     /// from every cursor, and no position is assigned twice. Returns `true` if the log was opened.
     pub(crate) async fn check(&self, dir: &Path, what: &str) -> bool {
-        let told = format!("{what}, {:?}", self.left);
+        let context = format!("{what}, {:?}", self.left);
         let log = match FileBackplane::open(dir, config()).await {
             Ok(log) => log,
             Err(OpenError::Damaged(Damage { file, .. }) | OpenError::Io { path: file, .. }) => {
                 assert!(
                     file.starts_with(dir) && file != dir,
-                    "{told}: {} is blamed",
+                    "{context}: the error names {}",
                     file.display()
                 );
                 return false;
             }
-            Err(error) => panic!("{told}: {error:?}"),
+            Err(error) => panic!("{context}: {error:?}"),
         };
-        self.check_open(&log, &told).await;
+        self.check_open(&log, &context).await;
         let next = append(&log, "next").await;
         let known = |entry: &Entry| self.cursor(entry.position);
         assert!(
             !self.entries.iter().map(known).any(|cursor| cursor == next),
-            "{told}: {next} is given twice"
+            "{context}: {next} was assigned twice"
         );
         if next.epoch == self.bounds.epoch {
             assert!(
                 next.position > self.entries[20].position,
-                "{told}: {next} comes before others"
+                "{context}: {next} precedes other positions"
             );
         }
         log.close().await;
         // A second opening finds the same.
         let log = open(dir, config()).await;
-        self.check_open(&log, &told).await;
+        self.check_open(&log, &context).await;
         let all = follow(&log, beginning(&log).await).await;
-        assert_eq!(all.entries.last().unwrap().payload, "next", "{told}");
+        assert_eq!(all.entries.last().unwrap().payload, "next", "{context}");
         log.close().await;
         true
     }
 
-    pub(crate) async fn check_open(&self, log: &FileBackplane, told: &str) {
+    pub(crate) async fn check_open(&self, log: &FileBackplane, context: &str) {
         let epoch = log.bounds().await.unwrap().epoch;
         let before =
             std::iter::once(Position::ZERO).chain(self.entries.iter().map(|entry| entry.position));
         for (missed, from) in before.enumerate() {
             let came = follow(log, self.cursor(from)).await;
-            if came.is_told_of_another_log {
-                assert_ne!(epoch, self.bounds.epoch, "{told}");
+            if came.is_in_another_log {
+                assert_ne!(epoch, self.bounds.epoch, "{context}");
                 continue;
             }
             for entry in &self.entries[missed..] {
                 let at = entry.position;
-                let is_told = came.gaps.iter().any(|(after, to)| *after < at && at <= *to);
+                let is_reported = came.gaps.iter().any(|(after, to)| *after < at && at <= *to);
                 match came.entries.iter().find(|came| came.position == at) {
-                    Some(came) => assert_eq!(came, entry, "{told}: a wrong entry"),
+                    Some(came) => assert_eq!(came, entry, "{context}: a wrong entry"),
                     None => assert!(
-                        is_told,
-                        "{told}: {at} is missing behind {from}: {:?}",
+                        is_reported,
+                        "{context}: {at} is missing after {from}: {:?}",
                         came.gaps
                     ),
                 }
@@ -146,7 +146,7 @@ impl Written {
 pub(crate) struct Came {
     pub(crate) entries: Vec<Entry>,
     pub(crate) gaps: Vec<(Position, Position)>,
-    pub(crate) is_told_of_another_log: bool,
+    pub(crate) is_in_another_log: bool,
 }
 
 pub(crate) async fn follow(log: &FileBackplane, mut after: Cursor) -> Came {
@@ -171,11 +171,11 @@ pub(crate) async fn follow(log: &FileBackplane, mut after: Cursor) -> Came {
                 return came;
             }
             Err(BackplaneError::Epoch { .. }) => {
-                came.is_told_of_another_log = true;
+                came.is_in_another_log = true;
                 return came;
             }
             Err(error) => panic!("{error:?}"),
         }
-        assert!(after.position > from, "no progress behind {from}");
+        assert!(after.position > from, "no progress after {from}");
     }
 }

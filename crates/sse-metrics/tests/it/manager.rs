@@ -11,7 +11,7 @@ use sse_metrics::Metrics;
 use crate::judges::{Samples, check_with_promtool};
 
 #[tokio::test]
-async fn they_are_those_of_its_statistics() {
+async fn samples_match_statistics() {
     let manager = Manager::builder().max_connections(2).build().unwrap();
     let metrics = Metrics::of(manager.clone());
     let first = manager.connect(Handshake::new().user("ada")).unwrap();
@@ -55,7 +55,7 @@ async fn they_are_those_of_its_statistics() {
 }
 
 #[tokio::test]
-async fn an_event_log_has_numbers_and_only_where_there_is_one() {
+async fn log_samples_exist_only_with_event_log() {
     let limits = KeyLimits::default().of_backends(1);
     let manager = Manager::builder()
         .log(Retention::default())
@@ -127,7 +127,7 @@ async fn an_event_log_has_numbers_and_only_where_there_is_one() {
 
 /// Counters of events that have not happened yet are 0, and not missing.
 #[test]
-fn every_reason_and_cause_is_there_from_the_start() {
+fn every_reason_and_cause_has_initial_sample() {
     let manager = Manager::builder().build().unwrap();
     let samples = Samples::read(&Metrics::new().source(manager.clone()).scrape(None).body);
     let reasons = samples.label_values("sse_streams_ended_total", "reason");
@@ -146,14 +146,14 @@ fn every_reason_and_cause_is_there_from_the_start() {
 }
 
 #[tokio::test]
-async fn a_drain_shows() {
+async fn shutdown_is_visible() {
     let manager = Manager::builder().build().unwrap();
     let metrics = Metrics::new().source(manager.clone());
     let stream = manager.connect(Handshake::new()).unwrap();
     let mut shutdown = pin!(manager.shutdown(ShutdownOptions::default()));
     tokio::select! {
         biased;
-        _ = &mut shutdown => panic!("a stream is open"),
+        _ = &mut shutdown => panic!("shutdown ended before the stream"),
         () = std::future::ready(()) => {}
     }
     let samples = Samples::read(&metrics.scrape(None).body);
@@ -170,7 +170,7 @@ async fn a_drain_shows() {
 }
 
 #[test]
-fn two_managers_differ_in_a_label() {
+fn managers_are_separated_by_label() {
     let [one, other] = [1, 2].map(|most| Manager::builder().max_connections(most).build().unwrap());
     let metrics = Metrics::new()
         .labelled("manager", "one", one)
@@ -193,7 +193,7 @@ fn two_managers_differ_in_a_label() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn the_process_is_told_of() {
+fn process_metrics_are_exposed() {
     let manager = Manager::builder().build().unwrap();
     let samples = Samples::read(&Metrics::of(manager).scrape(None).body);
     let number = |name| samples.number(name, &[]);

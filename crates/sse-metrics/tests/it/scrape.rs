@@ -31,7 +31,7 @@ fn put(families: &mut Collector) {
 }
 
 #[test]
-fn the_text_of_prometheus() {
+fn prometheus_text_is_exact() {
     let scrape = Metrics::new().source(put).scrape(None);
     assert_eq!(
         scrape.content_type,
@@ -88,7 +88,7 @@ app_calls_seconds_count{call="a"} 3
 }
 
 #[test]
-fn the_text_of_open_metrics() {
+fn openmetrics_text_is_exact() {
     let scrape = Metrics::new().source(put).scrape(Some(OPEN_METRICS));
     assert_eq!(
         scrape.content_type,
@@ -124,14 +124,14 @@ app_calls_seconds_bucket{call="a",le="0.00005"} 0
 }
 
 #[test]
-fn without_sources_there_is_nothing() {
+fn scrape_without_sources_is_empty() {
     assert_eq!(Metrics::new().scrape(None).body, "");
     assert_eq!(Metrics::new().scrape(Some(OPEN_METRICS)).body, "# EOF\n");
 }
 
 #[test]
-#[should_panic(expected = "the name of a label is")]
-fn a_label_that_is_none_is_refused() {
+#[should_panic(expected = "must match [a-zA-Z_]")]
+fn invalid_label_is_rejected() {
     let manager = Manager::builder().build().unwrap();
     let _ = Metrics::new().labelled("a-b", "", manager);
 }
@@ -139,7 +139,7 @@ fn a_label_that_is_none_is_refused() {
 proptest! {
     /// Whatever a label contains, its line stays one line, and the next line can be read.
     #[test]
-    fn no_value_breaks_out(value in any::<String>()) {
+    fn label_value_stays_in_its_line(value in any::<String>()) {
         let text = Metrics::new()
             .labelled("common", value.clone(), move |families: &mut Collector| {
                 families.put(&BUILD, [&value], 1_u32);
@@ -155,7 +155,7 @@ proptest! {
 
 /// Prometheus' own parser reads the most difficult characters back.
 #[test]
-fn promtool_takes_every_character() {
+fn promtool_accepts_every_character() {
     let everything: String = (0..0x300)
         .filter_map(char::from_u32)
         .chain("\u{2028}😀\u{ffff}".chars())

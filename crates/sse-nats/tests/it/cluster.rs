@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::server::{LOG, Server, config, free_port};
 
 /// Timeout for an event that must happen: elections, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(200);
+const TIMEOUT: Duration = Duration::from_secs(200);
 
 const ENTRIES: usize = 150;
 
@@ -41,7 +41,7 @@ impl Cluster {
 
     async fn node(&self, config: &NatsConfig) -> NatsBackplane {
         let urls = self.0.each_ref().map(Server::url).join(",");
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         loop {
             match NatsBackplane::connect(&urls, config.clone()).await {
                 Ok(node) => return node,
@@ -75,7 +75,7 @@ async fn insist(node: &NatsBackplane, text: &str) -> Cursor {
         payload: Bytes::from(text.to_owned()),
         key: text.try_into().ok(),
     };
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIMEOUT;
     loop {
         match node.append(entry.clone()).await {
             Ok(appended) => return appended.cursor,
@@ -115,7 +115,7 @@ async fn follow(node: NatsBackplane, mut after: Cursor) -> Vec<Bytes> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_lost_or_doubled_when_leaders_are_killed() {
+async fn killed_leaders_lose_and_double_nothing() {
     let Some(mut cluster) = Cluster::start().await else {
         return;
     };
@@ -140,17 +140,17 @@ async fn nothing_is_lost_or_doubled_when_leaders_are_killed() {
             leader.resume().await;
         }
     }
-    let last = timeout(PATIENCE, writing)
+    let last = timeout(TIMEOUT, writing)
         .await
-        .expect("the writer ends")
+        .expect("the writer did not end in time")
         .unwrap();
     assert_eq!(
         last.epoch, start.epoch,
-        "most of three servers forget nothing"
+        "a majority of the servers lost entries"
     );
-    let all = timeout(PATIENCE, follower)
+    let all = timeout(TIMEOUT, follower)
         .await
-        .expect("the follower ends")
+        .expect("the follower did not end in time")
         .unwrap();
     assert_eq!(
         all,

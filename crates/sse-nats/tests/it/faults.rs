@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::server::{LOG, STATE, Server, config};
 
 /// Timeout for an event that must happen, on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(90);
 
 const ALL: ReadLimit = ReadLimit {
     entries: 10_000,
@@ -49,9 +49,9 @@ pub(crate) async fn beginning(node: &NatsBackplane) -> Cursor {
 }
 
 async fn next(tail: &mut Box<dyn Tail>) -> Result<Vec<String>, BackplaneError> {
-    timeout(PATIENCE, tail.next())
+    timeout(TIMEOUT, tail.next())
         .await
-        .expect("a tail that says nothing")
+        .expect("the tail returned nothing in time")
         .map(|batch| texts(&batch.entries))
 }
 
@@ -64,7 +64,7 @@ pub(crate) async fn take(tail: &mut Box<dyn Tail>, count: usize) -> Vec<String> 
 }
 
 pub(crate) async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIMEOUT;
     loop {
         if let Some(found) = attempt().await {
             return found;
@@ -117,7 +117,7 @@ async fn settled(node: &NatsBackplane) -> Cursor {
 }
 
 #[tokio::test]
-async fn an_older_copy_of_the_log_is_another_log() {
+async fn older_copy_of_log_changes_epoch() {
     let Some(mut server) = Server::start().await else {
         return;
     };
@@ -139,7 +139,7 @@ async fn an_older_copy_of_the_log_is_another_log() {
         let now = settled(node).await;
         assert_ne!(
             now.epoch, start.epoch,
-            "a log that lost entries is the same one"
+            "the log lost entries and has kept its epoch"
         );
         assert!(matches!(
             node.read(&lost, ALL).await,
@@ -151,10 +151,10 @@ async fn an_older_copy_of_the_log_is_another_log() {
         ));
     }
     let (first, second) = (settled(&one).await, settled(&other).await);
-    assert_eq!(first, second, "two nodes are in two epochs");
+    assert_eq!(first, second, "the nodes have different epochs");
     assert!(
         next(&mut live).await.is_err(),
-        "a tail goes over to another log"
+        "the tail continued in another log"
     );
     // New nodes agree, and no node appends to the old log.
     let third = server.node().await;
@@ -169,7 +169,7 @@ async fn an_older_copy_of_the_log_is_another_log() {
 }
 
 #[tokio::test]
-async fn an_older_copy_is_noticed_when_newer_entries_stand_above_the_lost_ones() {
+async fn newer_entries_do_not_hide_older_copy() {
     let Some(mut server) = Server::start().await else {
         return;
     };
@@ -210,7 +210,7 @@ async fn an_older_copy_is_noticed_when_newer_entries_stand_above_the_lost_ones()
 }
 
 #[tokio::test]
-async fn an_epoch_that_was_replaced_never_comes_back() {
+async fn replaced_epoch_is_never_used_again() {
     let Some(mut server) = Server::start().await else {
         return;
     };
@@ -222,13 +222,13 @@ async fn an_epoch_that_was_replaced_never_comes_back() {
         append(&node, format!("lost {round}")).await;
         older.put_back(&mut server).await;
         let epoch = settled(&node).await.epoch;
-        assert!(!epochs.contains(&epoch), "an epoch of before");
+        assert!(!epochs.contains(&epoch), "an earlier epoch was used again");
         epochs.push(epoch);
     }
 }
 
 #[tokio::test]
-async fn a_node_that_has_seen_nothing_of_what_is_lost_takes_the_others_epoch() {
+async fn idle_node_adopts_epoch_after_loss() {
     let Some(mut server) = Server::start().await else {
         return;
     };
@@ -249,7 +249,7 @@ async fn a_node_that_has_seen_nothing_of_what_is_lost_takes_the_others_epoch() {
 }
 
 #[tokio::test]
-async fn a_tail_does_not_go_on_in_a_stream_that_was_made_again_in_its_old_form() {
+async fn tail_ends_when_stream_is_recreated() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -280,14 +280,14 @@ async fn a_tail_does_not_go_on_in_a_stream_that_was_made_again_in_its_old_form()
 }
 
 #[tokio::test]
-async fn a_purge_is_told_as_a_trim() {
+async fn purge_is_reported_as_trim() {
     let Some(server) = Server::start().await else {
         return;
     };
     let node = server.node().await;
     let start = beginning(&node).await;
     let last = append(&node, "gone").await;
-    let mut behind = node.tail(&start).await.unwrap();
+    let mut lagging = node.tail(&start).await.unwrap();
     server.ask(&format!("STREAM.PURGE.{LOG}"), json!({})).await;
     let bounds = node.bounds().await.unwrap();
     assert_eq!(
@@ -299,15 +299,15 @@ async fn a_purge_is_told_as_a_trim() {
         Err(BackplaneError::Trimmed { .. })
     ));
     append(&node, "after").await;
-    match next(&mut behind).await {
+    match next(&mut lagging).await {
         Err(BackplaneError::Trimmed { .. }) => {}
-        other => panic!("a tail behind a purge: {other:?}"),
+        other => panic!("a tail after a purge: {other:?}"),
     }
     assert_eq!(read(&node, &last).await, ["after"]);
 }
 
 #[tokio::test]
-async fn entries_that_were_deleted_one_by_one_are_counted_and_no_gap() {
+async fn deleted_entries_are_counted_without_gap() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -341,7 +341,7 @@ async fn entries_that_were_deleted_one_by_one_are_counted_and_no_gap() {
 }
 
 #[tokio::test]
-async fn leases_outlive_the_loss_of_their_stream_once_they_are_renewed() {
+async fn leases_recover_after_loss_of_stream() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -350,20 +350,20 @@ async fn leases_outlive_the_loss_of_their_stream_once_they_are_renewed() {
         node: "node".into(),
         payload: Bytes::from_static(b"x"),
     };
-    node.hold_lease(lease.clone(), PATIENCE).await.unwrap();
+    node.hold_lease(lease.clone(), TIMEOUT).await.unwrap();
     server
         .ask(&format!("STREAM.DELETE.{STATE}"), json!({}))
         .await;
     node.drop_lease("node").await.unwrap();
     assert_eq!(node.leases().await.unwrap(), []);
-    node.hold_lease(lease.clone(), PATIENCE).await.unwrap();
+    node.hold_lease(lease.clone(), TIMEOUT).await.unwrap();
     assert_eq!(node.leases().await.unwrap(), std::slice::from_ref(&lease));
     node.hold_lease(lease.clone(), Duration::MAX).await.unwrap();
     assert_eq!(node.leases().await.unwrap(), [lease]);
 }
 
 #[tokio::test]
-async fn leases_whose_terms_are_over_leave_the_server() {
+async fn expired_leases_are_removed_from_server() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -386,7 +386,7 @@ async fn leases_whose_terms_are_over_leave_the_server() {
 }
 
 #[tokio::test]
-async fn names_and_sizes_out_of_bounds_are_refused() {
+async fn names_and_sizes_out_of_range_are_rejected() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -396,7 +396,7 @@ async fn names_and_sizes_out_of_bounds_are_refused() {
             node: name.into(),
             payload: Bytes::new(),
         };
-        let held = node.hold_lease(lease, PATIENCE).await;
+        let held = node.hold_lease(lease, TIMEOUT).await;
         assert!(
             matches!(held, Err(BackplaneError::Rejected { .. })),
             "{name}: {held:?}"
@@ -408,7 +408,7 @@ async fn names_and_sizes_out_of_bounds_are_refused() {
         payload: Bytes::from(vec![0; (64 << 10) + 1]),
     };
     assert!(matches!(
-        node.hold_lease(large, PATIENCE).await,
+        node.hold_lease(large, TIMEOUT).await,
         Err(BackplaneError::TooLarge { .. })
     ));
     let limit = match node.append(entry("x".repeat(9 << 20))).await {
@@ -433,7 +433,7 @@ async fn names_and_sizes_out_of_bounds_are_refused() {
 }
 
 #[tokio::test]
-async fn appends_beyond_those_under_way_are_told_so() {
+async fn appends_beyond_limit_are_rejected() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -467,30 +467,33 @@ async fn falls_silent(node: &NatsBackplane, silence: impl FnOnce(), end: impl Fn
         ..entry("meanwhile")
     };
     let (appended, bounds, signalled, tailed) = tokio::join!(
-        timeout(PATIENCE, node.append(keyed.clone())),
-        timeout(PATIENCE, node.bounds()),
-        timeout(PATIENCE, node.signal(Bytes::new())),
-        timeout(PATIENCE, async { while live.next().await.is_ok() {} }),
+        timeout(TIMEOUT, node.append(keyed.clone())),
+        timeout(TIMEOUT, node.bounds()),
+        timeout(TIMEOUT, node.signal(Bytes::new())),
+        timeout(TIMEOUT, async { while live.next().await.is_ok() {} }),
     );
     assert!(is_unavailable(&appended.unwrap()));
     assert!(is_unavailable(&bounds.unwrap()));
     assert!(is_unavailable(&signalled.unwrap()));
     tailed.unwrap();
     assert!(is_unavailable(
-        &timeout(PATIENCE, signals.next()).await.unwrap()
+        &timeout(TIMEOUT, signals.next()).await.unwrap()
     ));
     // By now the silence is known, and is reported at once.
     assert!(is_unavailable(&node.append(entry("never")).await));
     end();
     let appended = eventually("an append", async || node.append(keyed.clone()).await.ok()).await;
-    assert_eq!(appended.cursor.epoch, start.epoch, "silence is no loss");
+    assert_eq!(
+        appended.cursor.epoch, start.epoch,
+        "the epoch has changed without a loss"
+    );
     assert_eq!(read(node, &start).await, ["before", "meanwhile"]);
     let mut live = node.tail(&start).await.unwrap();
     assert_eq!(take(&mut live, 2).await, ["before", "meanwhile"]);
 }
 
 #[tokio::test]
-async fn a_server_that_is_stopped_is_noticed_and_nothing_is_lost() {
+async fn stopped_server_is_detected_without_loss() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -504,7 +507,7 @@ async fn a_server_that_is_stopped_is_noticed_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn a_network_that_swallows_bytes_is_noticed_and_nothing_is_lost() {
+async fn silent_network_is_detected_without_loss() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -521,7 +524,7 @@ async fn a_network_that_swallows_bytes_is_noticed_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_told_at_once() {
+async fn unreachable_server_is_reported_at_once() {
     let Some(mut server) = Server::start().await else {
         return;
     };
@@ -531,7 +534,7 @@ async fn nobody_there_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_node_may_start_before_its_server() {
+async fn node_starts_before_server() {
     let Some(mut server) = Server::start().await else {
         return;
     };
@@ -545,7 +548,7 @@ async fn a_node_may_start_before_its_server() {
 }
 
 #[tokio::test]
-async fn dropping_the_last_handle_ends_the_connection() {
+async fn dropping_last_handle_closes_connection() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -565,7 +568,7 @@ async fn dropping_the_last_handle_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn a_consumer_of_a_page_is_not_left_behind() {
+async fn consumer_of_page_is_removed() {
     let Some(server) = Server::start().await else {
         return;
     };

@@ -16,7 +16,7 @@ use crate::{
 /// nats-server 2.9 forgets a request for messages if a message arrives at the moment at which the
 /// request's time is over.
 #[tokio::test]
-async fn a_steady_flow_never_ceases() {
+async fn steady_flow_is_never_interrupted() {
     const COUNT: usize = 3000;
     let Some(server) = Server::start().await else {
         return;

@@ -66,7 +66,7 @@ async fn is_broken(server: &Server, subject: &'static str) {
 }
 
 #[tokio::test]
-async fn a_log_whose_files_are_removed_is_made_again() {
+async fn log_is_recreated_after_loss_of_files() {
     let Some(mut server) = Server::start().await else {
         return;
     };
@@ -93,7 +93,10 @@ async fn a_log_whose_files_are_removed_is_made_again() {
         (here.epoch == there.epoch).then_some(here.epoch)
     })
     .await;
-    assert_ne!(now, before.epoch, "clients are told of a gap");
+    assert_ne!(
+        now, before.epoch,
+        "the epoch has not changed, so clients receive no gap"
+    );
     assert!(files(&server, LOG).exists());
     assert!(
         [&first, &second]
@@ -115,7 +118,7 @@ async fn a_log_whose_files_are_removed_is_made_again() {
 }
 
 #[tokio::test]
-async fn leases_whose_files_are_removed_are_held_again() {
+async fn leases_recover_after_loss_of_files() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -139,7 +142,7 @@ async fn leases_whose_files_are_removed_are_held_again() {
 /// Nodes whose stream is deleted wait before they create it again, for as long as the deletion
 /// takes.
 #[tokio::test]
-async fn a_deleted_log_is_made_again_with_its_files() {
+async fn deleted_log_is_recreated_with_files() {
     let Some(server) = Server::start().await else {
         return;
     };

@@ -7,7 +7,7 @@ use sse_nats::NatsBackplane;
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    faults::{PATIENCE, append, beginning, entry, eventually, read},
+    faults::{TIMEOUT, append, beginning, entry, eventually, read},
     server::{LOG, Server, config},
 };
 
@@ -30,7 +30,7 @@ fn url(server: &Server) -> String {
 }
 
 #[tokio::test]
-async fn an_account_that_is_full_has_room_again_later() {
+async fn full_account_accepts_appends_later() {
     let account =
         r#"accounts { A { jetstream: { max_file: 4MB }, users: [ { user: u, password: p } ] } }"#;
     let Some(server) = Server::start_with(0, |_| account.to_owned()).await else {
@@ -68,7 +68,7 @@ async fn an_account_that_is_full_has_room_again_later() {
         node.append(entry("x".repeat(100_000))).await.err()
     })
     .await;
-    assert!(is_blocked(&error), "{error:?}, while others hear {full}");
+    assert!(is_blocked(&error), "{error:?}, the server replied {full}");
     assert!(error.to_string().contains("; "), "no remedy: {error}");
     assert_eq!(read(&node, &start).await[0], "before");
     ask("STREAM.DELETE.other", json!({})).await;
@@ -78,7 +78,7 @@ async fn an_account_that_is_full_has_room_again_later() {
 
 /// A stream that has no room at the start can get room later.
 #[tokio::test]
-async fn a_start_waits_for_room() {
+async fn start_waits_for_room() {
     let account =
         r#"accounts { A { jetstream: { max_file: 1MB }, users: [ { user: u, password: p } ] } }"#;
     let Some(server) = Server::start_with(0, |_| account.to_owned()).await else {
@@ -91,7 +91,7 @@ async fn a_start_waits_for_room() {
 }
 
 #[tokio::test]
-async fn an_entry_that_the_stream_does_not_take_is_too_large() {
+async fn entry_beyond_stream_limit_is_too_large() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -109,7 +109,7 @@ async fn an_entry_that_the_stream_does_not_take_is_too_large() {
 
 /// An operator revokes a right while a node runs, and grants it again.
 #[tokio::test]
-async fn a_right_that_is_taken_away_may_come_back() {
+async fn revoked_right_can_return() {
     const ALL: &str = "publish: \">\", subscribe: \">\"";
     let denied = |what: &str, subject: &str| user(&format!("{what}: {{ deny: [\"{subject}\"] }}"));
     let Some(mut server) = Server::start_with(0, |_| user(ALL)).await else {
@@ -142,13 +142,13 @@ async fn a_right_that_is_taken_away_may_come_back() {
             "signal again",
             node.signal(Bytes::from_static(b"x")).await.err(),
         );
-        note("lease", node.hold_lease(lease(), PATIENCE).await.err());
+        note("lease", node.hold_lease(lease(), TIMEOUT).await.err());
         let heard = async {
             let mut signals = node.signals().await?;
             node.signal(Bytes::from_static(b"x")).await?;
-            timeout(PATIENCE, signals.next())
+            timeout(TIMEOUT, signals.next())
                 .await
-                .expect("neither a signal nor an error")
+                .expect("neither a signal nor an error arrived in time")
                 .map(drop)
         };
         note("listen", heard.await.err());

@@ -34,7 +34,7 @@ fn with_user(server: &Server, user: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_user_and_a_password() {
+async fn user_and_password_authenticate() {
     let extra = |_: &Path| r#"authorization { user: "us@er", password: "p:w/hunter2" }"#.to_owned();
     let Some(server) = Server::start_with(0, extra).await else {
         return;
@@ -47,12 +47,12 @@ async fn a_user_and_a_password() {
     )
     .await;
     is_refused(&server.url(), config()).await;
-    let told = is_refused(&with_user(&server, "us%40er:hunter3"), config()).await;
-    assert!(!told.contains("hunter3"), "{told}");
+    let reason = is_refused(&with_user(&server, "us%40er:hunter3"), config()).await;
+    assert!(!reason.contains("hunter3"), "{reason}");
 }
 
 #[tokio::test]
-async fn a_token() {
+async fn token_authenticates() {
     let extra = |_: &Path| r#"authorization { token: "s3cret" }"#.to_owned();
     let Some(server) = Server::start_with(0, extra).await else {
         return;
@@ -63,7 +63,7 @@ async fn a_token() {
 }
 
 #[tokio::test]
-async fn an_nkey() {
+async fn nkey_authenticates() {
     // The example of the documentation of NATS.
     const SEED: &str = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY";
     const PUBLIC: &str = "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4";
@@ -77,7 +77,7 @@ async fn an_nkey() {
 }
 
 #[tokio::test]
-async fn credentials_that_cannot_be_read_are_refused() {
+async fn unreadable_credentials_are_rejected() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -90,7 +90,7 @@ async fn credentials_that_cannot_be_read_are_refused() {
 }
 
 #[tokio::test]
-async fn missing_rights_are_told() {
+async fn missing_rights_are_reported() {
     let extra = |_: &Path| {
         let denied = r#"permissions: { publish: { deny: ["$JS.API.STREAM.CREATE.>"] } }"#;
         format!(r#"authorization {{ users: [ {{ user: "u", password: "p", {denied} }} ] }}"#)
@@ -98,12 +98,12 @@ async fn missing_rights_are_told() {
     let Some(server) = Server::start_with(0, extra).await else {
         return;
     };
-    let told = is_refused(&with_user(&server, "u:p"), config()).await;
-    assert!(told.contains("STREAM.CREATE"), "{told}");
+    let reason = is_refused(&with_user(&server, "u:p"), config()).await;
+    assert!(reason.contains("STREAM.CREATE"), "{reason}");
 }
 
 #[tokio::test]
-async fn the_rights_in_the_readme_are_enough() {
+async fn rights_in_readme_suffice() {
     let readme = include_str!("../../README.md");
     let rights = readme
         .split("\npublish: ")
@@ -166,7 +166,7 @@ async fn the_rights_in_the_readme_are_enough() {
 }
 
 #[tokio::test]
-async fn a_server_without_jetstream_is_told() {
+async fn missing_jetstream_is_reported() {
     let Some(server) = Server::start_with(0, |_| {
         "accounts { A { users: [ { user: a, password: a } ] } }".to_owned()
     })
@@ -220,7 +220,7 @@ fn tls(verify: bool) -> impl Fn(&Path) -> String {
 }
 
 #[tokio::test]
-async fn tls_with_a_root_of_ones_own() {
+async fn tls_with_own_root_works() {
     let Some(server) = Server::start_with(0, tls(false)).await else {
         return;
     };
@@ -238,11 +238,11 @@ async fn tls_with_a_root_of_ones_own() {
     // TLS is also used if only the server requests it.
     works(&server.url(), config().root_certificates(&root)).await;
     let untrusted = NatsBackplane::connect(&server.url(), config()).await;
-    assert!(untrusted.is_err(), "a certificate that nobody trusts");
+    assert!(untrusted.is_err(), "an untrusted certificate was accepted");
 }
 
 #[tokio::test]
-async fn tls_with_a_certificate_of_the_client() {
+async fn tls_with_client_certificate_works() {
     let Some(server) = Server::start_with(0, tls(true)).await else {
         return;
     };
@@ -261,7 +261,7 @@ async fn tls_with_a_certificate_of_the_client() {
 }
 
 #[tokio::test]
-async fn no_tls_where_it_is_required_is_an_error() {
+async fn missing_required_tls_is_an_error() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -286,7 +286,7 @@ impl std::io::Write for Written {
 }
 
 #[test]
-fn nothing_secret_is_written_to_the_log() {
+fn secrets_are_not_logged() {
     // Other tests that run at the same moment can suppress the driver's log lines until the next
     // subscriber is installed.
     assert!((0..20).any(|_| is_written()));

@@ -84,7 +84,7 @@ impl Server {
                 return Some(server);
             }
         }
-        panic!("nats-server does not start: {}", server.log());
+        panic!("nats-server did not start: {}", server.log());
     }
 
     pub(crate) fn url(&self) -> String {
@@ -168,7 +168,7 @@ impl Server {
             }
             sleep(Duration::from_millis(20)).await;
         }
-        panic!("nats-server does not greet: {}", self.log());
+        panic!("nats-server sent no greeting: {}", self.log());
     }
 
     /// Kills the server, as by `kill -9`.
@@ -189,7 +189,7 @@ impl Server {
             }
             assert!(
                 Instant::now() < end,
-                "nats-server does not start again: {}",
+                "nats-server did not restart: {}",
                 self.log()
             );
             sleep(Duration::from_millis(200)).await;

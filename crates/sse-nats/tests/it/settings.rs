@@ -9,7 +9,7 @@ use sse_nats::{NatsBackplane, NatsConfig, Storage};
 use crate::server::{LOG, STATE, Server, config};
 
 #[tokio::test]
-async fn a_log_is_set_up_as_it_is_configured() {
+async fn log_is_created_as_configured() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -38,7 +38,7 @@ async fn a_log_is_set_up_as_it_is_configured() {
 }
 
 #[tokio::test]
-async fn another_retention_changes_the_log_that_is_there() {
+async fn new_retention_changes_existing_log() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -59,7 +59,7 @@ async fn refusal(server: &Server, config: NatsConfig) -> String {
 }
 
 #[tokio::test]
-async fn what_cannot_be_changed_is_refused_and_named() {
+async fn unchangeable_setting_is_rejected_by_name() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -72,7 +72,7 @@ async fn what_cannot_be_changed_is_refused_and_named() {
 }
 
 #[tokio::test]
-async fn a_stream_of_somebody_else_is_refused_and_left_alone() {
+async fn foreign_stream_is_rejected_and_unchanged() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -89,7 +89,7 @@ async fn a_stream_of_somebody_else_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn subjects_that_another_stream_listens_to_are_refused() {
+async fn subjects_of_another_stream_are_rejected() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -99,7 +99,7 @@ async fn subjects_that_another_stream_listens_to_are_refused() {
 }
 
 #[tokio::test]
-async fn two_prefixes_are_two_logs() {
+async fn prefixes_separate_logs() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -114,7 +114,7 @@ async fn two_prefixes_are_two_logs() {
 }
 
 #[tokio::test]
-async fn a_log_in_memory_is_another_one_after_a_restart() {
+async fn memory_log_changes_epoch_after_restart() {
     let Some(mut server) = Server::start().await else {
         return;
     };
@@ -129,13 +129,16 @@ async fn a_log_in_memory_is_another_one_after_a_restart() {
         .is_ok_and(|bounds| bounds.epoch == epoch)
         || node.bounds().await.is_err()
     {
-        assert!(tokio::time::Instant::now() < end, "the loss is not noticed");
+        assert!(
+            tokio::time::Instant::now() < end,
+            "the loss was not detected in time"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
 #[tokio::test]
-async fn a_configuration_out_of_range_is_refused() {
+async fn configuration_out_of_range_is_rejected() {
     let Some(server) = Server::start().await else {
         return;
     };
@@ -157,7 +160,7 @@ async fn a_configuration_out_of_range_is_refused() {
 }
 
 #[tokio::test]
-async fn more_replicas_than_servers_are_refused() {
+async fn more_replicas_than_servers_are_rejected() {
     let Some(server) = Server::start().await else {
         return;
     };

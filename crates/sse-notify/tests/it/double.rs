@@ -28,7 +28,7 @@ impl Publish for Recorder {
 }
 
 #[tokio::test]
-async fn a_notifier_sends_through_anything_that_publishes() {
+async fn notifier_sends_through_any_publisher() {
     let recorder = Recorder::default();
     let notify = Notifier::new(recorder.clone());
     let client: ClientId = "0123456789abcdef0123456789abcdef".parse().unwrap();

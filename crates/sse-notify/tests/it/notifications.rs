@@ -25,7 +25,7 @@ fn texts_cannot_leave_their_line() {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_that_is_not_awaited() {
+async fn unawaited_notification_is_not_sent() {
     let manager = Manager::builder().build().unwrap();
     let notify = Notifier::new(manager.clone());
     drop(notify.user("42").info("never"));
@@ -35,7 +35,7 @@ async fn nothing_is_sent_that_is_not_awaited() {
 }
 
 #[test]
-fn what_stands_on_the_wire_is_read_again() {
+fn wire_format_round_trips() {
     let full = r#"{"type":"warning","title":"t","message":"m","data":{"a":1},"timestamp":5}"#;
     let read: Notification = serde_json::from_str(full).unwrap();
     let data = json!({ "a": 1 }).as_object().unwrap().clone();
@@ -59,7 +59,7 @@ fn what_stands_on_the_wire_is_read_again() {
 }
 
 #[test]
-fn kinds_are_the_seeds_words() {
+fn kinds_have_documented_names() {
     for (kind, word) in [
         (Kind::Info, "info"),
         (Kind::Success, "success"),
@@ -71,5 +71,8 @@ fn kinds_are_the_seeds_words() {
         assert_eq!(serde_json::to_value(kind).unwrap(), word);
     }
     let error = "Info".parse::<Kind>().unwrap_err();
-    assert_eq!(error.to_string(), "is not info, success, warning or error");
+    assert_eq!(
+        error.to_string(),
+        "kind of notification is not info, success, warning or error"
+    );
 }

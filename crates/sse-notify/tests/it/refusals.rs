@@ -14,7 +14,7 @@ impl serde::Serialize for Unspeakable {
 }
 
 /// Returns the message of an error and of all its sources.
-fn told(error: &dyn std::error::Error) -> String {
+fn error_text(error: &dyn std::error::Error) -> String {
     std::iter::successors(Some(error), |error| error.source())
         .map(ToString::to_string)
         .collect::<Vec<_>>()
@@ -27,7 +27,7 @@ fn notifier() -> (Manager, Notifier) {
 }
 
 #[tokio::test]
-async fn names_that_are_the_managers_own() {
+async fn reserved_names_are_rejected() {
     let (manager, notify) = notifier();
     for name in RESERVED_SYSTEM_EVENTS {
         let error = notify
@@ -37,7 +37,7 @@ async fn names_that_are_the_managers_own() {
             .await
             .unwrap_err();
         assert!(
-            matches!(&error, PublishError::Reserved { kind: "system event", name: told } if told == name),
+            matches!(&error, PublishError::Reserved { kind: "system event", name: found } if found == name),
             "{error:?}"
         );
         assert_eq!(
@@ -67,7 +67,7 @@ async fn names_that_are_the_managers_own() {
 }
 
 #[tokio::test]
-async fn data_of_a_notification_that_is_no_object() {
+async fn data_that_is_not_an_object_is_rejected() {
     let (manager, notify) = notifier();
     for (data, kind) in [
         (json!([1, 2]), "an array"),
@@ -89,16 +89,16 @@ async fn data_of_a_notification_that_is_no_object() {
             "{error:?}"
         );
         assert!(
-            told(&error).ends_with(&format!(": data must be an object, not {kind}")),
+            error_text(&error).ends_with(&format!(": data must be an object, not {kind}")),
             "{}",
-            told(&error)
+            error_text(&error)
         );
     }
     assert_eq!(manager.stats().counters.published, 0);
 }
 
 #[tokio::test]
-async fn an_error_does_not_repeat_what_was_wrong_at_any_length() {
+async fn error_text_is_bounded() {
     let (_, notify) = notifier();
     let error = notify
         .user("42")
@@ -106,11 +106,15 @@ async fn an_error_does_not_repeat_what_was_wrong_at_any_length() {
         .data("secret ".repeat(10_000))
         .await
         .unwrap_err();
-    assert!(told(&error).len() < 200, "{} bytes", told(&error).len());
+    assert!(
+        error_text(&error).len() < 200,
+        "{} bytes",
+        error_text(&error).len()
+    );
 }
 
 #[tokio::test]
-async fn data_that_does_not_serialize() {
+async fn unserializable_data_is_rejected() {
     let (manager, notify) = notifier();
     let errors = [
         notify
@@ -133,20 +137,20 @@ async fn data_that_does_not_serialize() {
             matches!(error, PublishError::Event(EventError::Json(_))),
             "{error:?}"
         );
-        assert!(told(&error).ends_with(": unspeakable"), "{error}");
+        assert!(error_text(&error).ends_with(": unspeakable"), "{error}");
     }
     assert_eq!(manager.stats().counters.published, 0);
 }
 
 #[tokio::test]
-async fn names_that_cannot_be_ones() {
+async fn invalid_names_are_rejected() {
     let (manager, notify) = notifier();
     let long = "x".repeat(1025);
     for name in ["", "a\nb", "a\0", &*long] {
         for (recipient, field) in [(notify.user(name), "user"), (notify.topic(name), "topic")] {
             let error = recipient.success("x").await.unwrap_err();
             assert!(
-                matches!(&error, PublishError::Target { field: told, .. } if *told == field),
+                matches!(&error, PublishError::Target { field: found, .. } if *found == field),
                 "{error:?}"
             );
             assert!(error.to_string().starts_with(field), "{error}");

@@ -44,7 +44,7 @@ fn setting() -> (Manager, Notifier) {
 }
 
 #[tokio::test]
-async fn notifications_of_every_kind_reach_their_user_alone() {
+async fn notification_reaches_only_its_user() {
     let (manager, notify) = setting();
     let mine = Screen::open(&manager, Handshake::new().user("42"));
     let other = Screen::open(&manager, Handshake::new().user("7"));
@@ -103,7 +103,7 @@ async fn notifications_of_every_kind_reach_their_user_alone() {
 }
 
 #[tokio::test]
-async fn broadcasts_system_events_and_the_apps_own_reach_whom_they_should() {
+async fn each_event_reaches_its_recipients() {
     #[derive(serde::Serialize)]
     struct OrderShipped {
         order: u32,
@@ -192,7 +192,7 @@ async fn broadcasts_system_events_and_the_apps_own_reach_whom_they_should() {
 }
 
 #[tokio::test]
-async fn a_timestamp_is_filled_in() {
+async fn missing_timestamp_is_set() {
     let (manager, notify) = setting();
     let screen = Screen::open(&manager, Handshake::new().user("42"));
     let before = unix_ms();
@@ -205,7 +205,7 @@ async fn a_timestamp_is_filled_in() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_sent_is_told_and_reaches_nobody() {
+async fn failed_send_is_reported_and_reaches_nobody() {
     let (manager, notify) = setting();
     let screen = Screen::open(&manager, Handshake::new().user("42"));
     let reserved = notify.user("42").system("shutdown").await.unwrap_err();

@@ -72,7 +72,7 @@ impl Batch {
         }
         self.fail(&BackplaneError::unavailable(
             error::SOON,
-            "the log is lost again and again",
+            "the log was lost repeatedly",
         ));
     }
 
@@ -212,10 +212,10 @@ pub(crate) fn outcome(answer: Value) -> Outcome {
         Value::ServerError(error) => Outcome::Failed(error.into()),
         Value::Nil => Outcome::NoLog,
         Value::Array(facts) => facts_of(&facts)
-            .unwrap_or_else(|| Outcome::Failed(unexpected("no outcome of an append"))),
+            .unwrap_or_else(|| Outcome::Failed(unexpected("invalid reply to an append"))),
         id => match reply::position(&id) {
             Some(position) => Outcome::Stands(position),
-            None => Outcome::Failed(unexpected("no id of an entry")),
+            None => Outcome::Failed(unexpected("invalid entry id in the reply to an append")),
         },
     }
 }
@@ -258,7 +258,7 @@ fn durable(replicas: Option<Replicas>, answer: Option<&Value>) -> Result<(), Bac
     }
     Err(BackplaneError::unavailable(
         error::SOON,
-        format!("{have} of {count} replicas have it"),
+        format!("{have} of {count} replicas have the entry"),
     ))
 }
 
@@ -317,7 +317,7 @@ async fn resolve(
     for ((waiting, ..), _) in lost {
         waiting.settle(Err(BackplaneError::unavailable(
             error::SOON,
-            "the log was lost with the entry",
+            "the log was lost together with the entry",
         )));
     }
 }

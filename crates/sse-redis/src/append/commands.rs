@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_template_is_filled_in_as_the_driver_would() {
+    fn template_matches_command_of_driver() {
         let command = || redis::cmd("XADD").arg("log").arg("*").arg("p").take();
         let template = Template::new(command());
         let mut commands = Commands::with_capacity(0);

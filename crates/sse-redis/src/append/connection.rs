@@ -26,7 +26,7 @@ impl Connect for AppendConnection {
         let connection = shared.connect(Purpose::Questions).await?;
         let socket = connection.connected.socket.take();
         let socket = socket
-            .ok_or_else(|| BackplaneError::unavailable(error::SOON, "the connection is gone"))?;
+            .ok_or_else(|| BackplaneError::unavailable(error::SOON, "the connection was lost"))?;
         Ok(Self {
             connection,
             pipeline: Pipeline::new(socket, shared.config.response_timeout),

@@ -67,8 +67,8 @@ impl Pipeline {
                     answers,
                 })
                 .await
-                .map_err(|_| gone())?;
-            answered.await.map_err(|_| gone())
+                .map_err(|_| disconnected())?;
+            answered.await.map_err(|_| disconnected())
         };
         match timeout(self.response_timeout, asking).await {
             Ok(answers) => answers,
@@ -88,7 +88,7 @@ impl Drop for Pipeline {
     }
 }
 
-fn gone() -> RedisError {
+fn disconnected() -> RedisError {
     io::Error::from(io::ErrorKind::BrokenPipe).into()
 }
 
@@ -101,7 +101,7 @@ async fn run(socket: Box<dyn Socket>, asked: mpsc::Receiver<Request>) {
         result = read(from, unanswered) => result,
     };
     if let Err(error) = result {
-        tracing::debug!(%error, "a connection to Redis is over");
+        tracing::debug!(%error, "lost a connection to Redis");
     }
 }
 
@@ -129,7 +129,7 @@ async fn write(
             count,
             answers,
         };
-        sent.send(unanswered).await.map_err(|_| gone())?;
+        sent.send(unanswered).await.map_err(|_| disconnected())?;
         to.write_all(&commands).await?;
         to.flush().await?;
     }
@@ -150,7 +150,7 @@ async fn read(
             buffer.advance(length);
             let next = current.take().or_else(|| unanswered.try_recv().ok());
             let mut question: Unanswered =
-                next.ok_or_else(|| unexpected("an answer to nothing"))?;
+                next.ok_or_else(|| unexpected("a reply without a request"))?;
             question.values.push(value);
             if question.values.len() < question.count {
                 current = Some(question);
@@ -172,15 +172,15 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const TIMEOUT: Duration = Duration::from_secs(60);
 
     fn pipeline() -> (Pipeline, DuplexStream) {
         let (ours, theirs) = duplex(64);
-        (Pipeline::new(Box::new(ours), PATIENCE), theirs)
+        (Pipeline::new(Box::new(ours), TIMEOUT), theirs)
     }
 
     #[tokio::test]
-    async fn answers_come_to_whom_they_belong() {
+    async fn replies_are_matched_to_requests() {
         let (pipeline, mut server) = pipeline();
         let talk = async {
             let mut asked = [0; 10];
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_that_nobody_waited_for_is_not_the_next_one_s() {
+    async fn reply_to_dropped_request_is_discarded() {
         let (pipeline, mut server) = pipeline();
         assert!(
             timeout(Duration::ZERO, pipeline.ask(b"one".to_vec(), 1))
@@ -228,7 +228,7 @@ mod tests {
     /// Both directions are full, as with a server that reads no further until its replies are
     /// taken.
     #[tokio::test]
-    async fn answers_are_taken_while_questions_cannot_be_sent() {
+    async fn replies_are_read_while_writes_block() {
         let (pipeline, mut server) = pipeline();
         let talk = async {
             let mut byte = [0];
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_end_is_noticed_and_told() {
+    async fn closed_connection_fails_requests() {
         let (pipeline, server) = pipeline();
         let ask = pipeline.ask(b"one".to_vec(), 1);
         let end = async { drop(server) };
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_answer_ends_the_connection() {
+    async fn invalid_reply_closes_connection() {
         for text in [&b"HTTP/1.1 200 OK\r\n"[..], b":1\r\n:2\r\n", b"$x\r\n"] {
             let (pipeline, mut server) = pipeline();
             server.write_all(text).await.unwrap();
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn silence_ends_a_wait() {
+    async fn silent_server_times_out() {
         let (pipeline, _server) = pipeline();
         assert!(
             pipeline

@@ -10,7 +10,7 @@ use crate::reply::unexpected;
 /// is left to the driver.
 pub(crate) fn length(bytes: &[u8]) -> Result<Option<usize>, RedisError> {
     let (mut at, mut values) = (0_usize, 1_usize);
-    let wrong = || unexpected("no answer of Redis");
+    let wrong = || unexpected("not a reply in the Redis protocol");
     while values > 0 {
         let Some((line, rest)) = bytes.get(at..).and_then(split_line) else {
             return Ok(None);
@@ -86,7 +86,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_answer_is_as_long_as_it_is_and_means_what_the_driver_says(
+        fn reply_length_and_value_match_driver(
             first in answer(),
             next in answer(),
         ) {
@@ -99,7 +99,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_comes_is_taken_without_harm(bytes in vec(any::<u8>(), 0..60)) {
+        fn any_bytes_parse_without_panic(bytes in vec(any::<u8>(), 0..60)) {
             if let Ok(Some(length)) = length(&bytes) {
                 prop_assert!(length <= bytes.len());
                 drop(value(&bytes[..length]));
@@ -107,7 +107,7 @@ mod tests {
         }
 
         #[test]
-        fn what_looks_like_an_answer_is_taken_without_harm(text in "[$*:+0-9\\-\r\n]{0,40}") {
+        fn reply_like_bytes_parse_without_panic(text in "[$*:+0-9\\-\r\n]{0,40}") {
             if let Ok(Some(length)) = length(text.as_bytes()) {
                 prop_assert!(length <= text.len());
                 drop(value(&text.as_bytes()[..length]));
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_is_an_error() {
+    fn invalid_reply_is_rejected() {
         for text in [
             "\r\n",
             "x\r\n",

@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_are_read_with_a_port_and_without() {
+    fn hosts_parse_with_and_without_port() {
         for (text, host, port) in [
             ("a", "a", 7),
             ("a:1", "a", 1),
@@ -92,14 +92,14 @@ mod tests {
     }
 
     #[test]
-    fn addresses_read_as_they_are_written() {
+    fn addresses_round_trip() {
         for text in ["a:1", "[::1]:2"] {
             assert_eq!(Address::parse(text, 7).unwrap().to_string(), text);
         }
     }
 
     #[test]
-    fn a_cluster_names_its_nodes() {
+    fn cluster_redirect_keeps_or_replaces_host() {
         let own = tcp("a", 1).unwrap();
         assert_eq!(own.moved_to("127.0.0.1:7001"), tcp("127.0.0.1", 7001));
         assert_eq!(own.moved_to("::1:7001"), tcp("::1", 7001));

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn pauses_grow_up_to_a_limit_and_end_with_a_success() {
+    async fn pauses_grow_to_limit_until_success() {
         let backoff = ConnectBackoff::default();
         assert!(backoff.pass().is_ok());
         let pauses: Vec<_> = (0..20).map(|_| backoff.close(&down())).collect();
@@ -119,7 +119,7 @@ mod tests {
             source,
         }) = backoff.pass()
         else {
-            panic!("open")
+            panic!("the circuit is open")
         };
         assert_eq!(
             (retry_after, source.to_string()),
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_refused_is_still_refused_in_between() {
+    async fn rejection_repeats_during_pause() {
         let backoff = ConnectBackoff::default();
         backoff.close(&BackplaneError::rejected("wrong password"));
         assert_eq!(

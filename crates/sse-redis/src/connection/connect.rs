@@ -54,7 +54,7 @@ impl Shared {
             }
             Err(error) => {
                 let pause = self.backoff.close(&error);
-                tracing::debug!(?error, ?pause, "no connection to Redis");
+                tracing::debug!(?error, ?pause, "failed to connect to Redis");
                 Err(match error {
                     BackplaneError::Unavailable { source, .. } => BackplaneError::Unavailable {
                         retry_after: pause,
@@ -102,7 +102,7 @@ impl Shared {
         }
         Err(BackplaneError::unavailable(
             error::SOON,
-            "the servers of the cluster send us on to each other",
+            "the servers of the cluster redirect in a loop",
         ))
     }
 }
@@ -151,7 +151,7 @@ fn identity(info: &str) -> Result<Arc<str>, BackplaneError> {
         .is_none_or(|major: u32| major < OLDEST)
     {
         return Err(BackplaneError::rejected(format!(
-            "Redis {OLDEST} or Valkey is needed, this is {version}"
+            "the server has version {version}; Redis {OLDEST} or Valkey is required"
         )));
     }
     if field("role") != "master" {
@@ -168,12 +168,12 @@ mod tests {
         role:master\r\nmaster_replid:cd\r\nmaster_replid2:00\r\n";
 
     #[test]
-    fn a_server_is_known_by_its_run_and_its_history() {
+    fn identity_has_run_and_replication_id() {
         assert_eq!(&*identity(INFO).unwrap(), "ab cd");
     }
 
     #[test]
-    fn replicas_and_old_servers_are_of_no_use() {
+    fn replicas_and_old_servers_are_rejected() {
         let replica = identity(&INFO.replace("role:master", "role:slave"));
         assert!(matches!(replica, Err(BackplaneError::Unavailable { .. })));
         for info in ["", &INFO.replace("7.2.4", "6.2.1")] {

@@ -28,7 +28,7 @@ pub(crate) struct Sentinels {
 const PORT: u16 = 26_379;
 
 /// Timeout for a majority of the sentinels to agree. Afterwards the replies that arrived decide.
-const PATIENCE: Duration = Duration::from_secs(1);
+const VOTE_TIMEOUT: Duration = Duration::from_secs(1);
 
 const FORM: &str = "a URL of sentinels is redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/primary[/database]\
     [?sentinel_user=…&sentinel_password=…]";
@@ -81,14 +81,14 @@ impl Sentinels {
             .iter()
             .map(|sentinel| self.ask_one(connector, sentinel, timeout))
             .collect();
-        let mut patience = pin!(sleep(PATIENCE));
+        let mut vote_timeout = pin!(sleep(VOTE_TIMEOUT));
         let mut votes = Vec::<(Address, usize)>::new();
         let mut errors = Vec::new();
         loop {
             let answer = tokio::select! {
                 biased;
                 answer = asked.next() => answer,
-                () = &mut patience, if !votes.is_empty() => None,
+                () = &mut vote_timeout, if !votes.is_empty() => None,
             };
             match answer {
                 None => break,
@@ -124,11 +124,14 @@ impl Sentinels {
             .and_then(reply::checked);
         match answer.map_err(error::translate)? {
             Value::Nil => Err(BackplaneError::rejected(format!(
-                "no sentinel knows a primary named {}",
+                "the sentinel knows no primary named {}",
                 self.primary
             ))),
-            answer => address(&answer)
-                .ok_or_else(|| error::translate(unexpected("a sentinel names no address"))),
+            answer => address(&answer).ok_or_else(|| {
+                error::translate(unexpected(
+                    "invalid address of the primary in the reply of a sentinel",
+                ))
+            }),
         }
     }
 }
@@ -189,7 +192,7 @@ pub(crate) fn address(answer: &Value) -> Option<Address> {
 fn summary(errors: Vec<BackplaneError>) -> BackplaneError {
     let is_refused = |error: &BackplaneError| matches!(error, BackplaneError::Rejected { .. });
     let last = errors.into_iter().max_by_key(|error| !is_refused(error));
-    last.unwrap_or_else(|| BackplaneError::unavailable(error::SOON, "no sentinel answers"))
+    last.unwrap_or_else(|| BackplaneError::unavailable(error::SOON, "no sentinel replied"))
 }
 
 #[cfg(test)]
@@ -197,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_are_read() {
+    fn urls_parse() {
         let (sentinels, login) = Sentinels::parse(
             "hub:p%40ss@a,b:1,[::1]:2/my-primary/3?sentinel_user=s&sentinel_password=x%26y",
         )
@@ -230,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_url_is_told_without_its_passwords() {
+    fn bad_url_error_hides_passwords() {
         for rest in [
             "",
             ":secret@a",
@@ -253,10 +256,14 @@ mod tests {
     }
 
     #[test]
-    fn one_who_is_away_leaves_hope() {
+    fn unreachable_sentinel_outweighs_rejection() {
         let refused = || BackplaneError::rejected("no");
-        let away = || BackplaneError::unavailable(error::SOON, "away");
-        for errors in [vec![away(), refused()], vec![refused(), away()], vec![]] {
+        let unreachable = || BackplaneError::unavailable(error::SOON, "unreachable");
+        for errors in [
+            vec![unreachable(), refused()],
+            vec![refused(), unreachable()],
+            vec![],
+        ] {
             assert!(matches!(
                 summary(errors),
                 BackplaneError::Unavailable { .. }

@@ -32,7 +32,7 @@ impl Server {
         let (plain, secure) = without_tls(url);
         if secure && url.contains('#') {
             return Err(BackplaneError::rejected(
-                "a URL of Redis with a fragment: certificates are always verified",
+                "the Redis URL has a fragment: certificates are always verified",
             ));
         }
         let (discovery, login) = find(&plain)?;
@@ -40,7 +40,7 @@ impl Server {
             true => Some(tls::connector(certificates)?),
             false if certificates.is_some() => {
                 return Err(BackplaneError::rejected(
-                    "certificates are for a URL with TLS, as rediss://",
+                    "certificates require a URL with TLS, such as rediss://",
                 ));
             }
             false => None,
@@ -115,7 +115,7 @@ fn find(url: &str) -> Result<(Discovery, RedisConnectionInfo), BackplaneError> {
         ConnectionAddr::Unix(path) => Address::Unix(path.clone()),
         _ => {
             return Err(BackplaneError::rejected(
-                "a URL of Redis of an unknown kind",
+                "the kind of the Redis URL is not supported",
             ));
         }
     };
@@ -124,10 +124,7 @@ fn find(url: &str) -> Result<(Discovery, RedisConnectionInfo), BackplaneError> {
 
 fn unusable(error: &RedisError) -> BackplaneError {
     // The driver's error names parts of a URL, and never the password.
-    BackplaneError::rejected(format!(
-        "a URL of Redis that cannot be used: {}",
-        error.category()
-    ))
+    BackplaneError::rejected(format!("invalid Redis URL: {}", error.category()))
 }
 
 #[cfg(test)]
@@ -135,14 +132,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_are_read() {
+    fn urls_parse() {
         let server = Server::parse(
             "redis://user:p%40ss@example.org:7000/3",
             Certificates::default(),
         )
         .unwrap();
         let Discovery::At(address) = &server.discovery else {
-            panic!("sentinels")
+            panic!("the URL names sentinels")
         };
         assert_eq!(address.to_string(), "example.org:7000");
         assert_eq!(
@@ -157,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_url_is_told_without_its_password() {
+    fn bad_url_error_hides_password() {
         for url in [
             "",
             "http://:secret@example.org",
@@ -176,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn sentinels_are_asked_with_tls_and_without() {
+    fn sentinel_urls_parse_with_and_without_tls() {
         let authority = rcgen::generate_simple_self_signed(["a".to_owned()])
             .unwrap()
             .cert
@@ -202,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn certificates_are_for_tls() {
+    fn certificates_require_tls() {
         let certificates = Certificates {
             authorities: Some(b""),
             client: None,

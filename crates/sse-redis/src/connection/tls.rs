@@ -57,7 +57,7 @@ fn roots(authorities: Option<&[u8]>) -> Result<RootCertStore, BackplaneError> {
     }
     if roots.is_empty() {
         return Err(BackplaneError::rejected(
-            "no certificate of an authority to verify the server of Redis with",
+            "no certificate authority to verify the Redis server",
         ));
     }
     Ok(roots)
@@ -70,7 +70,7 @@ fn chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, BackplaneError> {
 }
 
 fn unusable(error: impl Display) -> BackplaneError {
-    BackplaneError::rejected(format!("certificates that cannot be used: {error}"))
+    BackplaneError::rejected(format!("invalid certificate or key: {error}"))
 }
 
 #[cfg(test)]
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_s_certificate_and_its_key_belong_together() {
+    fn client_certificate_must_match_key() {
         let CertifiedKey { cert, signing_key } =
             generate_simple_self_signed(["a".to_owned()]).unwrap();
         let (pem, key) = (cert.pem(), signing_key.serialize_pem());

@@ -6,7 +6,7 @@ if not exists() then
 end
 local epoch = group()
 if not epoch then
-  return redis.error_reply('FOREIGN a stream that is none of ours')
+  return redis.error_reply('FOREIGN the key is not a log of this library')
 end
 local known = redis.call('GET', KEYS[2])
 if known then

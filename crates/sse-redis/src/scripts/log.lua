@@ -37,7 +37,7 @@ local function look()
   end
   local epoch, aged, aged_count = group()
   if not epoch then
-    return redis.error_reply('FOREIGN a stream that is none of ours')
+    return redis.error_reply('FOREIGN the key is not a log of this library')
   end
   local stream = fields(redis.call('XINFO', 'STREAM', LOG))
   return {

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::{
     redis_server::{RedisServer, free_port, patient, words},
-    steps::{PATIENCE, append, beginning, eventually, fails, is_refused, keyed, read, take},
+    steps::{TIMEOUT, append, beginning, eventually, fails, is_refused, keyed, read, take},
 };
 
 /// Checks that every operation works.
@@ -24,14 +24,14 @@ async fn works(node: &RedisBackplane) {
     assert_eq!(read(node, &node.rewind(1).await.unwrap()).await, ["two"]);
     node.signal(Bytes::from_static(b"signal")).await.unwrap();
     assert_eq!(
-        timeout(PATIENCE, signals.next()).await.unwrap().unwrap(),
+        timeout(TIMEOUT, signals.next()).await.unwrap().unwrap(),
         "signal"
     );
     let lease = Lease {
         node: "node".into(),
         payload: Bytes::from_static(b"x"),
     };
-    node.hold_lease(lease.clone(), PATIENCE).await.unwrap();
+    node.hold_lease(lease.clone(), TIMEOUT).await.unwrap();
     assert_eq!(node.leases().await.unwrap(), [lease]);
     node.drop_lease("node").await.unwrap();
 }
@@ -41,7 +41,7 @@ async fn connect(url: &str) -> Result<RedisBackplane, BackplaneError> {
 }
 
 #[tokio::test]
-async fn a_password_is_needed_and_never_shown() {
+async fn password_is_required_and_never_shown() {
     let Some(server) = RedisServer::start(&["--requirepass", "s3cret"]).await else {
         return;
     };
@@ -63,7 +63,7 @@ async fn a_password_is_needed_and_never_shown() {
 
 /// The rights that the README lists.
 #[tokio::test]
-async fn a_user_needs_few_rights() {
+async fn user_needs_few_rights() {
     let Some(server) = RedisServer::start(&[]).await else {
         return;
     };
@@ -105,14 +105,14 @@ async fn prefixes_share_nothing() {
             node: "one".into(),
             payload: Bytes::new(),
         },
-        PATIENCE,
+        TIMEOUT,
     )
     .await
     .unwrap();
     assert!(!two.append(keyed("two", "key")).await.unwrap().duplicate);
     two.signal(Bytes::from_static(b"two")).await.unwrap();
     assert_eq!(
-        timeout(PATIENCE, signals.next()).await.unwrap().unwrap(),
+        timeout(TIMEOUT, signals.next()).await.unwrap().unwrap(),
         "two"
     );
     assert_eq!(read(&one, &start_one).await, ["one"]);
@@ -132,14 +132,14 @@ async fn databases_share_nothing() {
     one.signal(Bytes::from_static(b"one")).await.unwrap();
     two.signal(Bytes::from_static(b"two")).await.unwrap();
     assert_eq!(
-        timeout(PATIENCE, signals.next()).await.unwrap().unwrap(),
+        timeout(TIMEOUT, signals.next()).await.unwrap().unwrap(),
         "two"
     );
     assert_eq!(read(&two, &beginning(&two).await).await, [""; 0]);
 }
 
 #[tokio::test]
-async fn a_socket_will_do() {
+async fn unix_socket_works() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("s");
     let Some(_server) = RedisServer::start(&["--unixsocket", socket.to_str().unwrap()]).await
@@ -224,7 +224,7 @@ fn issue(authority: &CertifiedIssuer<'static, KeyPair>, names: &[&str]) -> (Stri
 }
 
 #[tokio::test]
-async fn a_server_with_tls_is_verified() {
+async fn tls_server_is_verified() {
     let Some(tls) = Tls::start("no").await else {
         return;
     };
@@ -248,7 +248,7 @@ async fn a_server_with_tls_is_verified() {
 }
 
 #[tokio::test]
-async fn a_server_that_wants_to_know_who_we_are_is_shown_a_certificate() {
+async fn client_certificate_authenticates() {
     let Some(tls) = Tls::start("yes").await else {
         return;
     };
@@ -272,7 +272,7 @@ async fn a_server_that_wants_to_know_who_we_are_is_shown_a_certificate() {
 }
 
 #[tokio::test]
-async fn any_server_of_a_cluster_will_do() {
+async fn any_server_of_cluster_works() {
     // Redis connects to the other servers of a cluster at a separate port, which must be below
     // 65,536.
     let bus = [free_port().to_string(), free_port().to_string()];
@@ -315,7 +315,7 @@ async fn any_server_of_a_cluster_will_do() {
 }
 
 #[tokio::test]
-async fn a_term_is_kept_by_the_server() {
+async fn lease_term_is_kept_by_server() {
     let Some(server) = RedisServer::start(&[]).await else {
         return;
     };
@@ -335,6 +335,6 @@ async fn a_term_is_kept_by_the_server() {
     })
     .await;
     // The index also drops expired leases.
-    node.hold_lease(lease("another"), PATIENCE).await.unwrap();
+    node.hold_lease(lease("another"), TIMEOUT).await.unwrap();
     assert_eq!(server.ask("ZCARD {sse}:leases").await, redis::Value::Int(2));
 }

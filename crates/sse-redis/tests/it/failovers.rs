@@ -66,7 +66,7 @@ impl Pair {
 /// received the initial data yet.
 async fn offset(server: &RedisServer, name: &str) -> Option<u64> {
     let redis::Value::BulkString(info) = server.ask("INFO replication").await else {
-        panic!("no text")
+        panic!("the reply is not text")
     };
     let info = String::from_utf8(info).unwrap();
     let field = |name: &str| {
@@ -85,7 +85,7 @@ async fn epoch(node: &RedisBackplane) -> sse_core::Epoch {
 }
 
 #[tokio::test]
-async fn a_failover_that_loses_nothing_goes_unnoticed() {
+async fn failover_without_loss_keeps_epoch() {
     let Some(pair) = Pair::start().await else {
         return;
     };
@@ -108,7 +108,7 @@ async fn a_failover_that_loses_nothing_goes_unnoticed() {
 }
 
 #[tokio::test]
-async fn a_failover_that_loses_entries_is_told_to_all_nodes() {
+async fn failover_with_loss_changes_epoch_on_all_nodes() {
     let Some(pair) = Pair::start().await else {
         return;
     };
@@ -123,7 +123,7 @@ async fn a_failover_that_loses_entries_is_told_to_all_nodes() {
     assert!(is_unavailable(&end_of(&mut tail).await));
     let new = epoch(&node).await;
     assert_ne!(new, kept.epoch);
-    assert_eq!(epoch(&other).await, new, "one new epoch for all");
+    assert_eq!(epoch(&other).await, new, "nodes have different epochs");
     for node in [&node, &other] {
         expect_other_log(node, &kept).await;
         expect_other_log(node, &lost).await;
@@ -138,7 +138,7 @@ async fn a_failover_that_loses_entries_is_told_to_all_nodes() {
 /// Only one connection of one node received the lost entry, and newer entries follow its position
 /// when the node checks.
 #[tokio::test]
-async fn newer_entries_above_lost_ones_hide_nothing() {
+async fn newer_entries_do_not_hide_lost_ones() {
     let Some(pair) = Pair::start().await else {
         return;
     };
@@ -175,7 +175,7 @@ async fn newer_entries_above_lost_ones_hide_nothing() {
 }
 
 #[tokio::test]
-async fn another_entry_at_the_position_of_a_lost_one_hides_nothing() {
+async fn replaced_entry_does_not_hide_loss() {
     let Some(pair) = Pair::start().await else {
         return;
     };
@@ -197,7 +197,7 @@ async fn another_entry_at_the_position_of_a_lost_one_hides_nothing() {
 /// A tail that received no lost entry continues. Entries that it misses are reported by the epoch
 /// that other nodes set.
 #[tokio::test]
-async fn a_node_that_saw_nothing_of_it_learns_of_a_loss_from_the_others() {
+async fn idle_node_adopts_epoch_after_loss() {
     let Some(pair) = Pair::start().await else {
         return;
     };
@@ -228,7 +228,7 @@ impl Pair {
 
 /// Entries that are trimmed are not lost, even if the server has changed by then.
 #[tokio::test]
-async fn a_failover_after_trimming_goes_unnoticed() {
+async fn failover_after_trim_keeps_epoch() {
     let Some(pair) = Pair::start().await else {
         return;
     };
@@ -250,7 +250,7 @@ async fn a_failover_after_trimming_goes_unnoticed() {
 }
 
 #[tokio::test]
-async fn a_server_that_becomes_a_replica_is_left() {
+async fn demoted_server_is_abandoned() {
     let Some(pair) = Pair::start().await else {
         return;
     };
@@ -277,7 +277,7 @@ async fn a_server_that_becomes_a_replica_is_left() {
 }
 
 #[tokio::test]
-async fn an_append_may_wait_for_replicas() {
+async fn append_waits_for_replicas() {
     let Some(pair) = Pair::start().await else {
         return;
     };
@@ -299,7 +299,9 @@ async fn an_append_may_wait_for_replicas() {
         panic!("{error:?}")
     };
     assert!(
-        source.to_string().ends_with(" of 2 replicas have it"),
+        source
+            .to_string()
+            .ends_with(" of 2 replicas have the entry"),
         "{source}"
     );
     assert_eq!(
@@ -309,6 +311,6 @@ async fn an_append_may_wait_for_replicas() {
     let late = patient().replicas(replicas(1, 7_000));
     assert!(
         RedisBackplane::new(&url_of(&pair.name), late).is_err(),
-        "an answer may not take so long"
+        "the timeout for replicas is accepted"
     );
 }

@@ -49,7 +49,7 @@ async fn slice(server: &RedisServer) -> u64 {
 }
 
 #[tokio::test]
-async fn nodes_share_the_bounds() {
+async fn nodes_share_key_limits() {
     let Some(server) = RedisServer::start(&[]).await else {
         return;
     };
@@ -82,7 +82,7 @@ async fn nodes_share_the_bounds() {
 }
 
 #[tokio::test]
-async fn a_slice_counts_until_its_last_key_is_over() {
+async fn slice_counts_until_last_key_expires() {
     let Some(server) = RedisServer::start(&[]).await else {
         return;
     };
@@ -129,7 +129,7 @@ async fn a_slice_counts_until_its_last_key_is_over() {
 }
 
 #[tokio::test]
-async fn what_is_counted_is_gone_after_its_window() {
+async fn counters_expire_after_window() {
     let Some(server) = RedisServer::start(&[]).await else {
         return;
     };

@@ -26,7 +26,7 @@ async fn lose_the_log(way: &str) {
     assert_eq!(node.bounds().await.unwrap().head, after.position);
     expect_other_log(&node, &before).await;
     let BackplaneError::Epoch { current } = end_of(&mut tail).await else {
-        panic!("another end")
+        panic!("unexpected end of the tail")
     };
     assert_eq!(current, after.epoch);
     assert_eq!(
@@ -36,22 +36,22 @@ async fn lose_the_log(way: &str) {
 }
 
 #[tokio::test]
-async fn a_log_that_is_flushed_between_two_appends_is_another_one() {
+async fn flush_between_appends_changes_epoch() {
     lose_the_log("FLUSHALL").await;
 }
 
 #[tokio::test]
-async fn a_log_that_is_deleted_between_two_appends_is_another_one() {
+async fn delete_between_appends_changes_epoch() {
     lose_the_log("DEL {sse}:log").await;
 }
 
 #[tokio::test]
-async fn a_log_that_is_renamed_between_two_appends_is_another_one() {
+async fn rename_between_appends_changes_epoch() {
     lose_the_log("RENAME {sse}:log elsewhere").await;
 }
 
 #[tokio::test]
-async fn a_log_that_somebody_else_made_again_meanwhile_is_another_one() {
+async fn log_recreated_by_other_node_changes_epoch() {
     let Some(server) = RedisServer::start(&[]).await else {
         return;
     };
@@ -60,16 +60,13 @@ async fn a_log_that_somebody_else_made_again_meanwhile_is_another_one() {
     server.ask("DEL {sse}:log").await;
     let others = append(&other, "other").await;
     let after = append(&node, "after").await;
-    assert_eq!(
-        after.epoch, others.epoch,
-        "an entry of the new log in the old epoch"
-    );
+    assert_eq!(after.epoch, others.epoch, "nodes have different epochs");
     assert!(after.position > others.position);
     expect_other_log(&node, &before).await;
 }
 
 #[tokio::test]
-async fn an_evicted_log_is_another_one() {
+async fn eviction_changes_epoch() {
     let Some(server) = RedisServer::start(&["--maxmemory-policy", "allkeys-random"]).await else {
         return;
     };
@@ -93,7 +90,7 @@ async fn an_evicted_log_is_another_one() {
 }
 
 #[tokio::test]
-async fn a_full_memory_refuses_appends_and_harms_nothing() {
+async fn full_memory_blocks_appends_without_loss() {
     let Some(server) = RedisServer::start(&["--maxmemory-policy", "noeviction"]).await else {
         return;
     };
@@ -111,7 +108,7 @@ async fn a_full_memory_refuses_appends_and_harms_nothing() {
 }
 
 #[tokio::test]
-async fn a_server_that_comes_back_empty_has_another_log() {
+async fn empty_server_after_restart_changes_epoch() {
     let Some(mut server) = RedisServer::start(&["--appendonly", "no"]).await else {
         return;
     };
@@ -127,7 +124,7 @@ async fn a_server_that_comes_back_empty_has_another_log() {
 }
 
 #[tokio::test]
-async fn an_old_copy_of_the_log_is_noticed_by_its_tail() {
+async fn tail_detects_old_copy_of_log() {
     let Some(server) = RedisServer::start(&[]).await else {
         return;
     };
@@ -148,7 +145,7 @@ async fn an_old_copy_of_the_log_is_noticed_by_its_tail() {
 /// Clients can send any cursor. A page must be returned for it, and no client can change the log
 /// for others by it.
 #[tokio::test]
-async fn a_made_up_position_changes_nothing() {
+async fn unknown_position_keeps_epoch() {
     let Some(server) = RedisServer::start(&[]).await else {
         return;
     };
@@ -162,9 +159,9 @@ async fn a_made_up_position_changes_nothing() {
     expect_other_log(&node, &other).await;
 }
 
-/// A node's own cursor is not one that somebody made up.
+/// A node reached its own cursor, so the entry at the cursor existed.
 #[tokio::test]
-async fn a_tail_from_where_nothing_stands_any_more_is_a_loss() {
+async fn tail_from_missing_entry_changes_epoch() {
     let Some(server) = RedisServer::start(&[]).await else {
         return;
     };
@@ -175,14 +172,14 @@ async fn a_tail_from_where_nothing_stands_any_more_is_a_loss() {
     let error = fails(node.tail(&lost)).await;
     let current = node.bounds().await.unwrap().epoch;
     assert!(
-        matches!(error, BackplaneError::Epoch { current: told } if told == current),
-        "another error"
+        matches!(error, BackplaneError::Epoch { current: found } if found == current),
+        "unexpected error"
     );
     assert_ne!(current, before.epoch);
 }
 
 #[tokio::test]
-async fn what_somebody_takes_out_of_the_middle_is_told() {
+async fn deleted_entry_is_reported_as_trim() {
     let Some(server) = RedisServer::start(&[]).await else {
         return;
     };
@@ -211,7 +208,7 @@ async fn what_somebody_takes_out_of_the_middle_is_told() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_set_back_changes_no_order() {
+async fn clock_set_back_keeps_order() {
     let Some(server) = RedisServer::start(&[]).await else {
         return;
     };
@@ -243,7 +240,7 @@ async fn a_clock_that_is_set_back_changes_no_order() {
 }
 
 #[tokio::test]
-async fn foreign_data_under_our_name_is_refused() {
+async fn foreign_data_at_log_key_is_rejected() {
     let Some(server) = RedisServer::start(&[]).await else {
         return;
     };
@@ -263,7 +260,7 @@ async fn foreign_data_under_our_name_is_refused() {
 }
 
 #[tokio::test]
-async fn foreign_entries_in_our_log_are_passed_over() {
+async fn foreign_entries_are_skipped() {
     let Some(server) = RedisServer::start(&[]).await else {
         return;
     };
@@ -283,7 +280,7 @@ async fn foreign_entries_in_our_log_are_passed_over() {
 /// Found by the benchmark: the search for entries that are too old went through the whole log every
 /// second, although no entry was too old.
 #[tokio::test]
-async fn a_log_that_is_young_is_not_searched_for_what_is_old() {
+async fn young_log_is_not_searched_for_old_entries() {
     let Some(server) = RedisServer::start(&[]).await else {
         return;
     };
@@ -296,7 +293,7 @@ async fn a_log_that_is_young_is_not_searched_for_what_is_old() {
     }
     assert_eq!(read(&node, &start).await, ["one", "two"]);
     let redis::Value::BulkString(calls) = server.ask("INFO commandstats").await else {
-        panic!("no text")
+        panic!("the reply is not text")
     };
     let calls = String::from_utf8(calls).unwrap();
     assert!(

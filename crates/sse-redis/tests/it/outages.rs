@@ -48,7 +48,7 @@ fn impatient() -> RedisConfig {
 }
 
 #[tokio::test]
-async fn a_server_that_is_stopped_is_noticed() {
+async fn stopped_server_is_detected() {
     let Some(server) = RedisServer::start(&[]).await else {
         return;
     };
@@ -57,7 +57,7 @@ async fn a_server_that_is_stopped_is_noticed() {
 }
 
 #[tokio::test]
-async fn a_connection_whose_bytes_vanish_is_noticed() {
+async fn silent_connection_is_detected() {
     let Some(server) = RedisServer::start(&[]).await else {
         return;
     };
@@ -69,7 +69,7 @@ async fn a_connection_whose_bytes_vanish_is_noticed() {
 }
 
 #[tokio::test]
-async fn an_append_whose_acknowledgement_is_lost_takes_effect_once() {
+async fn retry_after_lost_reply_appends_once() {
     let Some(server) = RedisServer::start(&[]).await else {
         return;
     };
@@ -92,7 +92,7 @@ async fn an_append_whose_acknowledgement_is_lost_takes_effect_once() {
 }
 
 #[tokio::test]
-async fn connections_that_are_cut_are_made_again() {
+async fn cut_connections_are_reestablished() {
     let Some(server) = RedisServer::start(&[]).await else {
         return;
     };
@@ -113,7 +113,7 @@ async fn connections_that_are_cut_are_made_again() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_yet_is_waited_for() {
+async fn node_waits_for_server_start() {
     let port = free_port();
     let url = format!("redis://:secret@127.0.0.1:{port}");
     assert!(is_unavailable(
@@ -127,7 +127,7 @@ async fn a_server_that_is_not_there_yet_is_waited_for() {
             source,
         } = fails(node.append(entry("x"))).await
         else {
-            panic!("another error");
+            panic!("unexpected error");
         };
         assert!(retry_after <= Duration::from_secs(2), "{retry_after:?}");
         assert!(!format!("{source} {source:?} {node:?}").contains("secret"));
@@ -137,7 +137,7 @@ async fn a_server_that_is_not_there_yet_is_waited_for() {
 }
 
 #[tokio::test]
-async fn more_appends_than_may_be_under_way_are_refused() {
+async fn appends_beyond_limit_are_rejected() {
     let Some(server) = RedisServer::start(&[]).await else {
         return;
     };
@@ -168,7 +168,7 @@ async fn more_appends_than_may_be_under_way_are_refused() {
 
 /// Found by the benchmark: the room of an append was released a little after its reply.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_appends_one_after_the_other_needs_one_place() {
+async fn sequential_appends_need_one_slot() {
     let Some(server) = RedisServer::start(&[]).await else {
         return;
     };
@@ -179,7 +179,7 @@ async fn who_appends_one_after_the_other_needs_one_place() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_or_misnamed_is_refused() {
+async fn oversized_or_misnamed_input_is_rejected() {
     let Some(server) = RedisServer::start(&[]).await else {
         return;
     };
@@ -221,7 +221,7 @@ async fn what_is_too_large_or_misnamed_is_refused() {
 
 /// The server holds the scripts, and can lose them.
 #[tokio::test]
-async fn forgotten_scripts_are_given_again() {
+async fn flushed_scripts_are_reloaded() {
     let Some(server) = RedisServer::start(&[]).await else {
         return;
     };

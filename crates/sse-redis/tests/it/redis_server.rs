@@ -33,7 +33,7 @@ enum Kind {
 }
 
 /// Timeout that is long enough for a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Returns the URL of the server that a proxy leads to.
 pub(crate) fn url_of(proxy: &Proxy) -> String {
@@ -76,7 +76,7 @@ impl RedisServer {
                 return Some(server);
             }
         }
-        panic!("Redis does not start: {}", server.output());
+        panic!("Redis did not start: {}", server.output());
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -122,8 +122,8 @@ impl RedisServer {
 
     pub(crate) async fn client_as(&self, user: &str) -> RedisResult<MultiplexedConnection> {
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE));
+            .set_connection_timeout(Some(TIMEOUT))
+            .set_response_timeout(Some(TIMEOUT));
         let url = format!("redis://{user}127.0.0.1:{}", self.port);
         Client::open(url)?
             .get_multiplexed_async_connection_with_config(&config)
@@ -140,11 +140,11 @@ impl RedisServer {
 
     /// Restarts the server at the same port, with the data on disk.
     pub(crate) async fn resume(&mut self) {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         while !self.spawn().await {
             assert!(
                 Instant::now() < end,
-                "Redis does not come back: {}",
+                "Redis did not restart: {}",
                 self.output()
             );
             sleep(Duration::from_millis(20)).await;
@@ -201,7 +201,7 @@ impl RedisServer {
             .stderr(output.try_clone().unwrap())
             .stdout(output);
         self.process = Some(command.spawn().unwrap());
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         loop {
             if self.process.as_mut().unwrap().try_wait().unwrap().is_some() {
                 return false;
@@ -211,7 +211,7 @@ impl RedisServer {
             }
             assert!(
                 Instant::now() < end,
-                "Redis does not get ready: {}",
+                "Redis did not become ready: {}",
                 self.output()
             );
             sleep(Duration::from_millis(5)).await;

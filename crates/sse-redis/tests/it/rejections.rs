@@ -8,7 +8,7 @@ use sse_redis::RedisBackplane;
 use crate::{
     redis_server::{RedisServer, patient},
     steps::{
-        PATIENCE, append, beginning, entry, eventually, fails, is_refused, is_unavailable, keyed,
+        TIMEOUT, append, beginning, entry, eventually, fails, is_refused, is_unavailable, keyed,
         read, take,
     },
 };
@@ -82,7 +82,7 @@ async fn rejects_writes(server: &RedisServer, cause: &Cause) {
 }
 
 #[tokio::test]
-async fn what_the_server_does_not_accept_now_it_accepts_later() {
+async fn blocked_calls_succeed_after_recovery() {
     for cause in CAUSES {
         let Some(server) = RedisServer::start(&["--enable-protected-configs", "yes"]).await else {
             return;
@@ -137,7 +137,7 @@ async fn what_the_server_does_not_accept_now_it_accepts_later() {
 
 /// A log that must be created while the server accepts no writes.
 #[tokio::test]
-async fn a_first_node_waits_for_a_server_that_accepts_nothing() {
+async fn first_node_waits_for_blocked_server() {
     for cause in CAUSES {
         let Some(server) = RedisServer::start(&["--enable-protected-configs", "yes"]).await else {
             return;
@@ -199,14 +199,14 @@ async fn refusals(node: &RedisBackplane) -> Vec<&'static str> {
     }
     note("signal", node.signal(Bytes::from_static(b"s")).await.err());
     note("listen", node.signals().await.err());
-    note("lease", node.hold_lease(lease, PATIENCE).await.err());
+    note("lease", node.hold_lease(lease, TIMEOUT).await.err());
     note("leases", node.leases().await.err());
     refused
 }
 
 /// An operator revokes a right while a node runs, and grants it again.
 #[tokio::test]
-async fn a_right_that_is_taken_away_may_come_back() {
+async fn revoked_right_can_return() {
     let Some(server) = RedisServer::start(&[]).await else {
         return;
     };
@@ -254,7 +254,7 @@ async fn a_right_that_is_taken_away_may_come_back() {
 
 /// A password is changed while a node runs.
 #[tokio::test]
-async fn a_user_that_is_switched_off_may_come_back() {
+async fn disabled_user_can_return() {
     let Some(server) = RedisServer::start(&[]).await else {
         return;
     };

@@ -25,8 +25,8 @@ const SENTINELS: usize = 3;
 
 impl Guarded {
     /// Starts with a password for the servers, and another one for the sentinels. Sentinels give up
-    /// a server that does not reply within `patience`.
-    async fn start(patience: Duration) -> Option<Self> {
+    /// a server that does not reply within `down_after`.
+    async fn start(down_after: Duration) -> Option<Self> {
         let password = ["--requirepass", "s3rver", "--masterauth", "s3rver"];
         let primary = RedisServer::start(&password).await?;
         let port = primary.port.to_string();
@@ -34,7 +34,7 @@ impl Guarded {
         let replica = RedisServer::start(&extra).await?;
         let mut sentinels = Vec::new();
         for _ in 0..SENTINELS {
-            sentinels.push(RedisServer::start_sentinel(&settings(primary.port, patience)).await?);
+            sentinels.push(RedisServer::start_sentinel(&settings(primary.port, down_after)).await?);
         }
         let guarded = Self {
             primary,
@@ -126,17 +126,17 @@ const LONG: Duration = Duration::from_secs(8);
 /// No server is given up.
 const NEVER: Duration = Duration::from_secs(3600);
 
-fn settings(port: u16, patience: Duration) -> String {
-    let patience = patience.as_millis();
+fn settings(port: u16, down_after: Duration) -> String {
+    let down_after = down_after.as_millis();
     format!(
         "requirepass s3ntinel\nsentinel sentinel-pass s3ntinel\nsentinel monitor main 127.0.0.1 {port} 2\n\
-         sentinel auth-pass main s3rver\nsentinel down-after-milliseconds main {patience}\n\
+         sentinel auth-pass main s3rver\nsentinel down-after-milliseconds main {down_after}\n\
          sentinel failover-timeout main 10000\n"
     )
 }
 
 #[tokio::test]
-async fn a_primary_that_dies_is_followed_by_the_replica_that_has_all() {
+async fn failover_to_complete_replica_keeps_epoch() {
     let Some(mut guarded) = Guarded::start(LONG).await else {
         return;
     };
@@ -167,7 +167,7 @@ async fn a_primary_that_dies_is_followed_by_the_replica_that_has_all() {
 }
 
 #[tokio::test]
-async fn a_failover_that_loses_entries_is_another_epoch() {
+async fn failover_with_loss_changes_epoch() {
     let Some(guarded) = Guarded::start(NEVER).await else {
         return;
     };
@@ -211,7 +211,7 @@ async fn a_failover_that_loses_entries_is_another_epoch() {
 }
 
 #[tokio::test]
-async fn sentinels_that_are_away_are_done_without() {
+async fn unreachable_sentinels_are_tolerated() {
     let Some(mut guarded) = Guarded::start(NEVER).await else {
         return;
     };
@@ -228,7 +228,7 @@ async fn sentinels_that_are_away_are_done_without() {
 }
 
 #[tokio::test]
-async fn what_sentinels_refuse_is_refused() {
+async fn rejection_by_sentinels_is_reported() {
     let Some(guarded) = Guarded::start(NEVER).await else {
         return;
     };

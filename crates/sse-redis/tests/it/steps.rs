@@ -10,7 +10,7 @@ use sse_redis::RedisBackplane;
 use tokio::time::{Instant, sleep, timeout};
 
 /// Timeout that is longer than any step on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) const ALL: ReadLimit = ReadLimit {
     entries: 100_000,
@@ -63,17 +63,17 @@ pub(crate) async fn read(node: &RedisBackplane, after: &Cursor) -> Vec<String> {
 }
 
 pub(crate) async fn next(tail: &mut Box<dyn Tail>) -> Result<Batch, BackplaneError> {
-    timeout(PATIENCE, tail.next())
+    timeout(TIMEOUT, tail.next())
         .await
-        .expect("a tail gives no sign of life")
+        .expect("the tail returned nothing in time")
 }
 
 /// Returns the next `count` entries of a tail.
 pub(crate) async fn take(tail: &mut Box<dyn Tail>, count: usize) -> Vec<String> {
     let mut all = Vec::new();
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIMEOUT;
     while all.len() < count {
-        assert!(Instant::now() < end, "a tail brings only {all:?}");
+        assert!(Instant::now() < end, "the tail returned only {all:?}");
         all.extend(texts(&next(tail).await.unwrap().entries));
     }
     all
@@ -81,9 +81,9 @@ pub(crate) async fn take(tail: &mut Box<dyn Tail>, count: usize) -> Vec<String> 
 
 /// Returns the error of a tail that must bring no more entries.
 pub(crate) async fn end_of(tail: &mut Box<dyn Tail>) -> BackplaneError {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIMEOUT;
     loop {
-        assert!(Instant::now() < end, "a tail goes on");
+        assert!(Instant::now() < end, "the tail has not ended");
         match next(tail).await {
             Ok(batch) => assert_eq!(texts(&batch.entries), [""; 0]),
             Err(error) => return error,
@@ -93,12 +93,15 @@ pub(crate) async fn end_of(tail: &mut Box<dyn Tail>) -> BackplaneError {
 
 /// Repeats an attempt until it returns a value.
 pub(crate) async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIMEOUT;
     loop {
         if let Some(found) = attempt().await {
             return found;
         }
-        assert!(Instant::now() < end, "{what}: not within {PATIENCE:?}");
+        assert!(
+            Instant::now() < end,
+            "{what}: no success within {TIMEOUT:?}"
+        );
         sleep(Duration::from_millis(20)).await;
     }
 }
@@ -107,11 +110,11 @@ pub(crate) async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> 
 pub(crate) async fn fails<T>(
     call: impl Future<Output = Result<T, BackplaneError>>,
 ) -> BackplaneError {
-    timeout(PATIENCE, call)
+    timeout(TIMEOUT, call)
         .await
-        .expect("a call waits for nobody")
+        .expect("the call did not end in time")
         .map(|_| ())
-        .expect_err("a call succeeds")
+        .expect_err("the call succeeded")
 }
 
 pub(crate) fn is_unavailable(error: &BackplaneError) -> bool {
