@@ -68,7 +68,7 @@ impl Inner {
         if turn.generation() > 1 {
             warn!(
                 backplane = backplane.name(),
-                "the log is followed by another runtime from here on"
+                "resumed following the event log on another runtime"
             );
         }
         let (backplane, reader) = (Arc::clone(backplane), Arc::clone(&self.reader));
@@ -271,7 +271,7 @@ impl Follower {
             if reason == GapReason::Damaged {
                 self.turn
                     .hold(&*self.manager()?, |order, _| order.note_damage(&at, to))?;
-                warn!(after = %at, %to, error = error.source(), "failed to read a part of the log: clients are told of a gap");
+                warn!(after = %at, %to, error = error.source(), "failed to read a part of the event log; clients receive a gap event");
                 self.has_jumped = true;
             }
             self.restart(reason, Cursor::new(at.epoch, to)).await?;
@@ -307,7 +307,7 @@ impl Follower {
         })?;
         let (from, remains, placed) = restarted.ok_or(Gone)?;
         drop(remains);
-        warn!(%from, %to, reason = GapReason::NAMES[reason as usize], "the log goes on behind a gap");
+        warn!(%from, %to, reason = GapReason::NAMES[reason as usize], "continued after a gap in the event log");
         if let Some(placed) = placed {
             placed.finish(&inner).await;
         }
@@ -325,7 +325,7 @@ impl Follower {
                 // The tail detects more reliably if the log is unavailable.
                 debug!(
                     error = &error as &dyn Error,
-                    "the log does not say what it holds"
+                    "failed to read the bounds of the event log"
                 );
                 self.bounds_at = Instant::now();
                 return Ok(());
@@ -363,7 +363,7 @@ impl Follower {
                 .as_ref()
                 .is_some_and(|at| entry.position <= at.position)
             {
-                warn!(position = %entry.position, "an entry of the log came again");
+                warn!(position = %entry.position, "skipped an entry of the event log that was already delivered");
                 continue;
             }
             self.pass_on(&inner, &entry).await?;
@@ -461,13 +461,13 @@ impl Follower {
             let remote = log.remote.as_mut()?;
             remote.synced_ms = asked_ms;
             if !std::mem::replace(&mut remote.started, true) {
-                info!(backplane = name, %head, "the log is there");
+                info!(backplane = name, %head, "backplane connected");
             }
             std::mem::take(&mut remote.is_away).then(|| order.tell_all(system::restored(), hold))
         })?;
         inner.log_started.notify_waiters();
         if let Some(told) = told {
-            info!(backplane = name, "the log is back");
+            info!(backplane = name, "backplane recovered");
             inner.acceptance.recovered();
             told.finish(inner).await;
         }
@@ -493,9 +493,9 @@ impl Follower {
     fn tell_operator(&self, is_news: bool, error: &BackplaneError) {
         let (backplane, error) = (self.backplane.name(), error as &dyn Error);
         match (is_news, self.failures) {
-            (true, _) => warn!(backplane, error, "the log is away"),
-            (false, 0) => warn!(backplane, error, "the log cannot be reached"),
-            (false, _) => debug!(backplane, error, "the log cannot be reached"),
+            (true, _) => warn!(backplane, error, "backplane unavailable"),
+            (false, 0) => warn!(backplane, error, "failed to reach the backplane"),
+            (false, _) => debug!(backplane, error, "failed to reach the backplane"),
         }
     }
 }

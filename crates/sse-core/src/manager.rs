@@ -124,7 +124,7 @@ impl Manager {
                 debug!(
                     cause = refused.cause().as_str(),
                     user_id = user.as_ref().map(UserId::as_str),
-                    "stream refused"
+                    "stream rejected"
                 );
             }
         }

@@ -231,7 +231,11 @@ impl Acceptance {
                 match within(RESPONSE_TIMEOUT, send(duty, backplane, state.bytes)).await {
                     Ok(()) => self.end(duty, backplane),
                     Err(error) if blame(&error).is_some() => {
-                        debug!(?duty, error = &error as &dyn Error, "a probe was rejected");
+                        debug!(
+                            ?duty,
+                            error = &error as &dyn Error,
+                            "probe rejected by the backplane"
+                        );
                         self.fail(duty, backplane, &error, |_| true);
                     }
                     // The backplane responds to the node, and is only busy.

@@ -211,7 +211,7 @@ impl Backfill {
             Err(BackplaneError::Damaged { to, source }) if to > after.position => {
                 let error = &*source as &dyn Error;
                 if inner.with_sequencer(|order, _| order.note_damage(after, to)) {
-                    warn!(%after, %to, error, "failed to read a part of the log: clients are told of a gap");
+                    warn!(%after, %to, error, "failed to read a part of the event log; clients receive a gap event");
                 }
                 return Ok(to);
             }
@@ -231,7 +231,7 @@ impl Backfill {
             last,
             records::read_records(inner, after, &page.entries),
         );
-        debug!(%after, %last, "read an older part of the log");
+        debug!(%after, %last, "read an older part of the event log");
         self.reader.state.lock().keep(segment, party);
         Ok(last)
     }
@@ -245,11 +245,11 @@ impl Backfill {
             inner.jitter.pause(tries)
         });
         if verdict == Verdict::TryAgain {
-            debug!(%after, error, "failed to read an older part of the log");
+            debug!(%after, error, "failed to read an older part of the event log; retrying");
             inner.with_sequencer(|order, _| order.suspend_part(place));
             return false;
         }
-        warn!(%after, error, "gave up reading a part of the log: clients are told of a gap");
+        warn!(%after, error, "abandoned an unreadable part of the event log; clients receive a gap event");
         inner.with_sequencer(|order, _| order.give_up_part(after));
         true
     }

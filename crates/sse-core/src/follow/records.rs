@@ -74,7 +74,7 @@ pub(crate) fn read_envelope(
     Envelope::read(&entry.payload).unwrap_or_else(|error| {
         let after = Cursor::new(epoch.clone(), behind);
         if inner.order.lock().note_unreadable(&after, entry.position) {
-            warn!(position = %entry.position, %error, "failed to read an entry of the log: clients are told of a gap");
+            warn!(position = %entry.position, %error, "failed to read an entry of the event log; clients receive a gap event");
         }
         let to = Cursor::new(epoch.clone(), entry.position);
         Envelope::of_own(Gap::new(GapReason::Damaged, Some(after.to_id()), to).to_event())

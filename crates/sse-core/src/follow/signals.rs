@@ -38,7 +38,7 @@ async fn signalled(inner: &Arc<Inner>, turn: &Leader, mut signal: Bytes) -> Resu
                 .for_each(|handler| tell(|| handler.signalled(payload.clone())));
         }
         Some(PROBE) => {}
-        _ => debug!(?kind, "a signal of an unknown kind"),
+        _ => debug!(?kind, "ignored a signal of an unknown kind"),
     }
     Ok(())
 }
@@ -48,7 +48,7 @@ async fn pass_on_beside(inner: &Arc<Inner>, turn: &Leader, payload: &Bytes) -> R
         Ok(envelope) if envelope.ticket.node == inner.tickets.node() => return Ok(()),
         Ok(envelope) => envelope,
         Err(error) => {
-            warn!(%error, "a signal cannot be read");
+            warn!(%error, "failed to read a signal from another node");
             return Ok(());
         }
     };
@@ -91,14 +91,20 @@ pub(crate) async fn listen(turn: Leader, backplane: Arc<dyn Backplane>) {
                             }
                         }
                         Ok(Err(error)) => {
-                            warn!(error = &error as &dyn Error, "signals are lost");
+                            warn!(
+                                error = &error as &dyn Error,
+                                "failed to receive signals from other nodes"
+                            );
                             break;
                         }
                         Err(_) => {}
                     }
                 }
             }
-            Err(error) => debug!(error = &error as &dyn Error, "signals cannot be heard"),
+            Err(error) => debug!(
+                error = &error as &dyn Error,
+                "failed to listen to signals from other nodes"
+            ),
         }
         failures += 1;
         let Ok(pause) = turn.manager().map(|inner| inner.jitter.pause(failures)) else {
@@ -119,6 +125,6 @@ fn missed(turn: &Leader) {
 /// Calls a handler. A panic in it must not end listening.
 fn tell(handler: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(handler)).is_err() {
-        error!("a handler of signals panicked");
+        error!("signal handler panicked");
     }
 }

@@ -153,7 +153,9 @@ impl Manager {
     pub async fn started(&self) -> bool {
         let started = timeout(START_TIMEOUT, self.log_started()).await.is_ok();
         if !started {
-            warn!("the event log has not been read yet; streams are rejected until then");
+            warn!(
+                "failed to read the event log in time; streams are rejected until it has been read"
+            );
         }
         started
     }

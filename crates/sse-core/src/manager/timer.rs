@@ -178,7 +178,7 @@ fn step(inner: &Arc<Inner>, rhythm: Schedule, beats: &HeartbeatFrames, cursor: &
 /// Calls the heartbeat of the app. A panic in it must not end stall detection.
 fn beat(heartbeat: &dyn Heartbeat) -> Option<Event> {
     let beat = catch_unwind(AssertUnwindSafe(|| heartbeat.beat()));
-    beat.inspect_err(|_| error!("the heartbeat panicked; streams get none this time"))
+    beat.inspect_err(|_| error!("heartbeat panicked; streams receive no heartbeat this time"))
         .ok()
 }
 
