@@ -255,6 +255,6 @@ async fn an_observer_is_told_why_callers_are_refused() {
         .await;
     assert_eq!(
         refused.unwrap_err().to_string(),
-        "not for pages of \"https://evil.example\""
+        "not allowed for pages of \"https://evil.example\""
     );
 }

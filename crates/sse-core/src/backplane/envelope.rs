@@ -45,9 +45,9 @@ pub(crate) struct Envelope {
 /// The bytes are not an envelope, or an envelope of a newer version.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum EnvelopeError {
-    #[error("version {0:?} of an envelope, not {VERSION}")]
+    #[error("envelope has version {0:?} instead of {VERSION}")]
     Version(Option<u8>),
-    #[error("a damaged envelope")]
+    #[error("envelope is damaged")]
     Damaged,
 }
 

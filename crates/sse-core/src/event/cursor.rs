@@ -40,7 +40,7 @@ pub struct Cursor {
 
 /// The error for text that is not a cursor, an epoch or a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("is not a position in an event log")]
+#[error("the text is not a position in an event log")]
 pub struct CursorError;
 
 const MAX_EPOCH_BYTES: usize = 32;

@@ -123,7 +123,7 @@ pub enum IdempotencyKeyError {
         limit: usize,
     },
     /// No log exists that would remember the key, or the event is kept out of the log.
-    #[error("is remembered only of events in the event log")]
+    #[error("requires an event in the event log")]
     NotLogged,
 }
 

@@ -16,13 +16,13 @@ use crate::{
 #[non_exhaustive]
 pub enum RenewError {
     /// The stream is not live on this node.
-    #[error("no such stream")]
+    #[error("no open stream has this client id")]
     NotLive,
     /// The stream belongs to another user or is anonymous, or the caller is anonymous.
-    #[error("the stream is another user's")]
+    #[error("the stream belongs to another user")]
     OtherUser,
     /// The authentication of the caller has expired as well.
-    #[error("expired")]
+    #[error("the authentication of the caller has expired")]
     Expired,
 }
 
