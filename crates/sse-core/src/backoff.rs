@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_gives_the_same_times() {
+    fn equal_seeds_produce_equal_times() {
         let times = |seed| {
             let jitter = Backoff::new(Some(seed));
             [1, 2, 3].map(|failures| jitter.pause(failures))

@@ -82,7 +82,7 @@ fn is_as_new(manager: &Manager) {
 /// One stream after the other, then all at once, then one after the other next to many connected
 /// streams. A single test, since they share the allocator.
 #[test]
-fn a_hundred_thousand_streams_leave_nothing() {
+fn a_hundred_thousand_streams_leave_no_memory() {
     for policy in [LimitPolicy::Refuse, LimitPolicy::ReplaceOldest] {
         let manager = manager(policy);
         // Memory that stays once it was needed: the first chunk of a table, the random numbers of

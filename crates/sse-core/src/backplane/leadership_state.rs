@@ -115,7 +115,7 @@ mod tests {
     const ALL: [Part; Part::COUNT] = [Part::Follower, Part::Listener, Part::Reader, Part::Prober];
 
     #[test]
-    fn whoever_stands_still_for_several_looks_is_out_of_turn() {
+    fn stalled_leader_is_replaced_after_several_checks() {
         let following = Leadership::default();
         assert_eq!(following.look(0), Some(0));
         assert_eq!(following.begin(0), Some(1));

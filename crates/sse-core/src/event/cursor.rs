@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_reads_as_it_is_written() {
+    fn cursor_text_round_trips() {
         let epoch = Epoch::new("7f3a").unwrap();
         for (position, text) in [
             (Position::ZERO, "7f3a-0"),
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_a_cursor() {
+    fn invalid_text_is_not_a_cursor() {
         let long = format!("{}-1", "e".repeat(33));
         for text in [
             "",
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_distance_reaches_as_far_as_it_says() {
+    fn distance_reaches_exactly_its_last_position() {
         let (start, last) = (Position::from(100), Position::from(200));
         let distance = start.distance_to(last);
         for (at, is_reached) in [(99, false), (100, true), (200, true), (201, false)] {

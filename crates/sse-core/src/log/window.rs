@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn each_target_finds_its_own() {
+    fn each_target_finds_its_own_records() {
         let mut window = window(Retention::default());
         ["a", "b", "a", "c", "a"]
             .iter()
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn retention_holds_by_count_bytes_and_age() {
+    fn retention_limits_count_bytes_and_age() {
         let mut few = window(Retention::default().entries(2));
         (0..5).for_each(|_| push(&mut few, &Target::All, 0));
         assert_eq!(
@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_packed_is_made_again_as_it_was() {
+    fn packed_record_unpacks_unchanged() {
         let mut window = window(Retention::default());
         let long = "long ".repeat(1000);
         let events = [
@@ -462,7 +462,7 @@ mod tests {
 
     /// Compares blocks and index with a list that is scanned in full.
     #[test]
-    fn blocks_and_index_hold_what_a_list_would() {
+    fn blocks_and_index_match_a_plain_list() {
         let mut random = StdRng::seed_from_u64(7);
         let mut window = window(Retention::default().entries(3 * RECORDS));
         let mut all = Vec::new();
@@ -500,7 +500,7 @@ mod tests {
     }
 
     #[test]
-    fn a_position_between_records_is_a_stranger() {
+    fn position_between_records_is_foreign() {
         let mut window = window(Retention::default().entries(3));
         for position in [10, 20, 30, 40] {
             let (at, target) = (Position::from(position), topic("a"));
@@ -528,7 +528,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_go_on_after_another_log() {
+    fn numbers_continue_after_another_log() {
         let mut window = window(Retention::default());
         (0..3).for_each(|_| push(&mut window, &Target::All, 0));
         let epoch = Epoch::new("f").unwrap();

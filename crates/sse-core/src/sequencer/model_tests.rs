@@ -328,7 +328,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1500, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_stream_gets_exactly_its_events_in_the_order(
+    fn every_stream_receives_exactly_its_events_in_order(
         ops in vec(op(), 0..120),
         steps in vec(any::<Index>(), 1..20),
     ) {
@@ -350,7 +350,7 @@ proptest! {
     /// With queues that overflow, a stream receives a prefix of its expected events, then a gap and
     /// the end.
     #[test]
-    fn a_stream_that_overflows_gets_a_beginning_and_is_told(
+    fn overflowing_stream_gets_a_prefix_and_a_gap(
         ops in vec(op(), 0..120),
         steps in vec(any::<Index>(), 1..20),
         frames in 1_usize..6,

@@ -156,7 +156,7 @@ fn two_producers_wake_one_consumer() {
 }
 
 #[test]
-fn an_end_comes_after_what_was_queued_and_wakes() {
+fn end_follows_queued_events_and_wakes() {
     loom::model(|| {
         let queue = queue();
         let pusher = thread::spawn({
@@ -180,7 +180,7 @@ fn an_end_comes_after_what_was_queued_and_wakes() {
 }
 
 #[test]
-fn whoever_waits_for_the_end_learns_of_it() {
+fn waiter_is_notified_of_the_end() {
     loom::model(|| {
         let queue = queue();
         let watcher = thread::spawn({
@@ -217,7 +217,7 @@ fn whoever_waits_for_the_end_learns_of_it() {
 }
 
 #[test]
-fn nothing_stays_in_a_queue_that_was_closed() {
+fn closed_queue_keeps_nothing() {
     loom::model(|| {
         let queue = queue();
         let producer = thread::spawn({
@@ -236,7 +236,7 @@ fn nothing_stays_in_a_queue_that_was_closed() {
 }
 
 #[test]
-fn a_stream_is_released_once_by_its_transport_or_by_its_manager() {
+fn stream_is_released_once_by_transport_or_manager() {
     loom::model(|| {
         let queue = queue();
         push(&queue, "a");
@@ -253,7 +253,7 @@ fn a_stream_is_released_once_by_its_transport_or_by_its_manager() {
 }
 
 #[test]
-fn a_transport_that_moves_to_another_task_is_woken_there() {
+fn transport_is_woken_on_its_new_task() {
     loom::model(|| {
         let queue = queue();
         // Registered by a task that no longer exists.

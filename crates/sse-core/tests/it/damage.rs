@@ -107,7 +107,7 @@ fn check(events: &[Decoded], behind: u64) {
 /// Every fault, at the start of the missed events, in the middle, and just before the part that the
 /// node holds in memory.
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_read_is_a_gap_whatever_the_fault() {
+async fn unreadable_entries_are_a_gap_for_every_fault() {
     for fault in [
         ReadFault::Damaged,
         ReadFault::Refused,
@@ -148,7 +148,7 @@ async fn what_cannot_be_read_is_a_gap_whatever_the_fault() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn known_damage_is_not_called_a_resume() {
+async fn known_damage_is_not_reported_as_resumed() {
     let log = log().await;
     log.breaks(40..60, ReadFault::Damaged);
     check(&within(&mut log.at(20), 5).await, 20);
@@ -181,7 +181,7 @@ async fn known_damage_is_not_called_a_resume() {
 /// A position that fails, in any way, does not delay reads of other positions, not even for another
 /// stream of the same user.
 #[tokio::test(start_paused = true)]
-async fn a_place_that_fails_holds_up_nobody_else() {
+async fn failing_position_delays_no_other_stream() {
     for fault in [
         ReadFault::Refused,
         ReadFault::Unavailable,
@@ -242,7 +242,7 @@ async fn a_place_that_fails_holds_up_nobody_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fault_that_passes_costs_nobody_an_event() {
+async fn temporary_fault_loses_no_event() {
     for fault in [
         ReadFault::Refused,
         ReadFault::Unavailable,
@@ -266,7 +266,7 @@ async fn a_fault_that_passes_costs_nobody_an_event() {
 
 /// While the broker is unavailable, clients wait for it without a time limit.
 #[tokio::test(start_paused = true)]
-async fn nobody_is_told_of_a_gap_while_the_backplane_is_away() {
+async fn unavailable_backplane_causes_no_gap() {
     let log = log().await;
     log.way.set_away(true);
     sleep(Duration::from_secs(2)).await;
@@ -280,7 +280,7 @@ async fn nobody_is_told_of_a_gap_while_the_backplane_is_away() {
 
 /// A node that follows the log reaches damage: its streams receive a gap and continue.
 #[tokio::test(start_paused = true)]
-async fn live_streams_are_told_of_damage_and_go_on() {
+async fn live_streams_receive_a_gap_and_continue() {
     let memory = MemoryBackplane::new(Retention::default());
     let way = ScriptedBackplane::new(memory.clone());
     let manager = node_holding(way.clone(), Retention::default()).await;
@@ -304,7 +304,7 @@ async fn live_streams_are_told_of_damage_and_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_starts_on_a_damaged_log_serves_the_rest() {
+async fn node_starts_on_a_damaged_log_and_serves_the_rest() {
     let Log { way, .. } = log().await;
     for damage in [10..20, 40..41, 70..90] {
         way.break_reads(damage.start.into()..damage.end.into(), ReadFault::Damaged);
@@ -331,7 +331,7 @@ async fn a_node_that_starts_on_a_damaged_log_serves_the_rest() {
 
 /// An entry of the log that no node can decode, among entries that it can decode.
 #[tokio::test(start_paused = true)]
-async fn an_entry_of_another_version_is_a_gap_for_live_and_returning_streams() {
+async fn entry_of_another_version_is_a_gap() {
     let memory = MemoryBackplane::new(Retention::default());
     let manager = node_holding(memory.clone(), Retention::default().entries(10)).await;
     let mut live = Client::connect(&manager, Handshake::new());
@@ -360,7 +360,7 @@ async fn an_entry_of_another_version_is_a_gap_for_live_and_returning_streams() {
 
 /// The log has the entry but never returns it, so the streams that it reached are unknown.
 #[tokio::test(start_paused = true)]
-async fn a_publish_whose_event_does_not_come_out_is_an_error() {
+async fn undelivered_publish_is_an_error() {
     for lost_by in ["damage", "a tail that is gone"] {
         let way = ScriptedBackplane::new(MemoryBackplane::new(Retention::default()));
         let manager = node_holding(way.clone(), Retention::default()).await;

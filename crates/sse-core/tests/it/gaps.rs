@@ -9,7 +9,7 @@ use crate::support::{Client, data, from, name, publish_all, resumed};
 use crate::log::{gap, keeping, last_id, logging};
 
 #[tokio::test]
-async fn what_the_log_does_not_hold_any_more_is_a_gap() {
+async fn trimmed_entries_are_a_gap() {
     let manager = keeping(3);
     let mut client = Client::connect(&manager, Handshake::new());
     let had = last_id(&client.take());
@@ -35,7 +35,7 @@ async fn what_the_log_does_not_hold_any_more_is_a_gap() {
 }
 
 #[tokio::test]
-async fn what_goes_while_it_is_replayed_is_a_gap_only_for_those_who_miss_it() {
+async fn trim_during_replay_reports_gap_from_last_event() {
     let manager = keeping(4000);
     let mut client = Client::connect(&manager, Handshake::new().user("42"));
     let had = last_id(&client.take());
@@ -73,7 +73,7 @@ async fn what_goes_while_it_is_replayed_is_a_gap_only_for_those_who_miss_it() {
 }
 
 #[tokio::test]
-async fn ids_that_are_none_of_ours_are_gaps() {
+async fn foreign_ids_are_gaps() {
     let manager = logging();
     publish_all(&manager, ["1", "2"]).await;
     let head = manager.log().unwrap().head;
@@ -108,7 +108,7 @@ async fn ids_that_are_none_of_ours_are_gaps() {
 }
 
 #[tokio::test]
-async fn a_gap_that_grows_before_it_is_told_is_one_from_its_beginning() {
+async fn growing_gap_is_reported_once_from_its_start() {
     let manager = keeping(3);
     for (id, reason) in [("0123456789abcdef-1", "epoch"), ("0", "invalid")] {
         publish_all(&manager, ["before"]).await;
@@ -135,7 +135,7 @@ pub(crate) fn trimmed(manager: &Manager) -> String {
 }
 
 #[tokio::test]
-async fn an_overflow_loses_nothing_that_is_logged() {
+async fn overflow_loses_no_logged_event() {
     let manager = Manager::builder()
         .log(Retention::default())
         .queue(2, 1 << 20)
@@ -156,7 +156,7 @@ async fn an_overflow_loses_nothing_that_is_logged() {
 }
 
 #[tokio::test]
-async fn an_overflow_tells_of_what_is_in_no_log() {
+async fn overflow_reports_unlogged_events() {
     let manager = Manager::builder()
         .log(Retention::default())
         .queue(1, 1 << 20)
@@ -173,7 +173,7 @@ async fn an_overflow_tells_of_what_is_in_no_log() {
 }
 
 #[tokio::test]
-async fn events_that_were_dropped_come_back_for_who_returns_before_the_gap() {
+async fn dropped_events_are_replayed_from_before_the_gap() {
     let builder = Manager::builder()
         .log(Retention::default())
         .overflow(Overflow::DropOldest);

@@ -33,7 +33,7 @@ fn in_time(pause: Duration, interval: Duration) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_quiet_streams_get_shared_beats_in_time_and_spread() {
+async fn quiet_streams_get_shared_heartbeats_spread_in_time() {
     let manager = Manager::builder().build().unwrap();
     let mut streams = Vec::new();
     for number in 0..1000 {
@@ -77,7 +77,7 @@ async fn a_thousand_quiet_streams_get_shared_beats_in_time_and_spread() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn beats_are_in_time_at_any_interval() {
+async fn heartbeats_are_on_time_at_any_interval() {
     for interval in [100, 999, 5000, 24 * 60 * 60 * 1000].map(Duration::from_millis) {
         // Timers run at the pace of the shortest setting. A day in steps of a minute's heartbeat
         // would take long even in paused time.
@@ -102,7 +102,7 @@ async fn beats_are_in_time_at_any_interval() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn traffic_postpones_them() {
+async fn traffic_postpones_heartbeats() {
     let manager = Manager::builder().build().unwrap();
     let stream = tokio::spawn(arrivals(manager.connect(Handshake::new()).unwrap()));
     for _ in 0..30 {
@@ -127,7 +127,7 @@ async fn traffic_postpones_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn none_comes_while_something_waits_and_never_two() {
+async fn no_heartbeat_while_one_or_an_event_waits() {
     let manager = Manager::builder()
         .connection_timeout(INTERVAL * 1000)
         .build()
@@ -145,7 +145,7 @@ async fn none_comes_while_something_waits_and_never_two() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_beat_that_waits_takes_no_room_from_events() {
+async fn waiting_heartbeat_takes_no_queue_space() {
     let text = "x".repeat(1024 - "data: \n\n".len());
     let manager = Manager::builder().queue(1, 1024).build().unwrap();
     let mut client = Client::greeted(&manager, Handshake::new());
@@ -160,7 +160,7 @@ async fn a_beat_that_waits_takes_no_room_from_events() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn comments_on_choice() {
+async fn heartbeats_can_be_comments() {
     let manager = Manager::builder()
         .heartbeat(HeartbeatKind::Comment)
         .build()
@@ -171,7 +171,7 @@ async fn comments_on_choice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn off_on_choice() {
+async fn heartbeats_can_be_disabled() {
     let manager = Manager::builder()
         .heartbeat(HeartbeatKind::Off)
         .build()
@@ -193,7 +193,7 @@ impl Heartbeat for Counting {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_apps_own() {
+async fn custom_heartbeat_is_sent() {
     let count = Arc::new(AtomicU32::new(0));
     let manager = Manager::builder()
         .custom_heartbeat(Counting(Arc::clone(&count)))

@@ -20,7 +20,7 @@ use tokio::time::sleep;
 use crate::support::{Client, Heard, Told, json, publish_all};
 
 #[tokio::test(start_paused = true)]
-async fn each_stream_is_told_once_when_it_comes_and_once_when_it_goes() {
+async fn hooks_run_once_on_connect_and_once_on_disconnect() {
     let heard = Heard::default();
     let manager = Manager::builder().hooks(heard.clone()).build().unwrap();
     let address: IpAddr = "10.0.0.1".parse().unwrap();
@@ -59,7 +59,7 @@ async fn each_stream_is_told_once_when_it_comes_and_once_when_it_goes() {
 }
 
 #[tokio::test]
-async fn the_first_reason_stands() {
+async fn first_disconnect_reason_stands() {
     let heard = Heard::default();
     let manager = Manager::builder()
         .hooks(heard.clone())
@@ -95,7 +95,7 @@ impl Wake for Counter {
 }
 
 #[tokio::test]
-async fn whoever_waits_for_the_end_is_woken() {
+async fn waiter_for_the_end_is_woken() {
     let manager = Manager::builder().build().unwrap();
     let client = Client::greeted(&manager, Handshake::new());
     let woken = Arc::new(Counter::default());
@@ -116,7 +116,7 @@ async fn whoever_waits_for_the_end_is_woken() {
 }
 
 #[tokio::test]
-async fn a_transport_that_waits_is_woken_by_events_and_by_the_end() {
+async fn waiting_transport_is_woken_by_events_and_the_end() {
     let manager = Manager::builder().build().unwrap();
     let mut client = Client::greeted(&manager, Handshake::new());
     let woken = Arc::new(Counter::default());
@@ -209,7 +209,7 @@ fn hooks_may_call_the_manager() {
 }
 
 #[tokio::test]
-async fn the_first_block() {
+async fn first_block_has_the_connection_event() {
     let manager = Manager::builder()
         .retry(Duration::from_secs(4))
         .build()
@@ -259,7 +259,7 @@ async fn the_first_block() {
 }
 
 #[tokio::test]
-async fn listings() {
+async fn listings_have_pages_and_filters() {
     let manager = Manager::builder().build().unwrap();
     let name = |number: usize| format!("u{}", number % 7);
     let handshake = |number: usize| {
@@ -322,7 +322,7 @@ async fn listings() {
 
 /// A server and an app can both wait for the end of a stream.
 #[tokio::test(start_paused = true)]
-async fn everybody_who_waits_for_the_end_learns_of_it() {
+async fn every_waiter_is_notified_of_the_end() {
     let manager = Manager::builder().build().unwrap();
     let session = manager.connect(Handshake::new().user("42")).unwrap();
     let waiting: Vec<_> = (0..3).map(|_| tokio::spawn(session.closed())).collect();
@@ -338,7 +338,7 @@ async fn everybody_who_waits_for_the_end_learns_of_it() {
 
 /// The timer that sends heartbeats also finds stalls.
 #[tokio::test(start_paused = true)]
-async fn a_heartbeat_that_panics_does_not_end_stall_detection() {
+async fn panicking_heartbeat_keeps_stall_detection() {
     struct Broken;
 
     impl Heartbeat for Broken {
@@ -358,7 +358,7 @@ async fn a_heartbeat_that_panics_does_not_end_stall_detection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_large_group_is_disconnected_whole_and_once() {
+async fn large_group_is_disconnected_completely_and_once() {
     let manager = Manager::builder().max_connections(2000).build().unwrap();
     let sessions: Vec<_> = (0..1000)
         .map(|_| manager.connect(Handshake::new().topic("news")).unwrap())

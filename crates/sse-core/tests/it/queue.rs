@@ -35,7 +35,7 @@ fn manager(frames: usize, overflow: Overflow) -> (Manager, Heard) {
 }
 
 #[tokio::test]
-async fn the_oldest_make_room_and_the_client_is_told() {
+async fn oldest_events_are_dropped_with_a_gap() {
     let (manager, heard) = manager(4, Overflow::DropOldest);
     let mut client = Client::greeted(&manager, Handshake::new());
     publish_all(&manager, (0..10).map(|number| number.to_string())).await;
@@ -64,7 +64,7 @@ async fn the_oldest_make_room_and_the_client_is_told() {
 }
 
 #[tokio::test]
-async fn a_full_queue_ends_the_stream_after_what_waits_and_a_gap() {
+async fn full_queue_ends_the_stream_after_a_gap() {
     let (manager, heard) = manager(3, Overflow::Disconnect);
     let mut slow = Client::greeted(&manager, Handshake::new());
     let mut quick = Client::greeted(&manager, Handshake::new());
@@ -110,7 +110,7 @@ async fn a_full_queue_ends_the_stream_after_what_waits_and_a_gap() {
 }
 
 #[tokio::test]
-async fn a_newer_event_of_the_same_type_makes_room() {
+async fn newer_event_of_the_same_type_replaces() {
     let (manager, heard) = manager(3, Overflow::KeepLatest(CollapseBy::EventType));
     let mut client = Client::greeted(&manager, Handshake::new());
     for (name, text) in [
@@ -136,7 +136,7 @@ async fn a_newer_event_of_the_same_type_makes_room() {
 }
 
 #[tokio::test]
-async fn a_newer_event_of_the_same_key_makes_room_on_streams_that_want_it() {
+async fn newer_event_of_the_same_key_replaces_if_enabled() {
     let (manager, _) = manager(2, Overflow::Disconnect);
     let overflow = Overflow::KeepLatest(CollapseBy::Key);
     let mut client = Client::greeted(&manager, Handshake::new().overflow(overflow));
@@ -166,7 +166,7 @@ async fn a_newer_event_of_the_same_key_makes_room_on_streams_that_want_it() {
 }
 
 #[tokio::test]
-async fn the_largest_event_is_as_large_as_the_queue() {
+async fn largest_event_is_as_large_as_the_queue() {
     let manager = Manager::builder().queue(10, 1024).build().unwrap();
     let mut client = Client::greeted(&manager, Handshake::new());
     let text = "x".repeat(1024 - "data: \n\n".len());
@@ -195,7 +195,7 @@ async fn the_largest_event_is_as_large_as_the_queue() {
 }
 
 #[tokio::test]
-async fn what_waits_leaves_as_one_buffer() {
+async fn waiting_events_leave_as_one_buffer() {
     let manager = Manager::builder().build().unwrap();
     let mut client = Client::greeted(&manager, Handshake::new());
     publish_all(&manager, (0..500).map(|number| number.to_string())).await;
@@ -263,7 +263,7 @@ async fn frames_are_shared_and_are_chunks() {
 }
 
 #[tokio::test]
-async fn a_listing_tells_what_waits() {
+async fn listing_reports_waiting_events() {
     let manager = Manager::builder().build().unwrap();
     let mut client = Client::greeted(&manager, Handshake::new());
     publish_all(&manager, ["a", "b"]).await;

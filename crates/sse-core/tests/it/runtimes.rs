@@ -25,7 +25,7 @@ async fn next_name(session: &mut Session) -> String {
 }
 
 #[test]
-fn timers_outlive_the_runtime_that_they_ran_on() {
+fn timers_outlive_their_runtime() {
     let (first, second) = (paused(), paused());
     let manager = Manager::builder().build().unwrap();
     let early = first.block_on(async { manager.connect(Handshake::new()).unwrap() });
@@ -49,7 +49,7 @@ fn timers_outlive_the_runtime_that_they_ran_on() {
 }
 
 #[test]
-fn streams_may_come_before_any_runtime() {
+fn streams_connect_before_any_runtime() {
     let manager = Manager::builder().build().unwrap();
     let mut session = manager.connect(Handshake::new()).unwrap();
     paused().block_on(async {
@@ -59,7 +59,7 @@ fn streams_may_come_before_any_runtime() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manager_without_streams_runs_nothing() {
+async fn manager_without_streams_runs_no_task() {
     let alive = || Handle::current().metrics().num_alive_tasks();
     let manager = Manager::builder().build().unwrap();
     assert_eq!(alive(), 0);
@@ -98,7 +98,7 @@ async fn begin(manager: Manager) {
 }
 
 #[test]
-fn a_runtime_that_ends_with_a_publish_under_way_lets_it_finish() {
+fn publish_in_flight_finishes_after_its_runtime_ends() {
     let runtimes: [fn() -> Runtime; 2] = [
         || Builder::new_current_thread().build().unwrap(),
         || {
@@ -129,7 +129,7 @@ fn a_runtime_that_ends_with_a_publish_under_way_lets_it_finish() {
 
 /// An Actix worker whose handler blocks is such a runtime.
 #[test]
-fn a_runtime_whose_thread_is_busy_delays_no_heartbeats_of_others() {
+fn busy_runtime_delays_no_heartbeats_of_others() {
     let interval = Duration::from_millis(200);
     let manager = Manager::builder()
         .heartbeat_interval(interval)
@@ -154,7 +154,7 @@ fn a_runtime_whose_thread_is_busy_delays_no_heartbeats_of_others() {
 }
 
 #[test]
-fn several_timers_beat_no_faster_than_one() {
+fn several_runtimes_send_no_extra_heartbeats() {
     let runtime = || {
         Builder::new_multi_thread()
             .worker_threads(1)

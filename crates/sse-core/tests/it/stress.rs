@@ -240,7 +240,7 @@ fn have_one_order(all: &[&Got]) -> bool {
 }
 
 #[test]
-fn the_judge_of_orders_finds_a_contradiction() {
+fn order_check_finds_a_contradiction() {
     let (one, other) = (vec![(0, 1), (0, 2), (1, 1)], vec![(1, 1), (0, 1)]);
     assert!(!have_one_order(&[&one, &other]));
     assert!(have_one_order(&[&one, &one[..2].to_vec()]));

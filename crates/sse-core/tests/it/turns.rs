@@ -83,7 +83,7 @@ async fn publish(manager: &Manager, numbers: std::ops::Range<usize>) {
 }
 
 #[test]
-fn a_runtime_that_stands_still_holds_up_no_log() {
+fn stalled_runtime_does_not_delay_the_log() {
     let (first, second) = (runtime(), runtime());
     let memory = MemoryBackplane::new(Retention::default());
     let heard = Arc::new(Heard::default());
@@ -130,7 +130,7 @@ fn a_runtime_that_stands_still_holds_up_no_log() {
 }
 
 #[test]
-fn whoever_takes_over_brings_a_publish_to_the_rest_of_its_streams() {
+fn new_leader_finishes_a_partial_publish() {
     let (first, second) = (runtime(), runtime());
     let memory = MemoryBackplane::new(Retention::default());
     let manager = Manager::builder()
@@ -164,7 +164,7 @@ fn whoever_takes_over_brings_a_publish_to_the_rest_of_its_streams() {
 
 /// Another runtime can take over at any point of a leadership.
 #[test]
-fn turns_change_hands_and_nothing_comes_twice_or_is_lost() {
+fn leader_changes_neither_repeat_nor_lose_events() {
     for seed in 0..20_u64 {
         let runtimes = [runtime(), runtime(), runtime()];
         let memory = MemoryBackplane::new(Retention::default());
