@@ -128,7 +128,7 @@ fn a_hundred_thousand_streams_leave_no_memory() {
     let after_traffic = held();
     assert!(
         after_traffic < with_all,
-        "queues give their memory back: {with_all} bytes before traffic, {after_traffic} after"
+        "queues release their memory: {with_all} bytes before traffic, {after_traffic} after"
     );
     // In no particular order.
     while !sessions.is_empty() {

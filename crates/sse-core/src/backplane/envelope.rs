@@ -189,8 +189,8 @@ mod tests {
         let name = "[a-z/ä]{1,20}";
         prop_oneof![
             Just(Target::All),
-            name.prop_map(|name| Target::User(UserId::new(name).expect("a name"))),
-            name.prop_map(|name| Target::Topic(Topic::new(name).expect("a name"))),
+            name.prop_map(|name| Target::User(UserId::new(name).expect("the name is valid"))),
+            name.prop_map(|name| Target::Topic(Topic::new(name).expect("the name is valid"))),
             any::<u128>().prop_map(|id| Target::Client(ClientId::of_number(id))),
         ]
     }
@@ -212,7 +212,7 @@ mod tests {
                     event.retry(Duration::from_millis(ms.into()))
                 });
                 event_type.into_iter().fold(event, |event, it| {
-                    event.event_type(EventType::new(it).expect("a type"))
+                    event.event_type(EventType::new(it).expect("the event type is valid"))
                 })
             })
     }

@@ -125,7 +125,7 @@ mod tests {
             assert_eq!(
                 following.look(second * 1000 + 1),
                 None,
-                "not twice in one look"
+                "the interval between checks is not over"
             );
         }
         // The whole process was stopped.
@@ -141,11 +141,15 @@ mod tests {
         assert_eq!(
             (following.begin(1), following.begin(1)),
             (Some(2), None),
-            "one takes over"
+            "only one runtime takes over"
         );
         assert_eq!(following.look(1_006_000), None);
         following.end(1);
-        assert_eq!(following.look(1_007_000), None, "what is over ends nothing");
+        assert_eq!(
+            following.look(1_007_000),
+            None,
+            "an earlier leadership ends nothing"
+        );
         following.end(2);
         assert_eq!(following.look(1_007_000), Some(2));
     }

@@ -223,7 +223,10 @@ impl Backfill {
             .map(|entry| entry.position)
             .filter(|last| *last > after.position);
         let nothing = || {
-            BackplaneError::unavailable(LOOK, "the backplane holds nothing behind an old position")
+            BackplaneError::unavailable(
+                LOOK,
+                "the backplane returned no entry after an old position",
+            )
         };
         let last = last.ok_or_else(nothing)?;
         let segment = FetchedPage::new(

@@ -264,7 +264,7 @@ mod tests {
         assert_eq!(
             full.retry_after,
             Duration::from_secs(90),
-            "when the first key is over"
+            "the delay lasts until the first key expires"
         );
         for number in 0..2 {
             insert(&mut keys, &key(Some("b"), number)).unwrap();

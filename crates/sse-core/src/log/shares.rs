@@ -233,7 +233,7 @@ mod tests {
                 return;
             }
         }
-        panic!("it never had its turn");
+        panic!("the waiting party never reads");
     }
 
     #[test]

@@ -349,14 +349,14 @@ mod tests {
 
     fn window(retention: Retention) -> Window {
         Window::new(
-            Epoch::new("e").expect("an epoch"),
+            Epoch::new("e").expect("the epoch is valid"),
             Position::ZERO,
             retention,
         )
     }
 
     fn topic(name: &str) -> Target {
-        Target::Topic(Topic::new(name).expect("a name"))
+        Target::Topic(Topic::new(name).expect("the name is valid"))
     }
 
     fn push(window: &mut Window, target: &Target, at_ms: u64) {
@@ -440,7 +440,10 @@ mod tests {
             assert_eq!(message.packed().is_some(), number < 4);
             let message = Arc::new(message);
             if number >= 4 {
-                assert!(window.get(at).is_none(), "it has to be kept");
+                assert!(
+                    window.get(at).is_none(),
+                    "the event is absent until it is kept"
+                );
                 window.keep(at, Arc::clone(&message));
             }
             let again = window.get(at).unwrap();
@@ -455,7 +458,7 @@ mod tests {
             assert_eq!(again.message.event().is_json(), message.event().is_json());
             assert!(
                 Arc::ptr_eq(window.get(at).unwrap().message, again.message),
-                "it is made once"
+                "the frame is created once"
             );
         }
     }

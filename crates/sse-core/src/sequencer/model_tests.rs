@@ -210,7 +210,10 @@ impl World {
         let handshake = topics.iter().fold(handshake, |handshake, topic| {
             handshake.topic(topic_of(*topic))
         });
-        let session = self.manager.connect(handshake).expect("there is room");
+        let session = self
+            .manager
+            .connect(handshake)
+            .expect("the stream is accepted");
         self.clients.push(Client {
             id: session.client_id(),
             session: Some(session),
@@ -283,7 +286,7 @@ impl World {
         let client = &mut self.clients[at];
         let inner = &self.manager.inner;
         let ended = inner.with_sequencer(|order, hold| {
-            let place = order.registry.place(client.id).expect("it is live");
+            let place = order.registry.place(client.id).expect("the stream is open");
             order.end(place, Farewell::new(DisconnectReason::Kicked), hold)
         });
         assert!(ended);
@@ -317,11 +320,11 @@ impl World {
 }
 
 fn user_of(user: usize) -> UserId {
-    UserId::new(format!("user {user}")).expect("it is a name")
+    UserId::new(format!("user {user}")).expect("the name is valid")
 }
 
 fn topic_of(topic: usize) -> Topic {
-    Topic::new(format!("topic {topic}")).expect("it is a name")
+    Topic::new(format!("topic {topic}")).expect("the name is valid")
 }
 
 proptest! {

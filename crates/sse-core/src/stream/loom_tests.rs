@@ -78,7 +78,7 @@ fn push(queue: &Queue, text: &str) -> bool {
             wake.into_iter().for_each(Waker::wake);
             true
         }
-        Pushed::Full => panic!("it has room"),
+        Pushed::Full => panic!("the queue is full"),
         Pushed::Closed => false,
     }
 }
@@ -106,7 +106,7 @@ fn consume(queue: &Queue, most: usize) -> (Vec<String>, Option<DisconnectReason>
             Poll::Ready(true) => {
                 assert!(
                     !batch.frames.is_empty() || batch.farewell.is_some(),
-                    "ready with nothing"
+                    "a ready poll returns a frame or a reason"
                 );
                 let text =
                     |bytes: &[u8]| String::from_utf8(bytes[6..bytes.len() - 2].to_vec()).unwrap();
@@ -173,7 +173,7 @@ fn end_follows_queued_events_and_wakes() {
         assert_eq!(
             texts,
             if queued { vec!["a"] } else { vec![] },
-            "taken exactly if it was queued"
+            "an event is taken only if it was queued"
         );
         ender.join().unwrap();
     });
@@ -201,7 +201,7 @@ fn waiter_is_notified_of_the_end() {
             let queue = Arc::clone(&queue);
             move || end(&queue, DisconnectReason::Shutdown)
         });
-        let closed = queue.close().expect("nobody closed it before");
+        let closed = queue.close().expect("the queue was open");
         closed.wake.into_iter().for_each(Waker::wake);
         assert!(matches!(
             closed.reason,
@@ -210,7 +210,7 @@ fn waiter_is_notified_of_the_end() {
         assert_eq!(
             watcher.join().unwrap(),
             closed.reason,
-            "one reason, whoever was first"
+            "the first reason is the only one"
         );
         ender.join().unwrap();
     });
@@ -226,7 +226,7 @@ fn closed_queue_keeps_nothing() {
         });
         queue.close();
         let (first, second) = producer.join().unwrap();
-        assert!(first || !second, "closed once is closed");
+        assert!(first || !second, "a closed queue cannot be closed again");
         assert_eq!(queue.lock().waiting(), 0);
         assert_eq!(
             poll(&queue, Waker::noop(), &mut Batch::default()),

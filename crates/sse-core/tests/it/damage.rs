@@ -76,7 +76,7 @@ fn story(events: &[Decoded]) -> (Vec<u64>, Vec<(u64, u64)>) {
         .map(|event| {
             let gap = &json(event)["data"];
             assert_eq!(gap["reason"], "damaged");
-            assert_eq!(gap["to"], event.id, "the client goes on from there");
+            assert_eq!(gap["to"], event.id, "the client continues after the gap");
             (number(&gap["from"]), number(&gap["to"]))
         });
     (
@@ -127,7 +127,11 @@ async fn unreadable_entries_are_a_gap_for_every_fault() {
             assert_eq!(gaps[0].0, broken.start, "{fault:?} {broken:?}");
             if fault == ReadFault::Damaged {
                 let lost = broken.end.min(90) - broken.start;
-                assert_eq!(numbers.len() as u64, 80 - lost, "what can be read is given");
+                assert_eq!(
+                    numbers.len() as u64,
+                    80 - lost,
+                    "readable entries are delivered"
+                );
             }
             let stats = log.manager.log().unwrap();
             assert_eq!(
@@ -135,11 +139,7 @@ async fn unreadable_entries_are_a_gap_for_every_fault() {
                 (1, 1),
                 "{fault:?} {broken:?}"
             );
-            assert_eq!(
-                stats.state,
-                LogState::Current,
-                "new events are not concerned"
-            );
+            assert_eq!(stats.state, LogState::Current, "new events are unaffected");
             // Every stream continues, and receives no second gap.
             publish_all(&log.manager, ["101"]).await;
             assert_eq!(client.data(), ["101"]);
@@ -172,7 +172,7 @@ async fn known_damage_is_not_reported_as_resumed() {
         );
         assert!(
             log.way.reads() <= reads + 2,
-            "what is known is not read again"
+            "known damage is not read again"
         );
     }
     assert_eq!(log.manager.log().unwrap().damaged, 1);
@@ -225,7 +225,7 @@ async fn failing_position_delays_no_other_stream() {
         let mut events: Vec<_> = stuck.iter_mut().map(Client::take).collect();
         assert!(
             events.iter().all(|events| reasons(events).is_empty()),
-            "{fault:?}: it is tried again for a while"
+            "{fault:?}: the read is retried for a while"
         );
         for _ in 0..2 * LONG {
             sleep(Duration::from_secs(1)).await;
@@ -293,7 +293,11 @@ async fn live_streams_receive_a_gap_and_continue() {
     let events = within(&mut client, 5).await;
     check(&events, 0);
     assert_eq!(story(&events).1, [(3, 6)]);
-    assert_eq!(reasons(&events), ["damaged"], "it was not away");
+    assert_eq!(
+        reasons(&events),
+        ["damaged"],
+        "damage does not make the log unavailable"
+    );
     assert_eq!(manager.log().unwrap().state, LogState::Current);
     // A client that returns with an earlier position also receives the gap.
     let id = format!("{}-2", manager.log().unwrap().head.epoch);

@@ -114,7 +114,7 @@ fn number_of_dialects_is_limited() {
     let connect = |name| manager.connect(Handshake::new().dialect(Arc::new(Named(name))));
     for name in &NAMES[..MAX_DIALECTS - 1] {
         assert!(connect(name).is_ok());
-        assert!(connect(name).is_ok(), "the same again");
+        assert!(connect(name).is_ok(), "a known dialect is accepted again");
     }
     let refused = connect(NAMES[MAX_DIALECTS - 1]).unwrap_err();
     assert_eq!(refused.cause(), &ConnectErrorKind::TooManyDialects);

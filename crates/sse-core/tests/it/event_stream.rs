@@ -36,21 +36,21 @@ async fn ready_events_leave_together_before_the_end() {
     let mut body = EventStream::new(stream::iter(["a", "b\nc"]).map(Event::text));
     assert_eq!(next(&mut body).await, "data: a\n\ndata: b\ndata: c\n\n");
     assert!(body.next().await.is_none());
-    assert!(body.next().await.is_none(), "it is fused");
+    assert!(body.next().await.is_none(), "the stream is fused");
 }
 
 #[tokio::test]
 async fn error_follows_earlier_events_and_ends_the_stream() {
     let items = [
         Ok(Event::text("a")),
-        Err(io::Error::other("the model is gone")),
+        Err(io::Error::other("the model is unavailable")),
         Ok(Event::text("never")),
     ];
     let mut body = EventStream::new(stream::iter(items));
     assert_eq!(next(&mut body).await, "data: a\n\n");
     assert_eq!(
         body.next().await.unwrap().unwrap_err().to_string(),
-        "the model is gone"
+        "the model is unavailable"
     );
     assert!(body.next().await.is_none());
 }
@@ -151,7 +151,7 @@ async fn always_ready_stream_lets_others_run() {
     assert_eq!(
         wakes.0.load(Ordering::Relaxed),
         1,
-        "it goes on after the others"
+        "the stream continues after the others"
     );
 
     let mut endless = EventStream::new(stream::repeat_with(|| {

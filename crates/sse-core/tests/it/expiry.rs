@@ -58,7 +58,11 @@ async fn stream_ends_in_last_fifth_of_token_life() {
         );
         seen.insert(after);
     }
-    assert!(seen.len() > 5, "they do not go together: {}", seen.len());
+    assert!(
+        seen.len() > 5,
+        "streams do not end together: {}",
+        seen.len()
+    );
     assert_eq!(manager.stats().counters.disconnected.get("expired"), 50);
 }
 

@@ -232,7 +232,7 @@ async fn simultaneous_returns_read_the_log_about_once() {
         let (reads, once) = (log.way.reads() - reads, ENTRIES.div_ceil(PAGE));
         assert!(
             u64::from(reads) <= passes * once + 1,
-            "{reads} reads by {users} users, {once} are all of it"
+            "{reads} reads by {users} users; {once} reads cover the log"
         );
     }
 }
@@ -260,7 +260,7 @@ async fn greedy_reader_does_not_evict_pages_of_others() {
     let (reads, _) = log
         .returns(log.at(position).user("patient"), position, &mut others)
         .await;
-    assert!(reads <= 1, "it was in memory: {reads} reads");
+    assert!(reads <= 1, "pages were evicted: {reads} reads");
 }
 
 /// A stream without events for a long time takes a bounded part of each turn.

@@ -44,15 +44,15 @@ async fn trim_during_replay_reports_gap_from_last_event() {
     let mut slow = Client::connect(&manager, from(&had).user("42"));
     let mut others = Client::connect(&manager, from(&had).user("43"));
     let Poll::Ready(Some(_)) = slow.buffer() else {
-        panic!("the first block")
+        panic!("no first block")
     };
     let Poll::Ready(Some(buffer)) = slow.buffer() else {
-        panic!("a part of it")
+        panic!("no part of the log")
     };
     let taken = slow.decoder.feed(&buffer);
     assert!(taken.len() < 3000, "{}", taken.len());
     let Poll::Ready(Some(_)) = others.buffer() else {
-        panic!("the first block")
+        panic!("no first block")
     };
     // All earlier entries are trimmed.
     for number in 0..4000 {
@@ -91,7 +91,7 @@ async fn foreign_ids_are_gaps() {
         assert!(!resumed(&events));
         assert_eq!(
             events[0].id, id,
-            "a client that is cut off here hears of the gap when it returns"
+            "a client that is cut off here receives the gap when it returns"
         );
         let told = gap(&events);
         assert_eq!(told["reason"], reason, "{id}");

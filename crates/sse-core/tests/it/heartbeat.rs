@@ -65,7 +65,7 @@ async fn quiet_streams_get_shared_heartbeats_spread_in_time() {
             assert_eq!(
                 *ticks.entry(*at).or_insert(beat.as_ptr()),
                 beat.as_ptr(),
-                "one shared frame a tick"
+                "each tick shares one frame"
             );
         }
     }
@@ -90,7 +90,7 @@ async fn heartbeats_are_on_time_at_any_interval() {
             let mut session = manager.connect(Handshake::new()).unwrap();
             let mut last = Instant::now();
             session.next().await;
-            assert_eq!(last, Instant::now(), "the first block is there at once");
+            assert_eq!(last, Instant::now(), "the first block is available at once");
             for _ in 0..4 {
                 session.next().await;
                 let pause = last.elapsed();
@@ -140,7 +140,7 @@ async fn no_heartbeat_while_one_or_an_event_waits() {
     assert_eq!(
         client.names(),
         ["heartbeat"],
-        "one waits, and no second comes behind it"
+        "one heartbeat waits, and no second follows"
     );
 }
 
@@ -152,10 +152,7 @@ async fn waiting_heartbeat_takes_no_queue_space() {
     sleep(INTERVAL * 5 / 4).await;
     publish_all(&manager, [&text]).await;
     assert_eq!(client.names().last().unwrap(), "message");
-    assert!(
-        !client.over,
-        "one event may wait for this stream, and only one does"
-    );
+    assert!(!client.over, "a heartbeat takes no space in the queue");
     assert_eq!(manager.stats().counters.dropped, 0);
 }
 

@@ -98,7 +98,7 @@ fn key_scope_follows_from_the_caller() {
         assert_eq!(
             open.key_scope(&caller),
             KeyScope::App,
-            "it may do everything"
+            "an anonymous caller that may do everything is the app"
         );
         assert_eq!(
             own.key_scope(&caller),
@@ -179,7 +179,7 @@ async fn user_at_its_limit_is_rejected_until_a_key_expires() {
         assert_eq!(after.keys_refused, before.keys_refused + 1);
         assert_eq!(
             after.append_failures, before.append_failures,
-            "the log is sound"
+            "a rejected key is not an append failure"
         );
         advance(full.retry_after).await;
         assert!(!publish(&manager, &ada, "3").await.unwrap().duplicate);

@@ -41,7 +41,7 @@ async fn stalled_stream_is_removed_despite_its_transport() {
     assert_eq!(
         heard.reasons(),
         [DisconnectReason::Stalled],
-        "it is told once"
+        "the stream is reported once"
     );
     assert_eq!(manager.stats().counters.disconnected.get("stalled"), 1);
 }

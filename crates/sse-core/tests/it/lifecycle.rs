@@ -133,7 +133,7 @@ async fn waiting_transport_is_woken_by_events_and_the_end() {
         assert_eq!(
             woken.0.load(Ordering::SeqCst),
             wakes,
-            "once, however much comes"
+            "one wake for several events"
         );
         assert_eq!(client.take().len(), 2);
     }
@@ -309,7 +309,10 @@ async fn listings_have_pages_and_filters() {
     let users = manager.connections_by_user(3).await;
     let expected = [("u0", 15), ("u1", 15), ("u2", 14)]
         .map(|(name, count)| (UserId::new(name).unwrap(), count));
-    assert_eq!(users, expected, "those with the most, equals by name");
+    assert_eq!(
+        users, expected,
+        "users with most streams first, then by name"
+    );
     assert_eq!(manager.connections_by_user(100).await.len(), 7);
     assert_eq!(
         (
@@ -343,7 +346,7 @@ async fn panicking_heartbeat_keeps_stall_detection() {
 
     impl Heartbeat for Broken {
         fn beat(&self) -> Event {
-            panic!("a bug of the app's")
+            panic!("intentional panic of a heartbeat")
         }
     }
 

@@ -77,12 +77,12 @@ fn user_and_address_limits_reject_newcomers() {
     assert_eq!(
         cause(connect(user("eve").address(address("10.0.0.1")))),
         ConnectErrorKind::AddressLimit,
-        "mapped is the same"
+        "a mapped address counts as IPv4"
     );
     assert!(connect(user("eve").address(address("10.0.0.2"))).is_ok());
     assert!(
         connect(Handshake::new()).is_ok(),
-        "nobody from nowhere has no limit but the whole"
+        "streams without user and address have only the total limit"
     );
     drop(kept);
     assert!(connect(user("ann").address(address("10.0.0.1"))).is_ok());
@@ -128,7 +128,7 @@ fn only_anonymous_callers_count_at_their_address() {
     assert!(at(Handshake::new(), "2001:db8:0:1::1").is_ok());
     assert!(
         manager.connect(Handshake::new()).is_ok(),
-        "nobody from nowhere"
+        "streams without user and address are accepted"
     );
     drop(users);
     assert_eq!(
@@ -164,12 +164,12 @@ fn oldest_stream_is_evicted_at_the_total_limit() {
     assert_eq!(
         cause(manager.connect(Handshake::new())),
         ConnectErrorKind::Full,
-        "not more than as many are ending"
+        "no more streams can be ending"
     );
     assert_eq!(
         manager.stats().total_connections,
         3,
-        "and nobody is ended for a newcomer that is refused"
+        "a rejected newcomer evicts no stream"
     );
     clients.drain(..3);
     assert_eq!(heard.reasons(), [DisconnectReason::Replaced; 3]);
@@ -284,7 +284,7 @@ fn rejections_carry_a_retry_delay() {
     let answer = manager.connect(user("")).unwrap_err().answer();
     assert_eq!(
         answer.status, 400,
-        "a mistake is not softened: coming back does not help"
+        "a retry with an invalid name does not help"
     );
 }
 
@@ -516,7 +516,7 @@ async fn streams_are_ended_by_target() {
     assert_eq!(
         manager.disconnect(one, DisconnectOptions::new()).await,
         0,
-        "it is ending"
+        "the stream is ending"
     );
     assert_eq!(farewell(&mut clients[0]).1["reason"], "kicked");
     assert_eq!(

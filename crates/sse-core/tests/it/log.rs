@@ -38,7 +38,7 @@ pub(crate) fn gap(events: &[Decoded]) -> serde_json::Value {
     let mut gaps = events
         .iter()
         .filter(|event| event.event_type == "system" && json(event)["event"] == "gap");
-    let gap = gaps.next().expect("there is a gap");
+    let gap = gaps.next().expect("the client receives a gap");
     assert_eq!(gaps.next(), None);
     let data = json(gap)["data"].clone();
     assert_eq!(
@@ -95,7 +95,7 @@ async fn returning_client_gets_missed_events_once_in_order() {
     manager.all().publish(Event::text("4")).await.unwrap();
     let events = client.take();
     assert!(resumed(&events));
-    assert_eq!(events[0].id, had, "a cut right here loses nothing");
+    assert_eq!(events[0].id, had, "a disconnect here loses no event");
     assert_eq!(data(&events), ["1", "2", "3", "4"]);
     publish_all(&manager, ["5"]).await;
     assert_eq!(data(&client.take()), ["5"]);
@@ -365,7 +365,7 @@ async fn stream_ended_during_replay_gets_a_farewell() {
     assert_eq!(
         last_id(&events),
         had,
-        "nothing of the log came, so nothing is lost"
+        "no entry of the log was delivered, so no event is lost"
     );
     assert!(client.over);
 }

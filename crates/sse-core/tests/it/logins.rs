@@ -49,7 +49,7 @@ async fn banned_client_is_recognised_by_its_login() {
     assert_eq!(
         manager.count(&Target::User(user("ada"))),
         2,
-        "what is live stays"
+        "open streams stay"
     );
     let is_refused = |caller| {
         connect(caller).is_err_and(|refused| *refused.cause() == ConnectErrorKind::StayAway)

@@ -52,7 +52,7 @@ async fn every_node_has_the_same_events_with_the_same_ids() {
             .publish(Event::text(number.to_string()))
             .await
             .unwrap();
-        assert_eq!(receipt.matched, 1, "those of this node");
+        assert_eq!(receipt.matched, 1, "streams of this node");
     }
     sleep(SOON).await;
     let (here, there) = (here.take(), there.take());
@@ -139,7 +139,7 @@ async fn node_starts_once_the_log_is_read() {
         assert_eq!(
             start.elapsed(),
             Duration::ZERO,
-            "{entries} entries: it waited for a quiet tail"
+            "{entries} entries: the start waited for a quiet tail"
         );
         assert_eq!(manager.log().unwrap().state, LogState::Current);
         Client::greeted(&manager, Handshake::new());
@@ -370,7 +370,10 @@ async fn client_ahead_of_its_new_node_waits() {
     publish_all(&other, ["3"]).await;
     let mut moved = Client::connect(&behind, from(&had));
     let events = moved.take();
-    assert!(!resumed(&events), "nobody knows yet");
+    assert!(
+        !resumed(&events),
+        "whether the stream resumed is unknown yet"
+    );
     sleep(Duration::from_secs(60)).await;
     let beats = moved.take();
     assert!(
@@ -572,7 +575,7 @@ async fn panicking_handler_receives_the_next_signal() {
     impl sse_core::SignalHandler for Panics {
         fn signalled(&self, _: bytes::Bytes) {
             self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-            panic!("by intention");
+            panic!("intentional panic of a handler");
         }
     }
     let manager = node(MemoryBackplane::new(Retention::default())).await;

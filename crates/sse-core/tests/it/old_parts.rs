@@ -69,7 +69,7 @@ async fn entries_outside_the_window_come_from_the_backplane() {
     let reads = manager.log().unwrap().reads;
     assert!(
         (5..=10).contains(&reads),
-        "a hundred clients read five thousand entries in {reads} parts"
+        "{reads} reads of five thousand entries for a hundred clients"
     );
 }
 
@@ -147,8 +147,16 @@ async fn unreadable_entry_at_window_start_delays_no_stream() {
         assert_eq!(data(&events), ["1", "2", "3", "4"]);
         // The target of the entry is unknown.
         assert_eq!(reasons(&events), ["damaged"]);
-        assert_eq!(resumed(&events), visit == 1, "known by the second visit");
-        assert_eq!(second.log().unwrap().unreadable, 1, "counted once");
+        assert_eq!(
+            resumed(&events),
+            visit == 1,
+            "the damage is known at the second visit"
+        );
+        assert_eq!(
+            second.log().unwrap().unreadable,
+            1,
+            "the unreadable entry is counted once"
+        );
     }
 }
 
@@ -163,7 +171,7 @@ async fn client_that_stalls_in_an_old_part_is_ended() {
     slow.take();
     sleep(SOON).await;
     let std::task::Poll::Ready(Some(_)) = slow.buffer() else {
-        panic!("a part of it is there")
+        panic!("no part of the log")
     };
     let ended = slow.session.closed();
     sleep(Duration::from_secs(90)).await;
@@ -235,7 +243,7 @@ async fn stream_that_waits_for_a_part_is_not_woken_early() {
     assert_eq!(
         wakes.0.load(Ordering::SeqCst),
         0,
-        "nobody was woken for what he does not wait for"
+        "no stream is woken for entries it does not wait for"
     );
     for _ in 0..10 {
         sleep(Duration::from_secs(1)).await;
@@ -255,7 +263,7 @@ async fn stream_that_waits_for_a_part_is_not_woken_early() {
     }
     assert!(
         manager.log().unwrap().reads <= 3,
-        "one read serves them all"
+        "one read serves all streams"
     );
 }
 

@@ -341,7 +341,7 @@ async fn publish_reports_an_invalid_name() {
     assert_eq!(
         manager.stats().counters.published,
         1,
-        "whether anybody is there or not"
+        "a publish counts without streams"
     );
 }
 
@@ -359,7 +359,10 @@ fn topics_of_a_stream_are_limited() {
     let manager = Manager::builder().build().unwrap();
     let client = Client::greeted(&manager, Handshake::new().user("u").topic("0"));
     let topic = |number: usize| Topic::new(number.to_string()).unwrap();
-    assert!(!client.session.join(&topic(0)), "it is in it");
+    assert!(
+        !client.session.join(&topic(0)),
+        "the stream is subscribed to the topic"
+    );
     assert!((1..64).all(|number| client.session.join(&topic(number))));
     assert!(!client.session.join(&topic(64)) && !manager.join(client.id(), &topic(64)));
     assert!(manager.leave(client.id(), &topic(5)) && !client.session.leave(&topic(5)));

@@ -47,7 +47,7 @@ async fn oldest_events_are_dropped_with_a_gap() {
         .collect();
     assert_eq!(rest, ["6", "7", "8", "9"]);
     publish_all(&manager, ["10"]).await;
-    assert_eq!(client.data(), ["10"], "told once");
+    assert_eq!(client.data(), ["10"], "the gap is sent once");
     let counters = manager.stats().counters;
     assert_eq!(
         (
@@ -83,7 +83,7 @@ async fn full_queue_ends_the_stream_after_a_gap() {
         .publish(Event::text("without it"))
         .await
         .unwrap();
-    assert_eq!(receipt.matched, 1, "an ending stream does not");
+    assert_eq!(receipt.matched, 1, "an ending stream does not count");
     assert_eq!(manager.stats().total_connections, 1);
     assert_eq!(manager.stats().ending, 1);
 
@@ -200,7 +200,7 @@ async fn waiting_events_leave_as_one_buffer() {
     let mut client = Client::greeted(&manager, Handshake::new());
     publish_all(&manager, (0..500).map(|number| number.to_string())).await;
     let Poll::Ready(Some(buffer)) = client.buffer() else {
-        panic!("nothing waits")
+        panic!("no event waits")
     };
     assert_eq!(client.decoder.feed(&buffer).len(), 500);
     assert_eq!(client.buffer(), Poll::Pending);
@@ -215,7 +215,7 @@ async fn waiting_events_leave_as_one_buffer() {
     assert_eq!(
         client.data(),
         ["y".repeat(200_000)],
-        "a larger one leaves alone"
+        "a larger event leaves alone"
     );
 }
 

@@ -49,7 +49,7 @@ async fn shutdown_ends_a_thousand_streams_at_once() {
     }
     assert!(
         retries.len() > 900,
-        "clients come back one by one: {}",
+        "clients return spread over time: {}",
         retries.len()
     );
     assert_eq!(heard.reasons(), [DisconnectReason::Shutdown; 1000]);
@@ -111,7 +111,7 @@ async fn deadline_holds_and_newcomers_are_rejected() {
     assert_eq!(
         ending.await,
         DisconnectReason::Shutdown,
-        "a server can close what is blocked"
+        "a server can close blocked streams"
     );
     assert!(manager.is_draining());
     let refused = manager.connect(Handshake::new()).unwrap_err();

@@ -66,7 +66,7 @@ async fn stalled_stream_ends_in_time_and_delays_no_other() {
     assert_eq!(
         heard.reasons(),
         [DisconnectReason::Stalled],
-        "and nobody else"
+        "no other stream ends"
     );
     manager.shutdown(sse_core::ShutdownOptions::default()).await;
     for other in others {

@@ -174,7 +174,7 @@ fn every_stream_sees_one_total_order() {
             Target::Client(_) => false,
         };
         let expected: BTreeSet<_> = names().filter(is_in).collect();
-        assert_eq!(got.len(), expected.len(), "no doubles, none lost");
+        assert_eq!(got.len(), expected.len(), "no event is repeated or lost");
         assert_eq!(got.iter().copied().collect::<BTreeSet<_>>(), expected);
     }
     let passers = passers.lock().unwrap();

@@ -103,7 +103,7 @@ fn stalled_runtime_does_not_delay_the_log() {
         assert_eq!(
             heard.get(),
             (0, 1),
-            "whoever listens next says that signals may be missing"
+            "the next listener reports missed signals"
         );
         other.signal(b"x").await.unwrap();
         other

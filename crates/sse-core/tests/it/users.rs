@@ -34,7 +34,7 @@ fn watch_reports_changed_users_and_stream_counts() {
     let mut watch = manager.watch_users();
     assert!(
         watch.take(10).unwrap().users.is_empty(),
-        "what was before is not news"
+        "earlier users are not reported"
     );
 
     let more = [(); 2].map(|()| manager.connect(Handshake::new().user("ada")).unwrap());
@@ -78,7 +78,10 @@ fn watch_is_bounded_and_reports_missed_changes() {
         .collect();
     let changes = watch.take(usize::MAX).unwrap();
     assert_eq!((changes.users.len(), changes.missed), (USERS - 1, true));
-    assert!(!watch.take(1).unwrap().missed, "it is said once");
+    assert!(
+        !watch.take(1).unwrap().missed,
+        "missed changes are reported once"
+    );
     drop(sessions);
 }
 

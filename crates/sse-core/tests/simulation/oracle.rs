@@ -108,7 +108,7 @@ pub(crate) fn check(clients: &[Client], published: &[Published], epochs: &[Epoch
                         );
                         totals.futures += 1;
                     }
-                    other => panic!("a gap for {other}"),
+                    other => panic!("unknown reason of a gap: {other}"),
                 },
                 Told::Other(name) => totals.degraded += usize::from(name == "degraded"),
                 Told::Event { .. } => totals.delivered += 1,
@@ -129,12 +129,12 @@ fn check_client(client: &Client, published: &[Published], epochs: &[Epoch], tota
             let epoch = id.as_ref().and_then(|id| id.split('-').next());
             assert!(
                 in_a_log.insert((*number, epoch)),
-                "event {number} came twice: {client:#?}"
+                "event {number} was delivered twice: {client:#?}"
             );
-            let it = &published[usize::try_from(*number).expect("a small number")];
+            let it = &published[usize::try_from(*number).expect("the number fits into usize")];
             assert!(
                 client.is_meant_by(&it.target),
-                "event {number} is another's: {client:#?}"
+                "event {number} is for another client: {client:#?}"
             );
         }
     }
@@ -151,7 +151,7 @@ fn check_client(client: &Client, published: &[Published], epochs: &[Epoch], tota
         }
         assert!(
             client.told.iter().any(|told| covers(told, cursor, epochs)),
-            "event {number} at {cursor} was lost without a word: {client:#?}"
+            "event {number} at {cursor} was lost without a gap: {client:#?}"
         );
         totals.covered_by_gaps += 1;
     }
@@ -205,7 +205,7 @@ fn check_order(client: &Client) {
         let cursor: Cursor = id.parse().expect("ids are cursors");
         assert!(
             !left.contains(&cursor.epoch),
-            "{told:?} is of a log that is over: {client:#?}"
+            "{told:?} is from a replaced log: {client:#?}"
         );
         if let Some(last) = last.take() {
             if last.epoch == cursor.epoch {
@@ -214,7 +214,10 @@ fn check_order(client: &Client) {
                 } else {
                     last.position <= cursor.position
                 };
-                assert!(goes_on, "{told:?} goes back: {client:#?}");
+                assert!(
+                    goes_on,
+                    "{told:?} is before an earlier position: {client:#?}"
+                );
             } else {
                 left.insert(last.epoch);
             }
