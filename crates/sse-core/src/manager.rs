@@ -279,8 +279,8 @@ impl Manager {
         }
         let mut replaced = Replaced::new();
         if order
-            .away
-            .is_away(&handshake.caller, self.inner.clock.uptime_ms())
+            .bans
+            .is_banned(&handshake.caller, self.inner.clock.uptime_ms())
         {
             return Err(ConnectErrorKind::StayAway);
         }

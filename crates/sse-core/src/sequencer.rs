@@ -48,7 +48,7 @@ pub(crate) struct Sequencer {
     /// Set once a shutdown was announced; connections are still accepted.
     pub(crate) shutting_down: bool,
     pub(crate) draining: bool,
-    pub(crate) away: Bans,
+    pub(crate) bans: Bans,
     pub(crate) leavers: Leavers,
     pub(crate) counts: SequencerCounts,
     /// Set if events are logged.
@@ -98,7 +98,7 @@ impl Sequencer {
             jobs: Vec::new(),
             shutting_down: false,
             draining: false,
-            away: Bans::default(),
+            bans: Bans::default(),
             leavers: Leavers::default(),
             counts: SequencerCounts::default(),
             log,
