@@ -463,7 +463,8 @@ impl Follower {
             if !std::mem::replace(&mut remote.started, true) {
                 info!(backplane = name, %head, "backplane connected");
             }
-            std::mem::take(&mut remote.is_away).then(|| order.tell_all(system::restored(), hold))
+            std::mem::take(&mut remote.is_unavailable)
+                .then(|| order.tell_all(system::restored(), hold))
         })?;
         inner.log_started.notify_waiters();
         if let Some(told) = told {
@@ -480,7 +481,8 @@ impl Follower {
             let log = order.log.as_mut()?;
             log.counts.reconnects += 1;
             let remote = log.remote.as_mut()?;
-            let is_news = remote.started && !std::mem::replace(&mut remote.is_away, remote.started);
+            let is_news =
+                remote.started && !std::mem::replace(&mut remote.is_unavailable, remote.started);
             is_news.then(|| order.tell_all(system::degraded(), hold))
         })?;
         self.tell_operator(told.is_some(), error);

@@ -36,9 +36,14 @@ pub(crate) async fn probe(turn: Leader, backplane: Arc<dyn Backplane>) {
         probes = probes.saturating_add(1);
         for duty in Duty::PROBED {
             let Ok(inner) = turn.manager() else { return };
-            let is_away = inner.order.lock().log.as_ref().is_some_and(Log::is_away);
+            let is_unavailable = inner
+                .order
+                .lock()
+                .log
+                .as_ref()
+                .is_some_and(Log::is_unavailable);
             drop(inner);
-            acceptance.check(duty, &*backplane, is_away).await;
+            acceptance.check(duty, &*backplane, is_unavailable).await;
         }
         ended = Instant::now();
     }

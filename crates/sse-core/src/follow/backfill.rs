@@ -242,11 +242,18 @@ impl Backfill {
     /// Schedules a retry of a position. Returns `true` if the position was tried long enough, so
     /// that its streams continue without the unreadable entries.
     fn fail(&mut self, inner: &Inner, after: &Cursor, error: &BackplaneError) -> bool {
-        let is_away = inner.order.lock().log.as_ref().is_none_or(Log::is_away);
+        let is_unavailable = inner
+            .order
+            .lock()
+            .log
+            .as_ref()
+            .is_none_or(Log::is_unavailable);
         let (place, error) = (after.position, error as &dyn Error);
-        let verdict = self.failing.note(place, Instant::now(), is_away, |tries| {
-            inner.jitter.pause(tries)
-        });
+        let verdict = self
+            .failing
+            .note(place, Instant::now(), is_unavailable, |tries| {
+                inner.jitter.pause(tries)
+            });
         if verdict == Verdict::TryAgain {
             debug!(%after, error, "failed to read an older part of the event log; retrying");
             inner.with_sequencer(|order, _| order.suspend_part(place));

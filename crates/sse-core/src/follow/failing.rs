@@ -47,7 +47,7 @@ impl Failing {
         &mut self,
         place: Position,
         now: Instant,
-        is_away: bool,
+        is_unavailable: bool,
         pause: impl FnOnce(u32) -> Duration,
     ) -> Verdict {
         // Another stream can reach a position long after the streams that waited there have left.
@@ -60,10 +60,10 @@ impl Failing {
             last: now,
         };
         let known = self.places.entry(place).or_insert(fresh);
-        if is_away {
+        if is_unavailable {
             known.since = now;
         }
-        known.tries = if is_away {
+        known.tries = if is_unavailable {
             1
         } else {
             known.tries.saturating_add(1)

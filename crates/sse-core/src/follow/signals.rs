@@ -69,10 +69,15 @@ pub(crate) async fn listen(turn: Leader, backplane: Arc<dyn Backplane>) {
     while turn.manager().is_ok() {
         let signals = within(RESPONSE_TIMEOUT, backplane.signals()).await;
         let Ok(inner) = turn.manager() else { return };
-        let is_away = inner.order.lock().log.as_ref().is_some_and(Log::is_away);
+        let is_unavailable = inner
+            .order
+            .lock()
+            .log
+            .as_ref()
+            .is_some_and(Log::is_unavailable);
         inner
             .acceptance
-            .note_listening(&*backplane, is_away, signals.as_ref().map(drop));
+            .note_listening(&*backplane, is_unavailable, signals.as_ref().map(drop));
         drop(inner);
         match signals {
             Ok(mut signals) => {

@@ -102,7 +102,7 @@ impl Manager {
         let log = order.log.as_ref()?;
         let state = match problem {
             _ if !log.is_started() => LogState::Starting,
-            _ if log.is_away() => LogState::Away,
+            _ if log.is_unavailable() => LogState::Away,
             Some(Duty::Append | Duty::Signal) => LogState::Rejecting,
             Some(Duty::Listen) => LogState::NotListening,
             None => LogState::Current,

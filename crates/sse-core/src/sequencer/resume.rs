@@ -40,7 +40,7 @@ impl Sequencer {
         let Some(log) = &self.log else {
             return ResumePoint::default();
         };
-        if log.is_away() {
+        if log.is_unavailable() {
             let event = system::degraded();
             let frame = dialects.encode(stream.dialect, |dialect, out| dialect.event(&event, out));
             if !frame.is_empty() {
