@@ -56,7 +56,7 @@ impl Inner {
         let Some(backplane) = &self.backplane else {
             return;
         };
-        let Some(generation) = self.following.look(self.clock.uptime_ms()) else {
+        let Some(generation) = self.following.check(self.clock.uptime_ms()) else {
             return;
         };
         let Ok(runtime) = Handle::try_current() else {
@@ -111,7 +111,7 @@ struct Follower {
     /// skip.
     has_jumped: bool,
     passed: Option<Position>,
-    bounds_at: Instant,
+    bounds_checked_at: Instant,
     /// End of the log at the last request for the bounds, and the uptime of the manager at that
     /// time. `None` once the node has reached it.
     goal: Option<(Position, u64)>,
@@ -148,7 +148,7 @@ impl Follower {
             failures: 0,
             has_jumped: false,
             passed: None,
-            bounds_at: Instant::now(),
+            bounds_checked_at: Instant::now(),
             goal: None,
             tail_answered: true,
         }
@@ -225,8 +225,8 @@ impl Follower {
             };
             self.tail_answered = true;
             self.apply(batch, asked_ms).await?;
-            if self.bounds_at.elapsed() >= BOUNDS_EVERY {
-                self.look_back().await?;
+            if self.bounds_checked_at.elapsed() >= BOUNDS_EVERY {
+                self.check_bounds().await?;
             }
         }
     }
@@ -318,7 +318,7 @@ impl Follower {
         Ok(())
     }
 
-    async fn look_back(&mut self) -> Result<(), Stop> {
+    async fn check_bounds(&mut self) -> Result<(), Stop> {
         let bounds = match within(SILENCE, self.backplane.bounds()).await {
             Ok(bounds) => bounds,
             Err(error) => {
@@ -327,7 +327,7 @@ impl Follower {
                     error = &error as &dyn Error,
                     "failed to read the bounds of the event log"
                 );
-                self.bounds_at = Instant::now();
+                self.bounds_checked_at = Instant::now();
                 return Ok(());
             }
         };
@@ -342,7 +342,7 @@ impl Follower {
     }
 
     fn note_trimmed(&mut self, trimmed: Position) -> Result<(), Gone> {
-        self.bounds_at = Instant::now();
+        self.bounds_checked_at = Instant::now();
         let inner = self.manager()?;
         self.turn.hold(&inner, |order, _| {
             let Some(log) = &mut order.log else { return };
@@ -455,7 +455,7 @@ impl Follower {
     /// Records that every entry up to the end of the log has been delivered.
     async fn synced(&mut self, inner: &Arc<Inner>, asked_ms: u64) -> Result<(), Gone> {
         let name = self.backplane.name();
-        let told = self.turn.hold(inner, |order, hold| {
+        let notice = self.turn.hold(inner, |order, hold| {
             let log = order.log.as_mut()?;
             let head = log.window.head_cursor();
             let remote = log.remote.as_mut()?;
@@ -464,35 +464,35 @@ impl Follower {
                 info!(backplane = name, %head, "backplane connected");
             }
             std::mem::take(&mut remote.is_unavailable)
-                .then(|| order.tell_all(system::restored(), hold))
+                .then(|| order.send_to_all(system::restored(), hold))
         })?;
         inner.log_started.notify_waiters();
-        if let Some(told) = told {
+        if let Some(notice) = notice {
             info!(backplane = name, "backplane recovered");
             inner.acceptance.recovered();
-            told.finish(inner).await;
+            notice.finish(inner).await;
         }
         Ok(())
     }
 
     async fn lost(&mut self, error: &BackplaneError) -> Result<(), Gone> {
         let inner = self.manager()?;
-        let told = self.turn.hold(&inner, |order, hold| {
+        let notice = self.turn.hold(&inner, |order, hold| {
             let log = order.log.as_mut()?;
             log.counts.reconnects += 1;
             let remote = log.remote.as_mut()?;
             let is_news =
                 remote.started && !std::mem::replace(&mut remote.is_unavailable, remote.started);
-            is_news.then(|| order.tell_all(system::degraded(), hold))
+            is_news.then(|| order.send_to_all(system::degraded(), hold))
         })?;
-        self.tell_operator(told.is_some(), error);
-        if let Some(told) = told {
-            told.finish(&inner).await;
+        self.log_failure(notice.is_some(), error);
+        if let Some(notice) = notice {
+            notice.finish(&inner).await;
         }
         Ok(())
     }
 
-    fn tell_operator(&self, is_news: bool, error: &BackplaneError) {
+    fn log_failure(&self, is_news: bool, error: &BackplaneError) {
         let (backplane, error) = (self.backplane.name(), error as &dyn Error);
         match (is_news, self.failures) {
             (true, _) => warn!(backplane, error, "backplane unavailable"),

@@ -491,7 +491,7 @@ impl Sequencer {
     }
 
     /// Sends an event of the manager itself to every stream.
-    pub(crate) fn tell_all(&mut self, event: Event, hold: &mut Tx<'_>) -> Sequenced {
+    pub(crate) fn send_to_all(&mut self, event: Event, hold: &mut Tx<'_>) -> Sequenced {
         let message = Message::new(event, None, Mark::Beside(self.before_next()));
         self.publish(&Target::All, &[], message, hold)
     }

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::Mutex;
 
 /// Minimum interval between checks of the leader, in milliseconds.
-const LOOK_MS: u64 = 1000;
+const CHECK_INTERVAL_MS: u64 = 1000;
 
 /// Number of consecutive checks that find a task of the leader stalled before another runtime takes
 /// over. The state counts checks instead of time: after a stop of the whole process every task is
 /// late.
-const LOOKS: u32 = 4;
+const STALLED_CHECKS: u32 = 4;
 
 /// A task that follows a log.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +34,7 @@ pub(crate) struct Leadership {
     /// the holder of the lock knows whether its own generation is current.
     generation: AtomicU64,
     /// Number of heartbeats of each task.
-    pub(crate) beats: [AtomicU64; Part::COUNT],
+    pub(crate) heartbeats: [AtomicU64; Part::COUNT],
     watch: Mutex<Watch>,
 }
 
@@ -42,35 +42,35 @@ pub(crate) struct Leadership {
 #[derive(Debug, Default)]
 struct Watch {
     is_running: bool,
-    looked_at_ms: u64,
-    beats: [u64; Part::COUNT],
+    checked_at_ms: u64,
+    heartbeats: [u64; Part::COUNT],
     /// Number of consecutive checks that found a task stalled.
     still: u32,
 }
 
 impl Leadership {
     /// Checks whether the log is followed. If not, returns the generation to take over from.
-    pub(crate) fn look(&self, uptime_ms: u64) -> Option<u64> {
+    pub(crate) fn check(&self, uptime_ms: u64) -> Option<u64> {
         let mut watch = self.watch.lock();
         let generation = self.generation.load(Ordering::SeqCst);
         if !watch.is_running {
             return Some(generation);
         }
-        if uptime_ms < watch.looked_at_ms.saturating_add(LOOK_MS) {
+        if uptime_ms < watch.checked_at_ms.saturating_add(CHECK_INTERVAL_MS) {
             return None;
         }
-        watch.looked_at_ms = uptime_ms;
-        let beats = self
-            .beats
+        watch.checked_at_ms = uptime_ms;
+        let heartbeats = self
+            .heartbeats
             .each_ref()
-            .map(|beats| beats.load(Ordering::SeqCst));
-        let stand_still = beats
+            .map(|heartbeats| heartbeats.load(Ordering::SeqCst));
+        let is_stalled = heartbeats
             .iter()
-            .zip(watch.beats)
+            .zip(watch.heartbeats)
             .any(|(now, before)| *now == before);
-        watch.still = if stand_still { watch.still + 1 } else { 0 };
-        watch.beats = beats;
-        (watch.still >= LOOKS).then_some(generation)
+        watch.still = if is_stalled { watch.still + 1 } else { 0 };
+        watch.heartbeats = heartbeats;
+        (watch.still >= STALLED_CHECKS).then_some(generation)
     }
 
     /// Begins the next generation, unless `before` is no longer the current generation. Must be
@@ -84,7 +84,7 @@ impl Leadership {
             .ok()?;
         *watch = Watch {
             is_running: true,
-            looked_at_ms: watch.looked_at_ms,
+            checked_at_ms: watch.checked_at_ms,
             ..Watch::default()
         };
         Some(next)
@@ -106,9 +106,9 @@ impl Leadership {
 mod tests {
     use super::*;
 
-    fn beat(following: &Leadership, parts: &[Part]) {
+    fn report(following: &Leadership, parts: &[Part]) {
         parts.iter().for_each(|part| {
-            following.beats[*part as usize].fetch_add(1, Ordering::SeqCst);
+            following.heartbeats[*part as usize].fetch_add(1, Ordering::SeqCst);
         });
     }
 
@@ -117,40 +117,40 @@ mod tests {
     #[test]
     fn stalled_leader_is_replaced_after_several_checks() {
         let following = Leadership::default();
-        assert_eq!(following.look(0), Some(0));
+        assert_eq!(following.check(0), Some(0));
         assert_eq!(following.begin(0), Some(1));
         for second in 1..=10 {
-            beat(&following, &ALL);
-            assert_eq!(following.look(second * 1000), None);
+            report(&following, &ALL);
+            assert_eq!(following.check(second * 1000), None);
             assert_eq!(
-                following.look(second * 1000 + 1),
+                following.check(second * 1000 + 1),
                 None,
                 "the interval between checks is not over"
             );
         }
         // The whole process was stopped.
-        assert_eq!(following.look(1_000_000), None);
-        beat(&following, &ALL);
-        assert_eq!(following.look(1_001_000), None);
+        assert_eq!(following.check(1_000_000), None);
+        report(&following, &ALL);
+        assert_eq!(following.check(1_001_000), None);
         // Only one of the tasks stalls.
-        for look in 2..=4 {
-            beat(&following, &ALL[..2]);
-            assert_eq!(following.look(1_000_000 + look * 1000), None);
+        for round in 2..=4 {
+            report(&following, &ALL[..2]);
+            assert_eq!(following.check(1_000_000 + round * 1000), None);
         }
-        assert_eq!(following.look(1_005_000), Some(1));
+        assert_eq!(following.check(1_005_000), Some(1));
         assert_eq!(
             (following.begin(1), following.begin(1)),
             (Some(2), None),
             "only one runtime takes over"
         );
-        assert_eq!(following.look(1_006_000), None);
+        assert_eq!(following.check(1_006_000), None);
         following.end(1);
         assert_eq!(
-            following.look(1_007_000),
+            following.check(1_007_000),
             None,
             "an earlier leadership ends nothing"
         );
         following.end(2);
-        assert_eq!(following.look(1_007_000), Some(2));
+        assert_eq!(following.check(1_007_000), Some(2));
     }
 }

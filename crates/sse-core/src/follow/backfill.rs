@@ -35,7 +35,7 @@ const PAGE: ReadLimit = ReadLimit {
 };
 
 /// Interval at which an idle reader checks if the manager still exists.
-const LOOK: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Maximum number of reads in flight.
 const READS: usize = 8;
@@ -110,9 +110,9 @@ impl Backfill {
                 continue;
             }
             inner.with_sequencer(|order, _| order.begin_read(party, after.position));
-            let (backplane, behind) = (Arc::clone(&self.backplane), after.clone());
+            let (backplane, cursor) = (Arc::clone(&self.backplane), after.clone());
             let answer = Box::pin(async move {
-                let read = timeout(RESPONSE_TIMEOUT, backplane.read(&behind, PAGE)).await;
+                let read = timeout(RESPONSE_TIMEOUT, backplane.read(&cursor, PAGE)).await;
                 read.unwrap_or_else(|late| Err(BackplaneError::unavailable(RESPONSE_TIMEOUT, late)))
             });
             self.in_flight.push(Read {
@@ -148,7 +148,7 @@ impl Backfill {
 
     /// Waits for the next read to finish. Returns `None` if other work can be due.
     async fn next(&mut self) -> Option<(Read, Answer)> {
-        let mut wakes_at = Instant::now() + LOOK;
+        let mut wakes_at = Instant::now() + CHECK_INTERVAL;
         if let Some(last) = self
             .in_flight
             .last()
@@ -224,7 +224,7 @@ impl Backfill {
             .filter(|last| *last > after.position);
         let nothing = || {
             BackplaneError::unavailable(
-                LOOK,
+                CHECK_INTERVAL,
                 "the backplane returned no entry after an old position",
             )
         };

@@ -68,16 +68,16 @@ impl Leader {
     /// Runs the work of a task and reports its heartbeats, until the work or the leadership is
     /// over.
     pub(crate) async fn beating(self, part: Part, work: impl Future<Output = ()>) {
-        let mut beats = time::interval(BEAT);
-        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = time::interval(BEAT);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut work = std::pin::pin!(work);
         poll_fn(|cx| {
             // Checked first, so that a task whose leadership ended long ago does nothing more.
-            while beats.poll_tick(cx).is_ready() {
+            while ticks.poll_tick(cx).is_ready() {
                 let Ok(inner) = self.manager() else {
                     return Poll::Ready(());
                 };
-                inner.following.beats[part as usize].fetch_add(1, Ordering::SeqCst);
+                inner.following.heartbeats[part as usize].fetch_add(1, Ordering::SeqCst);
             }
             work.as_mut().poll(cx)
         })

@@ -35,7 +35,7 @@ async fn signalled(inner: &Arc<Inner>, turn: &Leader, mut signal: Bytes) -> Resu
             let handlers = inner.signal_handlers.lock().clone();
             handlers
                 .iter()
-                .for_each(|handler| tell(|| handler.signalled(payload.clone())));
+                .for_each(|handler| call(|| handler.signalled(payload.clone())));
         }
         Some(PROBE) => {}
         _ => debug!(?kind, "ignored a signal of an unknown kind"),
@@ -124,11 +124,11 @@ fn missed(turn: &Leader) {
     let handlers = inner.signal_handlers.lock().clone();
     handlers
         .iter()
-        .for_each(|handler| tell(|| handler.missed()));
+        .for_each(|handler| call(|| handler.missed()));
 }
 
 /// Calls a handler. A panic in it must not end listening.
-fn tell(handler: impl FnOnce()) {
+fn call(handler: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(handler)).is_err() {
         error!("signal handler panicked");
     }

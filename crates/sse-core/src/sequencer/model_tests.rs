@@ -303,7 +303,7 @@ impl World {
                 quiet: None,
                 stalled: never,
                 age_slack: std::time::Duration::ZERO,
-                beats: &|_, _| None,
+                heartbeat: &|_, _| None,
             };
             order.check_liveness(&exam, &mut 0, stride, u32::MAX, hold)
         });

@@ -68,9 +68,9 @@ impl Sequencer {
         if let Some(segment) = feed {
             catching.feed(segment, &log.window, to, limit, &mut out);
         }
-        let (step, told) = catching.step(&mut log.window, to, limit, conditions, &mut out);
+        let (step, reported) = catching.step(&mut log.window, to, limit, conditions, &mut out);
         catching.waits = matches!(step, Step::Wait | Step::Backplane(_));
-        if let Some(reason) = told {
+        if let Some(reason) = reported {
             log.counts.gaps[reason as usize] += 1;
         }
         let waits = out.is_empty().then(|| state.wait(waker));

@@ -280,7 +280,7 @@ impl CatchUp {
             Source::Backplane if !deep => self.skip_trimmed(window),
             _ => {}
         }
-        let told = self.gap.take().map(|gap| {
+        let reported = self.gap.take().map(|gap| {
             // A dialect can encode a gap as nothing.
             out.extend(Some(to.gap(&gap)).filter(|frame| !frame.is_empty()));
             gap.reason
@@ -292,7 +292,7 @@ impl CatchUp {
             Source::Window(next) if !window.index(next) => Step::More,
             Source::Window(next) => self.take(next, window, to, limit, out),
         };
-        (step, told)
+        (step, reported)
     }
 
     /// Delivers the stream's records of a page that was read from the backplane, except records
@@ -318,7 +318,7 @@ impl CatchUp {
             segment.numbers(&interest.target, interest.behind.max(given), interest.up_to)
         });
         let mut merged = Merged::new(numbers);
-        let (mut bytes, mut looked_at) = (0, 0);
+        let (mut bytes, mut checked) = (0, 0);
         while let Some(number) = merged.next() {
             let Some(record) = segment.get(number).filter(|record| record.position <= end) else {
                 break;
@@ -335,13 +335,13 @@ impl CatchUp {
                 out.extend(frame);
                 is_full = out.len() >= limit.frames || bytes >= limit.bytes;
             }
-            if is_full || looked_at >= STEP {
+            if is_full || checked >= STEP {
                 // Records in between are for other streams.
                 let before = number.checked_sub(1).and_then(|before| segment.get(before));
                 self.given.position = before.map_or(given, |before| before.position.max(given));
                 return;
             }
-            looked_at += 1;
+            checked += 1;
             if let Some(frame) = to.frame(&record.except, &record.message) {
                 bytes += frame.len();
                 out.push(frame.clone());
@@ -385,7 +385,7 @@ impl CatchUp {
     fn miss(&mut self, reason: GapReason, to: Cursor) {
         let gap = Gap::new(reason, Some(self.given.to_id()), to.clone());
         self.gap = Some(match self.gap.take() {
-            Some(untold) => untold.and(gap),
+            Some(unreported) => unreported.and(gap),
             None => gap,
         });
         self.given = to;
@@ -401,7 +401,7 @@ impl CatchUp {
     ) -> Step {
         let mut next = from;
         let mut bytes = 0;
-        let mut looked_at = 0;
+        let mut checked = 0;
         loop {
             let barrier = self
                 .beside
@@ -411,11 +411,11 @@ impl CatchUp {
             let mut merged = Merged::of(&self.interests, window, next, barrier);
             let mut pause = None;
             while let Some(number) = merged.next() {
-                if looked_at >= STEP || !has_room(limit, out, bytes) {
+                if checked >= STEP || !has_room(limit, out, bytes) {
                     pause = Some(number);
                     break;
                 }
-                looked_at += 1;
+                checked += 1;
                 next = number + 1;
                 let Some(record) = window.get(number) else {
                     continue;
