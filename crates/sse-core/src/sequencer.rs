@@ -129,7 +129,7 @@ impl Sequencer {
         hold: &mut Tx<'_>,
     ) -> Result<Sequenced, KeysFull> {
         let Some(log) = self.log.as_mut().filter(|_| is_logged(target, &event)) else {
-            let message = Message::new(event, collapse, Mark::Beside(self.before_next()));
+            let message = Message::new(event, collapse, Mark::Unlogged(self.before_next()));
             return Ok(self.publish(target, except, message, hold));
         };
         if let Some(key) = &key {
@@ -492,7 +492,7 @@ impl Sequencer {
 
     /// Sends an event of the manager itself to every stream.
     pub(crate) fn send_to_all(&mut self, event: Event, hold: &mut Tx<'_>) -> Sequenced {
-        let message = Message::new(event, None, Mark::Beside(self.before_next()));
+        let message = Message::new(event, None, Mark::Unlogged(self.before_next()));
         self.publish(&Target::All, &[], message, hold)
     }
 }

@@ -237,7 +237,7 @@ pub(crate) struct Before {
     /// Number of the record.
     pub(crate) number: u64,
     /// Position that the record follows, if the record comes from the backplane.
-    pub(crate) behind: Position,
+    pub(crate) after: Position,
 }
 
 /// The relation of an event to the log.
@@ -249,14 +249,14 @@ pub(crate) enum Mark {
     /// the gap itself.
     Jump(Place),
     /// Not logged; ordered before the next record. Zero if the manager has no log.
-    Beside(Before),
+    Unlogged(Before),
 }
 
 impl Mark {
     pub(crate) fn place(self) -> Option<Place> {
         match self {
             Self::Logged(place) | Self::Jump(place) => Some(place),
-            Self::Beside(_) => None,
+            Self::Unlogged(_) => None,
         }
     }
 }

@@ -30,7 +30,7 @@ async fn signalled(inner: &Arc<Inner>, turn: &Leader, mut signal: Bytes) -> Resu
     let kind = signal.first().copied();
     let payload = signal.split_off(signal.len().min(1));
     match kind {
-        Some(EVENT) => pass_on_beside(inner, turn, &payload).await?,
+        Some(EVENT) => pass_on_unlogged(inner, turn, &payload).await?,
         Some(MESSAGE) => {
             let handlers = inner.signal_handlers.lock().clone();
             handlers
@@ -43,7 +43,7 @@ async fn signalled(inner: &Arc<Inner>, turn: &Leader, mut signal: Bytes) -> Resu
     Ok(())
 }
 
-async fn pass_on_beside(inner: &Arc<Inner>, turn: &Leader, payload: &Bytes) -> Result<(), Gone> {
+async fn pass_on_unlogged(inner: &Arc<Inner>, turn: &Leader, payload: &Bytes) -> Result<(), Gone> {
     let envelope = match Envelope::read(payload) {
         Ok(envelope) if envelope.ticket.node == inner.tickets.node() => return Ok(()),
         Ok(envelope) => envelope,
@@ -54,7 +54,11 @@ async fn pass_on_beside(inner: &Arc<Inner>, turn: &Leader, payload: &Bytes) -> R
     };
     let collapse = inner.collapse(&envelope.event);
     let placed = turn.hold(inner, |order, hold| {
-        let message = Message::new(envelope.event, collapse, Mark::Beside(order.before_next()));
+        let message = Message::new(
+            envelope.event,
+            collapse,
+            Mark::Unlogged(order.before_next()),
+        );
         order.publish(&envelope.target, &envelope.except, message, hold)
     })?;
     placed.finish(inner).await;

@@ -21,8 +21,8 @@ impl Holes {
             return false;
         }
         let first = self.stretches.partition_point(|(_, end)| *end < after);
-        let behind = self.stretches.partition_point(|(start, _)| *start <= to);
-        let known = &self.stretches[first..behind.max(first)];
+        let next = self.stretches.partition_point(|(start, _)| *start <= to);
+        let known = &self.stretches[first..next.max(first)];
         if known
             .iter()
             .any(|(start, end)| *start <= after && to <= *end)
@@ -32,7 +32,7 @@ impl Holes {
         let start = known.first().map_or(after, |(start, _)| after.min(*start));
         let end = known.last().map_or(to, |(_, end)| to.max(*end));
         self.stretches
-            .splice(first..behind.max(first), [(start, end)]);
+            .splice(first..next.max(first), [(start, end)]);
         if self.stretches.len() > MOST {
             self.stretches.remove(0);
         }

@@ -149,7 +149,7 @@ impl Window {
     }
 
     /// Returns the number of the first record after a position.
-    pub(crate) fn number_behind(&self, position: Position) -> u64 {
+    pub(crate) fn number_after(&self, position: Position) -> u64 {
         let blocks = self
             .blocks
             .partition_point(|block| block.last().is_some_and(|last| last <= position));
@@ -162,12 +162,12 @@ impl Window {
 
     /// Returns the position of the record before `position`, if `position` is between records and
     /// is not the position of any record. The current log never assigned such a position.
-    pub(crate) fn before_stranger(&self, position: Position) -> Option<Position> {
-        let behind = self.number_behind(position);
-        if position >= self.head || behind == self.first {
+    pub(crate) fn before_foreign(&self, position: Position) -> Option<Position> {
+        let number = self.number_after(position);
+        if position >= self.head || number == self.first {
             return None;
         }
-        self.position(behind - 1)
+        self.position(number - 1)
             .filter(|before| *before != position)
     }
 
@@ -389,7 +389,7 @@ mod tests {
         );
         assert_eq!(window.numbers(&topic("a"), 1, 4).collect::<Vec<_>>(), [2]);
         assert_eq!(window.numbers(&topic("d"), 0, 9).count(), 0);
-        assert_eq!(window.number_behind(Position::from(2)), 2);
+        assert_eq!(window.number_after(Position::from(2)), 2);
     }
 
     #[test]
@@ -485,7 +485,7 @@ mod tests {
                     .collect::<Vec<_>>();
                 assert_eq!(found, wanted.collect::<Vec<_>>());
                 // Positions are numbers plus one.
-                assert_eq!(window.number_behind(from.into()), from);
+                assert_eq!(window.number_after(from.into()), from);
                 assert_eq!(
                     window.position(from),
                     (from < window.next()).then(|| (from + 1).into())
@@ -523,7 +523,7 @@ mod tests {
             (50, None),
         ] {
             assert_eq!(
-                window.before_stranger(position.into()),
+                window.before_foreign(position.into()),
                 before.map(Position::from),
                 "{position}"
             );

@@ -259,7 +259,7 @@ impl World {
         }
         let ids: Vec<_> = except.iter().map(|at| self.clients[*at].id).collect();
         let data = if long { text + &"x".repeat(300) } else { text };
-        let message = Message::new(Event::text(data), None, Mark::Beside(Before::default()));
+        let message = Message::new(Event::text(data), None, Mark::Unlogged(Before::default()));
         let inner = &self.manager.inner;
         let placed =
             inner.with_sequencer(|order, hold| order.publish(&target, &ids, message, hold));

@@ -127,7 +127,7 @@ impl Sequencer {
     pub(crate) fn before_next(&self) -> Before {
         let before = |log: &Log| Before {
             number: log.window.next(),
-            behind: log.window.head(),
+            after: log.window.head(),
         };
         self.log.as_ref().map(before).unwrap_or_default()
     }
