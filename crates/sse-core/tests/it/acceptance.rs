@@ -91,12 +91,15 @@ async fn rejected_publish_is_unavailable_and_reported() {
                 u64::from(calls == Calls::Appends),
                 "{what}, {rejection:?}"
             );
-            let told: Vec<_> = client
+            let reported: Vec<_> = client
                 .names()
                 .into_iter()
                 .filter(|name| name != "heartbeat")
                 .collect();
-            assert_eq!(told, [""; 0], "streams miss nothing: {what}, {rejection:?}");
+            assert_eq!(
+                reported, [""; 0],
+                "streams miss nothing: {what}, {rejection:?}"
+            );
             assert_eq!(manager.log().unwrap().unreadable, 0);
             let sent = manager.all().publish(event.clone()).await.unwrap();
             assert_eq!(sent.matched, 1);

@@ -189,13 +189,13 @@ async fn return_costs_at_most_twice_the_undisturbed_cost() {
             sleep(TURN).await;
         }
         let (reads, time) = other.returns(victim(&other), position, &mut others).await;
-        let told = format!(
+        let reported = format!(
             "seed {seed}, {shape:?}, {latency:?}, from {position}: {alone} reads in {time_alone:?} alone, {reads} in {time:?}"
         );
-        assert!(reads <= 2 * alone + 1, "{told}");
+        assert!(reads <= 2 * alone + 1, "{reported}");
         assert!(
             time <= 2 * time_alone + latency + 3 * TURN * alone,
-            "{told}"
+            "{reported}"
         );
     }
 }

@@ -19,15 +19,15 @@ async fn trimmed_entries_are_a_gap() {
     let events = client.take();
     assert!(!resumed(&events));
     assert_eq!(name(&events[1]), "gap");
-    let told = gap(&events);
+    let reported = gap(&events);
     assert_eq!(
-        (told["reason"].as_str(), told["from"].as_str()),
+        (reported["reason"].as_str(), reported["from"].as_str()),
         (Some("trimmed"), Some(had.as_str()))
     );
     assert_eq!(data(&events), ["3", "4", "5"]);
 
     // A client that returns with the position of the gap loses no events.
-    let mut again = Client::connect(&manager, from(told["to"].as_str().unwrap()));
+    let mut again = Client::connect(&manager, from(reported["to"].as_str().unwrap()));
     let events = again.take();
     assert!(resumed(&events));
     assert_eq!(data(&events), ["3", "4", "5"]);
@@ -63,9 +63,9 @@ async fn trim_during_replay_reports_gap_from_last_event() {
             .unwrap();
     }
     let rest = slow.take();
-    let told = gap(&rest);
+    let reported = gap(&rest);
     assert_eq!(
-        (told["reason"].as_str(), told["from"].as_str()),
+        (reported["reason"].as_str(), reported["from"].as_str()),
         (Some("trimmed"), Some(&*last_id(&taken)))
     );
     assert_eq!(data(&rest).len(), 4000);
@@ -93,8 +93,8 @@ async fn foreign_ids_are_gaps() {
             events[0].id, id,
             "a client that is cut off here receives the gap when it returns"
         );
-        let told = gap(&events);
-        assert_eq!(told["reason"], reason, "{id}");
+        let reported = gap(&events);
+        assert_eq!(reported["reason"], reason, "{id}");
         assert_eq!(name(&events[1]), "gap");
         assert_eq!(data(&events).last(), Some(&"live"));
         let stats = manager.log().unwrap();
@@ -119,12 +119,12 @@ async fn growing_gap_is_reported_once_from_its_start() {
             events.iter().map(name).collect::<Vec<_>>(),
             ["connection", "gap", "message", "message", "message"]
         );
-        let told = gap(&events);
+        let reported = gap(&events);
         assert_eq!(
-            (told["reason"].as_str(), told["from"].as_str()),
+            (reported["reason"].as_str(), reported["from"].as_str()),
             (Some(reason), Some(id).filter(|id| id.len() > 1))
         );
-        assert_eq!(told["to"], trimmed(&manager));
+        assert_eq!(reported["to"], trimmed(&manager));
         assert_eq!(data(&events), ["3", "4", "5"]);
     }
 }
@@ -182,13 +182,13 @@ async fn dropped_events_are_replayed_from_before_the_gap() {
     let before = last_id(&client.take());
     publish_all(&manager, ["1", "2", "3", "4"]).await;
     let events = client.take();
-    let told = gap(&events);
+    let reported = gap(&events);
     assert_eq!(
-        (told["reason"].as_str(), told["dropped"].as_u64()),
+        (reported["reason"].as_str(), reported["dropped"].as_u64()),
         (Some("overflow"), Some(2))
     );
     assert_eq!(data(&events), ["3", "4"]);
-    let after = told["to"].as_str().unwrap();
+    let after = reported["to"].as_str().unwrap();
     assert_eq!(
         data(&Client::connect(&manager, from(after)).take()),
         ["3", "4"]

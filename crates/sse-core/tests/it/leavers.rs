@@ -35,8 +35,8 @@ async fn stalled_stream_is_removed_despite_its_transport() {
     assert!(blocked.session.closed().is_released());
 
     // The transport was blocked, not dead: it receives a gap and the end.
-    let told: Vec<_> = blocked.take().iter().map(name).collect();
-    assert_eq!(told, ["gap", "disconnected"]);
+    let reported: Vec<_> = blocked.take().iter().map(name).collect();
+    assert_eq!(reported, ["gap", "disconnected"]);
     drop(blocked);
     assert_eq!(
         heard.reasons(),

@@ -17,7 +17,7 @@ use sse_core::{
 };
 use tokio::time::sleep;
 
-use crate::support::{Client, Heard, Told, json, publish_all};
+use crate::support::{Client, Heard, Reported, json, publish_all};
 
 #[tokio::test(start_paused = true)]
 async fn hooks_run_once_on_connect_and_once_on_disconnect() {
@@ -33,7 +33,11 @@ async fn hooks_run_once_on_connect_and_once_on_disconnect() {
     let id = client.id();
     drop(client);
     let all = heard.all();
-    let [Told::Connected(came), Told::Disconnected(went, departure)] = &all[..] else {
+    let [
+        Reported::Connected(came),
+        Reported::Disconnected(went, departure),
+    ] = &all[..]
+    else {
         panic!("{all:?}")
     };
     assert_eq!(

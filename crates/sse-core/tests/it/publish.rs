@@ -23,7 +23,7 @@ fn poll(publishing: &mut Publishing<'_>) -> Poll<Receipt> {
         .map(Result::unwrap)
 }
 
-fn crowd(manager: &Manager) -> Vec<Client> {
+fn connect_many(manager: &Manager) -> Vec<Client> {
     let handshake = |number: usize| {
         Handshake::new()
             .user((number % 7).to_string())
@@ -77,7 +77,7 @@ proptest! {
 
 async fn places_are_kept(ops: Vec<Op>) -> Result<(), TestCaseError> {
     let manager = Manager::builder().max_connections(10_000).build().unwrap();
-    let mut clients = crowd(&manager);
+    let mut clients = connect_many(&manager);
     // A stream that joins, leaves, and is reached in every way.
     let mut special = Client::greeted(&manager, Handshake::new().user("special"));
     let (mut to_all, mut to_special) = (Vec::new(), Vec::new());
@@ -165,7 +165,7 @@ async fn places_are_kept(ops: Vec<Op>) -> Result<(), TestCaseError> {
 #[test]
 fn publish_dropped_without_runtime_reaches_everyone() {
     let manager = Manager::builder().max_connections(10_000).build().unwrap();
-    let mut clients = crowd(&manager);
+    let mut clients = connect_many(&manager);
     let mut publishing: Publishing<'_> = Box::pin(manager.publish(Target::All, Event::text("x")));
     let _ = poll(&mut publishing);
     drop(publishing);

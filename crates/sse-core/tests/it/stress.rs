@@ -17,7 +17,7 @@ use tokio::runtime::Builder;
 const PUBLISHERS: u32 = 3;
 const EVENTS: u32 = 400;
 const TOPICS: u32 = 3;
-const CROWD: usize = 600;
+const STREAMS: usize = 600;
 
 /// The publisher of an event, and the number of the event.
 type Name = (u32, u32);
@@ -126,7 +126,7 @@ fn every_stream_sees_one_total_order() {
         .build()
         .unwrap();
     // Streams that stay connected, more than a publish reaches at once.
-    let crowd: Vec<_> = (0..CROWD)
+    let streams: Vec<_> = (0..STREAMS)
         .map(|number| {
             let number = u32::try_from(number).unwrap();
             let handshake = Handshake::new()
@@ -161,7 +161,7 @@ fn every_stream_sees_one_total_order() {
     let staying = runtime.block_on(async {
         manager.shutdown(ShutdownOptions::default()).await;
         let mut staying = Vec::new();
-        for (number, stream) in crowd {
+        for (number, stream) in streams {
             staying.push((number, stream.await.unwrap()));
         }
         staying

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use crate::{
-    client::{Client, Told},
+    client::{Client, Received},
     oracle::{self, Published, Totals},
 };
 
@@ -347,21 +347,26 @@ impl World {
             rounds += 1;
             assert!(rounds < 1000, "streams never become idle");
             sleep(Duration::from_secs(1)).await;
-            let before = self.told();
+            let before = self.received();
             self.clients
                 .iter_mut()
                 .for_each(|client| client.take(usize::MAX));
-            idle = if self.told() == before { idle + 1 } else { 0 };
+            idle = if self.received() == before {
+                idle + 1
+            } else {
+                0
+            };
         }
     }
 
     /// Counts everything that clients received, without heartbeats.
-    fn told(&self) -> usize {
-        let is_heartbeat = |told: &&Told| **told == Told::Other("heartbeat".to_owned());
+    fn received(&self) -> usize {
+        let is_heartbeat =
+            |received: &&Received| **received == Received::Other("heartbeat".to_owned());
         self.clients
             .iter()
-            .flat_map(|client| &client.told)
-            .filter(|told| !is_heartbeat(told))
+            .flat_map(|client| &client.received)
+            .filter(|received| !is_heartbeat(received))
             .count()
     }
 }
