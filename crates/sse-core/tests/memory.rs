@@ -140,7 +140,7 @@ fn a_hundred_thousand_streams_leave_no_memory() {
     let after = held();
     assert!(
         after <= before + (256 << 10),
-        "{before} bytes before, {after} after a crowd"
+        "{before} bytes before, {after} after many streams"
     );
 
     let per_stream = (with_all - before) / 50_000;

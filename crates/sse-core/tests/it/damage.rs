@@ -88,17 +88,17 @@ fn story(events: &[Decoded]) -> (Vec<u64>, Vec<(u64, u64)>) {
     )
 }
 
-/// Checks the numbers after `behind`: each arrived or is covered by a gap, and none arrived twice
+/// Checks the numbers after `after`: each arrived or is covered by a gap, and none arrived twice
 /// or out of order.
-fn check(events: &[Decoded], behind: u64) {
+fn check(events: &[Decoded], after: u64) {
     let (numbers, gaps) = story(events);
     assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
-    for number in behind + 1..=ENTRIES {
-        let is_told = gaps
+    for number in after + 1..=ENTRIES {
+        let is_reported = gaps
             .iter()
             .any(|(from, to)| (from + 1..=*to).contains(&number));
         assert!(
-            numbers.contains(&number) || is_told,
+            numbers.contains(&number) || is_reported,
             "{number} is missing: {numbers:?}, {gaps:?}"
         );
     }

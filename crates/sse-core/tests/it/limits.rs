@@ -449,11 +449,11 @@ fn rejected_clients_return_spread_over_time() {
 async fn banned_user_is_rejected_until_the_ban_ends() {
     let manager = Manager::builder().build().unwrap();
     let mut ann = Client::greeted(&manager, user("ann"));
-    let away = || Target::User(UserId::new("ann").unwrap());
+    let ann_target = || Target::User(UserId::new("ann").unwrap());
     let how = DisconnectOptions::new()
         .reason("behave")
         .ban_for(Duration::from_secs(60));
-    assert_eq!(manager.disconnect(away(), how).await, 1);
+    assert_eq!(manager.disconnect(ann_target(), how).await, 1);
     let (name, data) = farewell(&mut ann);
     assert_eq!(
         (name.as_str(), data),
@@ -480,7 +480,7 @@ async fn banned_user_is_rejected_until_the_ban_ends() {
     drop(ann);
     manager
         .disconnect(
-            away(),
+            ann_target(),
             DisconnectOptions::new().ban_for(Duration::from_secs(60)),
         )
         .await;
@@ -491,9 +491,9 @@ async fn banned_user_is_rejected_until_the_ban_ends() {
 #[tokio::test(start_paused = true)]
 async fn longest_ban_ends() {
     let manager = Manager::builder().build().unwrap();
-    let away = Target::User(UserId::new("ann").unwrap());
+    let ann_target = Target::User(UserId::new("ann").unwrap());
     manager
-        .disconnect(away, DisconnectOptions::new().ban_for(Duration::MAX))
+        .disconnect(ann_target, DisconnectOptions::new().ban_for(Duration::MAX))
         .await;
     sleep(Duration::from_secs(20 * 24 * 60 * 60 - 1)).await;
     assert_eq!(

@@ -161,19 +161,19 @@ async fn unlogged_events_keep_their_order_during_replay() {
     let mut client = Client::connect(&manager, from(&had));
     manager
         .client(client.id())
-        .publish(Event::text("beside a"))
+        .publish(Event::text("unlogged a"))
         .await
         .unwrap();
     publish_all(&manager, ["3"]).await;
     manager
         .all()
-        .publish(Event::text("beside b").ephemeral())
+        .publish(Event::text("unlogged b").ephemeral())
         .await
         .unwrap();
     publish_all(&manager, ["4"]).await;
     assert_eq!(
         data(&client.take()),
-        ["1", "2", "beside a", "3", "beside b", "4"]
+        ["1", "2", "unlogged a", "3", "unlogged b", "4"]
     );
 }
 
@@ -302,9 +302,9 @@ async fn invalid_keys_and_ids_are_rejected() {
             "{error:?}"
         );
     }
-    let beside = Event::text("x").ephemeral().idempotency_key("k");
+    let unlogged = Event::text("x").ephemeral().idempotency_key("k");
     assert!(matches!(
-        publish(beside).await,
+        publish(unlogged).await,
         Err(PublishError::Key(IdempotencyKeyError::NotLogged))
     ));
     let without = Manager::builder().build().unwrap();
@@ -351,7 +351,7 @@ async fn stream_ended_during_replay_gets_a_farewell() {
     let mut client = Client::connect(&manager, from(&had));
     manager
         .client(client.id())
-        .publish(Event::text("beside"))
+        .publish(Event::text("unlogged"))
         .await
         .unwrap();
     manager

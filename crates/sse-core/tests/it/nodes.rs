@@ -361,14 +361,14 @@ async fn node_overtaken_by_trimming_reports_a_gap() {
 async fn client_ahead_of_its_new_node_waits() {
     let memory = MemoryBackplane::new(Retention::default());
     let backplane = ScriptedBackplane::new(memory.clone());
-    let (behind, other) = (node(backplane.clone()).await, node(memory).await);
+    let (lagging, other) = (node(backplane.clone()).await, node(memory).await);
     let mut client = Client::connect(&other, Handshake::new());
     backplane.set_away(true);
     sleep(Duration::from_secs(2)).await;
     publish_all(&other, ["1", "2"]).await;
     let had = client.take().last().unwrap().id.clone();
     publish_all(&other, ["3"]).await;
-    let mut moved = Client::connect(&behind, from(&had));
+    let mut moved = Client::connect(&lagging, from(&had));
     let events = moved.take();
     assert!(
         !resumed(&events),

@@ -98,14 +98,14 @@ async fn entries_trimmed_from_the_backplane_are_a_gap() {
 async fn client_ahead_of_a_lagging_node_misses_nothing() {
     let memory = MemoryBackplane::new(Retention::default());
     let backplane = ScriptedBackplane::new(memory.clone());
-    let behind = node_holding(backplane.clone(), Retention::default().entries(5)).await;
+    let lagging = node_holding(backplane.clone(), Retention::default().entries(5)).await;
     let other = node(memory).await;
     let mut client = Client::connect(&other, Handshake::new());
     backplane.set_away(true);
     sleep(Duration::from_secs(2)).await;
     publish_all(&other, ["had"]).await;
     let had = client.take().last().unwrap().id.clone();
-    let mut moved = Client::connect(&behind, from(&had));
+    let mut moved = Client::connect(&lagging, from(&had));
     publish_all(&other, (0..50).map(|number| number.to_string())).await;
     backplane.set_away(false);
     let mut events = Vec::new();

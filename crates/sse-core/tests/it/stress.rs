@@ -210,13 +210,13 @@ fn each_publisher_in_its_order(got: &Got) {
 
 /// Returns `true` if one order of all events exists that agrees with every list.
 fn have_one_order(all: &[&Got]) -> bool {
-    let mut behind: HashMap<Name, BTreeSet<Name>> =
+    let mut successors: HashMap<Name, BTreeSet<Name>> =
         names().map(|name| (name, BTreeSet::new())).collect();
     for pair in all.iter().flat_map(|got| got.windows(2)) {
-        behind.get_mut(&pair[0]).unwrap().insert(pair[1]);
+        successors.get_mut(&pair[0]).unwrap().insert(pair[1]);
     }
     let mut before: HashMap<Name, usize> = names().map(|name| (name, 0)).collect();
-    behind
+    successors
         .values()
         .flatten()
         .for_each(|name| *before.get_mut(name).unwrap() += 1);
@@ -228,7 +228,7 @@ fn have_one_order(all: &[&Got]) -> bool {
     let mut ordered = 0;
     while let Some(name) = next.pop() {
         ordered += 1;
-        for later in &behind[&name] {
+        for later in &successors[&name] {
             let count = before.get_mut(later).unwrap();
             *count -= 1;
             if *count == 0 {
