@@ -353,7 +353,7 @@ pub struct Lease {
 pub enum BackplaneError {
     /// The server is unreachable, or did not respond in time. The call can have taken effect all
     /// the same.
-    #[error("the backplane is not available")]
+    #[error("the backplane is unavailable")]
     Unavailable {
         /// Delay after which a retry makes sense.
         retry_after: Duration,
@@ -364,7 +364,7 @@ pub enum BackplaneError {
     /// The server responds but rejects requests for the moment: its memory or disk is full, or it
     /// stopped accepting writes. The call had no effect. A retry succeeds once an operator or the
     /// backplane itself removes the cause.
-    #[error("the backplane accepts nothing now: {reason}")]
+    #[error("the backplane rejects requests for now: {reason}")]
     Blocked {
         /// The cause, and what an operator can do about it.
         reason: String,
@@ -373,26 +373,26 @@ pub enum BackplaneError {
         source: Option<Box<dyn Error + Send + Sync>>,
     },
     /// The maximum number of calls is in flight. The call had no effect.
-    #[error("the backplane has too many calls under way")]
+    #[error("the backplane has too many calls in flight")]
     Busy,
     /// The maximum number of keys is remembered. The call had no effect.
     #[error(transparent)]
     KeysFull(#[from] KeysFull),
     /// The log is not the log of the cursor.
-    #[error("the log is another one now, its epoch {current}")]
+    #[error("cursor is from another log; the current epoch is {current}")]
     Epoch {
         /// Epoch of the current log.
         current: Epoch,
     },
     /// Some of the entries after the cursor were removed.
-    #[error("the log is held only behind {trimmed}")]
+    #[error("entries up to {trimmed} have been trimmed")]
     Trimmed {
         /// Last position that was removed; entries after it are readable.
         trimmed: Position,
     },
     /// Entries after the cursor are permanently unreadable: they were altered since they were
     /// appended, or are missing.
-    #[error("the log cannot be read up to {to}")]
+    #[error("entries up to {to} are unreadable")]
     Damaged {
         /// Last position that is unreadable; always after the cursor. A read after this position
         /// works, or fails in turn.
@@ -402,13 +402,13 @@ pub enum BackplaneError {
         source: Box<dyn Error + Send + Sync>,
     },
     /// The cursor is after the last entry.
-    #[error("the log ends at {head}")]
+    #[error("cursor is after the end of the log at {head}")]
     Future {
         /// Position of the last entry.
         head: Position,
     },
     /// The payload exceeds the maximum size. The call had no effect.
-    #[error("{size} bytes, more than the {limit} that the backplane takes")]
+    #[error("payload has {size} bytes, more than the {limit} that the backplane accepts")]
     TooLarge {
         /// Size in bytes.
         size: usize,
@@ -418,7 +418,7 @@ pub enum BackplaneError {
     /// The server rejects requests until an operator changes something: wrong credentials, missing
     /// permissions, foreign data under our names. A program can exit with this error when it
     /// starts. In a running program the error is handled like [`Blocked`](Self::Blocked).
-    #[error("the backplane refuses: {reason}")]
+    #[error("the backplane rejects requests: {reason}")]
     Rejected {
         /// Cause of the rejection, for the operator.
         reason: String,

@@ -87,7 +87,7 @@ struct Follower {
     /// skip.
     has_jumped: bool,
     passed: Option<Position>,
-    bounds_at: Instant,
+    bounds_checked_at: Instant,
     /// End of the log at the last request for the bounds, and the uptime of the manager at that
     /// time. `None` once the node has reached it.
     goal: Option<(Position, u64)>,
@@ -124,7 +124,7 @@ impl Follower {
             failures: 0,
             has_jumped: false,
             passed: None,
-            bounds_at: Instant::now(),
+            bounds_checked_at: Instant::now(),
             goal: None,
             tail_answered: true,
         }
@@ -186,8 +186,8 @@ impl Follower {
             };
             self.tail_answered = true;
             self.apply(batch, asked_ms).await?;
-            if self.bounds_at.elapsed() >= BOUNDS_EVERY {
-                self.look_back().await?;
+            if self.bounds_checked_at.elapsed() >= BOUNDS_EVERY {
+                self.check_bounds().await?;
             }
         }
     }
@@ -230,7 +230,7 @@ impl Follower {
             if reason == GapReason::Damaged {
                 self.manager()?
                     .with_sequencer(|order, _| order.note_damage(&at, to));
-                warn!(after = %at, %to, error = error.source(), "failed to read a part of the log: clients are told of a gap");
+                warn!(after = %at, %to, error = error.source(), "failed to read a part of the event log; clients receive a gap event");
                 self.has_jumped = true;
             }
             self.restart(reason, Cursor::new(at.epoch, to)).await?;
@@ -266,7 +266,7 @@ impl Follower {
         });
         let (from, remains, placed) = restarted.ok_or(Gone)?;
         drop(remains);
-        warn!(%from, %to, reason = GapReason::NAMES[reason as usize], "the log goes on behind a gap");
+        warn!(%from, %to, reason = GapReason::NAMES[reason as usize], "continued after a gap in the event log");
         if let Some(placed) = placed {
             placed.finish(&inner).await;
         }
@@ -277,16 +277,16 @@ impl Follower {
         Ok(())
     }
 
-    async fn look_back(&mut self) -> Result<(), Stop> {
+    async fn check_bounds(&mut self) -> Result<(), Stop> {
         let bounds = match within(SILENCE, self.backplane.bounds()).await {
             Ok(bounds) => bounds,
             Err(error) => {
                 // The tail detects more reliably if the log is unavailable.
                 debug!(
                     error = &error as &dyn Error,
-                    "the log does not say what it holds"
+                    "failed to read the bounds of the event log"
                 );
-                self.bounds_at = Instant::now();
+                self.bounds_checked_at = Instant::now();
                 return Ok(());
             }
         };
@@ -301,7 +301,7 @@ impl Follower {
     }
 
     fn note_trimmed(&mut self, trimmed: Position) -> Result<(), Gone> {
-        self.bounds_at = Instant::now();
+        self.bounds_checked_at = Instant::now();
         let inner = self.manager()?;
         inner.with_sequencer(|order, _| {
             let Some(log) = &mut order.log else { return };
@@ -323,7 +323,7 @@ impl Follower {
                 .as_ref()
                 .is_some_and(|at| entry.position <= at.position)
             {
-                warn!(position = %entry.position, "an entry of the log came again");
+                warn!(position = %entry.position, "skipped an entry of the event log that was already delivered");
                 continue;
             }
             self.pass_on(&inner, &entry).await;
@@ -415,46 +415,48 @@ impl Follower {
     /// Records that every entry up to the end of the log has been delivered.
     async fn synced(&mut self, inner: &Arc<Inner>, asked_ms: u64) {
         let name = self.backplane.name();
-        let told = inner.with_sequencer(|order, hold| {
+        let notice = inner.with_sequencer(|order, hold| {
             let log = order.log.as_mut()?;
             let head = log.window.head_cursor();
             let remote = log.remote.as_mut()?;
             remote.synced_ms = asked_ms;
             if !std::mem::replace(&mut remote.started, true) {
-                info!(backplane = name, %head, "the log is there");
+                info!(backplane = name, %head, "backplane connected");
             }
-            std::mem::take(&mut remote.is_away).then(|| order.tell_all(system::restored(), hold))
+            std::mem::take(&mut remote.is_unavailable)
+                .then(|| order.send_to_all(system::restored(), hold))
         });
         inner.log_started.notify_waiters();
-        if let Some(told) = told {
-            info!(backplane = name, "the log is back");
+        if let Some(notice) = notice {
+            info!(backplane = name, "backplane recovered");
             inner.acceptance.recovered();
-            told.finish(inner).await;
+            notice.finish(inner).await;
         }
     }
 
     async fn lost(&mut self, error: &BackplaneError) -> Result<(), Gone> {
         let inner = self.manager()?;
-        let told = inner.with_sequencer(|order, hold| {
+        let notice = inner.with_sequencer(|order, hold| {
             let log = order.log.as_mut()?;
             log.counts.reconnects += 1;
             let remote = log.remote.as_mut()?;
-            let is_news = remote.started && !std::mem::replace(&mut remote.is_away, remote.started);
-            is_news.then(|| order.tell_all(system::degraded(), hold))
+            let is_news =
+                remote.started && !std::mem::replace(&mut remote.is_unavailable, remote.started);
+            is_news.then(|| order.send_to_all(system::degraded(), hold))
         });
-        self.tell_operator(told.is_some(), error);
-        if let Some(told) = told {
-            told.finish(&inner).await;
+        self.log_failure(notice.is_some(), error);
+        if let Some(notice) = notice {
+            notice.finish(&inner).await;
         }
         Ok(())
     }
 
-    fn tell_operator(&self, is_news: bool, error: &BackplaneError) {
+    fn log_failure(&self, is_news: bool, error: &BackplaneError) {
         let (backplane, error) = (self.backplane.name(), error as &dyn Error);
         match (is_news, self.failures) {
-            (true, _) => warn!(backplane, error, "the log is away"),
-            (false, 0) => warn!(backplane, error, "the log cannot be reached"),
-            (false, _) => debug!(backplane, error, "the log cannot be reached"),
+            (true, _) => warn!(backplane, error, "backplane unavailable"),
+            (false, 0) => warn!(backplane, error, "failed to reach the backplane"),
+            (false, _) => debug!(backplane, error, "failed to reach the backplane"),
         }
     }
 }

@@ -47,7 +47,7 @@ pub(crate) struct Remote {
     /// `true` if the node has followed the log to its end once.
     pub(crate) started: bool,
     /// `true` if the node has lost the log since.
-    pub(crate) is_away: bool,
+    pub(crate) is_unavailable: bool,
     /// Uptime of the manager at which the node last was at the end of the log.
     pub(crate) synced_ms: u64,
     /// Position up to which the log has been trimmed.
@@ -80,7 +80,7 @@ impl Log {
     pub(crate) fn remote(retention: Retention) -> Self {
         let remote = Remote {
             started: false,
-            is_away: false,
+            is_unavailable: false,
             synced_ms: 0,
             trimmed: Position::ZERO,
         };
@@ -107,15 +107,17 @@ impl Log {
     }
 
     /// Returns `true` if the node has lost its backplane.
-    pub(crate) fn is_away(&self) -> bool {
-        self.remote.as_ref().is_some_and(|remote| remote.is_away)
+    pub(crate) fn is_unavailable(&self) -> bool {
+        self.remote
+            .as_ref()
+            .is_some_and(|remote| remote.is_unavailable)
     }
 
     /// Returns `true` if the node was at the end of the log at some time after `uptime_ms`.
     pub(crate) fn synced_after(&self, uptime_ms: u64) -> bool {
         self.remote
             .as_ref()
-            .is_none_or(|remote| !remote.is_away && remote.synced_ms > uptime_ms)
+            .is_none_or(|remote| !remote.is_unavailable && remote.synced_ms > uptime_ms)
     }
 
     /// Returns the position up to which entries are trimmed or out of reach.

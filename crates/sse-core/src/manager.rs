@@ -124,7 +124,7 @@ impl Manager {
                 debug!(
                     cause = refused.cause().as_str(),
                     user_id = user.as_ref().map(UserId::as_str),
-                    "stream refused"
+                    "stream rejected"
                 );
             }
         }
@@ -266,8 +266,8 @@ impl Manager {
         }
         let mut replaced = Replaced::new();
         if order
-            .away
-            .is_away(&handshake.caller, self.inner.clock.uptime_ms())
+            .bans
+            .is_banned(&handshake.caller, self.inner.clock.uptime_ms())
         {
             return Err(ConnectErrorKind::StayAway);
         }

@@ -48,7 +48,7 @@ pub(crate) struct Sequencer {
     /// Set once a shutdown was announced; connections are still accepted.
     pub(crate) shutting_down: bool,
     pub(crate) draining: bool,
-    pub(crate) away: Bans,
+    pub(crate) bans: Bans,
     pub(crate) leavers: Leavers,
     pub(crate) counts: SequencerCounts,
     /// Set if events are logged.
@@ -98,7 +98,7 @@ impl Sequencer {
             jobs: Vec::new(),
             shutting_down: false,
             draining: false,
-            away: Bans::default(),
+            bans: Bans::default(),
             leavers: Leavers::default(),
             counts: SequencerCounts::default(),
             log,
@@ -129,7 +129,7 @@ impl Sequencer {
         hold: &mut Tx<'_>,
     ) -> Result<Sequenced, KeysFull> {
         let Some(log) = self.log.as_mut().filter(|_| is_logged(target, &event)) else {
-            let message = Message::new(event, collapse, Mark::Beside(self.before_next()));
+            let message = Message::new(event, collapse, Mark::Unlogged(self.before_next()));
             return Ok(self.publish(target, except, message, hold));
         };
         if let Some(key) = &key {
@@ -485,8 +485,8 @@ impl Sequencer {
     }
 
     /// Sends an event of the manager itself to every stream.
-    pub(crate) fn tell_all(&mut self, event: Event, hold: &mut Tx<'_>) -> Sequenced {
-        let message = Message::new(event, None, Mark::Beside(self.before_next()));
+    pub(crate) fn send_to_all(&mut self, event: Event, hold: &mut Tx<'_>) -> Sequenced {
+        let message = Message::new(event, None, Mark::Unlogged(self.before_next()));
         self.publish(&Target::All, &[], message, hold)
     }
 }

@@ -185,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mass_departure_gives_the_chunks_back() {
+    fn mass_removal_releases_the_chunks() {
         let mut table = ChunkedSlab::default();
         let keys: Vec<_> = (0..10_000)
             .map(|value| table.insert_with(|_| value).unwrap())
@@ -206,7 +206,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_behaves_like_a_map(steps in proptest::collection::vec((any::<bool>(), 0_u32..2000), 0..4000)) {
+        fn slab_behaves_like_a_map(steps in proptest::collection::vec((any::<bool>(), 0_u32..2000), 0..4000)) {
             let mut table = ChunkedSlab::default();
             let mut model = BTreeMap::new();
             for (insert, value) in steps {

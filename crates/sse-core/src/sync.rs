@@ -19,7 +19,7 @@ mod model {
         }
 
         pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-            self.0.lock().expect("loom does not poison")
+            self.0.lock().expect("loom does not poison locks")
         }
     }
 }

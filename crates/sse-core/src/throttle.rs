@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_of_each_kind_is_admitted_in_an_interval_and_the_rest_is_counted() {
+    fn one_message_per_kind_and_interval_is_admitted() {
         let throttle = Throttle::new(INTERVAL);
         let start = Instant::now();
         let at = |kind, milliseconds| {

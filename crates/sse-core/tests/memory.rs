@@ -82,7 +82,7 @@ fn is_as_new(manager: &Manager) {
 /// One stream after the other, then all at once, then one after the other next to many connected
 /// streams. A single test, since they share the allocator.
 #[test]
-fn a_hundred_thousand_streams_leave_nothing() {
+fn a_hundred_thousand_streams_leave_no_memory() {
     for policy in [LimitPolicy::Refuse, LimitPolicy::ReplaceOldest] {
         let manager = manager(policy);
         // Memory that stays once it was needed: the first chunk of a table, the random numbers of
@@ -130,7 +130,7 @@ fn a_hundred_thousand_streams_leave_nothing() {
     let after_traffic = held();
     assert!(
         after_traffic < with_all,
-        "queues give their memory back: {with_all} bytes before traffic, {after_traffic} after"
+        "queues release their memory: {with_all} bytes before traffic, {after_traffic} after"
     );
     // In no particular order.
     while !sessions.is_empty() {
@@ -142,7 +142,7 @@ fn a_hundred_thousand_streams_leave_nothing() {
     let after = held();
     assert!(
         after <= before + (256 << 10),
-        "{before} bytes before, {after} after a crowd"
+        "{before} bytes before, {after} after many streams"
     );
 
     let per_stream = (with_all - before) / 50_000;

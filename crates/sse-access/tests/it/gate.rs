@@ -255,6 +255,6 @@ async fn observer_receives_reasons_of_denials() {
         .await;
     assert_eq!(
         refused.unwrap_err().to_string(),
-        "not for pages of \"https://evil.example\""
+        "not allowed for pages of \"https://evil.example\""
     );
 }

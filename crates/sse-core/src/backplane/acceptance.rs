@@ -144,13 +144,13 @@ impl Acceptance {
     pub(crate) fn note_listening(
         &self,
         backplane: &dyn Backplane,
-        is_away: bool,
+        is_unavailable: bool,
         result: Result<(), &BackplaneError>,
     ) {
         match result {
             Ok(()) => self.end(Duty::Listen, backplane),
             // The backplane is unavailable, which is reported separately.
-            Err(_) if is_away => {}
+            Err(_) if is_unavailable => {}
             Err(error) => self.fail(Duty::Listen, backplane, error, |state| {
                 state.failures += 1;
                 blame(error) == Some(true) || state.failures >= LISTENING_FAILURES
@@ -220,18 +220,22 @@ impl Acceptance {
             .all(|duty| self.state(duty).phase == Phase::Fine)
     }
 
-    pub(crate) async fn check(&self, duty: Duty, backplane: &dyn Backplane, is_away: bool) {
+    pub(crate) async fn check(&self, duty: Duty, backplane: &dyn Backplane, is_unavailable: bool) {
         let state = self.state(duty);
         match state.phase {
             Phase::Fine => {}
             // A lost connection, which is reported separately.
-            Phase::Suspected if is_away => self.end(duty, backplane),
+            Phase::Suspected if is_unavailable => self.end(duty, backplane),
             Phase::Recovering => self.end(duty, backplane),
             Phase::Suspected | Phase::Failing => {
                 match within(RESPONSE_TIMEOUT, send(duty, backplane, state.bytes)).await {
                     Ok(()) => self.end(duty, backplane),
                     Err(error) if blame(&error).is_some() => {
-                        debug!(?duty, error = &error as &dyn Error, "a probe was rejected");
+                        debug!(
+                            ?duty,
+                            error = &error as &dyn Error,
+                            "probe rejected by the backplane"
+                        );
                         self.fail(duty, backplane, &error, |_| true);
                     }
                     // The backplane responds to the node, and is only busy.

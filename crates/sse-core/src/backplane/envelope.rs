@@ -45,9 +45,9 @@ pub(crate) struct Envelope {
 /// The bytes are not an envelope, or an envelope of a newer version.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum EnvelopeError {
-    #[error("version {0:?} of an envelope, not {VERSION}")]
+    #[error("envelope has version {0:?} instead of {VERSION}")]
     Version(Option<u8>),
-    #[error("a damaged envelope")]
+    #[error("envelope is damaged")]
     Damaged,
 }
 
@@ -189,8 +189,8 @@ mod tests {
         let name = "[a-z/ä]{1,20}";
         prop_oneof![
             Just(Target::All),
-            name.prop_map(|name| Target::User(UserId::new(name).expect("a name"))),
-            name.prop_map(|name| Target::Topic(Topic::new(name).expect("a name"))),
+            name.prop_map(|name| Target::User(UserId::new(name).expect("the name is valid"))),
+            name.prop_map(|name| Target::Topic(Topic::new(name).expect("the name is valid"))),
             any::<u128>().prop_map(|id| Target::Client(ClientId::of_number(id))),
         ]
     }
@@ -212,14 +212,14 @@ mod tests {
                     event.retry(Duration::from_millis(ms.into()))
                 });
                 event_type.into_iter().fold(event, |event, it| {
-                    event.event_type(EventType::new(it).expect("a type"))
+                    event.event_type(EventType::new(it).expect("the event type is valid"))
                 })
             })
     }
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(target in target(), event in event(), except in proptest::collection::vec(any::<u128>(), 0..3)) {
+        fn written_envelope_reads_back(target in target(), event in event(), except in proptest::collection::vec(any::<u128>(), 0..3)) {
             let except: Vec<_> = except.into_iter().map(ClientId::of_number).collect();
             let read = Envelope::read(&Envelope::write(TICKET, &target, &except, &event)).unwrap();
             prop_assert_eq!((read.ticket, read.target, read.except), (TICKET, target, except));
@@ -229,7 +229,7 @@ mod tests {
         }
 
         #[test]
-        fn nothing_that_is_read_panics_or_breaks_out(mut bytes in proptest::collection::vec(any::<u8>(), 0..200), known in any::<bool>()) {
+        fn random_bytes_read_as_one_block_or_an_error(mut bytes in proptest::collection::vec(any::<u8>(), 0..200), known in any::<bool>()) {
             if let Some(first) = bytes.first_mut().filter(|_| known) {
                 *first = VERSION;
             }
@@ -240,7 +240,7 @@ mod tests {
         }
 
         #[test]
-        fn what_was_changed_on_the_way_is_an_event_or_an_error(event in event(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        fn changed_envelope_is_an_event_or_an_error(event in event(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
             let mut bytes = Envelope::write(TICKET, &Target::All, &[], &event).to_vec();
             let at = at.index(bytes.len());
             bytes[at] = byte;
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_would_be_other_fields_are_refused() {
+    fn data_with_lines_of_other_fields_is_rejected() {
         let written = Envelope::write(TICKET, &Target::All, &[], &Event::text("x"));
         let head = written.len() - "data: x\n".len();
         for lines in [

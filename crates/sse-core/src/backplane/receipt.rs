@@ -95,10 +95,10 @@ pub enum PublishError {
         name: String,
     },
     /// The event has its own id, but the event log assigns the ids.
-    #[error("ids are given by the event log")]
+    #[error("event ids are assigned by the event log")]
     Id,
     /// The idempotency key is invalid: its length is not allowed, or the event is not logged.
-    #[error("key {0}")]
+    #[error("idempotency key {0}")]
     Key(#[source] IdempotencyKeyError),
     /// The caller, all users or all backends have the maximum number of idempotency keys. The event
     /// was not published, and no key was forgotten: retries under a known key are still recognized.
@@ -107,7 +107,7 @@ pub enum PublishError {
     /// The event log is unreachable or rejects events now: the log is full, it stopped accepting
     /// writes, or permissions are missing. The event can have been published all the same; a caller
     /// that retries avoids a duplicate with an [idempotency key](crate::Event::idempotency_key).
-    #[error("the event log is not available")]
+    #[error("the event log is unavailable")]
     Unavailable {
         /// Delay after which a retry makes sense.
         retry_after: Duration,
@@ -120,7 +120,7 @@ pub enum PublishError {
     /// clients receive the event, or a gap in its place. A retry publishes the event twice, unless
     /// the event has an [idempotency key](crate::Event::idempotency_key): then the receipt has
     /// `duplicate` set and the same id.
-    #[error("the event log has the event as {id}, and it was not delivered in time")]
+    #[error("the event was logged as {id} but was not delivered in time")]
     Unconfirmed {
         /// Id of the event.
         id: EventId,
@@ -128,13 +128,13 @@ pub enum PublishError {
         retry_after: Duration,
     },
     /// The event log rejects this event permanently: the event is too large.
-    #[error("the event log refuses the event")]
+    #[error("the event log rejected the event")]
     Backplane(#[source] BackplaneError),
     /// The event has neither data nor a field, so its encoding is empty.
     #[error("the event is empty")]
     Empty,
     /// The event alone is larger than a stream's queue.
-    #[error("the event has {size} bytes, more than the {limit} that may wait for a stream")]
+    #[error("the event has {size} bytes, more than the {limit} that a stream can queue")]
     TooLarge {
         /// Encoded size in bytes.
         size: usize,

@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn room_is_bounded_and_given_back() {
+    fn budget_is_bounded_and_released() {
         let spool = RetryBudget::new(10);
         let room = spool.room(8).unwrap();
         assert!(spool.room(3).is_none());

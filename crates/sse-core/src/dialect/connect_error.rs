@@ -61,7 +61,7 @@ pub enum ConnectErrorKind {
         source: FieldError,
     },
     /// The request has more topics than a stream may have.
-    #[error("topics: {count} asked for, at most {limit} allowed")]
+    #[error("topics: {count} requested, at most {limit} allowed")]
     TooManyTopics {
         /// Number of requested topics.
         count: usize,
@@ -69,7 +69,7 @@ pub enum ConnectErrorKind {
         limit: usize,
     },
     /// The request is a HEAD request, answered with the headers of a stream and no stream.
-    #[error("only the headers were asked for")]
+    #[error("the request is for headers only")]
     HeadersOnly,
     /// The method of the request opens no stream.
     #[error("a stream is opened with GET")]
@@ -82,7 +82,7 @@ pub enum ConnectErrorKind {
     Forbidden(Topic),
     /// A page without permission sent the request with its visitor's cookies. The text names the
     /// page and says what its author can do.
-    #[error("not for pages of {0}")]
+    #[error("not allowed for pages of {0}")]
     CrossSite(String),
     /// The credentials cannot be checked now.
     #[error("credentials cannot be checked now")]
@@ -103,13 +103,13 @@ pub enum ConnectErrorKind {
     #[error("the event log has not been read yet")]
     Starting,
     /// The manager is shutting down.
-    #[error("shutting down")]
+    #[error("the server is shutting down")]
     Draining,
     /// The client is banned.
-    #[error("the client is to stay away")]
+    #[error("the client is banned")]
     StayAway,
     /// The manager already uses the maximum number of dialects.
-    #[error("too many dialects")]
+    #[error("the manager has too many dialects")]
     TooManyDialects,
 }
 

@@ -66,7 +66,7 @@ pub struct Cursor {
 
 /// The error for text that is not a cursor, an epoch or a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("is not a position in an event log")]
+#[error("the text is not a position in an event log")]
 pub struct CursorError;
 
 const MAX_EPOCH_BYTES: usize = 32;
@@ -263,7 +263,7 @@ pub(crate) struct Before {
     /// Number of the record.
     pub(crate) number: u64,
     /// Position that the record follows, if the record comes from the backplane.
-    pub(crate) behind: Position,
+    pub(crate) after: Position,
 }
 
 /// The relation of an event to the log.
@@ -275,14 +275,14 @@ pub(crate) enum Mark {
     /// the gap itself.
     Jump(Place),
     /// Not logged; ordered before the next record. Zero if the manager has no log.
-    Beside(Before),
+    Unlogged(Before),
 }
 
 impl Mark {
     pub(crate) fn place(self) -> Option<Place> {
         match self {
             Self::Logged(place) | Self::Jump(place) => Some(place),
-            Self::Beside(_) => None,
+            Self::Unlogged(_) => None,
         }
     }
 }
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_reads_as_it_is_written() {
+    fn cursor_text_round_trips() {
         let epoch = Epoch::new("7f3a").unwrap();
         for (position, text) in [
             (Position::ZERO, "7f3a-0"),
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_a_cursor() {
+    fn invalid_text_is_not_a_cursor() {
         let long = format!("{}-1", "e".repeat(33));
         for text in [
             "",
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_distance_reaches_as_far_as_it_says() {
+    fn distance_reaches_exactly_its_last_position() {
         let (start, last) = (Position::from(100), Position::from(200));
         let distance = start.distance_to(last);
         for (at, is_reached) in [(99, false), (100, true), (200, true), (201, false)] {

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crlf_split_over_two_pieces_is_one_line_end() {
+    fn crlf_split_across_two_pieces_is_one_line_end() {
         assert_eq!(written(&["a\r", "\nb"]), "data: a\ndata: b\n");
         assert_eq!(written(&["a\r", "", "\nb"]), "data: a\ndata: b\n");
         assert_eq!(written(&["a\r", "b"]), "data: a\ndata: b\n");

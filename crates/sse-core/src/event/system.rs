@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn reserved_names_are_found_however_they_are_written() {
+    fn reserved_names_are_found_in_every_spelling() {
         assert_eq!(name_in(r#"{"event":"gap"}"#), Some("gap"));
         assert_eq!(name_in(r#"{"\u0065vent":"\u0067ap"}"#), Some("gap"));
         assert_eq!(
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_and_other_types_are_free() {
+    fn other_names_and_types_are_allowed() {
         assert_eq!(name_in(r#"{"event":"gaps","data":{"event":"gap"}}"#), None);
         assert_eq!(name_in("no JSON"), None);
         assert_eq!(reserved_name(&Event::text(r#"{"event":"gap"}"#)), None);

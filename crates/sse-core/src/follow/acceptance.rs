@@ -41,9 +41,14 @@ pub(crate) async fn probe(manager: Weak<Inner>, backplane: Arc<dyn Backplane>) {
             let Some(inner) = manager.upgrade() else {
                 return;
             };
-            let is_away = inner.order.lock().log.as_ref().is_some_and(Log::is_away);
+            let is_unavailable = inner
+                .order
+                .lock()
+                .log
+                .as_ref()
+                .is_some_and(Log::is_unavailable);
             drop(inner);
-            acceptance.check(duty, &*backplane, is_away).await;
+            acceptance.check(duty, &*backplane, is_unavailable).await;
         }
         ended = Instant::now();
     }

@@ -34,7 +34,7 @@ const PAGE: ReadLimit = ReadLimit {
 };
 
 /// Interval at which an idle reader checks if the manager still exists.
-const LOOK: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Maximum number of reads in flight.
 const READS: usize = 8;
@@ -112,9 +112,9 @@ impl Backfill {
                 continue;
             }
             inner.with_sequencer(|order, _| order.begin_read(party, after.position));
-            let (backplane, behind) = (Arc::clone(&self.backplane), after.clone());
+            let (backplane, cursor) = (Arc::clone(&self.backplane), after.clone());
             let answer = Box::pin(async move {
-                let read = timeout(RESPONSE_TIMEOUT, backplane.read(&behind, PAGE)).await;
+                let read = timeout(RESPONSE_TIMEOUT, backplane.read(&cursor, PAGE)).await;
                 read.unwrap_or_else(|late| Err(BackplaneError::unavailable(RESPONSE_TIMEOUT, late)))
             });
             self.in_flight.push(Read {
@@ -150,7 +150,7 @@ impl Backfill {
 
     /// Waits for the next read to finish. Returns `None` if other work can be due.
     async fn next(&mut self) -> Option<(Read, Answer)> {
-        let mut wakes_at = Instant::now() + LOOK;
+        let mut wakes_at = Instant::now() + CHECK_INTERVAL;
         if let Some(last) = self
             .in_flight
             .last()
@@ -213,7 +213,7 @@ impl Backfill {
             Err(BackplaneError::Damaged { to, source }) if to > after.position => {
                 let error = &*source as &dyn Error;
                 if inner.with_sequencer(|order, _| order.note_damage(after, to)) {
-                    warn!(%after, %to, error, "failed to read a part of the log: clients are told of a gap");
+                    warn!(%after, %to, error, "failed to read a part of the event log; clients receive a gap event");
                 }
                 return Ok(to);
             }
@@ -225,7 +225,10 @@ impl Backfill {
             .map(|entry| entry.position)
             .filter(|last| *last > after.position);
         let nothing = || {
-            BackplaneError::unavailable(LOOK, "the backplane holds nothing behind an old position")
+            BackplaneError::unavailable(
+                CHECK_INTERVAL,
+                "the backplane returned no entry after an old position",
+            )
         };
         let last = last.ok_or_else(nothing)?;
         let segment = FetchedPage::new(
@@ -233,7 +236,7 @@ impl Backfill {
             last,
             records::read_records(inner, after, &page.entries),
         );
-        debug!(%after, %last, "read an older part of the log");
+        debug!(%after, %last, "read an older part of the event log");
         self.reader.state.lock().keep(segment, party);
         Ok(last)
     }
@@ -241,17 +244,24 @@ impl Backfill {
     /// Schedules a retry of a position. Returns `true` if the position was tried long enough, so
     /// that its streams continue without the unreadable entries.
     fn fail(&mut self, inner: &Inner, after: &Cursor, error: &BackplaneError) -> bool {
-        let is_away = inner.order.lock().log.as_ref().is_none_or(Log::is_away);
+        let is_unavailable = inner
+            .order
+            .lock()
+            .log
+            .as_ref()
+            .is_none_or(Log::is_unavailable);
         let (place, error) = (after.position, error as &dyn Error);
-        let verdict = self.failing.note(place, Instant::now(), is_away, |tries| {
-            inner.jitter.pause(tries)
-        });
+        let verdict = self
+            .failing
+            .note(place, Instant::now(), is_unavailable, |tries| {
+                inner.jitter.pause(tries)
+            });
         if verdict == Verdict::TryAgain {
-            debug!(%after, error, "failed to read an older part of the log");
+            debug!(%after, error, "failed to read an older part of the event log; retrying");
             inner.with_sequencer(|order, _| order.suspend_part(place));
             return false;
         }
-        warn!(%after, error, "gave up reading a part of the log: clients are told of a gap");
+        warn!(%after, error, "abandoned an unreadable part of the event log; clients receive a gap event");
         inner.with_sequencer(|order, _| order.give_up_part(after));
         true
     }

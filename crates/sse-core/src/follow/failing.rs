@@ -47,7 +47,7 @@ impl Failing {
         &mut self,
         place: Position,
         now: Instant,
-        is_away: bool,
+        is_unavailable: bool,
         pause: impl FnOnce(u32) -> Duration,
     ) -> Verdict {
         // Another stream can reach a position long after the streams that waited there have left.
@@ -60,10 +60,10 @@ impl Failing {
             last: now,
         };
         let known = self.places.entry(place).or_insert(fresh);
-        if is_away {
+        if is_unavailable {
             known.since = now;
         }
-        known.tries = if is_away {
+        known.tries = if is_unavailable {
             1
         } else {
             known.tries.saturating_add(1)
@@ -109,7 +109,7 @@ mod tests {
     const PAUSE: Duration = Duration::from_secs(4);
 
     #[test]
-    fn a_place_is_given_up_after_a_bounded_time() {
+    fn failing_position_is_abandoned_after_bounded_time() {
         let (mut failing, mut now, place) = (Failing::default(), Instant::now(), Position::from(7));
         let begin = now;
         while failing.note(place, now, false, |_| PAUSE) == Verdict::TryAgain {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn no_place_is_given_up_while_the_backplane_is_away() {
+    fn position_is_kept_while_backplane_is_unavailable() {
         let (mut failing, begin, place) = (Failing::default(), Instant::now(), Position::from(7));
         for tries in 0..100 {
             let verdict = failing.note(place, begin + PAUSE * tries, true, |_| PAUSE);
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_of_long_ago_does_not_count() {
+    fn old_failure_does_not_count() {
         let (mut failing, begin, place) = (Failing::default(), Instant::now(), Position::from(7));
         for _ in 0..TRIES {
             failing.note(place, begin, false, |_| PAUSE);

@@ -24,14 +24,14 @@ use crate::{
 pub(crate) fn read_records(inner: &Inner, after: &Cursor, entries: &[Entry]) -> Vec<Record> {
     let mut at = after.position;
     let records = entries.iter().map(|entry| {
-        let behind = std::mem::replace(&mut at, entry.position);
-        read_record(inner, &after.epoch, behind, entry)
+        let previous = std::mem::replace(&mut at, entry.position);
+        read_record(inner, &after.epoch, previous, entry)
     });
     records.collect()
 }
 
-fn read_record(inner: &Inner, epoch: &Epoch, behind: Position, entry: &Entry) -> Record {
-    let envelope = read_envelope(inner, epoch, behind, entry);
+fn read_record(inner: &Inner, epoch: &Epoch, previous: Position, entry: &Entry) -> Record {
+    let envelope = read_envelope(inner, epoch, previous, entry);
     let collapse = inner.collapse(&envelope.event);
     let event = envelope.event.id(epoch.id_at(entry.position));
     // The record is delivered to streams that catch up, without a queue that could drop it.
@@ -65,16 +65,16 @@ pub(crate) async fn wake_for_head(inner: &Inner) {
 pub(crate) fn read_envelope(
     inner: &Inner,
     epoch: &Epoch,
-    behind: Position,
+    previous: Position,
     entry: &Entry,
 ) -> Envelope {
     if entry.payload.first() == Some(&PROBE) {
         return Envelope::for_nobody();
     }
     Envelope::read(&entry.payload).unwrap_or_else(|error| {
-        let after = Cursor::new(epoch.clone(), behind);
+        let after = Cursor::new(epoch.clone(), previous);
         if inner.order.lock().note_unreadable(&after, entry.position) {
-            warn!(position = %entry.position, %error, "failed to read an entry of the log: clients are told of a gap");
+            warn!(position = %entry.position, %error, "failed to read an entry of the event log; clients receive a gap event");
         }
         let to = Cursor::new(epoch.clone(), entry.position);
         Envelope::of_own(Gap::new(GapReason::Damaged, Some(after.to_id()), to).to_event())

@@ -29,30 +29,34 @@ async fn signalled(inner: &Arc<Inner>, mut signal: Bytes) {
     let kind = signal.first().copied();
     let payload = signal.split_off(signal.len().min(1));
     match kind {
-        Some(EVENT) => pass_on_beside(inner, &payload).await,
+        Some(EVENT) => pass_on_unlogged(inner, &payload).await,
         Some(MESSAGE) => {
             let handlers = inner.signal_handlers.lock().clone();
             handlers
                 .iter()
-                .for_each(|handler| tell(|| handler.signalled(payload.clone())));
+                .for_each(|handler| call(|| handler.signalled(payload.clone())));
         }
         Some(PROBE) => {}
-        _ => debug!(?kind, "a signal of an unknown kind"),
+        _ => debug!(?kind, "ignored a signal of an unknown kind"),
     }
 }
 
-async fn pass_on_beside(inner: &Arc<Inner>, payload: &Bytes) {
+async fn pass_on_unlogged(inner: &Arc<Inner>, payload: &Bytes) {
     let envelope = match Envelope::read(payload) {
         Ok(envelope) if envelope.ticket.node == inner.tickets.node() => return,
         Ok(envelope) => envelope,
         Err(error) => {
-            warn!(%error, "a signal cannot be read");
+            warn!(%error, "failed to read a signal from another node");
             return;
         }
     };
     let collapse = inner.collapse(&envelope.event);
     let placed = inner.with_sequencer(|order, hold| {
-        let message = Message::new(envelope.event, collapse, Mark::Beside(order.before_next()));
+        let message = Message::new(
+            envelope.event,
+            collapse,
+            Mark::Unlogged(order.before_next()),
+        );
         order.publish(&envelope.target, &envelope.except, message, hold)
     });
     placed.finish(inner).await;
@@ -71,10 +75,15 @@ pub(crate) async fn listen(
         let Some(inner) = manager.upgrade() else {
             return;
         };
-        let is_away = inner.order.lock().log.as_ref().is_some_and(Log::is_away);
+        let is_unavailable = inner
+            .order
+            .lock()
+            .log
+            .as_ref()
+            .is_some_and(Log::is_unavailable);
         inner
             .acceptance
-            .note_listening(&*backplane, is_away, signals.as_ref().map(drop));
+            .note_listening(&*backplane, is_unavailable, signals.as_ref().map(drop));
         drop(inner);
         match signals {
             Ok(mut signals) => {
@@ -93,14 +102,20 @@ pub(crate) async fn listen(
                             signalled(&inner, signal).await;
                         }
                         Ok(Err(error)) => {
-                            warn!(error = &error as &dyn Error, "signals are lost");
+                            warn!(
+                                error = &error as &dyn Error,
+                                "failed to receive signals from other nodes"
+                            );
                             break;
                         }
                         Err(_) => {}
                     }
                 }
             }
-            Err(error) => debug!(error = &error as &dyn Error, "signals cannot be heard"),
+            Err(error) => debug!(
+                error = &error as &dyn Error,
+                "failed to listen to signals from other nodes"
+            ),
         }
         failures += 1;
         let Some(pause) = manager.upgrade().map(|inner| inner.jitter.pause(failures)) else {
@@ -117,12 +132,12 @@ fn missed(manager: &Weak<Inner>) {
     let handlers = inner.signal_handlers.lock().clone();
     handlers
         .iter()
-        .for_each(|handler| tell(|| handler.missed()));
+        .for_each(|handler| call(|| handler.missed()));
 }
 
 /// Calls a handler. A panic in it must not end listening.
-fn tell(handler: impl FnOnce()) {
+fn call(handler: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(handler)).is_err() {
-        error!("a handler of signals panicked");
+        error!("signal handler panicked");
     }
 }

@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_hides_its_place_and_gives_it_back() {
+    fn client_id_hides_and_returns_its_index() {
         let ids = ClientIds::default();
         for place in [0, 1, 77, u32::MAX] {
             let id = ids.make(place);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn only_32_hexadecimal_digits_are_an_id() {
+    fn only_32_hexadecimal_digits_are_a_client_id() {
         for bad in [
             "",
             "0",

@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_its_bytes_in_every_form() {
+    fn login_id_keeps_its_bytes_in_every_form() {
         let bytes = std::array::from_fn(|at| u8::try_from(at).unwrap());
         let id = LoginId::from_bytes(bytes);
         assert_eq!(id.to_bytes(), bytes);

@@ -134,7 +134,7 @@ pub enum IdempotencyKeyError {
         limit: usize,
     },
     /// No log exists that would remember the key, or the event is kept out of the log.
-    #[error("is remembered only of events in the event log")]
+    #[error("requires an event in the event log")]
     NotLogged,
 }
 
@@ -185,7 +185,7 @@ mod tests {
         }
 
         #[test]
-        fn no_key_of_one_scope_forges_a_key_of_another(a in scope(), b in scope(), key in key()) {
+        fn key_cannot_forge_a_key_of_another_scope(a in scope(), b in scope(), key in key()) {
             let victim = entry_key(&a, &key);
             // The text that is stored for one caller is the strongest forgery that another caller
             // can try.
@@ -195,7 +195,7 @@ mod tests {
         }
 
         #[test]
-        fn the_user_of_a_key_is_found_in_its_text(scope in scope(), key in key(), other in key()) {
+        fn key_text_identifies_its_user(scope in scope(), key in key(), other in key()) {
             let (found, another) = (entry_key(&scope, &key), entry_key(&scope, &other));
             prop_assert_eq!(found.user().is_none(), scope == KeyScope::App);
             prop_assert_eq!(another.user(), found.user());
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forged_key_of_a_user_stays_in_the_app() {
+    fn forged_user_key_stays_in_the_app_scope() {
         let stolen = entry_key(&user("42"), "order-7-paid");
         let forged = entry_key(&KeyScope::App, stolen.text());
         assert_eq!(&**forged.text(), format!("@{}", stolen.text()));
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_the_app_is_its_own_text() {
+    fn app_key_is_stored_as_it_is() {
         // A retry must find the text that an older version stored.
         for key in ["order-7-paid", "a@b", "nul\0", "🗝", " "] {
             assert_eq!(&**entry_key(&KeyScope::App, key).text(), key);
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_a_user_is_the_same_in_every_version() {
+    fn user_key_text_is_stable_across_versions() {
         let text = entry_key(&user("42"), "order-7-paid");
         assert_eq!(
             &**text.text(),
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_other_lengths_are_refused() {
+    fn keys_of_invalid_length_are_rejected() {
         for length in [0, 129, 1000] {
             for scope in [KeyScope::App, user("42"), KeyScope::Anonymous] {
                 let refused = EntryKey::new(&scope, &"@".repeat(length), KeyLimits::default());

@@ -74,12 +74,12 @@ impl FetchedPage {
     pub(crate) fn numbers<'a>(
         &'a self,
         target: &Target,
-        behind: Position,
+        after: Position,
         up_to: Option<Position>,
     ) -> impl Iterator<Item = u64> + use<'a> {
         let numbers = self.index.get(target).map_or(&[][..], Vec::as_slice);
         let place = |number: u32| self.records[number as usize].position;
-        let from = numbers.partition_point(|number| place(*number) <= behind);
+        let from = numbers.partition_point(|number| place(*number) <= after);
         let until = up_to.map_or(numbers.len(), |up_to| {
             numbers.partition_point(|number| place(*number) <= up_to)
         });

@@ -21,8 +21,8 @@ impl Holes {
             return false;
         }
         let first = self.stretches.partition_point(|(_, end)| *end < after);
-        let behind = self.stretches.partition_point(|(start, _)| *start <= to);
-        let known = &self.stretches[first..behind.max(first)];
+        let next = self.stretches.partition_point(|(start, _)| *start <= to);
+        let known = &self.stretches[first..next.max(first)];
         if known
             .iter()
             .any(|(start, end)| *start <= after && to <= *end)
@@ -32,7 +32,7 @@ impl Holes {
         let start = known.first().map_or(after, |(start, _)| after.min(*start));
         let end = known.last().map_or(to, |(_, end)| to.max(*end));
         self.stretches
-            .splice(first..behind.max(first), [(start, end)]);
+            .splice(first..next.max(first), [(start, end)]);
         if self.stretches.len() > MOST {
             self.stretches.remove(0);
         }
@@ -75,7 +75,7 @@ mod tests {
     proptest! {
         /// Compares the ranges with a set of all positions that cannot be read.
         #[test]
-        fn stretches_are_the_union_of_all_that_was_added(added in vec((0_u64..60, 1_u64..9), 0..30)) {
+        fn holes_are_the_union_of_added_ranges(added in vec((0_u64..60, 1_u64..9), 0..30)) {
             let mut holes = Holes::default();
             let mut lost = [false; 80];
             for (after, length) in added {
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_trimmed_is_forgotten_and_the_rest_is_bounded() {
+    fn trimmed_holes_are_forgotten_and_count_is_bounded() {
         let mut holes = Holes::default();
         for number in 0..2 * MOST as u64 {
             assert!(holes.add((10 * number).into(), (10 * number + 1).into()));

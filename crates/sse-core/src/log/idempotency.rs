@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_key_is_forgotten_after_its_window() {
+    async fn key_is_forgotten_after_its_window() {
         let mut keys = IdempotencyKeys::default();
         keys.insert("a".into(), 1);
         advance(KEY_WINDOW / 2).await;
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_bound_refuses_and_forgets_nothing() {
+    async fn full_table_rejects_and_forgets_no_key() {
         let mut keys = IdempotencyKeys::default();
         for number in 0..3 {
             insert(&mut keys, &key(Some("a"), number)).unwrap();
@@ -279,7 +279,7 @@ mod tests {
         assert_eq!(
             full.retry_after,
             Duration::from_secs(90),
-            "when the first key is over"
+            "the delay lasts until the first key expires"
         );
         for number in 0..2 {
             insert(&mut keys, &key(Some("b"), number)).unwrap();
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn room_comes_back_however_many_keys_end_at_once() {
+    async fn capacity_returns_when_many_keys_expire_at_once() {
         let mut keys = IdempotencyKeys::default();
         let of = |user: usize, number: usize| {
             let limits = KeyLimits {
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_taken_back_was_never_there() {
+    async fn withdrawn_keys_leave_no_trace() {
         let mut keys = IdempotencyKeys::default();
         let (first, user, app) = (key(Some("a"), 0), key(Some("a"), 1), key(None, 1));
         [&first, &user, &app]
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_key_that_comes_again_counts_from_then() {
+    async fn reused_key_starts_a_new_window() {
         let mut keys = IdempotencyKeys::default();
         keys.insert("a".into(), 1);
         advance(KEY_WINDOW).await;

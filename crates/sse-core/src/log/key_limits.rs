@@ -77,7 +77,7 @@ impl KeyLimits {
 /// The error for a publish that was rejected because no further idempotency key can be remembered.
 /// Nothing was published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("{bound}, {limit} within two minutes")]
+#[error("{bound}: {limit} within two minutes")]
 #[non_exhaustive]
 pub struct KeysFull {
     /// Bound that was reached.
@@ -93,17 +93,13 @@ pub struct KeysFull {
 #[non_exhaustive]
 pub enum KeyBound {
     /// [`KeyLimits::per_user`]: the caller itself has published too many events with keys.
-    #[error("the caller has as many publishes with a key or with patience as one user may have")]
+    #[error("the caller has reached the limit of publishes with a key or a timeout")]
     PerUser,
     /// [`KeyLimits::of_users`]: all users together have reached the limit.
-    #[error(
-        "all users together have as many publishes with a key or with patience as they may have"
-    )]
+    #[error("all users together have reached the limit of publishes with a key or a timeout")]
     OfUsers,
     /// [`KeyLimits::of_backends`]: the app and its backends together have reached the limit.
-    #[error(
-        "all backends together have as many publishes with a key or with patience as they may have"
-    )]
+    #[error("all backends together have reached the limit of publishes with a key or a timeout")]
     OfBackends,
 }
 

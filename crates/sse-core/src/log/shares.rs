@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_party_with_many_places_has_one_read_a_round() {
+    fn party_with_many_positions_reads_once_per_round() {
         let mut shares = Shares::default();
         (0..500).for_each(|place| shares.add(Party(1), (place * 7 % 500).into()));
         for _ in 0..10 {
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn parties_that_come_together_go_through_the_log_in_order() {
+    fn simultaneous_parties_read_the_log_in_order() {
         let mut shares = Shares::default();
         (0..1000).for_each(|party| shares.add(Party(party), (party % 100 * 10).into()));
         let mut before = 0;
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn newcomers_do_not_hold_up_those_who_wait() {
+    fn newcomers_do_not_delay_waiting_parties() {
         let mut shares = Shares::default();
         shares.add(Party(0), 1_000_000.into());
         for newcomer in 1..1000 {
@@ -233,11 +233,11 @@ mod tests {
                 return;
             }
         }
-        panic!("it never had its turn");
+        panic!("the waiting party never reads");
     }
 
     #[test]
-    fn one_party_goes_through_the_log_and_begins_again() {
+    fn single_party_reads_the_log_and_starts_again() {
         let mut shares = Shares::default();
         [5, 1, 9]
             .into_iter()
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_party_reads_one_place_at_a_time_and_is_forgotten_later() {
+    fn party_reads_one_position_and_is_removed_later() {
         let mut shares = Shares::default();
         shares.add(Party(1), 1.into());
         shares.add(Party(1), 2.into());

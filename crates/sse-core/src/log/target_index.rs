@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn it_grows_at_both_ends_and_forgets_at_the_first() {
+    fn index_grows_at_both_ends_and_trims_the_front() {
         let mut index = TargetIndex::default();
         index.begin(10);
         ["a", "b", "a"]

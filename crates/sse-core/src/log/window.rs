@@ -149,7 +149,7 @@ impl Window {
     }
 
     /// Returns the number of the first record after a position.
-    pub(crate) fn number_behind(&self, position: Position) -> u64 {
+    pub(crate) fn number_after(&self, position: Position) -> u64 {
         let blocks = self
             .blocks
             .partition_point(|block| block.last().is_some_and(|last| last <= position));
@@ -162,12 +162,12 @@ impl Window {
 
     /// Returns the position of the record before `position`, if `position` is between records and
     /// is not the position of any record. The current log never assigned such a position.
-    pub(crate) fn before_stranger(&self, position: Position) -> Option<Position> {
-        let behind = self.number_behind(position);
-        if position >= self.head || behind == self.first {
+    pub(crate) fn before_foreign(&self, position: Position) -> Option<Position> {
+        let number = self.number_after(position);
+        if position >= self.head || number == self.first {
             return None;
         }
-        self.position(behind - 1)
+        self.position(number - 1)
             .filter(|before| *before != position)
     }
 
@@ -349,14 +349,14 @@ mod tests {
 
     fn window(retention: Retention) -> Window {
         Window::new(
-            Epoch::new("e").expect("an epoch"),
+            Epoch::new("e").expect("the epoch is valid"),
             Position::ZERO,
             retention,
         )
     }
 
     fn topic(name: &str) -> Target {
-        Target::Topic(Topic::new(name).expect("a name"))
+        Target::Topic(Topic::new(name).expect("the name is valid"))
     }
 
     fn push(window: &mut Window, target: &Target, at_ms: u64) {
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn each_target_finds_its_own() {
+    fn each_target_finds_its_own_records() {
         let mut window = window(Retention::default());
         ["a", "b", "a", "c", "a"]
             .iter()
@@ -389,11 +389,11 @@ mod tests {
         );
         assert_eq!(window.numbers(&topic("a"), 1, 4).collect::<Vec<_>>(), [2]);
         assert_eq!(window.numbers(&topic("d"), 0, 9).count(), 0);
-        assert_eq!(window.number_behind(Position::from(2)), 2);
+        assert_eq!(window.number_after(Position::from(2)), 2);
     }
 
     #[test]
-    fn retention_holds_by_count_bytes_and_age() {
+    fn retention_limits_count_bytes_and_age() {
         let mut few = window(Retention::default().entries(2));
         (0..5).for_each(|_| push(&mut few, &Target::All, 0));
         assert_eq!(
@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_packed_is_made_again_as_it_was() {
+    fn packed_record_unpacks_unchanged() {
         let mut window = window(Retention::default());
         let long = "long ".repeat(1000);
         let events = [
@@ -440,7 +440,10 @@ mod tests {
             assert_eq!(message.packed().is_some(), number < 4);
             let message = Arc::new(message);
             if number >= 4 {
-                assert!(window.get(at).is_none(), "it has to be kept");
+                assert!(
+                    window.get(at).is_none(),
+                    "the event is absent until it is kept"
+                );
                 window.keep(at, Arc::clone(&message));
             }
             let again = window.get(at).unwrap();
@@ -455,14 +458,14 @@ mod tests {
             assert_eq!(again.message.event().is_json(), message.event().is_json());
             assert!(
                 Arc::ptr_eq(window.get(at).unwrap().message, again.message),
-                "it is made once"
+                "the frame is created once"
             );
         }
     }
 
     /// Compares blocks and index with a list that is scanned in full.
     #[test]
-    fn blocks_and_index_hold_what_a_list_would() {
+    fn blocks_and_index_match_a_plain_list() {
         let mut random = StdRng::seed_from_u64(7);
         let mut window = window(Retention::default().entries(3 * RECORDS));
         let mut all = Vec::new();
@@ -482,7 +485,7 @@ mod tests {
                     .collect::<Vec<_>>();
                 assert_eq!(found, wanted.collect::<Vec<_>>());
                 // Positions are numbers plus one.
-                assert_eq!(window.number_behind(from.into()), from);
+                assert_eq!(window.number_after(from.into()), from);
                 assert_eq!(
                     window.position(from),
                     (from < window.next()).then(|| (from + 1).into())
@@ -500,7 +503,7 @@ mod tests {
     }
 
     #[test]
-    fn a_position_between_records_is_a_stranger() {
+    fn position_between_records_is_foreign() {
         let mut window = window(Retention::default().entries(3));
         for position in [10, 20, 30, 40] {
             let (at, target) = (Position::from(position), topic("a"));
@@ -520,7 +523,7 @@ mod tests {
             (50, None),
         ] {
             assert_eq!(
-                window.before_stranger(position.into()),
+                window.before_foreign(position.into()),
                 before.map(Position::from),
                 "{position}"
             );
@@ -528,7 +531,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_go_on_after_another_log() {
+    fn numbers_continue_after_another_log() {
         let mut window = window(Retention::default());
         (0..3).for_each(|_| push(&mut window, &Target::All, 0));
         let epoch = Epoch::new("f").unwrap();

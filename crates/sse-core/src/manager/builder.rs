@@ -78,7 +78,7 @@ impl Default for ManagerBuilder {
 
 impl Inner {
     pub(crate) fn new(builder: ManagerBuilder) -> Self {
-        let heartbeat = builder.beat();
+        let heartbeat = builder.heartbeat_source();
         let config = builder.config;
         let retention = config.log.unwrap_or_default();
         let log = match (&builder.backplane, config.log) {
@@ -309,7 +309,7 @@ impl ManagerBuilder {
         Ok(Manager::new(self))
     }
 
-    pub(crate) fn beat(&self) -> Option<Arc<dyn Heartbeat>> {
+    pub(crate) fn heartbeat_source(&self) -> Option<Arc<dyn Heartbeat>> {
         match (self.config.heartbeat, &self.custom_heartbeat) {
             (HeartbeatKind::Off, _) => None,
             (_, Some(custom)) => Some(Arc::clone(custom)),

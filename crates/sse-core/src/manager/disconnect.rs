@@ -87,9 +87,7 @@ impl Manager {
     pub fn ban(&self, who: impl Into<Banned>, duration: Duration) {
         let uptime_ms = self.inner.clock.uptime_ms();
         let mut order = self.inner.order.lock();
-        order
-            .away
-            .keep(who.into(), uptime_ms, duration.min(LONGEST));
+        order.bans.ban(who.into(), uptime_ms, duration.min(LONGEST));
     }
 
     /// Returns the bans with their remaining durations.
@@ -98,7 +96,7 @@ impl Manager {
         self.inner
             .order
             .lock()
-            .away
+            .bans
             .all(self.inner.clock.uptime_ms())
     }
 
@@ -114,9 +112,9 @@ impl Manager {
             let mut order = self.inner.order.lock();
             if let Some((who, duration)) = how
                 .ban_for
-                .and_then(|time| Some((order.absentee(&target)?, time)))
+                .and_then(|time| Some((order.ban_subject(&target)?, time)))
             {
-                order.away.keep(who, self.inner.clock.uptime_ms(), duration);
+                order.bans.ban(who, self.inner.clock.uptime_ms(), duration);
                 farewell.reconnect = false;
             }
             order.size_of(&target)

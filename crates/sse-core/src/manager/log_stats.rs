@@ -115,7 +115,7 @@ impl Manager {
         let log = order.log.as_ref()?;
         let state = match problem {
             _ if !log.is_started() => LogState::Starting,
-            _ if log.is_away() => LogState::Away,
+            _ if log.is_unavailable() => LogState::Away,
             Some(Duty::Append | Duty::Signal) => LogState::Rejecting,
             Some(Duty::Listen) => LogState::NotListening,
             None => LogState::Current,
@@ -165,7 +165,9 @@ impl Manager {
     pub async fn started(&self) -> bool {
         let started = timeout(START_TIMEOUT, self.log_started()).await.is_ok();
         if !started {
-            warn!("the event log has not been read yet; streams are rejected until then");
+            warn!(
+                "failed to read the event log in time; streams are rejected until it has been read"
+            );
         }
         started
     }

@@ -260,7 +260,7 @@ async fn publish(
             if is_logged(&target, &event) {
                 return append(inner, &**backplane, &target, except, &event).await;
             }
-            beside(inner, &target, except, event).await?
+            publish_unlogged(inner, &target, except, event).await?
         }
     };
     Ok(placed.finish(inner).await)
@@ -284,13 +284,13 @@ fn place(
         });
         return Ok(placed?);
     }
-    let message = Message::new(event, collapse, Mark::Beside(Before::default()));
+    let message = Message::new(event, collapse, Mark::Unlogged(Before::default()));
     check_size(inner, message.plain().len())?;
     Ok(inner.with_sequencer(|order, hold| order.publish(target, except, message, hold)))
 }
 
 /// Publishes outside the log, to the streams of this node and to the other nodes.
-async fn beside(
+async fn publish_unlogged(
     inner: &Arc<Inner>,
     target: &Target,
     except: &[ClientId],
@@ -301,11 +301,11 @@ async fn beside(
     if !is_here {
         let waiting = inner.tickets.take();
         let envelope = Envelope::write(waiting.ticket, target, except, &event);
-        signal_patiently(inner, &envelope, event.patience_ref()).await?;
+        signal_with_retries(inner, &envelope, event.patience_ref()).await?;
     }
     let collapse = inner.collapse(&event);
     Ok(inner.with_sequencer(|order, hold| {
-        let message = Message::new(event, collapse, Mark::Beside(order.before_next()));
+        let message = Message::new(event, collapse, Mark::Unlogged(order.before_next()));
         order.publish(target, except, message, hold)
     }))
 }
@@ -326,16 +326,17 @@ async fn append(
         (key, _) => key,
     };
     let entry = NewEntry { payload, key };
-    let (appended, tries) = append_patiently(inner, backplane, entry, event.patience_ref()).await?;
+    let (appended, tries) =
+        append_with_retries(inner, backplane, entry, event.patience_ref()).await?;
     let id = Some(appended.cursor.to_id());
     // After a retry, the duplicate can be this publish's own entry: then its ticket reports how
     // many streams it reached.
-    let patience = if appended.duplicate && tries == 1 {
+    let limit = if appended.duplicate && tries == 1 {
         Duration::ZERO
     } else {
         RESPONSE_TIMEOUT
     };
-    let matched = match timeout(patience, waiting.matched()).await {
+    let matched = match timeout(limit, waiting.matched()).await {
         Ok(Some(matched)) => Some(matched),
         _ => None,
     };
@@ -363,13 +364,13 @@ async fn append(
     }
 }
 
-async fn append_patiently(
+async fn append_with_retries(
     inner: &Inner,
     backplane: &dyn Backplane,
     entry: NewEntry,
-    patience: Option<Duration>,
+    retry_for: Option<Duration>,
 ) -> Result<(Appended, u32), PublishError> {
-    let deadline = Instant::now() + patience.unwrap_or_default().min(FOREVER);
+    let deadline = Instant::now() + retry_for.unwrap_or_default().min(FOREVER);
     let mut room = None;
     let mut tries = 1;
     loop {
@@ -398,7 +399,7 @@ async fn append_patiently(
             }
             Err(error) => error,
         };
-        if room.is_none() && patience.is_some() {
+        if room.is_none() && retry_for.is_some() {
             room = inner.spool.room(entry.payload.len());
         }
         let wait = inner.jitter.pause(tries);
@@ -411,12 +412,12 @@ async fn append_patiently(
 }
 
 /// Sends a signal at most once: only a signal that was certainly not sent is retried.
-async fn signal_patiently(
+async fn signal_with_retries(
     inner: &Inner,
     envelope: &[u8],
-    patience: Option<Duration>,
+    retry_for: Option<Duration>,
 ) -> Result<(), PublishError> {
-    let deadline = Instant::now() + patience.unwrap_or_default().min(FOREVER);
+    let deadline = Instant::now() + retry_for.unwrap_or_default().min(FOREVER);
     let mut room = None;
     let mut tries = 1;
     loop {
@@ -429,7 +430,7 @@ async fn signal_patiently(
             ) => error,
             Err(error) => return Err(unavailable(error)),
         };
-        if room.is_none() && patience.is_some() {
+        if room.is_none() && retry_for.is_some() {
             room = inner.spool.room(envelope.len());
         }
         let wait = inner.jitter.pause(tries);

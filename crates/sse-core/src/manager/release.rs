@@ -57,7 +57,7 @@ mod tests {
     };
 
     #[tokio::test]
-    async fn those_that_left_are_not_kept_beside_one_that_stays() {
+    async fn departed_streams_are_removed_while_one_stays() {
         let manager = Manager::builder().build().unwrap();
         let connect = || manager.connect(Handshake::new()).unwrap();
         let _stays = connect();

@@ -27,13 +27,13 @@ use crate::{
 #[non_exhaustive]
 pub enum RenewError {
     /// The stream is not live on this node.
-    #[error("no such stream")]
+    #[error("no open stream has this client id")]
     NotLive,
     /// The stream belongs to another user or is anonymous, or the caller is anonymous.
-    #[error("the stream is another user's")]
+    #[error("the stream belongs to another user")]
     OtherUser,
     /// The authentication of the caller has expired as well.
-    #[error("expired")]
+    #[error("the authentication of the caller has expired")]
     Expired,
 }
 
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_end_is_within_the_last_fifth_of_what_is_left() {
+    fn stream_ends_in_last_fifth_of_its_remaining_life() {
         let [age, round] = [1000, 6].map(Duration::from_secs);
         for left in [30, 60, 3600].map(Duration::from_secs) {
             for _ in 0..200 {
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shorter_than_a_round_ends_at_the_next_look_and_what_is_very_long_before_its_time() {
+    fn very_short_and_very_long_lives_are_clamped() {
         let (round, jitter) = (Duration::from_secs(6), &Jitter::default());
         assert_eq!(
             age_at_end(Duration::ZERO, Duration::from_secs(2), round, jitter),

@@ -149,7 +149,7 @@ impl Manager {
             Ok(()) => 0,
             Err(_) => self.inner.open(),
         };
-        info!(ended, left, "drained");
+        info!(ended, left, "finished the shutdown");
         ShutdownReport { ended, left }
     }
 

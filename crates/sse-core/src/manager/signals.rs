@@ -47,7 +47,7 @@ impl Inner {
 
     async fn signal(&self, kind: u8, payload: &[u8]) -> Result<(), BackplaneError> {
         let Some(backplane) = &self.backplane else {
-            return Err(BackplaneError::rejected("there is no backplane"));
+            return Err(BackplaneError::rejected("no backplane is configured"));
         };
         let mut bytes = BytesMut::with_capacity(1 + payload.len());
         bytes.put_u8(kind);

@@ -90,7 +90,7 @@ async fn run(manager: Weak<Inner>, schedule: Schedule) {
         let Some(inner) = manager.upgrade() else {
             return;
         };
-        check(&inner, schedule, phases.next().unwrap_or_default()).await;
+        check_streams(&inner, schedule, phases.next().unwrap_or_default()).await;
         inner.release_leavers();
         inner.follow();
         if inner.driver.rest(Task::Timer, || inner.open() > 0) {
@@ -99,7 +99,7 @@ async fn run(manager: Weak<Inner>, schedule: Schedule) {
     }
 }
 
-async fn check(inner: &Arc<Inner>, schedule: Schedule, phase: u32) {
+async fn check_streams(inner: &Arc<Inner>, schedule: Schedule, phase: u32) {
     // Records also age while no events are published.
     let now_ms = inner.log_time();
     while !inner
@@ -107,11 +107,11 @@ async fn check(inner: &Arc<Inner>, schedule: Schedule, phase: u32) {
     {
         yield_now().await;
     }
-    let mut beats = HeartbeatFrames::new(inner);
+    let mut heartbeats = HeartbeatFrames::new(inner);
     let mut made = time::Instant::now();
     let mut cursor = phase;
     let mut steps = 0;
-    while !step(inner, schedule, &beats, &mut cursor) {
+    while !step(inner, schedule, &heartbeats, &mut cursor) {
         steps += 1;
         // An older heartbeat could report an earlier position than a stream has received in the
         // meantime.
@@ -119,7 +119,7 @@ async fn check(inner: &Arc<Inner>, schedule: Schedule, phase: u32) {
             .quiet
             .is_some_and(|quiet| made.elapsed() >= quiet / 2)
         {
-            beats = HeartbeatFrames::new(inner);
+            heartbeats = HeartbeatFrames::new(inner);
             made = time::Instant::now();
         }
         if steps % STEPS_PER_TURN == 0 {
@@ -128,27 +128,33 @@ async fn check(inner: &Arc<Inner>, schedule: Schedule, phase: u32) {
     }
 }
 
-fn step(inner: &Arc<Inner>, schedule: Schedule, beats: &HeartbeatFrames, cursor: &mut u32) -> bool {
+fn step(
+    inner: &Arc<Inner>,
+    schedule: Schedule,
+    heartbeats: &HeartbeatFrames,
+    cursor: &mut u32,
+) -> bool {
     let exam = LivenessCheck {
         uptime_ms: inner.clock.uptime_ms(),
         quiet: schedule.quiet,
         stalled: schedule.stalled,
         age_slack: schedule.age_slack,
-        beats: &|slot: &Slot, given: Option<&Cursor>| beats.frame(inner, slot, given),
+        heartbeat: &|slot: &Slot, given: Option<&Cursor>| heartbeats.frame(inner, slot, given),
     };
     inner.with_sequencer(|order, hold| order.check_liveness(&exam, cursor, PHASES, STEP, hold))
 }
 
 /// Calls the heartbeat of the app. A panic in it must not end stall detection.
-fn beat(heartbeat: &dyn Heartbeat) -> Option<Event> {
-    let beat = catch_unwind(AssertUnwindSafe(|| heartbeat.beat()));
-    beat.inspect_err(|_| error!("the heartbeat panicked; streams get none this time"))
+fn create_heartbeat(heartbeat: &dyn Heartbeat) -> Option<Event> {
+    let event = catch_unwind(AssertUnwindSafe(|| heartbeat.beat()));
+    event
+        .inspect_err(|_| error!("heartbeat panicked; streams receive no heartbeat this time"))
         .ok()
 }
 
 /// The heartbeat of one tick, in each dialect.
 struct HeartbeatFrames {
-    beat: Event,
+    event: Event,
     frames: [Option<Frame>; MAX_DIALECTS],
 }
 
@@ -156,15 +162,15 @@ impl HeartbeatFrames {
     /// Creates the heartbeats. With a log, a heartbeat reports the position up to which streams
     /// have received everything. That is the end of the log, since the streams are idle.
     fn new(inner: &Inner) -> Self {
-        let beat = inner
+        let event = inner
             .heartbeat
             .as_ref()
-            .and_then(|heartbeat| beat(&**heartbeat))
+            .and_then(|heartbeat| create_heartbeat(&**heartbeat))
             .unwrap_or_default();
         let head = inner.log_head();
         let served = head
             .iter()
-            .fold(beat.clone(), |beat, head| beat.id(head.to_id()));
+            .fold(event.clone(), |event, head| event.id(head.to_id()));
         let dialects = &inner.rules.dialects;
         let frames = std::array::from_fn(|index| {
             let (index, _) = dialects.entry(index)?;
@@ -172,17 +178,17 @@ impl HeartbeatFrames {
                 dialect.heartbeat(&served, out);
             }))
         });
-        Self { beat, frames }
+        Self { event, frames }
     }
 
     fn frame(&self, inner: &Inner, slot: &Slot, given: Option<&Cursor>) -> Option<Frame> {
         let frame = match given {
             None => self.frames[slot.stream.dialect.get()].clone()?,
             Some(given) => {
-                let beat = self.beat.clone().id(given.to_id());
+                let event = self.event.clone().id(given.to_id());
                 let dialects = &inner.rules.dialects;
                 dialects.encode(slot.stream.dialect, |dialect, out| {
-                    dialect.heartbeat(&beat, out);
+                    dialect.heartbeat(&event, out);
                 })
             }
         };

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{caller::Caller, login_id::LoginId, names::UserId};
 
 /// Maximum number of bans. Beyond it, the ban that expires first is lifted early.
-const MOST_AWAY: usize = 10_000;
+const MAX_BANS: usize = 10_000;
 
 /// A user or sign-in that can be banned.
 ///
@@ -56,7 +56,7 @@ impl Bans {
     ///
     /// Uses uptime instead of [`Millis`](crate::clock::Millis), because a ban can last longer than
     /// the range in which `Millis` values are comparable.
-    pub(crate) fn keep(&mut self, who: Banned, uptime_ms: u64, duration: Duration) {
+    pub(crate) fn ban(&mut self, who: Banned, uptime_ms: u64, duration: Duration) {
         self.until.retain(|_, until| uptime_ms < *until);
         if self
             .left(&who, uptime_ms)
@@ -64,7 +64,7 @@ impl Bans {
         {
             return;
         }
-        if self.until.len() >= MOST_AWAY {
+        if self.until.len() >= MAX_BANS {
             let soonest = self
                 .until
                 .iter()
@@ -77,7 +77,7 @@ impl Bans {
     }
 
     /// Returns `true` if the caller is banned, as a user or by its sign-in.
-    pub(crate) fn is_away(&mut self, caller: &Caller, uptime_ms: u64) -> bool {
+    pub(crate) fn is_banned(&mut self, caller: &Caller, uptime_ms: u64) -> bool {
         if self.until.is_empty() {
             return false;
         }
@@ -85,10 +85,10 @@ impl Bans {
         let login = caller.login.map(Banned::Login);
         user.into_iter()
             .chain(login)
-            .any(|who| self.is_kept(&who, uptime_ms))
+            .any(|who| self.is_active(&who, uptime_ms))
     }
 
-    fn is_kept(&mut self, who: &Banned, uptime_ms: u64) -> bool {
+    fn is_active(&mut self, who: &Banned, uptime_ms: u64) -> bool {
         let Some(until) = self.until.get(who) else {
             return false;
         };
@@ -106,8 +106,9 @@ impl Bans {
 
     pub(crate) fn all(&self, uptime_ms: u64) -> Vec<(Banned, Duration)> {
         let left = |until: u64| Duration::from_millis(until.saturating_sub(uptime_ms));
-        let away = self.until.iter().filter(|(_, until)| uptime_ms < **until);
-        away.map(|(who, until)| (who.clone(), left(*until)))
+        let active = self.until.iter().filter(|(_, until)| uptime_ms < **until);
+        active
+            .map(|(who, until)| (who.clone(), left(*until)))
             .collect()
     }
 }

@@ -68,7 +68,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_a_map_that_gives_its_memory_back(steps in prop::collection::vec((0..900_u32, any::<Option<u8>>()), 0..200)) {
+        fn logins_match_a_map_and_release_memory(steps in prop::collection::vec((0..900_u32, any::<Option<u8>>()), 0..200)) {
             let (mut logins, mut map) = (Logins::default(), HashMap::new());
             for (place, byte) in steps {
                 match byte.map(|byte| LoginId::from_bytes([byte; 16])) {

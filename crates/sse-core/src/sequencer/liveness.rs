@@ -21,7 +21,7 @@ pub(crate) struct LivenessCheck<'a> {
     pub(crate) age_slack: Duration,
     /// Returns the heartbeat of this tick in the stream's dialect, or a separate heartbeat with the
     /// position of a stream that catches up.
-    pub(crate) beats: &'a dyn Fn(&Slot, Option<&Cursor>) -> Option<Frame>,
+    pub(crate) heartbeat: &'a dyn Fn(&Slot, Option<&Cursor>) -> Option<Frame>,
 }
 
 impl Sequencer {
@@ -76,8 +76,8 @@ impl Sequencer {
                     .is_some_and(|quiet| hold.now.since(since) >= quiet) =>
             {
                 let given = state.catching().map(|catching| catching.given().clone());
-                if let Some(beat) = (exam.beats)(slot, given.as_ref()) {
-                    hold.out.wake_later(state.append(beat, hold.now));
+                if let Some(heartbeat) = (exam.heartbeat)(slot, given.as_ref()) {
+                    hold.out.wake_later(state.append(heartbeat, hold.now));
                     self.counts.heartbeats += 1;
                 }
             }

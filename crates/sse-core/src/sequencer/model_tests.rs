@@ -210,7 +210,10 @@ impl World {
         let handshake = topics.iter().fold(handshake, |handshake, topic| {
             handshake.topic(topic_of(*topic))
         });
-        let session = self.manager.connect(handshake).expect("there is room");
+        let session = self
+            .manager
+            .connect(handshake)
+            .expect("the stream is accepted");
         self.clients.push(Client {
             id: session.client_id(),
             session: Some(session),
@@ -256,7 +259,7 @@ impl World {
         }
         let ids: Vec<_> = except.iter().map(|at| self.clients[*at].id).collect();
         let data = if long { text + &"x".repeat(300) } else { text };
-        let message = Message::new(Event::text(data), None, Mark::Beside(Before::default()));
+        let message = Message::new(Event::text(data), None, Mark::Unlogged(Before::default()));
         let inner = &self.manager.inner;
         let placed =
             inner.with_sequencer(|order, hold| order.publish(&target, &ids, message, hold));
@@ -283,7 +286,7 @@ impl World {
         let client = &mut self.clients[at];
         let inner = &self.manager.inner;
         let ended = inner.with_sequencer(|order, hold| {
-            let place = order.registry.place(client.id).expect("it is live");
+            let place = order.registry.place(client.id).expect("the stream is open");
             order.end(place, Farewell::new(DisconnectReason::Kicked), hold)
         });
         assert!(ended);
@@ -300,7 +303,7 @@ impl World {
                 quiet: None,
                 stalled: never,
                 age_slack: std::time::Duration::ZERO,
-                beats: &|_, _| None,
+                heartbeat: &|_, _| None,
             };
             order.check_liveness(&exam, &mut 0, stride, u32::MAX, hold)
         });
@@ -317,18 +320,18 @@ impl World {
 }
 
 fn user_of(user: usize) -> UserId {
-    UserId::new(format!("user {user}")).expect("it is a name")
+    UserId::new(format!("user {user}")).expect("the name is valid")
 }
 
 fn topic_of(topic: usize) -> Topic {
-    Topic::new(format!("topic {topic}")).expect("it is a name")
+    Topic::new(format!("topic {topic}")).expect("the name is valid")
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1500, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_stream_gets_exactly_its_events_in_the_order(
+    fn every_stream_receives_exactly_its_events_in_order(
         ops in vec(op(), 0..120),
         steps in vec(any::<Index>(), 1..20),
     ) {
@@ -350,7 +353,7 @@ proptest! {
     /// With queues that overflow, a stream receives a prefix of its expected events, then a gap and
     /// the end.
     #[test]
-    fn a_stream_that_overflows_gets_a_beginning_and_is_told(
+    fn overflowing_stream_gets_a_prefix_and_a_gap(
         ops in vec(op(), 0..120),
         steps in vec(any::<Index>(), 1..20),
         frames in 1_usize..6,

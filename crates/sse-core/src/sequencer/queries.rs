@@ -120,7 +120,7 @@ impl Sequencer {
     }
 
     /// Returns the user or sign-in to ban for a target.
-    pub(crate) fn absentee(&self, target: &Target) -> Option<Banned> {
+    pub(crate) fn ban_subject(&self, target: &Target) -> Option<Banned> {
         match target {
             Target::User(user) => Some(user.clone().into()),
             Target::Client(client) => self

@@ -68,9 +68,9 @@ impl Sequencer {
         if let Some(segment) = feed {
             catching.feed(segment, &log.window, to, limit, &mut out);
         }
-        let (step, told) = catching.step(&mut log.window, to, limit, conditions, &mut out);
+        let (step, reported) = catching.step(&mut log.window, to, limit, conditions, &mut out);
         catching.waits = matches!(step, Step::Wait | Step::Backplane(_));
-        if let Some(reason) = told {
+        if let Some(reason) = reported {
             log.counts.gaps[reason as usize] += 1;
         }
         let waits = out.is_empty().then(|| state.wait(waker));
@@ -127,7 +127,7 @@ impl Sequencer {
     pub(crate) fn before_next(&self) -> Before {
         let before = |log: &Log| Before {
             number: log.window.next(),
-            behind: log.window.head(),
+            after: log.window.head(),
         };
         self.log.as_ref().map(before).unwrap_or_default()
     }

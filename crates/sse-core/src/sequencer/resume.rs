@@ -40,7 +40,7 @@ impl Sequencer {
         let Some(log) = &self.log else {
             return ResumePoint::default();
         };
-        if log.is_away() {
+        if log.is_unavailable() {
             let event = system::degraded();
             let frame = dialects.encode(stream.dialect, |dialect, out| dialect.event(&event, out));
             if !frame.is_empty() {
@@ -62,7 +62,7 @@ impl Sequencer {
         let window = &log.window;
         let (catching, resumed) = match given {
             Err(CursorError) => (
-                CatchUp::behind(
+                CatchUp::after_gap(
                     Gap::new(GapReason::Invalid, None, window.head_cursor()),
                     targets,
                     window,
@@ -71,7 +71,7 @@ impl Sequencer {
             ),
             Ok(given) if given.epoch != *window.epoch() => {
                 let gap = Gap::new(GapReason::Epoch, id.clone(), window.head_cursor());
-                (CatchUp::behind(gap, targets, window), false)
+                (CatchUp::after_gap(gap, targets, window), false)
             }
             Ok(given) if given.position == window.head() => {
                 if let Some(log) = &mut self.log {
@@ -87,14 +87,14 @@ impl Sequencer {
             // backplane another node can have assigned the position.
             Ok(given) if log.remote.is_none() && given.position > window.head() => {
                 let gap = Gap::new(GapReason::Future, id.clone(), window.head_cursor());
-                (CatchUp::behind(gap, targets, window), false)
+                (CatchUp::after_gap(gap, targets, window), false)
             }
             // The position is ahead of this node: another node can have assigned it, or no node
             // has. Until the node knows, it cannot promise that every missed event follows.
             Ok(given) => {
                 let is_there = (log.trimmed()..=window.head()).contains(&given.position)
                     && !log.holes.touch(given.position, window.head())
-                    && window.before_stranger(given.position).is_none();
+                    && window.before_foreign(given.position).is_none();
                 (CatchUp::from(given, targets, window), is_there)
             }
         };

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_leave_in_order_and_memory_with_the_last() {
+    fn frames_leave_in_order_and_free_memory_at_the_end() {
         let mut backlog = Backlog::default();
         ["a", "b", "c"]
             .iter()
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_larger_than_the_limit_still_leaves() {
+    fn frame_larger_than_the_limit_still_leaves() {
         let mut backlog = Backlog::default();
         backlog.push(frame("larger"));
         let mut out = Frames::new();

@@ -36,8 +36,8 @@ pub(crate) struct CatchUp {
     given: Cursor,
     interests: SmallVec<[Subscription; 2]>,
     /// Unlogged events, each with the record that it precedes.
-    beside: VecDeque<(Before, Frame)>,
-    beside_bytes: usize,
+    unlogged: VecDeque<(Before, Frame)>,
+    unlogged_bytes: usize,
     /// Set if the stream is registered to be woken, with the condition it waits for.
     pub(crate) enlisted: Option<WaitsFor>,
     /// `true` if the transport has taken all available events.
@@ -64,7 +64,7 @@ impl Source {
         } else if position < window.forgotten() {
             Self::Backplane
         } else {
-            Self::Window(window.number_behind(position))
+            Self::Window(window.number_after(position))
         }
     }
 }
@@ -75,9 +75,9 @@ struct Subscription {
     target: Target,
     from: u64,
     until: u64,
-    /// The same range in positions, for records of the backplane: after `behind`, up to and
+    /// The same range in positions, for records of the backplane: beyond `after`, up to and
     /// including `up_to`.
-    behind: Position,
+    after: Position,
     up_to: Option<Position>,
 }
 
@@ -88,7 +88,7 @@ impl Subscription {
             target,
             from: 0,
             until: u64::MAX,
-            behind: Position::ZERO,
+            after: Position::ZERO,
             up_to: None,
         }
     }
@@ -144,8 +144,8 @@ impl CatchUp {
             source,
             given,
             interests: interests.collect(),
-            beside: VecDeque::new(),
-            beside_bytes: 0,
+            unlogged: VecDeque::new(),
+            unlogged_bytes: 0,
             enlisted: None,
             waits: false,
         };
@@ -156,19 +156,19 @@ impl CatchUp {
     /// Continues before a position that the log does not have, if the window can tell.
     fn find_place(&mut self, window: &Window) {
         if let Some(before) = window
-            .before_stranger(self.given.position)
+            .before_foreign(self.given.position)
             .filter(|_| self.source != Source::Ahead)
         {
             self.skip(
                 GapReason::Invalid,
                 Cursor::new(window.epoch().clone(), before),
-                window.number_behind(before),
+                window.number_after(before),
             );
         }
     }
 
     /// Starts at the end of the log, after a gap.
-    pub(crate) fn behind(
+    pub(crate) fn after_gap(
         gap: Gap,
         targets: impl IntoIterator<Item = Target>,
         window: &Window,
@@ -190,10 +190,10 @@ impl CatchUp {
     }
 
     pub(crate) fn join(&mut self, target: Target, window: &Window) {
-        let (from, behind) = (window.next(), window.head());
+        let (from, after) = (window.next(), window.head());
         self.interests.push(Subscription {
             from,
-            behind,
+            after,
             ..Subscription::lasting(target)
         });
     }
@@ -210,20 +210,20 @@ impl CatchUp {
     }
 
     /// Returns the size of the waiting unlogged events, in frames and bytes.
-    pub(crate) fn beside(&self) -> (usize, usize) {
-        (self.beside.len(), self.beside_bytes)
+    pub(crate) fn unlogged_size(&self) -> (usize, usize) {
+        (self.unlogged.len(), self.unlogged_bytes)
     }
 
     /// Holds an unlogged event until its turn.
-    pub(crate) fn push_beside(&mut self, before: Before, frame: Frame) {
-        self.beside_bytes += frame.len();
-        self.beside.push_back((before, frame));
+    pub(crate) fn push_unlogged(&mut self, before: Before, frame: Frame) {
+        self.unlogged_bytes += frame.len();
+        self.unlogged.push_back((before, frame));
     }
 
     /// Removes the oldest unlogged event.
-    pub(crate) fn pop_beside(&mut self) -> Option<Frame> {
-        let (_, frame) = self.beside.pop_front()?;
-        self.beside_bytes -= frame.len();
+    pub(crate) fn pop_unlogged(&mut self) -> Option<Frame> {
+        let (_, frame) = self.unlogged.pop_front()?;
+        self.unlogged_bytes -= frame.len();
         Some(frame)
     }
 
@@ -246,12 +246,12 @@ impl CatchUp {
             self.interests
                 .iter_mut()
                 .filter(|it| it.from <= first)
-                .for_each(|it| it.behind = Position::ZERO);
-            let beside = self
-                .beside
+                .for_each(|it| it.after = Position::ZERO);
+            let unlogged = self
+                .unlogged
                 .iter_mut()
                 .filter(|(before, _)| before.number <= first);
-            beside.for_each(|(before, _)| before.behind = Position::ZERO);
+            unlogged.for_each(|(before, _)| before.after = Position::ZERO);
             self.skip(
                 GapReason::Epoch,
                 Cursor::new(window.epoch().clone(), window.forgotten()),
@@ -275,12 +275,12 @@ impl CatchUp {
                 self.source = Source::Window(window.first());
             }
             Source::Backplane if !forgotten => {
-                self.source = Source::Window(window.number_behind(self.given.position));
+                self.source = Source::Window(window.number_after(self.given.position));
             }
             Source::Backplane if !deep => self.skip_trimmed(window),
             _ => {}
         }
-        let told = self.gap.take().map(|gap| {
+        let reported = self.gap.take().map(|gap| {
             // A dialect can encode a gap as nothing.
             out.extend(Some(to.gap(&gap)).filter(|frame| !frame.is_empty()));
             gap.reason
@@ -292,7 +292,7 @@ impl CatchUp {
             Source::Window(next) if !window.index(next) => Step::More,
             Source::Window(next) => self.take(next, window, to, limit, out),
         };
-        (step, told)
+        (step, reported)
     }
 
     /// Delivers the stream's records of a page that was read from the backplane, except records
@@ -315,33 +315,33 @@ impl CatchUp {
         let end = segment.last.min(window.forgotten());
         let given = self.given.position;
         let numbers = self.interests.iter().map(|interest| {
-            segment.numbers(&interest.target, interest.behind.max(given), interest.up_to)
+            segment.numbers(&interest.target, interest.after.max(given), interest.up_to)
         });
         let mut merged = Merged::new(numbers);
-        let (mut bytes, mut looked_at) = (0, 0);
+        let (mut bytes, mut checked) = (0, 0);
         while let Some(number) = merged.next() {
             let Some(record) = segment.get(number).filter(|record| record.position <= end) else {
                 break;
             };
             let mut is_full = out.len() >= limit.frames || bytes >= limit.bytes;
             while self
-                .beside
+                .unlogged
                 .front()
-                .is_some_and(|(before, _)| before.behind < record.position)
+                .is_some_and(|(before, _)| before.after < record.position)
                 && !is_full
             {
-                let frame = self.pop_beside();
+                let frame = self.pop_unlogged();
                 bytes += frame.as_ref().map_or(0, Frame::len);
                 out.extend(frame);
                 is_full = out.len() >= limit.frames || bytes >= limit.bytes;
             }
-            if is_full || looked_at >= STEP {
+            if is_full || checked >= STEP {
                 // Records in between are for other streams.
                 let before = number.checked_sub(1).and_then(|before| segment.get(before));
                 self.given.position = before.map_or(given, |before| before.position.max(given));
                 return;
             }
-            looked_at += 1;
+            checked += 1;
             if let Some(frame) = to.frame(&record.except, &record.message) {
                 bytes += frame.len();
                 out.push(frame.clone());
@@ -385,7 +385,7 @@ impl CatchUp {
     fn miss(&mut self, reason: GapReason, to: Cursor) {
         let gap = Gap::new(reason, Some(self.given.to_id()), to.clone());
         self.gap = Some(match self.gap.take() {
-            Some(untold) => untold.and(gap),
+            Some(unreported) => unreported.and(gap),
             None => gap,
         });
         self.given = to;
@@ -401,21 +401,21 @@ impl CatchUp {
     ) -> Step {
         let mut next = from;
         let mut bytes = 0;
-        let mut looked_at = 0;
+        let mut checked = 0;
         loop {
             let barrier = self
-                .beside
+                .unlogged
                 .front()
                 .map_or(u64::MAX, |(before, _)| before.number);
             let mut given = self.given.position;
             let mut merged = Merged::of(&self.interests, window, next, barrier);
             let mut pause = None;
             while let Some(number) = merged.next() {
-                if looked_at >= STEP || !has_room(limit, out, bytes) {
+                if checked >= STEP || !has_room(limit, out, bytes) {
                     pause = Some(number);
                     break;
                 }
-                looked_at += 1;
+                checked += 1;
                 next = number + 1;
                 let Some(record) = window.get(number) else {
                     continue;
@@ -432,11 +432,11 @@ impl CatchUp {
                 self.pause_before(number, window);
                 return Step::More;
             }
-            if !self.beside.is_empty() && !has_room(limit, out, bytes) {
+            if !self.unlogged.is_empty() && !has_room(limit, out, bytes) {
                 self.source = Source::Window(next);
                 return Step::More;
             }
-            let Some(frame) = self.pop_beside() else {
+            let Some(frame) = self.pop_unlogged() else {
                 self.source = Source::Window(window.next());
                 self.given = window.head_cursor();
                 return Step::Done;

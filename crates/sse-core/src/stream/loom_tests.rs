@@ -78,7 +78,7 @@ fn push(queue: &Queue, text: &str) -> bool {
             wake.into_iter().for_each(Waker::wake);
             true
         }
-        Pushed::Full => panic!("it has room"),
+        Pushed::Full => panic!("the queue is full"),
         Pushed::Closed => false,
     }
 }
@@ -106,7 +106,7 @@ fn consume(queue: &Queue, most: usize) -> (Vec<String>, Option<DisconnectReason>
             Poll::Ready(true) => {
                 assert!(
                     !batch.frames.is_empty() || batch.farewell.is_some(),
-                    "ready with nothing"
+                    "a ready poll returns a frame or a reason"
                 );
                 let text =
                     |bytes: &[u8]| String::from_utf8(bytes[6..bytes.len() - 2].to_vec()).unwrap();
@@ -156,7 +156,7 @@ fn two_producers_wake_one_consumer() {
 }
 
 #[test]
-fn an_end_comes_after_what_was_queued_and_wakes() {
+fn end_follows_queued_events_and_wakes() {
     loom::model(|| {
         let queue = queue();
         let pusher = thread::spawn({
@@ -173,14 +173,14 @@ fn an_end_comes_after_what_was_queued_and_wakes() {
         assert_eq!(
             texts,
             if queued { vec!["a"] } else { vec![] },
-            "taken exactly if it was queued"
+            "an event is taken only if it was queued"
         );
         ender.join().unwrap();
     });
 }
 
 #[test]
-fn whoever_waits_for_the_end_learns_of_it() {
+fn waiter_is_notified_of_the_end() {
     loom::model(|| {
         let queue = queue();
         let watcher = thread::spawn({
@@ -201,7 +201,7 @@ fn whoever_waits_for_the_end_learns_of_it() {
             let queue = Arc::clone(&queue);
             move || end(&queue, DisconnectReason::Shutdown)
         });
-        let closed = queue.close().expect("nobody closed it before");
+        let closed = queue.close().expect("the queue was open");
         closed.wake.into_iter().for_each(Waker::wake);
         assert!(matches!(
             closed.reason,
@@ -210,14 +210,14 @@ fn whoever_waits_for_the_end_learns_of_it() {
         assert_eq!(
             watcher.join().unwrap(),
             closed.reason,
-            "one reason, whoever was first"
+            "the first reason is the only one"
         );
         ender.join().unwrap();
     });
 }
 
 #[test]
-fn nothing_stays_in_a_queue_that_was_closed() {
+fn closed_queue_keeps_nothing() {
     loom::model(|| {
         let queue = queue();
         let producer = thread::spawn({
@@ -226,7 +226,7 @@ fn nothing_stays_in_a_queue_that_was_closed() {
         });
         queue.close();
         let (first, second) = producer.join().unwrap();
-        assert!(first || !second, "closed once is closed");
+        assert!(first || !second, "a closed queue cannot be closed again");
         assert_eq!(queue.lock().waiting(), 0);
         assert_eq!(
             poll(&queue, Waker::noop(), &mut Batch::default()),
@@ -236,7 +236,7 @@ fn nothing_stays_in_a_queue_that_was_closed() {
 }
 
 #[test]
-fn a_stream_is_released_once_by_its_transport_or_by_its_manager() {
+fn stream_is_released_once_by_transport_or_manager() {
     loom::model(|| {
         let queue = queue();
         push(&queue, "a");
@@ -253,7 +253,7 @@ fn a_stream_is_released_once_by_its_transport_or_by_its_manager() {
 }
 
 #[test]
-fn a_transport_that_moves_to_another_task_is_woken_there() {
+fn transport_is_woken_on_its_new_task() {
     loom::model(|| {
         let queue = queue();
         // Registered by a task that no longer exists.

@@ -385,7 +385,7 @@ impl QueueState {
 
     /// Holds an unlogged event until the stream has received the records that precede it, after
     /// making room as `overflow` says.
-    pub(crate) fn push_beside(
+    pub(crate) fn push_unlogged(
         &mut self,
         before: Before,
         frame: &Frame,
@@ -403,9 +403,9 @@ impl QueueState {
         };
         let mut dropped = 0;
         while !self.overflowed {
-            let (frames, bytes) = catching.beside();
+            let (frames, bytes) = catching.unlogged_size();
             if frames == 0 || (frames < bounds.frames && bytes + frame.len() <= bounds.bytes) {
-                catching.push_beside(before, frame.clone());
+                catching.push_unlogged(before, frame.clone());
                 self.lose(dropped, None);
                 return Pushed::Queued {
                     wake: None,
@@ -415,7 +415,7 @@ impl QueueState {
             if overflow == Overflow::Disconnect {
                 break;
             }
-            dropped += u32::from(catching.pop_beside().is_some());
+            dropped += u32::from(catching.pop_unlogged().is_some());
         }
         (self.overflowed, self.overflow_is_lost) = (true, true);
         Pushed::Full
@@ -453,7 +453,7 @@ impl QueueState {
         if matches!(self.phase, Phase::Live) {
             let gap = self.overflow_is_lost;
             if let Some(mut catching) = self.take_catching() {
-                std::iter::from_fn(|| catching.pop_beside())
+                std::iter::from_fn(|| catching.pop_unlogged())
                     .for_each(|frame| self.backlog.push(frame));
             }
             self.phase = Phase::Ending(farewell.reason);

@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stream_and_its_counts_are_192_bytes() {
+    fn stream_and_its_counts_occupy_192_bytes() {
         assert_eq!(size_of::<StreamState>() + 2 * size_of::<usize>(), 192);
     }
 }

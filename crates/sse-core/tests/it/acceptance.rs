@@ -53,7 +53,7 @@ fn events() -> [(&'static str, Calls, Event); 4] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejected_publish_is_unavailable_and_shows() {
+async fn rejected_publish_is_unavailable_and_reported() {
     for rejection in REJECTIONS {
         for (what, calls, event) in events() {
             let (manager, backplane, memory) = scripted().await;
@@ -91,12 +91,15 @@ async fn a_rejected_publish_is_unavailable_and_shows() {
                 u64::from(calls == Calls::Appends),
                 "{what}, {rejection:?}"
             );
-            let told: Vec<_> = client
+            let reported: Vec<_> = client
                 .names()
                 .into_iter()
                 .filter(|name| name != "heartbeat")
                 .collect();
-            assert_eq!(told, [""; 0], "streams miss nothing: {what}, {rejection:?}");
+            assert_eq!(
+                reported, [""; 0],
+                "streams miss nothing: {what}, {rejection:?}"
+            );
             assert_eq!(manager.log().unwrap().unreadable, 0);
             let sent = manager.all().publish(event.clone()).await.unwrap();
             assert_eq!(sent.matched, 1);
@@ -107,7 +110,7 @@ async fn a_rejected_publish_is_unavailable_and_shows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn patience_waits_until_rejection_ends() {
+async fn patient_publish_waits_until_rejection_ends() {
     for rejection in REJECTIONS {
         for (calls, event) in [
             (Calls::Appends, Event::text("x")),
@@ -146,7 +149,7 @@ async fn patience_waits_until_rejection_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_is_too_large_says_nothing_of_others() {
+async fn too_large_event_does_not_affect_others() {
     struct Small(MemoryBackplane);
     #[async_trait::async_trait]
     impl Backplane for Small {
@@ -217,7 +220,7 @@ async fn an_event_that_is_too_large_says_nothing_of_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_lost_answer_is_no_rejection() {
+async fn one_lost_reply_is_not_a_rejection() {
     let (manager, backplane, memory) = scripted().await;
     backplane.lose_answers(1);
     assert!(is_passing(&manager.all().publish(Event::text("x")).await));
@@ -239,7 +242,7 @@ async fn one_lost_answer_is_no_rejection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_backplane_is_away_and_recovers_as_such() {
+async fn lost_backplane_is_unavailable_then_recovers() {
     let (manager, backplane, _) = scripted().await;
     let mut client = Client::greeted(&manager, Handshake::new());
     backplane.set_away(true);
@@ -255,7 +258,7 @@ async fn a_lost_backplane_is_away_and_recovers_as_such() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_may_not_listen_says_so() {
+async fn node_without_listen_permission_reports_it() {
     for rejection in REJECTIONS {
         let (manager, backplane, _) = scripted().await;
         sleep(SOON).await;
@@ -273,7 +276,7 @@ async fn a_node_that_may_not_listen_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_backplane_is_not_asked_without_pause() {
+async fn full_backplane_is_probed_with_pauses() {
     let (manager, backplane, _) = scripted().await;
     backplane.reject(Calls::Appends, Some(Rejection::Blocked));
     assert!(is_passing(
@@ -288,7 +291,7 @@ async fn a_full_backplane_is_not_asked_without_pause() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_is_as_large_as_what_was_rejected() {
+async fn probe_is_as_large_as_the_rejected_payload() {
     let (manager, backplane, memory) = scripted().await;
     for bytes in [10, 5_000, 500_000] {
         let start = manager.log().unwrap().head;

@@ -10,7 +10,7 @@ use crate::support::{Client, json};
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[tokio::test(start_paused = true)]
-async fn streams_end_between_80_and_100_percent_of_it_and_not_together() {
+async fn streams_end_spread_over_last_fifth_of_max_age() {
     for age in [1, 100, 20 * 24 * 60 * 60].map(Duration::from_secs) {
         // Timers run at the pace of the shortest setting.
         let others = (age / 10).clamp(Duration::from_secs(1), DAY);

@@ -43,7 +43,7 @@ fn empty_data_is_dispatched_by_every_reader() {
 }
 
 #[test]
-fn comment_only_and_retry_only_are_dispatched_by_no_reader() {
+fn comment_or_retry_alone_dispatches_no_event() {
     let comment = Event::empty().comment("heartbeat").encode();
     assert_eq!(
         comment, ": heartbeat\n",
@@ -60,7 +60,7 @@ fn comment_only_and_retry_only_are_dispatched_by_no_reader() {
 }
 
 #[test]
-fn an_empty_id_resets_and_no_id_leaves_out() {
+fn empty_id_resets_and_missing_id_is_omitted() {
     let with = |id: Option<&str>| {
         let event = Event::text("x");
         match id {
@@ -83,7 +83,7 @@ fn an_empty_id_resets_and_no_id_leaves_out() {
 }
 
 #[test]
-fn the_order_of_fields_is_comment_retry_id_event_data() {
+fn field_order_is_comment_retry_id_event_data() {
     let event = Event::text("x")
         .retry(std::time::Duration::from_secs(3))
         .event_type(EventType::from_static("t"))
@@ -96,7 +96,7 @@ fn the_order_of_fields_is_comment_retry_id_event_data() {
 }
 
 #[test]
-fn a_raw_value_with_line_breaks_stays_on_one_line() {
+fn raw_json_with_line_breaks_stays_on_one_line() {
     let raw = RawValue::from_string("{\r\n  \"a\":\t[1,\r2,\n3],\n\"b\": \"x\\ny\"\n}".to_owned())
         .unwrap();
     let wire = Event::json(&raw).unwrap().encode();
@@ -104,13 +104,13 @@ fn a_raw_value_with_line_breaks_stays_on_one_line() {
 }
 
 #[test]
-fn what_does_not_serialize_is_an_error_and_not_an_empty_event() {
+fn unserializable_data_is_an_error() {
     let keys = std::collections::BTreeMap::from([((1, 2), 3)]);
     assert!(Event::json(&keys).is_err());
 }
 
 #[test]
-fn a_crlf_split_over_two_pieces_is_one_line_end() {
+fn crlf_split_across_two_pieces_is_one_line_end() {
     let mut writer = Event::writer();
     for piece in ["a\r", "", "\nb\r", "c", "\n\r", "\n"] {
         writer.write_str(piece).unwrap();
@@ -123,7 +123,7 @@ fn a_crlf_split_over_two_pieces_is_one_line_end() {
 }
 
 #[test]
-fn an_event_without_anything_is_nothing() {
+fn empty_event_encodes_to_no_bytes() {
     assert!(Event::empty().encode().is_empty());
     let frame = Event::empty().into_frame();
     assert!(frame.is_empty());

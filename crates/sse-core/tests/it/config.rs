@@ -5,7 +5,7 @@ use std::time::Duration;
 use sse_core::{CollapseBy, Config, HeartbeatKind, LimitPolicy, Manager, Overflow, RejectionStyle};
 
 #[test]
-fn every_bad_field_is_told_at_once() {
+fn every_invalid_field_is_reported_at_once() {
     let mut config = Config::default();
     config.heartbeat_interval = Duration::from_millis(99);
     config.connection_timeout = Duration::MAX;
@@ -49,7 +49,7 @@ fn every_bad_field_is_told_at_once() {
 }
 
 #[test]
-fn the_defaults_are_those_of_the_contract_and_valid() {
+fn defaults_match_the_contract_and_are_valid() {
     let config = Manager::builder().build().unwrap().config().clone();
     assert_eq!(config, Config::default());
     assert_eq!(
@@ -78,7 +78,7 @@ fn the_defaults_are_those_of_the_contract_and_valid() {
 }
 
 #[test]
-fn from_toml() {
+fn config_is_read_from_toml() {
     let text = r#"
         heartbeat = "comment"
         heartbeat_interval = "1m 30s"

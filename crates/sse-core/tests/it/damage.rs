@@ -76,7 +76,7 @@ fn story(events: &[Decoded]) -> (Vec<u64>, Vec<(u64, u64)>) {
         .map(|event| {
             let gap = &json(event)["data"];
             assert_eq!(gap["reason"], "damaged");
-            assert_eq!(gap["to"], event.id, "the client goes on from there");
+            assert_eq!(gap["to"], event.id, "the client continues after the gap");
             (number(&gap["from"]), number(&gap["to"]))
         });
     (
@@ -88,17 +88,17 @@ fn story(events: &[Decoded]) -> (Vec<u64>, Vec<(u64, u64)>) {
     )
 }
 
-/// Checks the numbers after `behind`: each arrived or is covered by a gap, and none arrived twice
+/// Checks the numbers after `after`: each arrived or is covered by a gap, and none arrived twice
 /// or out of order.
-fn check(events: &[Decoded], behind: u64) {
+fn check(events: &[Decoded], after: u64) {
     let (numbers, gaps) = story(events);
     assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
-    for number in behind + 1..=ENTRIES {
-        let is_told = gaps
+    for number in after + 1..=ENTRIES {
+        let is_reported = gaps
             .iter()
             .any(|(from, to)| (from + 1..=*to).contains(&number));
         assert!(
-            numbers.contains(&number) || is_told,
+            numbers.contains(&number) || is_reported,
             "{number} is missing: {numbers:?}, {gaps:?}"
         );
     }
@@ -107,7 +107,7 @@ fn check(events: &[Decoded], behind: u64) {
 /// Every fault, at the start of the missed events, in the middle, and just before the part that the
 /// node holds in memory.
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_read_is_a_gap_whatever_the_fault() {
+async fn unreadable_entries_are_a_gap_for_every_fault() {
     for fault in [
         ReadFault::Damaged,
         ReadFault::Refused,
@@ -127,7 +127,11 @@ async fn what_cannot_be_read_is_a_gap_whatever_the_fault() {
             assert_eq!(gaps[0].0, broken.start, "{fault:?} {broken:?}");
             if fault == ReadFault::Damaged {
                 let lost = broken.end.min(90) - broken.start;
-                assert_eq!(numbers.len() as u64, 80 - lost, "what can be read is given");
+                assert_eq!(
+                    numbers.len() as u64,
+                    80 - lost,
+                    "readable entries are delivered"
+                );
             }
             let stats = log.manager.log().unwrap();
             assert_eq!(
@@ -135,11 +139,7 @@ async fn what_cannot_be_read_is_a_gap_whatever_the_fault() {
                 (1, 1),
                 "{fault:?} {broken:?}"
             );
-            assert_eq!(
-                stats.state,
-                LogState::Current,
-                "new events are not concerned"
-            );
+            assert_eq!(stats.state, LogState::Current, "new events are unaffected");
             // Every stream continues, and receives no second gap.
             publish_all(&log.manager, ["101"]).await;
             assert_eq!(client.data(), ["101"]);
@@ -148,7 +148,7 @@ async fn what_cannot_be_read_is_a_gap_whatever_the_fault() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn known_damage_is_not_called_a_resume() {
+async fn known_damage_is_not_reported_as_resumed() {
     let log = log().await;
     log.breaks(40..60, ReadFault::Damaged);
     check(&within(&mut log.at(20), 5).await, 20);
@@ -172,7 +172,7 @@ async fn known_damage_is_not_called_a_resume() {
         );
         assert!(
             log.way.reads() <= reads + 2,
-            "what is known is not read again"
+            "known damage is not read again"
         );
     }
     assert_eq!(log.manager.log().unwrap().damaged, 1);
@@ -181,7 +181,7 @@ async fn known_damage_is_not_called_a_resume() {
 /// A position that fails, in any way, does not delay reads of other positions, not even for another
 /// stream of the same user.
 #[tokio::test(start_paused = true)]
-async fn a_place_that_fails_holds_up_nobody_else() {
+async fn failing_position_delays_no_other_stream() {
     for fault in [
         ReadFault::Refused,
         ReadFault::Unavailable,
@@ -225,7 +225,7 @@ async fn a_place_that_fails_holds_up_nobody_else() {
         let mut events: Vec<_> = stuck.iter_mut().map(Client::take).collect();
         assert!(
             events.iter().all(|events| reasons(events).is_empty()),
-            "{fault:?}: it is tried again for a while"
+            "{fault:?}: the read is retried for a while"
         );
         for _ in 0..2 * LONG {
             sleep(Duration::from_secs(1)).await;
@@ -242,7 +242,7 @@ async fn a_place_that_fails_holds_up_nobody_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fault_that_passes_costs_nobody_an_event() {
+async fn temporary_fault_loses_no_event() {
     for fault in [
         ReadFault::Refused,
         ReadFault::Unavailable,
@@ -266,7 +266,7 @@ async fn a_fault_that_passes_costs_nobody_an_event() {
 
 /// While the broker is unavailable, clients wait for it without a time limit.
 #[tokio::test(start_paused = true)]
-async fn nobody_is_told_of_a_gap_while_the_backplane_is_away() {
+async fn unavailable_backplane_causes_no_gap() {
     let log = log().await;
     log.way.set_away(true);
     sleep(Duration::from_secs(2)).await;
@@ -280,7 +280,7 @@ async fn nobody_is_told_of_a_gap_while_the_backplane_is_away() {
 
 /// A node that follows the log reaches damage: its streams receive a gap and continue.
 #[tokio::test(start_paused = true)]
-async fn live_streams_are_told_of_damage_and_go_on() {
+async fn live_streams_receive_a_gap_and_continue() {
     let memory = MemoryBackplane::new(Retention::default());
     let way = ScriptedBackplane::new(memory.clone());
     let manager = node_holding(way.clone(), Retention::default()).await;
@@ -293,7 +293,11 @@ async fn live_streams_are_told_of_damage_and_go_on() {
     let events = within(&mut client, 5).await;
     check(&events, 0);
     assert_eq!(story(&events).1, [(3, 6)]);
-    assert_eq!(reasons(&events), ["damaged"], "it was not away");
+    assert_eq!(
+        reasons(&events),
+        ["damaged"],
+        "damage does not make the log unavailable"
+    );
     assert_eq!(manager.log().unwrap().state, LogState::Current);
     // A client that returns with an earlier position also receives the gap.
     let id = format!("{}-2", manager.log().unwrap().head.epoch);
@@ -304,7 +308,7 @@ async fn live_streams_are_told_of_damage_and_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_starts_on_a_damaged_log_serves_the_rest() {
+async fn node_starts_on_a_damaged_log_and_serves_the_rest() {
     let Log { way, .. } = log().await;
     for damage in [10..20, 40..41, 70..90] {
         way.break_reads(damage.start.into()..damage.end.into(), ReadFault::Damaged);
@@ -331,7 +335,7 @@ async fn a_node_that_starts_on_a_damaged_log_serves_the_rest() {
 
 /// An entry of the log that no node can decode, among entries that it can decode.
 #[tokio::test(start_paused = true)]
-async fn an_entry_of_another_version_is_a_gap_for_live_and_returning_streams() {
+async fn entry_of_another_version_is_a_gap() {
     let memory = MemoryBackplane::new(Retention::default());
     let manager = node_holding(memory.clone(), Retention::default().entries(10)).await;
     let mut live = Client::connect(&manager, Handshake::new());
@@ -360,7 +364,7 @@ async fn an_entry_of_another_version_is_a_gap_for_live_and_returning_streams() {
 
 /// The log has the entry but never returns it, so the streams that it reached are unknown.
 #[tokio::test(start_paused = true)]
-async fn a_publish_whose_event_does_not_come_out_is_an_error() {
+async fn undelivered_publish_is_an_error() {
     for lost_by in ["damage", "a tail that is gone"] {
         let way = ScriptedBackplane::new(MemoryBackplane::new(Retention::default()));
         let manager = node_holding(way.clone(), Retention::default()).await;

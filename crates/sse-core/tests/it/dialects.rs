@@ -15,7 +15,7 @@ fn laconic() -> Handshake {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dialect_that_says_nothing_sends_no_empty_buffer() {
+async fn silent_dialect_sends_no_empty_buffer() {
     let manager = Manager::builder().build().unwrap();
     let mut client = Client::connect(&manager, laconic());
     assert_eq!(client.buffer(), Poll::Pending, "no hello");
@@ -79,7 +79,7 @@ impl Dialect for Verbose {
 }
 
 #[tokio::test]
-async fn an_event_that_the_publisher_may_send_ends_no_stream_with_an_empty_queue() {
+async fn longer_dialect_frame_fits_an_empty_queue() {
     let manager = Manager::builder().queue(10, 1024).build().unwrap();
     let mut client = Client::connect(&manager, Handshake::new().dialect(Arc::new(Verbose)));
     manager
@@ -108,13 +108,13 @@ impl Dialect for Named {
 }
 
 #[test]
-fn there_are_so_many_dialects_and_no_more() {
+fn number_of_dialects_is_limited() {
     const NAMES: [&str; MAX_DIALECTS] = ["1", "2", "3", "4", "5", "6", "7", "8"];
     let manager = Manager::builder().build().unwrap();
     let connect = |name| manager.connect(Handshake::new().dialect(Arc::new(Named(name))));
     for name in &NAMES[..MAX_DIALECTS - 1] {
         assert!(connect(name).is_ok());
-        assert!(connect(name).is_ok(), "the same again");
+        assert!(connect(name).is_ok(), "a known dialect is accepted again");
     }
     let refused = connect(NAMES[MAX_DIALECTS - 1]).unwrap_err();
     assert_eq!(refused.cause(), &ConnectErrorKind::TooManyDialects);
@@ -156,7 +156,7 @@ impl Dialect for Restoring {
 }
 
 #[tokio::test]
-async fn a_last_event_id_is_restored_behind_events_without_one() {
+async fn last_event_id_is_restored_after_events_without_id() {
     let manager = Manager::builder().build().unwrap();
     let handshake = || Handshake::new().dialect(Arc::new(Restoring));
     let mut fresh = Client::connect(&manager, handshake());

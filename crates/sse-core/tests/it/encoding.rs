@@ -16,13 +16,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn the_wire_holds_the_lines_that_were_meant_and_no_other(parts in parts()) {
+    fn wire_has_exactly_the_lines_of_the_event(parts in parts()) {
         let wire = parts.event().encode();
         prop_assert_eq!(String::from_utf8(wire.to_vec()).unwrap(), parts.wire());
     }
 
     #[test]
-    fn every_reader_gets_what_was_sent(all in vec(parts(), 1..8), cut in 1_usize..40) {
+    fn every_reader_decodes_the_sent_event(all in vec(parts(), 1..8), cut in 1_usize..40) {
         // A comment alone has no blank line of its own, so it precedes an event that has.
         let wire: Vec<u8> = all.iter().flat_map(|parts| parts.event().encode()).collect();
         let ended: Vec<u8> = [&wire[..], b"data: end\n\n"].concat();
@@ -39,7 +39,7 @@ proptest! {
     }
 
     #[test]
-    fn russe_gets_what_was_sent(
+    fn russe_decodes_the_sent_event(
         all in vec(parts().prop_filter("russe dispatches without data", |parts| parts.data.is_some()), 1..8),
         cut in 1_usize..40,
     ) {
@@ -59,7 +59,7 @@ proptest! {
     }
 
     #[test]
-    fn a_frame_holds_the_event_and_the_chunk(parts in parts()) {
+    fn frame_contains_the_event_and_the_chunk(parts in parts()) {
         let wire = parts.event().encode();
         let frame = parts.event().into_frame();
         prop_assert_eq!(frame.event(), wire.clone());
@@ -81,7 +81,7 @@ proptest! {
     }
 
     #[test]
-    fn an_event_tells_its_data_as_a_client_gets_it(parts in parts()) {
+    fn event_data_equals_what_a_client_receives(parts in parts()) {
         let event = parts.event();
         prop_assert_eq!(event.data().map(String::from), parts.normalized_data());
         prop_assert_eq!(event.id_ref().map(EventId::as_str), parts.id.as_deref());
@@ -89,7 +89,7 @@ proptest! {
     }
 
     #[test]
-    fn pieces_make_no_difference(text in text(), cuts in vec(any::<prop::sample::Index>(), 0..6)) {
+    fn data_in_pieces_encodes_the_same(text in text(), cuts in vec(any::<prop::sample::Index>(), 0..6)) {
         let whole = Event::text(&text).encode();
         let mut at: Vec<_> = cuts.iter().map(|cut| cut.index(text.len() + 1)).collect();
         at.extend([0, text.len()]);
@@ -108,7 +108,7 @@ proptest! {
     }
 
     #[test]
-    fn bytes_are_an_event_exactly_if_they_are_utf_8(bytes in vec(any::<u8>(), 0..64)) {
+    fn bytes_are_accepted_only_if_they_are_utf_8(bytes in vec(any::<u8>(), 0..64)) {
         let mut writer = Event::writer();
         writer.write_all(&bytes).unwrap();
         match (writer.finish(), std::str::from_utf8(&bytes)) {
@@ -134,7 +134,7 @@ proptest! {
     }
 
     #[test]
-    fn long_heads_do_not_fit_into_the_headroom_and_still_come_first(
+    fn long_head_beyond_the_headroom_comes_first(
         name in type_text(),
         id in id_text(),
         times in 1_usize..80,
@@ -154,7 +154,7 @@ proptest! {
 }
 
 #[test]
-fn sizes_around_every_digit_of_the_chunk_size_are_framed_right() {
+fn frames_are_correct_at_every_chunk_size_digit() {
     for length in (0..20)
         .chain(240..270)
         .chain(4080..4110)
@@ -218,7 +218,7 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
 }
 
 #[test]
-fn a_comment_can_come_in_parts() {
+fn comment_can_come_in_parts() {
     let event = Event::empty().comment("a").comment("b\r\nc\rd\n");
     assert_eq!(event.encode(), ": a\n: b\n: c\n: d\n: \n");
 }

@@ -32,31 +32,31 @@ async fn next<S: Stream<Item: sse_core::EventItem> + Unpin>(body: &mut EventStre
 }
 
 #[tokio::test]
-async fn ready_events_leave_together_and_the_end_is_an_end() {
+async fn ready_events_leave_together_before_the_end() {
     let mut body = EventStream::new(stream::iter(["a", "b\nc"]).map(Event::text));
     assert_eq!(next(&mut body).await, "data: a\n\ndata: b\ndata: c\n\n");
     assert!(body.next().await.is_none());
-    assert!(body.next().await.is_none(), "it is fused");
+    assert!(body.next().await.is_none(), "the stream is fused");
 }
 
 #[tokio::test]
-async fn an_error_comes_after_the_events_before_it_and_is_the_end() {
+async fn error_follows_earlier_events_and_ends_the_stream() {
     let items = [
         Ok(Event::text("a")),
-        Err(io::Error::other("the model is gone")),
+        Err(io::Error::other("the model is unavailable")),
         Ok(Event::text("never")),
     ];
     let mut body = EventStream::new(stream::iter(items));
     assert_eq!(next(&mut body).await, "data: a\n\n");
     assert_eq!(
         body.next().await.unwrap().unwrap_err().to_string(),
-        "the model is gone"
+        "the model is unavailable"
     );
     assert!(body.next().await.is_none());
 }
 
 #[tokio::test]
-async fn what_does_not_serialize_is_an_error_as_well() {
+async fn unserializable_data_is_an_error() {
     struct Broken;
     impl serde::Serialize for Broken {
         fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
@@ -78,7 +78,7 @@ async fn what_does_not_serialize_is_an_error_as_well() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_quiet_stream_gets_heartbeats_and_events_postpone_them() {
+async fn quiet_stream_gets_heartbeats_that_events_postpone() {
     let (sender, events) = channel();
     let mut body = EventStream::new(events);
     let start = Instant::now();
@@ -102,7 +102,7 @@ async fn a_quiet_stream_gets_heartbeats_and_events_postpone_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn heartbeats_are_the_apps_to_choose() {
+async fn app_chooses_the_heartbeats() {
     let (_sender, events) = channel();
     let minute = Duration::from_secs(60);
     let mut body = EventStream::new(events)
@@ -126,14 +126,14 @@ async fn heartbeats_are_the_apps_to_choose() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_interval_beyond_the_clock_is_no_panic() {
+async fn interval_beyond_the_clock_does_not_panic() {
     let (_sender, events) = channel();
     let mut body = EventStream::new(events).heartbeat_interval(Duration::MAX);
     assert!(body.next().now_or_never().is_none());
 }
 
 #[tokio::test]
-async fn a_stream_that_is_always_ready_lets_others_run() {
+async fn always_ready_stream_lets_others_run() {
     struct Count(AtomicUsize);
     impl Wake for Count {
         fn wake(self: Arc<Self>) {
@@ -151,7 +151,7 @@ async fn a_stream_that_is_always_ready_lets_others_run() {
     assert_eq!(
         wakes.0.load(Ordering::Relaxed),
         1,
-        "it goes on after the others"
+        "the stream continues after the others"
     );
 
     let mut endless = EventStream::new(stream::repeat_with(|| {
@@ -166,7 +166,7 @@ async fn a_stream_that_is_always_ready_lets_others_run() {
 }
 
 #[tokio::test]
-async fn a_buffer_is_bounded_and_a_large_event_whole() {
+async fn buffer_is_bounded_and_large_event_stays_whole() {
     let large = "x".repeat(100 << 10);
     let mut body =
         EventStream::new(stream::iter([large.clone(), large.clone(), "y".into()]).map(Event::text));

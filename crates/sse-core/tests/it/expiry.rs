@@ -33,7 +33,7 @@ async fn end(mut client: Client) -> (DisconnectReason, Instant, Client) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_ends_in_the_last_fifth_of_its_token_s_life_and_says_so() {
+async fn stream_ends_in_last_fifth_of_token_life() {
     let manager = Manager::builder().build().unwrap();
     let start = Instant::now();
     let ends: Vec<_> = (0..50)
@@ -58,12 +58,16 @@ async fn a_stream_ends_in_the_last_fifth_of_its_token_s_life_and_says_so() {
         );
         seen.insert(after);
     }
-    assert!(seen.len() > 5, "they do not go together: {}", seen.len());
+    assert!(
+        seen.len() > 5,
+        "streams do not end together: {}",
+        seen.len()
+    );
     assert_eq!(manager.stats().counters.disconnected.get("expired"), 50);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_renewed_stream_lives_as_long_as_the_new_token() {
+async fn renewed_stream_lives_as_long_as_the_new_token() {
     let manager = Manager::builder().build().unwrap();
     let start = Instant::now();
     let client = greeted(&manager, caller("42", 10 * MINUTE));
@@ -92,7 +96,7 @@ async fn a_renewed_stream_lives_as_long_as_the_new_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_its_user_renews_a_stream_and_only_with_what_is_good() {
+async fn only_the_same_user_with_a_valid_token_can_renew() {
     let manager = Manager::builder().build().unwrap();
     let client = greeted(&manager, caller("42", MINUTE));
     let id = client.session.client_id();
@@ -121,7 +125,7 @@ async fn only_its_user_renews_a_stream_and_only_with_what_is_good() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_has_expired_opens_no_stream() {
+async fn expired_token_opens_no_stream() {
     let manager = Manager::builder().build().unwrap();
     let refused = manager
         .connect(Handshake::new().caller(caller("42", Duration::ZERO)))

@@ -163,7 +163,7 @@ impl Others {
 
 /// A return costs at most twice the reads and twice the time of an undisturbed return.
 #[tokio::test(start_paused = true)]
-async fn a_return_costs_at_most_twice_what_it_costs_undisturbed() {
+async fn return_costs_at_most_twice_the_undisturbed_cost() {
     let log = log().await;
     for seed in 0..12 {
         let mut random = StdRng::seed_from_u64(seed);
@@ -189,13 +189,13 @@ async fn a_return_costs_at_most_twice_what_it_costs_undisturbed() {
             sleep(TURN).await;
         }
         let (reads, time) = other.returns(victim(&other), position, &mut others).await;
-        let told = format!(
+        let reported = format!(
             "seed {seed}, {shape:?}, {latency:?}, from {position}: {alone} reads in {time_alone:?} alone, {reads} in {time:?}"
         );
-        assert!(reads <= 2 * alone + 1, "{told}");
+        assert!(reads <= 2 * alone + 1, "{reported}");
         assert!(
             time <= 2 * time_alone + latency + 3 * TURN * alone,
-            "{told}"
+            "{reported}"
         );
     }
 }
@@ -203,7 +203,7 @@ async fn a_return_costs_at_most_twice_what_it_costs_undisturbed() {
 /// One pass over the log for clients that left together, and two passes for clients at any
 /// positions.
 #[tokio::test(start_paused = true)]
-async fn clients_that_return_together_read_the_log_about_once() {
+async fn simultaneous_returns_read_the_log_about_once() {
     let log = log().await;
     log.way.set_read_latency(Duration::from_millis(5));
     let mut random = StdRng::seed_from_u64(7);
@@ -232,14 +232,14 @@ async fn clients_that_return_together_read_the_log_about_once() {
         let (reads, once) = (log.way.reads() - reads, ENTRIES.div_ceil(PAGE));
         assert!(
             u64::from(reads) <= passes * once + 1,
-            "{reads} reads by {users} users, {once} are all of it"
+            "{reads} reads by {users} users; {once} reads cover the log"
         );
     }
 }
 
 /// The pages that one user has read do not evict the pages of other users from memory.
 #[tokio::test(start_paused = true)]
-async fn one_who_reads_everything_leaves_others_their_place_in_memory() {
+async fn greedy_reader_does_not_evict_pages_of_others() {
     let log = log().await;
     let position = ENTRIES - 600;
     log.returns(
@@ -260,12 +260,12 @@ async fn one_who_reads_everything_leaves_others_their_place_in_memory() {
     let (reads, _) = log
         .returns(log.at(position).user("patient"), position, &mut others)
         .await;
-    assert!(reads <= 1, "it was in memory: {reads} reads");
+    assert!(reads <= 1, "pages were evicted: {reads} reads");
 }
 
 /// A stream without events for a long time takes a bounded part of each turn.
 #[tokio::test(start_paused = true)]
-async fn a_rare_topic_costs_one_step_a_page() {
+async fn rare_topic_costs_one_read_per_page() {
     let log = log().await;
     let topics = (0..60).map(|number| format!("rare {number}"));
     let handshake = topics.fold(log.at(0).user("patient"), |handshake, topic| {

@@ -13,7 +13,7 @@ fn has(text: &str, forbidden: impl Fn(char) -> bool) -> Option<(char, usize)> {
 
 proptest! {
     #[test]
-    fn types_ids_and_names_refuse_what_they_must(text in text()) {
+    fn types_ids_and_names_reject_invalid_text(text in text()) {
         let line_break = |character| matches!(character, '\r' | '\n');
         let type_is_bad = text.is_empty() || has(&text, line_break).is_some();
         prop_assert_eq!(EventType::new(text.as_str()).is_err(), type_is_bad);
@@ -40,7 +40,7 @@ proptest! {
 }
 
 #[test]
-fn the_errors_say_what_is_wrong() {
+fn errors_name_the_problem() {
     assert_eq!(EventType::new(""), Err(FieldError::Empty));
     assert_eq!(
         EventType::new("a\nb"),
@@ -84,6 +84,6 @@ fn the_errors_say_what_is_wrong() {
 
 #[test]
 #[should_panic(expected = "no line break")]
-fn a_literal_with_a_line_break_is_refused() {
+fn literal_with_a_line_break_is_rejected() {
     let _ = EventType::from_static("a\n");
 }

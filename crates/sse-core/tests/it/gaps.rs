@@ -9,7 +9,7 @@ use crate::support::{Client, data, from, name, publish_all, resumed};
 use crate::log::{gap, keeping, last_id, logging};
 
 #[tokio::test]
-async fn what_the_log_does_not_hold_any_more_is_a_gap() {
+async fn trimmed_entries_are_a_gap() {
     let manager = keeping(3);
     let mut client = Client::connect(&manager, Handshake::new());
     let had = last_id(&client.take());
@@ -19,15 +19,15 @@ async fn what_the_log_does_not_hold_any_more_is_a_gap() {
     let events = client.take();
     assert!(!resumed(&events));
     assert_eq!(name(&events[1]), "gap");
-    let told = gap(&events);
+    let reported = gap(&events);
     assert_eq!(
-        (told["reason"].as_str(), told["from"].as_str()),
+        (reported["reason"].as_str(), reported["from"].as_str()),
         (Some("trimmed"), Some(had.as_str()))
     );
     assert_eq!(data(&events), ["3", "4", "5"]);
 
     // A client that returns with the position of the gap loses no events.
-    let mut again = Client::connect(&manager, from(told["to"].as_str().unwrap()));
+    let mut again = Client::connect(&manager, from(reported["to"].as_str().unwrap()));
     let events = again.take();
     assert!(resumed(&events));
     assert_eq!(data(&events), ["3", "4", "5"]);
@@ -35,7 +35,7 @@ async fn what_the_log_does_not_hold_any_more_is_a_gap() {
 }
 
 #[tokio::test]
-async fn what_goes_while_it_is_replayed_is_a_gap_only_for_those_who_miss_it() {
+async fn trim_during_replay_reports_gap_from_last_event() {
     let manager = keeping(4000);
     let mut client = Client::connect(&manager, Handshake::new().user("42"));
     let had = last_id(&client.take());
@@ -44,15 +44,15 @@ async fn what_goes_while_it_is_replayed_is_a_gap_only_for_those_who_miss_it() {
     let mut slow = Client::connect(&manager, from(&had).user("42"));
     let mut others = Client::connect(&manager, from(&had).user("43"));
     let Poll::Ready(Some(_)) = slow.buffer() else {
-        panic!("the first block")
+        panic!("no first block")
     };
     let Poll::Ready(Some(buffer)) = slow.buffer() else {
-        panic!("a part of it")
+        panic!("no part of the log")
     };
     let taken = slow.decoder.feed(&buffer);
     assert!(taken.len() < 3000, "{}", taken.len());
     let Poll::Ready(Some(_)) = others.buffer() else {
-        panic!("the first block")
+        panic!("no first block")
     };
     // All earlier entries are trimmed.
     for number in 0..4000 {
@@ -63,9 +63,9 @@ async fn what_goes_while_it_is_replayed_is_a_gap_only_for_those_who_miss_it() {
             .unwrap();
     }
     let rest = slow.take();
-    let told = gap(&rest);
+    let reported = gap(&rest);
     assert_eq!(
-        (told["reason"].as_str(), told["from"].as_str()),
+        (reported["reason"].as_str(), reported["from"].as_str()),
         (Some("trimmed"), Some(&*last_id(&taken)))
     );
     assert_eq!(data(&rest).len(), 4000);
@@ -73,7 +73,7 @@ async fn what_goes_while_it_is_replayed_is_a_gap_only_for_those_who_miss_it() {
 }
 
 #[tokio::test]
-async fn ids_that_are_none_of_ours_are_gaps() {
+async fn foreign_ids_are_gaps() {
     let manager = logging();
     publish_all(&manager, ["1", "2"]).await;
     let head = manager.log().unwrap().head;
@@ -91,10 +91,10 @@ async fn ids_that_are_none_of_ours_are_gaps() {
         assert!(!resumed(&events));
         assert_eq!(
             events[0].id, id,
-            "a client that is cut off here hears of the gap when it returns"
+            "a client that is cut off here receives the gap when it returns"
         );
-        let told = gap(&events);
-        assert_eq!(told["reason"], reason, "{id}");
+        let reported = gap(&events);
+        assert_eq!(reported["reason"], reason, "{id}");
         assert_eq!(name(&events[1]), "gap");
         assert_eq!(data(&events).last(), Some(&"live"));
         let stats = manager.log().unwrap();
@@ -108,7 +108,7 @@ async fn ids_that_are_none_of_ours_are_gaps() {
 }
 
 #[tokio::test]
-async fn a_gap_that_grows_before_it_is_told_is_one_from_its_beginning() {
+async fn growing_gap_is_reported_once_from_its_start() {
     let manager = keeping(3);
     for (id, reason) in [("0123456789abcdef-1", "epoch"), ("0", "invalid")] {
         publish_all(&manager, ["before"]).await;
@@ -119,12 +119,12 @@ async fn a_gap_that_grows_before_it_is_told_is_one_from_its_beginning() {
             events.iter().map(name).collect::<Vec<_>>(),
             ["connection", "gap", "message", "message", "message"]
         );
-        let told = gap(&events);
+        let reported = gap(&events);
         assert_eq!(
-            (told["reason"].as_str(), told["from"].as_str()),
+            (reported["reason"].as_str(), reported["from"].as_str()),
             (Some(reason), Some(id).filter(|id| id.len() > 1))
         );
-        assert_eq!(told["to"], trimmed(&manager));
+        assert_eq!(reported["to"], trimmed(&manager));
         assert_eq!(data(&events), ["3", "4", "5"]);
     }
 }
@@ -135,7 +135,7 @@ pub(crate) fn trimmed(manager: &Manager) -> String {
 }
 
 #[tokio::test]
-async fn an_overflow_loses_nothing_that_is_logged() {
+async fn overflow_loses_no_logged_event() {
     let manager = Manager::builder()
         .log(Retention::default())
         .queue(2, 1 << 20)
@@ -156,7 +156,7 @@ async fn an_overflow_loses_nothing_that_is_logged() {
 }
 
 #[tokio::test]
-async fn an_overflow_tells_of_what_is_in_no_log() {
+async fn overflow_reports_unlogged_events() {
     let manager = Manager::builder()
         .log(Retention::default())
         .queue(1, 1 << 20)
@@ -173,7 +173,7 @@ async fn an_overflow_tells_of_what_is_in_no_log() {
 }
 
 #[tokio::test]
-async fn events_that_were_dropped_come_back_for_who_returns_before_the_gap() {
+async fn dropped_events_are_replayed_from_before_the_gap() {
     let builder = Manager::builder()
         .log(Retention::default())
         .overflow(Overflow::DropOldest);
@@ -182,13 +182,13 @@ async fn events_that_were_dropped_come_back_for_who_returns_before_the_gap() {
     let before = last_id(&client.take());
     publish_all(&manager, ["1", "2", "3", "4"]).await;
     let events = client.take();
-    let told = gap(&events);
+    let reported = gap(&events);
     assert_eq!(
-        (told["reason"].as_str(), told["dropped"].as_u64()),
+        (reported["reason"].as_str(), reported["dropped"].as_u64()),
         (Some("overflow"), Some(2))
     );
     assert_eq!(data(&events), ["3", "4"]);
-    let after = told["to"].as_str().unwrap();
+    let after = reported["to"].as_str().unwrap();
     assert_eq!(
         data(&Client::connect(&manager, from(after)).take()),
         ["3", "4"]

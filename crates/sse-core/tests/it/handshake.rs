@@ -15,7 +15,7 @@ fn encoded(text: &str) -> String {
 
 proptest! {
     #[test]
-    fn any_request_is_accepted_or_refused_with_400(
+    fn any_request_is_accepted_or_rejected_with_400(
         query in text(),
         header in proptest::option::of(vec(any::<u8>(), 0..40)),
     ) {
@@ -30,7 +30,7 @@ proptest! {
     }
 
     #[test]
-    fn an_id_arrives_from_the_header_and_from_the_query(id in text(), other in text()) {
+    fn last_event_id_comes_from_header_or_query(id in text(), other in text()) {
         prop_assume!(!id.is_empty());
         let header = request(&format!("lastEventId={}", encoded(&other)), Some(id.as_bytes()));
         prop_assert_eq!(header.last_event_id(), Some(id.as_str()));
@@ -53,7 +53,7 @@ fn topics_are_split_at_commas() {
 }
 
 #[test]
-fn a_header_that_is_not_utf_8_is_no_error() {
+fn header_that_is_not_utf_8_is_not_an_error() {
     assert_eq!(
         request("", Some(b"a\xff")).last_event_id(),
         Some("a\u{fffd}")
@@ -65,7 +65,7 @@ fn a_header_that_is_not_utf_8_is_no_error() {
 }
 
 #[test]
-fn a_bad_name_is_told_by_connect() {
+fn connect_reports_an_invalid_name() {
     let manager = Manager::builder().access(AllowAll).build().unwrap();
     let causes = [
         request("topics=a%0Ab", None),
@@ -88,7 +88,7 @@ fn a_bad_name_is_told_by_connect() {
 }
 
 #[test]
-fn too_many_topics_are_refused() {
+fn too_many_topics_are_rejected() {
     let manager = Manager::builder().access(AllowAll).build().unwrap();
     let topics = |count: usize| {
         (0..count)
@@ -114,7 +114,7 @@ fn too_many_topics_are_refused() {
 }
 
 #[test]
-fn topics_that_the_client_asks_for_need_access_and_those_of_the_app_do_not() {
+fn only_requested_topics_need_access() {
     let manager = Manager::builder().build().unwrap();
     let refused = manager.connect(request("topics=secret", None)).unwrap_err();
     assert!(
@@ -125,7 +125,7 @@ fn topics_that_the_client_asks_for_need_access_and_those_of_the_app_do_not() {
 }
 
 #[test]
-fn methods() {
+fn only_get_opens_a_stream() {
     let manager = Manager::builder().build().unwrap();
     let answer = |method| {
         manager

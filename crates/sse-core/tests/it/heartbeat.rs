@@ -33,7 +33,7 @@ fn in_time(pause: Duration, interval: Duration) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_quiet_streams_get_shared_beats_in_time_and_spread() {
+async fn quiet_streams_get_shared_heartbeats_spread_in_time() {
     let manager = Manager::builder().build().unwrap();
     let mut streams = Vec::new();
     for number in 0..1000 {
@@ -65,7 +65,7 @@ async fn a_thousand_quiet_streams_get_shared_beats_in_time_and_spread() {
             assert_eq!(
                 *ticks.entry(*at).or_insert(beat.as_ptr()),
                 beat.as_ptr(),
-                "one shared frame a tick"
+                "each tick shares one frame"
             );
         }
     }
@@ -77,7 +77,7 @@ async fn a_thousand_quiet_streams_get_shared_beats_in_time_and_spread() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn beats_are_in_time_at_any_interval() {
+async fn heartbeats_are_on_time_at_any_interval() {
     for interval in [100, 999, 5000, 24 * 60 * 60 * 1000].map(Duration::from_millis) {
         // Timers run at the pace of the shortest setting. A day in steps of a minute's heartbeat
         // would take long even in paused time.
@@ -90,7 +90,7 @@ async fn beats_are_in_time_at_any_interval() {
             let mut session = manager.connect(Handshake::new()).unwrap();
             let mut last = Instant::now();
             session.next().await;
-            assert_eq!(last, Instant::now(), "the first block is there at once");
+            assert_eq!(last, Instant::now(), "the first block is available at once");
             for _ in 0..4 {
                 session.next().await;
                 let pause = last.elapsed();
@@ -102,7 +102,7 @@ async fn beats_are_in_time_at_any_interval() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn traffic_postpones_them() {
+async fn traffic_postpones_heartbeats() {
     let manager = Manager::builder().build().unwrap();
     let stream = tokio::spawn(arrivals(manager.connect(Handshake::new()).unwrap()));
     for _ in 0..30 {
@@ -127,7 +127,7 @@ async fn traffic_postpones_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn none_comes_while_something_waits_and_never_two() {
+async fn no_heartbeat_while_one_or_an_event_waits() {
     let manager = Manager::builder()
         .connection_timeout(INTERVAL * 1000)
         .build()
@@ -140,27 +140,24 @@ async fn none_comes_while_something_waits_and_never_two() {
     assert_eq!(
         client.names(),
         ["heartbeat"],
-        "one waits, and no second comes behind it"
+        "one heartbeat waits, and no second follows"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_beat_that_waits_takes_no_room_from_events() {
+async fn waiting_heartbeat_takes_no_queue_space() {
     let text = "x".repeat(1024 - "data: \n\n".len());
     let manager = Manager::builder().queue(1, 1024).build().unwrap();
     let mut client = Client::greeted(&manager, Handshake::new());
     sleep(INTERVAL * 5 / 4).await;
     publish_all(&manager, [&text]).await;
     assert_eq!(client.names().last().unwrap(), "message");
-    assert!(
-        !client.over,
-        "one event may wait for this stream, and only one does"
-    );
+    assert!(!client.over, "a heartbeat takes no space in the queue");
     assert_eq!(manager.stats().counters.dropped, 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn comments_on_choice() {
+async fn heartbeats_can_be_comments() {
     let manager = Manager::builder()
         .heartbeat(HeartbeatKind::Comment)
         .build()
@@ -171,7 +168,7 @@ async fn comments_on_choice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn off_on_choice() {
+async fn heartbeats_can_be_disabled() {
     let manager = Manager::builder()
         .heartbeat(HeartbeatKind::Off)
         .build()
@@ -193,7 +190,7 @@ impl Heartbeat for Counting {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_apps_own() {
+async fn custom_heartbeat_is_sent() {
     let count = Arc::new(AtomicU32::new(0));
     let manager = Manager::builder()
         .custom_heartbeat(Counting(Arc::clone(&count)))

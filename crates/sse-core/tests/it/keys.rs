@@ -43,7 +43,7 @@ fn bound(result: Result<Receipt, PublishError>) -> KeyBound {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_counts_for_its_caller_alone() {
+async fn key_counts_for_its_caller_alone() {
     for manager in managers(KeyLimits::default()).await {
         let scopes = [
             user("mallory"),
@@ -78,7 +78,7 @@ async fn a_key_counts_for_its_caller_alone() {
 }
 
 #[test]
-fn a_caller_s_scope_follows_from_who_it_is() {
+fn key_scope_follows_from_the_caller() {
     let claims = |mut caller: Caller| {
         caller.claims.insert("role".to_owned(), "admin".into());
         caller
@@ -98,7 +98,7 @@ fn a_caller_s_scope_follows_from_who_it_is() {
         assert_eq!(
             open.key_scope(&caller),
             KeyScope::App,
-            "it may do everything"
+            "an anonymous caller that may do everything is the app"
         );
         assert_eq!(
             own.key_scope(&caller),
@@ -109,7 +109,7 @@ fn a_caller_s_scope_follows_from_who_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_counts_for_two_minutes_whatever_others_publish() {
+async fn key_lasts_two_minutes_whatever_others_publish() {
     for manager in managers(
         KeyLimits::default()
             .per_user(50)
@@ -151,7 +151,7 @@ async fn a_key_counts_for_two_minutes_whatever_others_publish() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_at_its_bound_is_refused_until_a_key_is_over() {
+async fn user_at_its_limit_is_rejected_until_a_key_expires() {
     for manager in managers(KeyLimits::default().per_user(3)).await {
         let ada = user("ada");
         for key in ["0", "1", "2"] {
@@ -179,7 +179,7 @@ async fn a_user_at_its_bound_is_refused_until_a_key_is_over() {
         assert_eq!(after.keys_refused, before.keys_refused + 1);
         assert_eq!(
             after.append_failures, before.append_failures,
-            "the log is sound"
+            "a rejected key is not an append failure"
         );
         advance(full.retry_after).await;
         assert!(!publish(&manager, &ada, "3").await.unwrap().duplicate);
@@ -188,7 +188,7 @@ async fn a_user_at_its_bound_is_refused_until_a_key_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn users_and_backends_take_no_room_of_each_other() {
+async fn users_and_backends_have_separate_limits() {
     for manager in managers(
         KeyLimits::default()
             .per_user(10)
@@ -230,7 +230,7 @@ async fn users_and_backends_take_no_room_of_each_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn patience_takes_a_key_of_its_caller_and_is_not_waited_out_at_a_bound() {
+async fn patient_publish_uses_a_key_and_fails_at_the_limit() {
     let backplane = ScriptedBackplane::new(MemoryBackplane::new(Retention::default()));
     let limits = KeyLimits::default().per_user(2);
     let manager = Manager::builder()
@@ -265,7 +265,7 @@ async fn patience_takes_a_key_of_its_caller_and_is_not_waited_out_at_a_bound() {
 }
 
 #[tokio::test]
-async fn the_first_publish_under_a_key_counts_whatever_the_next_one_says() {
+async fn first_publish_under_a_key_counts() {
     for manager in managers(KeyLimits::default()).await {
         let keyed = |text: &str| Event::text(text).idempotency_key("order-7");
         let first = manager.user("42").publish(keyed("paid")).await.unwrap();
@@ -277,7 +277,7 @@ async fn the_first_publish_under_a_key_counts_whatever_the_next_one_says() {
 }
 
 #[test]
-fn bounds_out_of_their_range_are_named() {
+fn limits_out_of_range_are_named() {
     let refused = |limits: KeyLimits| {
         Manager::builder()
             .keys(limits)
@@ -318,7 +318,7 @@ proptest! {
 
     /// The model: a set of pairs.
     #[test]
-    fn a_publish_is_a_duplicate_if_its_caller_used_its_key(
+    fn publish_is_a_duplicate_if_its_caller_used_the_key(
         publishes in proptest::collection::vec((scope(), key()), 1..40),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();

@@ -18,7 +18,7 @@ async fn released_after(heard: &Heard) -> Duration {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stalled_stream_is_gone_though_its_transport_holds_it() {
+async fn stalled_stream_is_removed_despite_its_transport() {
     let heard = Heard::default();
     let manager = Manager::builder().hooks(heard.clone()).build().unwrap();
     let mut blocked = Client::greeted(&manager, Handshake::new().user("42").topic("news"));
@@ -35,19 +35,19 @@ async fn a_stalled_stream_is_gone_though_its_transport_holds_it() {
     assert!(blocked.session.closed().is_released());
 
     // The transport was blocked, not dead: it receives a gap and the end.
-    let told: Vec<_> = blocked.take().iter().map(name).collect();
-    assert_eq!(told, ["gap", "disconnected"]);
+    let reported: Vec<_> = blocked.take().iter().map(name).collect();
+    assert_eq!(reported, ["gap", "disconnected"]);
     drop(blocked);
     assert_eq!(
         heard.reasons(),
         [DisconnectReason::Stalled],
-        "it is told once"
+        "the stream is reported once"
     );
     assert_eq!(manager.stats().counters.disconnected.get("stalled"), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_was_ended_otherwise_has_the_connection_timeout() {
+async fn ended_stream_has_the_connection_timeout_to_leave() {
     let heard = Heard::default();
     let manager = Manager::builder().hooks(heard.clone()).build().unwrap();
     let blocked = Client::greeted(&manager, Handshake::new());
@@ -65,7 +65,7 @@ async fn a_stream_that_was_ended_otherwise_has_the_connection_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_transport_that_takes_what_was_left_in_time_misses_nothing() {
+async fn transport_that_drains_in_time_misses_nothing() {
     let heard = Heard::default();
     let manager = Manager::builder().hooks(heard.clone()).build().unwrap();
     let mut slow = Client::greeted(&manager, Handshake::new());
@@ -85,7 +85,7 @@ async fn a_transport_that_takes_what_was_left_in_time_misses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_with_time_enough_ends_without_blocked_transports() {
+async fn long_shutdown_ends_without_blocked_transports() {
     let manager = Manager::builder().build().unwrap();
     let blocked = Client::greeted(&manager, Handshake::new());
     let drained = manager.shutdown(ShutdownOptions::within(MINUTE * 5)).await;

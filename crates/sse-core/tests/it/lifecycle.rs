@@ -17,10 +17,10 @@ use sse_core::{
 };
 use tokio::time::sleep;
 
-use crate::support::{Client, Heard, Told, json, publish_all};
+use crate::support::{Client, Heard, Reported, json, publish_all};
 
 #[tokio::test(start_paused = true)]
-async fn each_stream_is_told_once_when_it_comes_and_once_when_it_goes() {
+async fn hooks_run_once_on_connect_and_once_on_disconnect() {
     let heard = Heard::default();
     let manager = Manager::builder().hooks(heard.clone()).build().unwrap();
     let address: IpAddr = "10.0.0.1".parse().unwrap();
@@ -33,7 +33,11 @@ async fn each_stream_is_told_once_when_it_comes_and_once_when_it_goes() {
     let id = client.id();
     drop(client);
     let all = heard.all();
-    let [Told::Connected(came), Told::Disconnected(went, departure)] = &all[..] else {
+    let [
+        Reported::Connected(came),
+        Reported::Disconnected(went, departure),
+    ] = &all[..]
+    else {
         panic!("{all:?}")
     };
     assert_eq!(
@@ -59,7 +63,7 @@ async fn each_stream_is_told_once_when_it_comes_and_once_when_it_goes() {
 }
 
 #[tokio::test]
-async fn the_first_reason_stands() {
+async fn first_disconnect_reason_stands() {
     let heard = Heard::default();
     let manager = Manager::builder()
         .hooks(heard.clone())
@@ -95,7 +99,7 @@ impl Wake for Counter {
 }
 
 #[tokio::test]
-async fn whoever_waits_for_the_end_is_woken() {
+async fn waiter_for_the_end_is_woken() {
     let manager = Manager::builder().build().unwrap();
     let client = Client::greeted(&manager, Handshake::new());
     let woken = Arc::new(Counter::default());
@@ -116,7 +120,7 @@ async fn whoever_waits_for_the_end_is_woken() {
 }
 
 #[tokio::test]
-async fn a_transport_that_waits_is_woken_by_events_and_by_the_end() {
+async fn waiting_transport_is_woken_by_events_and_the_end() {
     let manager = Manager::builder().build().unwrap();
     let mut client = Client::greeted(&manager, Handshake::new());
     let woken = Arc::new(Counter::default());
@@ -133,7 +137,7 @@ async fn a_transport_that_waits_is_woken_by_events_and_by_the_end() {
         assert_eq!(
             woken.0.load(Ordering::SeqCst),
             wakes,
-            "once, however much comes"
+            "one wake for several events"
         );
         assert_eq!(client.take().len(), 2);
     }
@@ -209,7 +213,7 @@ fn hooks_may_call_the_manager() {
 }
 
 #[tokio::test]
-async fn the_first_block() {
+async fn first_block_has_the_connection_event() {
     let manager = Manager::builder()
         .retry(Duration::from_secs(4))
         .build()
@@ -259,7 +263,7 @@ async fn the_first_block() {
 }
 
 #[tokio::test]
-async fn listings() {
+async fn listings_have_pages_and_filters() {
     let manager = Manager::builder().build().unwrap();
     let name = |number: usize| format!("u{}", number % 7);
     let handshake = |number: usize| {
@@ -309,7 +313,10 @@ async fn listings() {
     let users = manager.connections_by_user(3).await;
     let expected = [("u0", 15), ("u1", 15), ("u2", 14)]
         .map(|(name, count)| (UserId::new(name).unwrap(), count));
-    assert_eq!(users, expected, "those with the most, equals by name");
+    assert_eq!(
+        users, expected,
+        "users with most streams first, then by name"
+    );
     assert_eq!(manager.connections_by_user(100).await.len(), 7);
     assert_eq!(
         (
@@ -322,7 +329,7 @@ async fn listings() {
 
 /// A server and an app can both wait for the end of a stream.
 #[tokio::test(start_paused = true)]
-async fn everybody_who_waits_for_the_end_learns_of_it() {
+async fn every_waiter_is_notified_of_the_end() {
     let manager = Manager::builder().build().unwrap();
     let session = manager.connect(Handshake::new().user("42")).unwrap();
     let waiting: Vec<_> = (0..3).map(|_| tokio::spawn(session.closed())).collect();
@@ -338,12 +345,12 @@ async fn everybody_who_waits_for_the_end_learns_of_it() {
 
 /// The timer that sends heartbeats also finds stalls.
 #[tokio::test(start_paused = true)]
-async fn a_heartbeat_that_panics_does_not_end_stall_detection() {
+async fn panicking_heartbeat_keeps_stall_detection() {
     struct Broken;
 
     impl Heartbeat for Broken {
         fn beat(&self) -> Event {
-            panic!("a bug of the app's")
+            panic!("intentional panic of a heartbeat")
         }
     }
 
@@ -358,7 +365,7 @@ async fn a_heartbeat_that_panics_does_not_end_stall_detection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_large_group_is_disconnected_whole_and_once() {
+async fn large_group_is_disconnected_completely_and_once() {
     let manager = Manager::builder().max_connections(2000).build().unwrap();
     let sessions: Vec<_> = (0..1000)
         .map(|_| manager.connect(Handshake::new().topic("news")).unwrap())

@@ -42,7 +42,7 @@ fn farewell(client: &mut Client) -> (String, serde_json::Value) {
 }
 
 #[test]
-fn a_thousand_by_default() {
+fn default_limit_is_a_thousand_connections() {
     let manager = Manager::builder().build().unwrap();
     let mut clients: Vec<_> = (0..1000)
         .map(|_| Client::connect(&manager, Handshake::new()))
@@ -58,7 +58,7 @@ fn a_thousand_by_default() {
 }
 
 #[test]
-fn beyond_the_limit_of_a_user_or_an_address_newcomers_are_refused() {
+fn user_and_address_limits_reject_newcomers() {
     let builder = Manager::builder().max_connections_per_user(2, LimitPolicy::Refuse);
     let manager = builder
         .max_connections_per_address(3, LimitPolicy::Refuse)
@@ -77,12 +77,12 @@ fn beyond_the_limit_of_a_user_or_an_address_newcomers_are_refused() {
     assert_eq!(
         cause(connect(user("eve").address(address("10.0.0.1")))),
         ConnectErrorKind::AddressLimit,
-        "mapped is the same"
+        "a mapped address counts as IPv4"
     );
     assert!(connect(user("eve").address(address("10.0.0.2"))).is_ok());
     assert!(
         connect(Handshake::new()).is_ok(),
-        "nobody from nowhere has no limit but the whole"
+        "streams without user and address have only the total limit"
     );
     drop(kept);
     assert!(connect(user("ann").address(address("10.0.0.1"))).is_ok());
@@ -99,7 +99,7 @@ fn beyond_the_limit_of_a_user_or_an_address_newcomers_are_refused() {
 }
 
 #[test]
-fn only_callers_without_a_user_count_at_their_address() {
+fn only_anonymous_callers_count_at_their_address() {
     let builder = Manager::builder().max_anonymous_connections_per_address(2);
     // Combined with the limit for all streams of the address, each limit counts its own streams.
     let manager = builder
@@ -128,7 +128,7 @@ fn only_callers_without_a_user_count_at_their_address() {
     assert!(at(Handshake::new(), "2001:db8:0:1::1").is_ok());
     assert!(
         manager.connect(Handshake::new()).is_ok(),
-        "nobody from nowhere"
+        "streams without user and address are accepted"
     );
     drop(users);
     assert_eq!(
@@ -140,7 +140,7 @@ fn only_callers_without_a_user_count_at_their_address() {
 }
 
 #[test]
-fn the_oldest_of_all_makes_room() {
+fn oldest_stream_is_evicted_at_the_total_limit() {
     let heard = Heard::default();
     let builder = Manager::builder()
         .max_connections(3)
@@ -164,12 +164,12 @@ fn the_oldest_of_all_makes_room() {
     assert_eq!(
         cause(manager.connect(Handshake::new())),
         ConnectErrorKind::Full,
-        "not more than as many are ending"
+        "no more streams can be ending"
     );
     assert_eq!(
         manager.stats().total_connections,
         3,
-        "and nobody is ended for a newcomer that is refused"
+        "a rejected newcomer evicts no stream"
     );
     clients.drain(..3);
     assert_eq!(heard.reasons(), [DisconnectReason::Replaced; 3]);
@@ -177,7 +177,7 @@ fn the_oldest_of_all_makes_room() {
 }
 
 #[test]
-fn the_oldest_of_a_user_and_of_an_address_makes_room() {
+fn oldest_stream_of_user_or_address_is_evicted() {
     let builder = Manager::builder().max_connections_per_user(3, LimitPolicy::ReplaceOldest);
     let manager = builder
         .max_connections_per_address(3, LimitPolicy::ReplaceOldest)
@@ -210,7 +210,7 @@ fn the_oldest_of_a_user_and_of_an_address_makes_room() {
 }
 
 #[test]
-fn nobody_is_ended_for_a_newcomer_that_is_refused() {
+fn rejected_newcomer_evicts_no_stream() {
     let builder = Manager::builder()
         .max_connections(2)
         .max_connections_per_user(1, LimitPolicy::ReplaceOldest);
@@ -235,7 +235,7 @@ fn nobody_is_ended_for_a_newcomer_that_is_refused() {
 }
 
 #[test]
-fn a_stream_that_makes_room_for_its_user_makes_room_at_its_address() {
+fn eviction_for_a_user_also_frees_its_address() {
     let builder = Manager::builder().max_connections_per_user(1, LimitPolicy::ReplaceOldest);
     let manager = builder
         .max_connections_per_address(1, LimitPolicy::Refuse)
@@ -249,7 +249,7 @@ fn a_stream_that_makes_room_for_its_user_makes_room_at_its_address() {
 }
 
 #[test]
-fn refusals_say_when_to_come_back() {
+fn rejections_carry_a_retry_delay() {
     let form = |form| {
         let builder = Manager::builder()
             .max_connections(1)
@@ -284,7 +284,7 @@ fn refusals_say_when_to_come_back() {
     let answer = manager.connect(user("")).unwrap_err().answer();
     assert_eq!(
         answer.status, 400,
-        "a mistake is not softened: coming back does not help"
+        "a retry with an invalid name does not help"
     );
 }
 
@@ -446,14 +446,14 @@ fn rejected_clients_return_spread_over_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_who_is_to_stay_away_is_refused_for_so_long_and_no_longer() {
+async fn banned_user_is_rejected_until_the_ban_ends() {
     let manager = Manager::builder().build().unwrap();
     let mut ann = Client::greeted(&manager, user("ann"));
-    let away = || Target::User(UserId::new("ann").unwrap());
+    let ann_target = || Target::User(UserId::new("ann").unwrap());
     let how = DisconnectOptions::new()
         .reason("behave")
         .ban_for(Duration::from_secs(60));
-    assert_eq!(manager.disconnect(away(), how).await, 1);
+    assert_eq!(manager.disconnect(ann_target(), how).await, 1);
     let (name, data) = farewell(&mut ann);
     assert_eq!(
         (name.as_str(), data),
@@ -480,7 +480,7 @@ async fn a_user_who_is_to_stay_away_is_refused_for_so_long_and_no_longer() {
     drop(ann);
     manager
         .disconnect(
-            away(),
+            ann_target(),
             DisconnectOptions::new().ban_for(Duration::from_secs(60)),
         )
         .await;
@@ -489,11 +489,11 @@ async fn a_user_who_is_to_stay_away_is_refused_for_so_long_and_no_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn even_the_longest_time_away_ends() {
+async fn longest_ban_ends() {
     let manager = Manager::builder().build().unwrap();
-    let away = Target::User(UserId::new("ann").unwrap());
+    let ann_target = Target::User(UserId::new("ann").unwrap());
     manager
-        .disconnect(away, DisconnectOptions::new().ban_for(Duration::MAX))
+        .disconnect(ann_target, DisconnectOptions::new().ban_for(Duration::MAX))
         .await;
     sleep(Duration::from_secs(20 * 24 * 60 * 60 - 1)).await;
     assert_eq!(
@@ -516,7 +516,7 @@ async fn streams_are_ended_by_target() {
     assert_eq!(
         manager.disconnect(one, DisconnectOptions::new()).await,
         0,
-        "it is ending"
+        "the stream is ending"
     );
     assert_eq!(farewell(&mut clients[0]).1["reason"], "kicked");
     assert_eq!(
@@ -545,7 +545,7 @@ async fn streams_are_ended_by_target() {
 }
 
 #[test]
-fn addresses_of_one_network_of_ipv6_are_one() {
+fn addresses_of_one_ipv6_network_count_as_one() {
     let manager = Manager::builder()
         .max_connections_per_address(1, LimitPolicy::Refuse)
         .build()

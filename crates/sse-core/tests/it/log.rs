@@ -38,7 +38,7 @@ pub(crate) fn gap(events: &[Decoded]) -> serde_json::Value {
     let mut gaps = events
         .iter()
         .filter(|event| event.event_type == "system" && json(event)["event"] == "gap");
-    let gap = gaps.next().expect("there is a gap");
+    let gap = gaps.next().expect("the client receives a gap");
     assert_eq!(gaps.next(), None);
     let data = json(gap)["data"].clone();
     assert_eq!(
@@ -50,7 +50,7 @@ pub(crate) fn gap(events: &[Decoded]) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn without_a_log_there_are_no_ids() {
+async fn no_log_means_no_ids() {
     let manager = Manager::builder().build().unwrap();
     let mut client = Client::connect(&manager, from("e-1"));
     let receipt = manager.all().publish(Event::text("a")).await.unwrap();
@@ -62,7 +62,7 @@ async fn without_a_log_there_are_no_ids() {
 }
 
 #[tokio::test]
-async fn a_client_that_returns_gets_what_it_missed_in_order_once() {
+async fn returning_client_gets_missed_events_once_in_order() {
     let manager = logging();
     let shake = |id: &str| from(id).user("42").topic("news");
     let mut client = Client::connect(&manager, Handshake::new().user("42").topic("news"));
@@ -95,7 +95,7 @@ async fn a_client_that_returns_gets_what_it_missed_in_order_once() {
     manager.all().publish(Event::text("4")).await.unwrap();
     let events = client.take();
     assert!(resumed(&events));
-    assert_eq!(events[0].id, had, "a cut right here loses nothing");
+    assert_eq!(events[0].id, had, "a disconnect here loses no event");
     assert_eq!(data(&events), ["1", "2", "3", "4"]);
     publish_all(&manager, ["5"]).await;
     assert_eq!(data(&client.take()), ["5"]);
@@ -104,7 +104,7 @@ async fn a_client_that_returns_gets_what_it_missed_in_order_once() {
 }
 
 #[tokio::test]
-async fn one_that_missed_nothing_is_live_at_once() {
+async fn client_that_missed_nothing_is_live_at_once() {
     let manager = logging();
     let mut client = Client::connect(&manager, Handshake::new());
     let id = last_id(&client.take());
@@ -115,7 +115,7 @@ async fn one_that_missed_nothing_is_live_at_once() {
 }
 
 #[tokio::test]
-async fn receipts_tell_the_id_that_the_client_gets() {
+async fn receipt_has_the_id_that_the_client_receives() {
     let manager = logging();
     let mut client = Client::greeted(&manager, Handshake::new());
     let receipt = manager.all().publish(Event::text("a")).await.unwrap();
@@ -127,7 +127,7 @@ async fn receipts_tell_the_id_that_the_client_gets() {
 }
 
 #[tokio::test]
-async fn what_is_for_one_client_or_for_now_is_not_logged() {
+async fn ephemeral_and_single_client_events_are_not_logged() {
     let manager = logging();
     let mut client = Client::connect(&manager, Handshake::new().user("42"));
     let had = last_id(&client.take());
@@ -152,7 +152,7 @@ async fn what_is_for_one_client_or_for_now_is_not_logged() {
 }
 
 #[tokio::test]
-async fn what_comes_beside_the_log_while_a_client_catches_up_has_its_place() {
+async fn unlogged_events_keep_their_order_during_replay() {
     let manager = logging();
     let mut client = Client::connect(&manager, Handshake::new());
     let had = last_id(&client.take());
@@ -161,24 +161,24 @@ async fn what_comes_beside_the_log_while_a_client_catches_up_has_its_place() {
     let mut client = Client::connect(&manager, from(&had));
     manager
         .client(client.id())
-        .publish(Event::text("beside a"))
+        .publish(Event::text("unlogged a"))
         .await
         .unwrap();
     publish_all(&manager, ["3"]).await;
     manager
         .all()
-        .publish(Event::text("beside b").ephemeral())
+        .publish(Event::text("unlogged b").ephemeral())
         .await
         .unwrap();
     publish_all(&manager, ["4"]).await;
     assert_eq!(
         data(&client.take()),
-        ["1", "2", "beside a", "3", "beside b", "4"]
+        ["1", "2", "unlogged a", "3", "unlogged b", "4"]
     );
 }
 
 #[tokio::test]
-async fn topics_joined_and_left_meanwhile_count_from_then_on() {
+async fn topic_changes_during_replay_apply_from_then_on() {
     let manager = logging();
     let mut client = Client::connect(&manager, Handshake::new());
     let had = last_id(&client.take());
@@ -201,7 +201,7 @@ async fn topics_joined_and_left_meanwhile_count_from_then_on() {
 }
 
 #[tokio::test]
-async fn every_name_of_the_query_resumes() {
+async fn every_query_parameter_name_resumes() {
     let manager = logging();
     let mut client = Client::connect(&manager, Handshake::new());
     let had = last_id(&client.take());
@@ -217,7 +217,7 @@ async fn every_name_of_the_query_resumes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_quiet_client_resumes_by_its_heartbeats() {
+async fn quiet_client_resumes_by_heartbeat_ids() {
     let manager = keeping(2);
     let mut quiet = Client::greeted(&manager, Handshake::new().user("42"));
     for number in 0..10 {
@@ -248,7 +248,7 @@ async fn a_quiet_client_resumes_by_its_heartbeats() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn records_go_when_they_are_old() {
+async fn old_records_are_removed() {
     let hour = Duration::from_secs(3600);
     let manager = Manager::builder()
         .log(Retention::default().age(hour))
@@ -268,7 +268,7 @@ async fn records_go_when_they_are_old() {
 }
 
 #[tokio::test]
-async fn a_key_takes_effect_once() {
+async fn key_takes_effect_once() {
     let manager = logging();
     let mut client = Client::greeted(&manager, Handshake::new());
     let publish = || {
@@ -285,7 +285,7 @@ async fn a_key_takes_effect_once() {
 }
 
 #[tokio::test]
-async fn keys_and_ids_that_cannot_be_are_refused() {
+async fn invalid_keys_and_ids_are_rejected() {
     let manager = logging();
     let publish = |event: Event| manager.all().publish(event);
     let id = Event::text("x").id(EventId::new("mine").unwrap());
@@ -302,9 +302,9 @@ async fn keys_and_ids_that_cannot_be_are_refused() {
             "{error:?}"
         );
     }
-    let beside = Event::text("x").ephemeral().idempotency_key("k");
+    let unlogged = Event::text("x").ephemeral().idempotency_key("k");
     assert!(matches!(
-        publish(beside).await,
+        publish(unlogged).await,
         Err(PublishError::Key(IdempotencyKeyError::NotLogged))
     ));
     let without = Manager::builder().build().unwrap();
@@ -322,7 +322,7 @@ async fn keys_and_ids_that_cannot_be_are_refused() {
 }
 
 #[tokio::test]
-async fn who_is_left_out_is_left_out_while_it_catches_up() {
+async fn excluded_client_is_excluded_during_replay() {
     let manager = logging();
     let mut client = Client::connect(&manager, Handshake::new());
     let had = last_id(&client.take());
@@ -342,7 +342,7 @@ async fn who_is_left_out_is_left_out_while_it_catches_up() {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_ended_while_it_catches_up_says_goodbye() {
+async fn stream_ended_during_replay_gets_a_farewell() {
     let manager = logging();
     let mut client = Client::connect(&manager, Handshake::new());
     let had = last_id(&client.take());
@@ -351,7 +351,7 @@ async fn a_stream_that_is_ended_while_it_catches_up_says_goodbye() {
     let mut client = Client::connect(&manager, from(&had));
     manager
         .client(client.id())
-        .publish(Event::text("beside"))
+        .publish(Event::text("unlogged"))
         .await
         .unwrap();
     manager
@@ -365,13 +365,13 @@ async fn a_stream_that_is_ended_while_it_catches_up_says_goodbye() {
     assert_eq!(
         last_id(&events),
         had,
-        "nothing of the log came, so nothing is lost"
+        "no entry of the log was delivered, so no event is lost"
     );
     assert!(client.over);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_takes_nothing_while_it_catches_up_is_ended() {
+async fn client_that_stalls_during_replay_is_ended() {
     let manager = logging();
     let mut client = Client::connect(&manager, Handshake::new());
     let had = last_id(&client.take());
@@ -400,7 +400,7 @@ async fn other_dialects_resume_as_well() {
 }
 
 #[tokio::test]
-async fn a_thousand_clients_that_come_back_cost_no_more_than_what_they_missed() {
+async fn returning_clients_cost_only_their_missed_events() {
     let manager = keeping(100_000);
     let mut ids = Vec::new();
     for user in 0..1000 {

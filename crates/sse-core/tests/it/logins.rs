@@ -19,7 +19,7 @@ fn signed_in(name: &str, login: u8) -> Caller {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_is_to_stay_away_is_recognised_by_its_login() {
+async fn banned_client_is_recognised_by_its_login() {
     let manager = Manager::builder().build().unwrap();
     let connect = |caller: Caller| manager.connect(Handshake::new().caller(caller));
     let (kicked, tab) = (
@@ -49,7 +49,7 @@ async fn a_client_that_is_to_stay_away_is_recognised_by_its_login() {
     assert_eq!(
         manager.count(&Target::User(user("ada"))),
         2,
-        "what is live stays"
+        "open streams stay"
     );
     let is_refused = |caller| {
         connect(caller).is_err_and(|refused| *refused.cause() == ConnectErrorKind::StayAway)
@@ -65,7 +65,7 @@ async fn a_client_that_is_to_stay_away_is_recognised_by_its_login() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_renewed_a_stream_is_recognised_by_what_it_would_come_back_with() {
+async fn ban_applies_to_the_login_of_the_renewal() {
     let manager = Manager::builder().build().unwrap();
     let connect = |caller: Caller| manager.connect(Handshake::new().caller(caller));
     let stream = connect(signed_in("ada", 1)).unwrap();
@@ -81,7 +81,7 @@ async fn who_renewed_a_stream_is_recognised_by_what_it_would_come_back_with() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_without_a_login_is_ended_and_may_come_back() {
+async fn kick_without_a_login_bans_nobody() {
     let manager = Manager::builder().build().unwrap();
     let mut client = Client::greeted(&manager, Handshake::new().user("ada"));
     let how = DisconnectOptions::new().ban_for(Duration::from_secs(60));

@@ -52,7 +52,7 @@ async fn every_node_has_the_same_events_with_the_same_ids() {
             .publish(Event::text(number.to_string()))
             .await
             .unwrap();
-        assert_eq!(receipt.matched, 1, "those of this node");
+        assert_eq!(receipt.matched, 1, "streams of this node");
     }
     sleep(SOON).await;
     let (here, there) = (here.take(), there.take());
@@ -64,7 +64,7 @@ async fn every_node_has_the_same_events_with_the_same_ids() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_publish_is_in_the_queues_of_its_node_when_it_returns() {
+async fn publish_returns_after_its_node_queued_the_event() {
     let manager = node(MemoryBackplane::new(Retention::default())).await;
     let mut clients: Vec<_> = (0..1000)
         .map(|_| Client::greeted(&manager, Handshake::new()))
@@ -81,7 +81,7 @@ async fn a_publish_is_in_the_queues_of_its_node_when_it_returns() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_resumes_on_another_node() {
+async fn client_resumes_on_another_node() {
     let backplane = MemoryBackplane::new(Retention::default());
     let (one, two) = (node(backplane.clone()).await, node(backplane.clone()).await);
     let mut client = Client::connect(&one, Handshake::new().user("42"));
@@ -104,7 +104,7 @@ async fn a_client_resumes_on_another_node() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn streams_wait_until_the_log_is_there() {
+async fn streams_are_rejected_until_the_log_is_read() {
     let backplane = ScriptedBackplane::new(MemoryBackplane::new(Retention::default()));
     backplane.set_away(true);
     let manager = Manager::builder()
@@ -122,7 +122,7 @@ async fn streams_wait_until_the_log_is_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_starts_when_the_log_was_read() {
+async fn node_starts_once_the_log_is_read() {
     for entries in [0, 1, 1023, 1024, 1025, 5000] {
         let backplane = MemoryBackplane::new(Retention::default());
         let first = node(backplane.clone()).await;
@@ -139,7 +139,7 @@ async fn a_node_starts_when_the_log_was_read() {
         assert_eq!(
             start.elapsed(),
             Duration::ZERO,
-            "{entries} entries: it waited for a quiet tail"
+            "{entries} entries: the start waited for a quiet tail"
         );
         assert_eq!(manager.log().unwrap().state, LogState::Current);
         Client::greeted(&manager, Handshake::new());
@@ -152,7 +152,7 @@ async fn a_node_starts_when_the_log_was_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_starts_in_a_log_that_grows() {
+async fn node_starts_on_a_growing_log() {
     let backplane = MemoryBackplane::new(Retention::default());
     let first = node(backplane.clone()).await;
     let manager = Manager::builder().backplane(backplane).build().unwrap();
@@ -169,7 +169,7 @@ async fn a_node_starts_in_a_log_that_grows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_waits_for_an_unavailable_log() {
+async fn start_waits_for_an_unavailable_log() {
     let backplane = ScriptedBackplane::new(MemoryBackplane::new(Retention::default()));
     backplane.set_away(true);
     let manager = Manager::builder()
@@ -185,7 +185,7 @@ async fn a_start_waits_for_an_unavailable_log() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_backplane_is_away_streams_stay_and_are_told() {
+async fn streams_stay_connected_while_backplane_unavailable() {
     let memory = MemoryBackplane::new(Retention::default());
     let backplane = ScriptedBackplane::new(memory.clone());
     let (manager, other) = (node(backplane.clone()).await, node(memory).await);
@@ -229,7 +229,7 @@ async fn while_the_backplane_is_away_streams_stay_and_are_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_patient_publish_waits_and_is_there_once() {
+async fn patient_publish_waits_and_is_delivered_once() {
     let backplane = ScriptedBackplane::new(MemoryBackplane::new(Retention::default()));
     let manager = node(backplane.clone()).await;
     let mut client = Client::greeted(&manager, Handshake::new());
@@ -254,7 +254,7 @@ async fn a_patient_publish_waits_and_is_there_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn patience_ends_and_what_waits_is_bounded() {
+async fn patient_publish_times_out_and_spool_is_bounded() {
     let backplane = ScriptedBackplane::new(MemoryBackplane::new(Retention::default()));
     let manager = {
         let mut config = sse_core::Config::default();
@@ -296,7 +296,7 @@ async fn patience_ends_and_what_waits_is_bounded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_with_the_same_key_on_another_node_is_one_event() {
+async fn retry_of_a_key_on_another_node_is_one_event() {
     let memory = MemoryBackplane::new(Retention::default());
     let backplane = ScriptedBackplane::new(memory.clone());
     let (one, two) = (node(backplane.clone()).await, node(memory).await);
@@ -321,7 +321,7 @@ async fn a_retry_with_the_same_key_on_another_node_is_one_event() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_log_is_a_gap_and_nothing_of_it_is_taken_for_the_old_one() {
+async fn replaced_log_is_a_gap_and_not_resumed() {
     let memory = MemoryBackplane::new(Retention::default());
     let manager = node(memory.clone()).await;
     let mut client = Client::connect(&manager, Handshake::new());
@@ -341,7 +341,7 @@ async fn another_log_is_a_gap_and_nothing_of_it_is_taken_for_the_old_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_fell_behind_the_retention_tells_its_streams() {
+async fn node_overtaken_by_trimming_reports_a_gap() {
     let memory = MemoryBackplane::new(Retention::default().entries(10));
     let backplane = ScriptedBackplane::new(memory.clone());
     let (manager, other) = (node(backplane.clone()).await, node(memory).await);
@@ -358,19 +358,22 @@ async fn a_node_that_fell_behind_the_retention_tells_its_streams() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_is_ahead_of_its_new_node_waits_for_it() {
+async fn client_ahead_of_its_new_node_waits() {
     let memory = MemoryBackplane::new(Retention::default());
     let backplane = ScriptedBackplane::new(memory.clone());
-    let (behind, other) = (node(backplane.clone()).await, node(memory).await);
+    let (lagging, other) = (node(backplane.clone()).await, node(memory).await);
     let mut client = Client::connect(&other, Handshake::new());
     backplane.set_away(true);
     sleep(Duration::from_secs(2)).await;
     publish_all(&other, ["1", "2"]).await;
     let had = client.take().last().unwrap().id.clone();
     publish_all(&other, ["3"]).await;
-    let mut moved = Client::connect(&behind, from(&had));
+    let mut moved = Client::connect(&lagging, from(&had));
     let events = moved.take();
-    assert!(!resumed(&events), "nobody knows yet");
+    assert!(
+        !resumed(&events),
+        "whether the stream resumed is unknown yet"
+    );
     sleep(Duration::from_secs(60)).await;
     let beats = moved.take();
     assert!(
@@ -386,7 +389,7 @@ async fn a_client_that_is_ahead_of_its_new_node_waits_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_id_that_no_node_gave_out_is_told_once_the_log_was_looked_at() {
+async fn id_beyond_the_log_is_a_gap_after_a_bounds_check() {
     let manager = node(MemoryBackplane::new(Retention::default())).await;
     let head = manager.log().unwrap().head;
     let mut client = Client::connect(&manager, from(&format!("{}-{}", head.epoch, 1_000_000)));
@@ -400,7 +403,7 @@ async fn an_id_that_no_node_gave_out_is_told_once_the_log_was_looked_at() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_for_now_or_for_one_client_reaches_other_nodes_beside_the_log() {
+async fn unlogged_events_reach_other_nodes() {
     let backplane = MemoryBackplane::new(Retention::default());
     let (one, two) = (node(backplane.clone()).await, node(backplane).await);
     let (mut here, mut there) = (
@@ -428,7 +431,7 @@ async fn what_is_for_now_or_for_one_client_reaches_other_nodes_beside_the_log() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn garbage_in_the_log_or_among_the_signals_harms_nobody() {
+async fn garbage_in_log_or_signals_is_harmless() {
     let backplane = MemoryBackplane::new(Retention::default());
     let manager = node(backplane.clone()).await;
     let mut client = Client::greeted(&manager, Handshake::new());
@@ -454,7 +457,7 @@ async fn garbage_in_the_log_or_among_the_signals_harms_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gap_of_a_log_that_is_over_names_that_log() {
+async fn gap_of_a_replaced_log_names_that_log() {
     let backplane = MemoryBackplane::new(Retention::default());
     let builder = Manager::builder()
         .backplane(backplane.clone())
@@ -480,7 +483,7 @@ async fn a_gap_of_a_log_that_is_over_names_that_log() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_catches_up_is_told_of_another_log_once() {
+async fn replaying_stream_gets_one_gap_for_another_log() {
     let backplane = MemoryBackplane::new(Retention::default());
     let manager = node(backplane.clone()).await;
     let mut client = Client::connect(&manager, Handshake::new());
@@ -520,7 +523,7 @@ fn another_runtime_follows_when_the_first_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manager_that_is_dropped_leaves_nothing_behind() {
+async fn dropped_manager_leaves_nothing_running() {
     let backplane = Arc::new(());
     let watched = Arc::downgrade(&backplane);
     let memory =
@@ -532,7 +535,7 @@ async fn a_manager_that_is_dropped_leaves_nothing_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn publishes_to_nobody_and_to_a_target_of_another_node_are_successes() {
+async fn publishes_without_local_target_succeed() {
     let backplane = MemoryBackplane::new(Retention::default());
     let (one, two) = (node(backplane.clone()).await, node(backplane).await);
     let mut there = Client::greeted(&two, Handshake::new().topic("t"));
@@ -550,7 +553,7 @@ async fn publishes_to_nobody_and_to_a_target_of_another_node_are_successes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn patience_may_be_endless_and_a_key_that_was_there_is_told_after_another_try() {
+async fn endless_retries_still_report_a_duplicate_key() {
     let backplane = ScriptedBackplane::new(MemoryBackplane::new(Retention::default()));
     let manager = node(backplane.clone()).await;
     let publish = async || {
@@ -567,12 +570,12 @@ async fn patience_may_be_endless_and_a_key_that_was_there_is_told_after_another_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_panics_hears_the_next_signal() {
+async fn panicking_handler_receives_the_next_signal() {
     struct Panics(std::sync::atomic::AtomicU32);
     impl sse_core::SignalHandler for Panics {
         fn signalled(&self, _: bytes::Bytes) {
             self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-            panic!("by intention");
+            panic!("intentional panic of a handler");
         }
     }
     let manager = node(MemoryBackplane::new(Retention::default())).await;

@@ -28,7 +28,7 @@ async fn returning(manager: &Manager) -> Client {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_node_does_not_hold_comes_from_the_backplane() {
+async fn entries_outside_the_window_come_from_the_backplane() {
     let backplane = MemoryBackplane::new(Retention::default());
     let manager = node_holding(backplane, Retention::default().entries(10)).await;
     let mut client = Client::connect(&manager, Handshake::new().user("42"));
@@ -69,12 +69,12 @@ async fn what_a_node_does_not_hold_comes_from_the_backplane() {
     let reads = manager.log().unwrap().reads;
     assert!(
         (5..=10).contains(&reads),
-        "a hundred clients read five thousand entries in {reads} parts"
+        "{reads} reads of five thousand entries for a hundred clients"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_backplane_does_not_hold_either_is_a_gap() {
+async fn entries_trimmed_from_the_backplane_are_a_gap() {
     let backplane = MemoryBackplane::new(Retention::default().entries(100));
     let manager = node_holding(backplane, Retention::default().entries(10)).await;
     let mut client = Client::connect(&manager, Handshake::new());
@@ -95,17 +95,17 @@ async fn what_the_backplane_does_not_hold_either_is_a_gap() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_leaps_past_what_it_holds_leaves_nothing_out_for_those_who_were_ahead() {
+async fn client_ahead_of_a_lagging_node_misses_nothing() {
     let memory = MemoryBackplane::new(Retention::default());
     let backplane = ScriptedBackplane::new(memory.clone());
-    let behind = node_holding(backplane.clone(), Retention::default().entries(5)).await;
+    let lagging = node_holding(backplane.clone(), Retention::default().entries(5)).await;
     let other = node(memory).await;
     let mut client = Client::connect(&other, Handshake::new());
     backplane.set_away(true);
     sleep(Duration::from_secs(2)).await;
     publish_all(&other, ["had"]).await;
     let had = client.take().last().unwrap().id.clone();
-    let mut moved = Client::connect(&behind, from(&had));
+    let mut moved = Client::connect(&lagging, from(&had));
     publish_all(&other, (0..50).map(|number| number.to_string())).await;
     backplane.set_away(false);
     let mut events = Vec::new();
@@ -121,7 +121,7 @@ async fn a_node_that_leaps_past_what_it_holds_leaves_nothing_out_for_those_who_w
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_unreadable_where_the_window_begins_holds_nobody_up() {
+async fn unreadable_entry_at_window_start_delays_no_stream() {
     let backplane = MemoryBackplane::new(Retention::default());
     let first = node(backplane.clone()).await;
     let mut client = Client::connect(&first, Handshake::new());
@@ -147,13 +147,21 @@ async fn what_is_unreadable_where_the_window_begins_holds_nobody_up() {
         assert_eq!(data(&events), ["1", "2", "3", "4"]);
         // The target of the entry is unknown.
         assert_eq!(reasons(&events), ["damaged"]);
-        assert_eq!(resumed(&events), visit == 1, "known by the second visit");
-        assert_eq!(second.log().unwrap().unreadable, 1, "counted once");
+        assert_eq!(
+            resumed(&events),
+            visit == 1,
+            "the damage is known at the second visit"
+        );
+        assert_eq!(
+            second.log().unwrap().unreadable,
+            1,
+            "the unreadable entry is counted once"
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_takes_nothing_of_an_old_part_is_ended() {
+async fn client_that_stalls_in_an_old_part_is_ended() {
     let manager = node_holding(
         MemoryBackplane::new(Retention::default()),
         Retention::default().entries(10),
@@ -163,7 +171,7 @@ async fn a_client_that_takes_nothing_of_an_old_part_is_ended() {
     slow.take();
     sleep(SOON).await;
     let std::task::Poll::Ready(Some(_)) = slow.buffer() else {
-        panic!("a part of it is there")
+        panic!("no part of the log")
     };
     let ended = slow.session.closed();
     sleep(Duration::from_secs(90)).await;
@@ -171,7 +179,7 @@ async fn a_client_that_takes_nothing_of_an_old_part_is_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn topics_joined_and_left_count_in_old_parts_as_well() {
+async fn topic_changes_apply_in_old_parts() {
     let manager = node_holding(
         MemoryBackplane::new(Retention::default()),
         Retention::default().entries(10),
@@ -208,7 +216,7 @@ async fn topics_joined_and_left_count_in_old_parts_as_well() {
 /// Streams that wait for an old part are woken when it was read, and not whenever an event is
 /// published.
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_an_old_part_is_left_alone_while_others_publish() {
+async fn stream_that_waits_for_a_part_is_not_woken_early() {
     let memory = MemoryBackplane::new(Retention::default());
     let way = ScriptedBackplane::new(memory.clone());
     let manager = node_holding(way.clone(), Retention::default().entries(5)).await;
@@ -235,7 +243,7 @@ async fn who_waits_for_an_old_part_is_left_alone_while_others_publish() {
     assert_eq!(
         wakes.0.load(Ordering::SeqCst),
         0,
-        "nobody was woken for what he does not wait for"
+        "no stream is woken for entries it does not wait for"
     );
     for _ in 0..10 {
         sleep(Duration::from_secs(1)).await;
@@ -255,7 +263,7 @@ async fn who_waits_for_an_old_part_is_left_alone_while_others_publish() {
     }
     assert!(
         manager.log().unwrap().reads <= 3,
-        "one read serves them all"
+        "one read serves all streams"
     );
 }
 
@@ -269,7 +277,7 @@ impl Wake for Wakes {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_in_no_log_keeps_its_place_among_old_parts() {
+async fn unlogged_events_keep_their_order_among_old_parts() {
     let retention = Retention::default().entries(5);
     let manager = node_holding(MemoryBackplane::new(Retention::default()), retention).await;
     publish_all(&manager, ["had"]).await;

@@ -26,7 +26,7 @@ fn poll(publishing: &mut Publishing<'_>) -> Poll<Receipt> {
         .map(Result::unwrap)
 }
 
-fn crowd(manager: &Manager) -> Vec<Client> {
+fn connect_many(manager: &Manager) -> Vec<Client> {
     let handshake = |number: usize| {
         Handshake::new()
             .user((number % 7).to_string())
@@ -72,7 +72,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
-    fn publishes_to_very_many_keep_their_places(ops in vec(op(), 10..60)) {
+    fn large_publishes_keep_their_order(ops in vec(op(), 10..60)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(places_are_kept(ops))?;
     }
@@ -80,7 +80,7 @@ proptest! {
 
 async fn places_are_kept(ops: Vec<Op>) -> Result<(), TestCaseError> {
     let manager = Manager::builder().max_connections(10_000).build().unwrap();
-    let mut clients = crowd(&manager);
+    let mut clients = connect_many(&manager);
     // A stream that joins, leaves, and is reached in every way.
     let mut special = Client::greeted(&manager, Handshake::new().user("special"));
     let (mut to_all, mut to_special) = (Vec::new(), Vec::new());
@@ -172,9 +172,9 @@ async fn places_are_kept(ops: Vec<Op>) -> Result<(), TestCaseError> {
 }
 
 #[test]
-fn a_publish_that_was_dropped_without_a_runtime_has_reached_everybody() {
+fn publish_dropped_without_runtime_reaches_everyone() {
     let manager = Manager::builder().max_connections(10_000).build().unwrap();
-    let mut clients = crowd(&manager);
+    let mut clients = connect_many(&manager);
     let mut publishing: Publishing<'_> = Box::pin(manager.publish(Target::All, Event::text("x")));
     let _ = poll(&mut publishing);
     drop(publishing);
@@ -182,7 +182,7 @@ fn a_publish_that_was_dropped_without_a_runtime_has_reached_everybody() {
 }
 
 #[test]
-fn a_publish_that_was_never_polled_is_none() {
+fn unpolled_publish_does_nothing() {
     let manager = Manager::builder().build().unwrap();
     let mut client = Client::greeted(&manager, Handshake::new());
     drop(manager.publish(Target::All, Event::text("x")));
@@ -192,7 +192,7 @@ fn a_publish_that_was_never_polled_is_none() {
 }
 
 #[tokio::test]
-async fn targets_and_exceptions() {
+async fn publish_reaches_targets_but_not_exceptions() {
     let manager = Manager::builder().build().unwrap();
     let mut ann = Client::greeted(&manager, Handshake::new().user("ann").topic("news"));
     let mut ann_too = Client::greeted(&manager, Handshake::new().user("ann"));
@@ -270,7 +270,7 @@ async fn targets_and_exceptions() {
 }
 
 #[tokio::test]
-async fn what_is_ours_alone_is_refused() {
+async fn reserved_events_are_rejected() {
     let manager = Manager::builder().build().unwrap();
     let mut client = Client::greeted(&manager, Handshake::new());
     let reserved = [
@@ -329,7 +329,7 @@ async fn what_is_ours_alone_is_refused() {
 }
 
 #[tokio::test]
-async fn names_that_cannot_be_are_told_by_publish() {
+async fn publish_reports_an_invalid_name() {
     let manager = Manager::builder().build().unwrap();
     let long = "x".repeat(257);
     let error = |result: Result<Receipt, PublishError>| result.unwrap_err().to_string();
@@ -350,12 +350,12 @@ async fn names_that_cannot_be_are_told_by_publish() {
     assert_eq!(
         manager.stats().counters.published,
         1,
-        "whether anybody is there or not"
+        "a publish counts without streams"
     );
 }
 
 #[test]
-fn a_topic_that_nobody_may_publish_to_cannot_be_joined() {
+fn too_long_topic_cannot_be_joined() {
     let manager = Manager::builder().build().unwrap();
     let client = Client::greeted(&manager, Handshake::new());
     let long = Topic::new("x".repeat(257)).unwrap();
@@ -368,7 +368,7 @@ fn a_topic_that_nobody_may_publish_to_cannot_be_joined() {
 }
 
 #[test]
-fn a_stream_joins_as_many_topics_as_it_may() {
+fn topics_of_a_stream_are_limited() {
     let manager = Manager::builder().build().unwrap();
     let client = Client::greeted(&manager, Handshake::new().user("u").topic("0"));
     let topic = |number: usize| Topic::new(number.to_string()).unwrap();

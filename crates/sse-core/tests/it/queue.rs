@@ -35,7 +35,7 @@ fn manager(frames: usize, overflow: Overflow) -> (Manager, Heard) {
 }
 
 #[tokio::test]
-async fn the_oldest_make_room_and_the_client_is_told() {
+async fn oldest_events_are_dropped_with_a_gap() {
     let (manager, heard) = manager(4, Overflow::DropOldest);
     let mut client = Client::greeted(&manager, Handshake::new());
     publish_all(&manager, (0..10).map(|number| number.to_string())).await;
@@ -47,7 +47,7 @@ async fn the_oldest_make_room_and_the_client_is_told() {
         .collect();
     assert_eq!(rest, ["6", "7", "8", "9"]);
     publish_all(&manager, ["10"]).await;
-    assert_eq!(client.data(), ["10"], "told once");
+    assert_eq!(client.data(), ["10"], "the gap is sent once");
     let counters = manager.stats().counters;
     assert_eq!(
         (
@@ -64,7 +64,7 @@ async fn the_oldest_make_room_and_the_client_is_told() {
 }
 
 #[tokio::test]
-async fn a_full_queue_ends_the_stream_after_what_waits_and_a_gap() {
+async fn full_queue_ends_the_stream_after_a_gap() {
     let (manager, heard) = manager(3, Overflow::Disconnect);
     let mut slow = Client::greeted(&manager, Handshake::new());
     let mut quick = Client::greeted(&manager, Handshake::new());
@@ -83,7 +83,7 @@ async fn a_full_queue_ends_the_stream_after_what_waits_and_a_gap() {
         .publish(Event::text("without it"))
         .await
         .unwrap();
-    assert_eq!(receipt.matched, 1, "an ending stream does not");
+    assert_eq!(receipt.matched, 1, "an ending stream does not count");
     assert_eq!(manager.stats().total_connections, 1);
     assert_eq!(manager.stats().ending, 1);
 
@@ -110,7 +110,7 @@ async fn a_full_queue_ends_the_stream_after_what_waits_and_a_gap() {
 }
 
 #[tokio::test]
-async fn a_newer_event_of_the_same_type_makes_room() {
+async fn newer_event_of_the_same_type_replaces() {
     let (manager, heard) = manager(3, Overflow::KeepLatest(CollapseBy::EventType));
     let mut client = Client::greeted(&manager, Handshake::new());
     for (name, text) in [
@@ -136,7 +136,7 @@ async fn a_newer_event_of_the_same_type_makes_room() {
 }
 
 #[tokio::test]
-async fn a_newer_event_of_the_same_key_makes_room_on_streams_that_want_it() {
+async fn newer_event_of_the_same_key_replaces_if_enabled() {
     let (manager, _) = manager(2, Overflow::Disconnect);
     let overflow = Overflow::KeepLatest(CollapseBy::Key);
     let mut client = Client::greeted(&manager, Handshake::new().overflow(overflow));
@@ -166,7 +166,7 @@ async fn a_newer_event_of_the_same_key_makes_room_on_streams_that_want_it() {
 }
 
 #[tokio::test]
-async fn the_largest_event_is_as_large_as_the_queue() {
+async fn largest_event_is_as_large_as_the_queue() {
     let manager = Manager::builder().queue(10, 1024).build().unwrap();
     let mut client = Client::greeted(&manager, Handshake::new());
     let text = "x".repeat(1024 - "data: \n\n".len());
@@ -195,12 +195,12 @@ async fn the_largest_event_is_as_large_as_the_queue() {
 }
 
 #[tokio::test]
-async fn what_waits_leaves_as_one_buffer() {
+async fn waiting_events_leave_as_one_buffer() {
     let manager = Manager::builder().build().unwrap();
     let mut client = Client::greeted(&manager, Handshake::new());
     publish_all(&manager, (0..500).map(|number| number.to_string())).await;
     let Poll::Ready(Some(buffer)) = client.buffer() else {
-        panic!("nothing waits")
+        panic!("no event waits")
     };
     assert_eq!(client.decoder.feed(&buffer).len(), 500);
     assert_eq!(client.buffer(), Poll::Pending);
@@ -215,7 +215,7 @@ async fn what_waits_leaves_as_one_buffer() {
     assert_eq!(
         client.data(),
         ["y".repeat(200_000)],
-        "a larger one leaves alone"
+        "a larger event leaves alone"
     );
 }
 
@@ -263,7 +263,7 @@ async fn frames_are_shared_and_are_chunks() {
 }
 
 #[tokio::test]
-async fn a_listing_tells_what_waits() {
+async fn listing_reports_waiting_events() {
     let manager = Manager::builder().build().unwrap();
     let mut client = Client::greeted(&manager, Handshake::new());
     publish_all(&manager, ["a", "b"]).await;

@@ -37,10 +37,10 @@ pub(crate) fn testkit(bytes: &[u8], cut: usize) -> Vec<Decoded> {
 /// `eventsource-stream`, which keeps the last event id.
 pub(crate) fn eventsource_stream(bytes: &[u8], cut: usize) -> Vec<Decoded> {
     let events = eventsource_stream::EventStream::new(pieces(bytes, cut)).collect::<Vec<_>>();
-    let events = events.now_or_never().expect("the bytes are there");
+    let events = events.now_or_never().expect("all bytes are available");
     let decoded = events
         .into_iter()
-        .map(|event| event.expect("it reads what we write"));
+        .map(|event| event.expect("the reader decodes the stream"));
     decoded
         .map(|event| Decoded {
             event_type: event.event,
@@ -53,10 +53,10 @@ pub(crate) fn eventsource_stream(bytes: &[u8], cut: usize) -> Vec<Decoded> {
 /// `sse-stream`, which also returns blocks without data; they are left out.
 pub(crate) fn sse_stream(bytes: &[u8], cut: usize) -> Vec<Read> {
     let events = sse_stream::SseByteStream::new(pieces(bytes, cut)).collect::<Vec<_>>();
-    let events = events.now_or_never().expect("the bytes are there");
+    let events = events.now_or_never().expect("all bytes are available");
     let events = events
         .into_iter()
-        .map(|event| event.expect("it reads what we write"));
+        .map(|event| event.expect("the reader decodes the stream"));
     events
         .filter_map(|event| Some((type_or_message(event.event), event.data?)))
         .collect()
@@ -72,7 +72,10 @@ pub(crate) fn russe(bytes: &[u8], cut: usize) -> Vec<Read> {
     let mut read = Vec::new();
     for piece in bytes.chunks(cut.max(1)) {
         buffer.extend_from_slice(piece);
-        while let Some(event) = decoder.decode(&mut buffer).expect("it reads what we write") {
+        while let Some(event) = decoder
+            .decode(&mut buffer)
+            .expect("the reader decodes the stream")
+        {
             if let russe::Event::Message(message) = event {
                 read.push((
                     type_or_message(message.event.map(String::from)),

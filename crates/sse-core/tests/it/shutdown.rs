@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use crate::support::{Client, Heard, name, publish_all};
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_streams_say_farewell_and_let_it_finish_at_once() {
+async fn shutdown_ends_a_thousand_streams_at_once() {
     let heard = Heard::default();
     let manager = Manager::builder().hooks(heard.clone()).build().unwrap();
     let streams: Vec<_> = (0..1000)
@@ -49,7 +49,7 @@ async fn a_thousand_streams_say_farewell_and_let_it_finish_at_once() {
     }
     assert!(
         retries.len() > 900,
-        "clients come back one by one: {}",
+        "clients return spread over time: {}",
         retries.len()
     );
     assert_eq!(heard.reasons(), [DisconnectReason::Shutdown; 1000]);
@@ -87,7 +87,7 @@ async fn nobody_is_rejected_during_the_delay() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_announced_shutdown_changes_nothing_but_readiness() {
+async fn announced_shutdown_changes_only_readiness() {
     let manager = Manager::builder().build().unwrap();
     assert!(!manager.is_shutting_down());
     manager.announce_shutdown();
@@ -96,7 +96,7 @@ async fn an_announced_shutdown_changes_nothing_but_readiness() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_deadline_holds_and_newcomers_are_refused() {
+async fn deadline_holds_and_newcomers_are_rejected() {
     let manager = Manager::builder().build().unwrap();
     let mut blocked = Client::greeted(&manager, Handshake::new());
     let ending = blocked.session.closed();
@@ -111,7 +111,7 @@ async fn the_deadline_holds_and_newcomers_are_refused() {
     assert_eq!(
         ending.await,
         DisconnectReason::Shutdown,
-        "a server can close what is blocked"
+        "a server can close blocked streams"
     );
     assert!(manager.is_draining());
     let refused = manager.connect(Handshake::new()).unwrap_err();
@@ -141,7 +141,7 @@ async fn the_deadline_holds_and_newcomers_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropped_streams_let_it_finish_early() {
+async fn dropped_streams_end_the_shutdown_early() {
     let manager = Manager::builder().build().unwrap();
     let clients = [0; 3].map(|_| Client::greeted(&manager, Handshake::new()));
     let start = Instant::now();
@@ -157,7 +157,7 @@ async fn dropped_streams_let_it_finish_early() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_at_once_and_one_that_is_dropped() {
+async fn simultaneous_and_dropped_shutdowns_are_harmless() {
     let manager = Manager::builder().build().unwrap();
     let client = Client::greeted(&manager, Handshake::new());
     let (long, mut short) = (
@@ -179,7 +179,7 @@ async fn two_at_once_and_one_that_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_absurd_range_is_no_panic() {
+async fn invalid_retry_range_does_not_panic() {
     for range in [
         Duration::from_secs(9)..=Duration::from_secs(1),
         Duration::ZERO..=Duration::MAX,
@@ -194,7 +194,7 @@ async fn an_absurd_range_is_no_panic() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_deadline_at_all() {
+async fn shutdown_without_a_deadline_waits() {
     let manager = Manager::builder().build().unwrap();
     let client = Client::greeted(&manager, Handshake::new());
     tokio::spawn(async move {

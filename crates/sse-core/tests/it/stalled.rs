@@ -23,7 +23,7 @@ async fn ending_after(client: &Client) -> (DisconnectReason, Duration) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stalled_stream_ends_in_time_and_hurts_nobody() {
+async fn stalled_stream_ends_in_time_and_delays_no_other() {
     let heard = Heard::default();
     let manager = Manager::builder().hooks(heard.clone()).build().unwrap();
     let stalled = Client::greeted(&manager, Handshake::new());
@@ -66,7 +66,7 @@ async fn a_stalled_stream_ends_in_time_and_hurts_nobody() {
     assert_eq!(
         heard.reasons(),
         [DisconnectReason::Stalled],
-        "and nobody else"
+        "no other stream ends"
     );
     manager.shutdown(sse_core::ShutdownOptions::default()).await;
     for other in others {
@@ -80,7 +80,7 @@ async fn a_stalled_stream_ends_in_time_and_hurts_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_timeout_is_kept_whatever_the_heartbeats() {
+async fn timeouts_hold_at_any_heartbeat_interval() {
     for timeout in [100, 1000, 7777, 60_000, 86_400_000].map(Duration::from_millis) {
         for interval in [timeout / 10, timeout * 10].map(|interval| interval.clamp(LEAST, DAY)) {
             let manager = Manager::builder()
@@ -105,7 +105,7 @@ async fn every_timeout_is_kept_whatever_the_heartbeats() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_heartbeat_that_nobody_takes_ends_the_stream_too() {
+async fn untaken_heartbeat_ends_the_stream() {
     let manager = Manager::builder().build().unwrap();
     let client = Client::connect(&manager, Handshake::new());
     let (reason, after) = ending_after(&client).await;
@@ -117,7 +117,7 @@ async fn a_heartbeat_that_nobody_takes_ends_the_stream_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_transport_is_not_a_stalled_one() {
+async fn slow_transport_is_not_stalled() {
     let manager = Manager::builder().build().unwrap();
     let mut client = Client::greeted(&manager, Handshake::new());
     publish_all(&manager, ["x"; 20]).await;
@@ -134,7 +134,7 @@ async fn a_slow_transport_is_not_a_stalled_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_for_which_nothing_waits_is_not_stalled() {
+async fn idle_stream_is_not_stalled() {
     let manager = Manager::builder()
         .heartbeat(HeartbeatKind::Off)
         .build()

@@ -17,7 +17,7 @@ use tokio::runtime::Builder;
 const PUBLISHERS: u32 = 3;
 const EVENTS: u32 = 400;
 const TOPICS: u32 = 3;
-const CROWD: usize = 600;
+const STREAMS: usize = 600;
 
 /// The publisher of an event, and the number of the event.
 type Name = (u32, u32);
@@ -126,7 +126,7 @@ fn every_stream_sees_one_total_order() {
         .build()
         .unwrap();
     // Streams that stay connected, more than a publish reaches at once.
-    let crowd: Vec<_> = (0..CROWD)
+    let streams: Vec<_> = (0..STREAMS)
         .map(|number| {
             let number = u32::try_from(number).unwrap();
             let handshake = Handshake::new()
@@ -161,7 +161,7 @@ fn every_stream_sees_one_total_order() {
     let staying = runtime.block_on(async {
         manager.shutdown(ShutdownOptions::default()).await;
         let mut staying = Vec::new();
-        for (number, stream) in crowd {
+        for (number, stream) in streams {
             staying.push((number, stream.await.unwrap()));
         }
         staying
@@ -174,7 +174,7 @@ fn every_stream_sees_one_total_order() {
             Target::Client(_) => false,
         };
         let expected: BTreeSet<_> = names().filter(is_in).collect();
-        assert_eq!(got.len(), expected.len(), "no doubles, none lost");
+        assert_eq!(got.len(), expected.len(), "no event is repeated or lost");
         assert_eq!(got.iter().copied().collect::<BTreeSet<_>>(), expected);
     }
     let passers = passers.lock().unwrap();
@@ -210,13 +210,13 @@ fn each_publisher_in_its_order(got: &Got) {
 
 /// Returns `true` if one order of all events exists that agrees with every list.
 fn have_one_order(all: &[&Got]) -> bool {
-    let mut behind: HashMap<Name, BTreeSet<Name>> =
+    let mut successors: HashMap<Name, BTreeSet<Name>> =
         names().map(|name| (name, BTreeSet::new())).collect();
     for pair in all.iter().flat_map(|got| got.windows(2)) {
-        behind.get_mut(&pair[0]).unwrap().insert(pair[1]);
+        successors.get_mut(&pair[0]).unwrap().insert(pair[1]);
     }
     let mut before: HashMap<Name, usize> = names().map(|name| (name, 0)).collect();
-    behind
+    successors
         .values()
         .flatten()
         .for_each(|name| *before.get_mut(name).unwrap() += 1);
@@ -228,7 +228,7 @@ fn have_one_order(all: &[&Got]) -> bool {
     let mut ordered = 0;
     while let Some(name) = next.pop() {
         ordered += 1;
-        for later in &behind[&name] {
+        for later in &successors[&name] {
             let count = before.get_mut(later).unwrap();
             *count -= 1;
             if *count == 0 {
@@ -240,7 +240,7 @@ fn have_one_order(all: &[&Got]) -> bool {
 }
 
 #[test]
-fn the_judge_of_orders_finds_a_contradiction() {
+fn order_check_finds_a_contradiction() {
     let (one, other) = (vec![(0, 1), (0, 2), (1, 1)], vec![(1, 1), (0, 1)]);
     assert!(!have_one_order(&[&one, &other]));
     assert!(have_one_order(&[&one, &one[..2].to_vec()]));

@@ -260,37 +260,38 @@ impl Dialect for Laconic {
 
 /// Hooks that record every call.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Heard(Arc<Mutex<Vec<Told>>>);
+pub(crate) struct Heard(Arc<Mutex<Vec<Reported>>>);
 
 /// A call of a hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum Reported {
     Connected(StreamInfo),
     Disconnected(StreamInfo, Disconnection),
     Dropped(StreamInfo, u32),
 }
 
 impl Heard {
-    pub(crate) fn all(&self) -> Vec<Told> {
+    pub(crate) fn all(&self) -> Vec<Reported> {
         self.0.lock().unwrap().clone()
     }
 
     pub(crate) fn connected(&self) -> Vec<ClientId> {
-        let told = self.all().into_iter();
-        told.filter_map(|told| {
-            if let Told::Connected(stream) = told {
-                Some(stream.client_id)
-            } else {
-                None
-            }
-        })
-        .collect()
+        let reported = self.all().into_iter();
+        reported
+            .filter_map(|reported| {
+                if let Reported::Connected(stream) = reported {
+                    Some(stream.client_id)
+                } else {
+                    None
+                }
+            })
+            .collect()
     }
 
     /// Returns the streams that ended, with the reasons, in order.
     pub(crate) fn departed(&self) -> Vec<(ClientId, Disconnection)> {
-        let departed = |told| match told {
-            Told::Disconnected(stream, departure) => Some((stream.client_id, departure)),
+        let departed = |reported| match reported {
+            Reported::Disconnected(stream, departure) => Some((stream.client_id, departure)),
             _ => None,
         };
         self.all().into_iter().filter_map(departed).collect()
@@ -306,8 +307,8 @@ impl Heard {
     pub(crate) fn dropped(&self) -> u32 {
         self.all()
             .into_iter()
-            .map(|told| {
-                if let Told::Dropped(_, events) = told {
+            .map(|reported| {
+                if let Reported::Dropped(_, events) = reported {
                     events
                 } else {
                     0
@@ -319,21 +320,24 @@ impl Heard {
 
 impl Hooks for Heard {
     fn connected(&self, stream: &StreamInfo) {
-        self.0.lock().unwrap().push(Told::Connected(stream.clone()));
+        self.0
+            .lock()
+            .unwrap()
+            .push(Reported::Connected(stream.clone()));
     }
 
     fn disconnected(&self, stream: &StreamInfo, departure: &Disconnection) {
         self.0
             .lock()
             .unwrap()
-            .push(Told::Disconnected(stream.clone(), departure.clone()));
+            .push(Reported::Disconnected(stream.clone(), departure.clone()));
     }
 
     fn dropped(&self, stream: &StreamInfo, events: u32) {
         self.0
             .lock()
             .unwrap()
-            .push(Told::Dropped(stream.clone(), events));
+            .push(Reported::Dropped(stream.clone(), events));
     }
 }
 

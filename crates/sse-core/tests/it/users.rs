@@ -28,13 +28,13 @@ fn listed(manager: &Manager, limit: usize) -> Vec<(String, usize)> {
 }
 
 #[test]
-fn a_watch_tells_of_users_that_changed_and_how_many_streams_they_have_now() {
+fn watch_reports_changed_users_and_stream_counts() {
     let manager = Manager::builder().build().unwrap();
     let before = manager.connect(Handshake::new().user("ada")).unwrap();
     let mut watch = manager.watch_users();
     assert!(
         watch.take(10).unwrap().users.is_empty(),
-        "what was before is not news"
+        "earlier users are not reported"
     );
 
     let more = [(); 2].map(|()| manager.connect(Handshake::new().user("ada")).unwrap());
@@ -65,7 +65,7 @@ fn a_watch_tells_of_users_that_changed_and_how_many_streams_they_have_now() {
 }
 
 #[test]
-fn a_watch_remembers_a_bounded_number_and_says_that_it_missed_some() {
+fn watch_is_bounded_and_reports_missed_changes() {
     const USERS: usize = (1 << 16) + 1;
     let manager = Manager::builder().max_connections(USERS).build().unwrap();
     let mut watch = manager.watch_users();
@@ -78,12 +78,15 @@ fn a_watch_remembers_a_bounded_number_and_says_that_it_missed_some() {
         .collect();
     let changes = watch.take(usize::MAX).unwrap();
     assert_eq!((changes.users.len(), changes.missed), (USERS - 1, true));
-    assert!(!watch.take(1).unwrap().missed, "it is said once");
+    assert!(
+        !watch.take(1).unwrap().missed,
+        "missed changes are reported once"
+    );
     drop(sessions);
 }
 
 #[test]
-fn a_watch_does_not_keep_its_manager() {
+fn watch_does_not_keep_its_manager_alive() {
     let manager = Manager::builder().build().unwrap();
     let mut watch = manager.watch_users();
     drop(manager);
@@ -92,7 +95,7 @@ fn a_watch_does_not_keep_its_manager() {
 
 proptest! {
     #[test]
-    fn whoever_takes_and_lists_knows_the_truth(steps in vec((0..6_usize, 0..8_usize), 0..60), limit in 1..5_usize) {
+    fn watch_and_listing_match_the_real_users(steps in vec((0..6_usize, 0..8_usize), 0..60), limit in 1..5_usize) {
         let manager = Manager::builder().build().unwrap();
         let mut watch = manager.watch_users();
         let mut sessions: Vec<Session> = Vec::new();
@@ -152,7 +155,7 @@ fn streams_of_a_target_are_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn users_are_kept_away_without_a_disconnect_and_listed() {
+async fn users_are_banned_without_a_disconnect_and_listed() {
     let manager = Manager::builder().build().unwrap();
     let _live = manager.connect(Handshake::new().user("ada")).unwrap();
     manager.ban(user("ada"), Duration::from_secs(60));
@@ -171,7 +174,7 @@ async fn users_are_kept_away_without_a_disconnect_and_listed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shorter_ban_leaves_a_longer_one() {
+async fn shorter_ban_leaves_a_longer_one() {
     let manager = Manager::builder().build().unwrap();
     let (short, long) = (Duration::from_secs(1), Duration::from_secs(60));
     let kick = async |duration| {
@@ -186,7 +189,7 @@ async fn a_shorter_ban_leaves_a_longer_one() {
 
 /// The position of a user in a listing changes with the user's second stream.
 #[test]
-fn who_gets_a_second_stream_during_a_listing_is_not_missed() {
+fn listing_keeps_a_user_that_gets_a_second_stream() {
     let manager = Manager::builder().build().unwrap();
     let connect = |name: &str| manager.connect(Handshake::new().user(name)).unwrap();
     let mut sessions: Vec<_> = (0..10)

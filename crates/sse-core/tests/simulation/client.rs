@@ -20,12 +20,12 @@ pub(crate) struct Client {
     /// Last event id of the client.
     pub(crate) last_id: String,
     /// Everything that the client received, in order.
-    pub(crate) told: Vec<Told>,
+    pub(crate) received: Vec<Received>,
 }
 
 /// An item that a client received.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum Received {
     /// A stream began; `resumed` if it was complete, `at` its position.
     Connected { resumed: bool, at: String },
     /// An event, by its number; with an id if it was logged.
@@ -48,7 +48,7 @@ impl Client {
             overflow,
             live: None,
             last_id: String::new(),
-            told: Vec::new(),
+            received: Vec::new(),
         }
     }
 
@@ -67,8 +67,8 @@ impl Client {
 
     /// Returns the client's first position in the log.
     pub(crate) fn began(&self) -> Option<Cursor> {
-        self.told.iter().find_map(|told| match told {
-            Told::Connected { at, .. } => at.parse().ok(),
+        self.received.iter().find_map(|received| match received {
+            Received::Connected { at, .. } => at.parse().ok(),
             _ => None,
         })
     }
@@ -114,13 +114,13 @@ impl Client {
 
     fn note(&mut self, event: &Decoded) {
         let id = Some(event.id.clone()).filter(|id| *id != self.last_id && !id.is_empty());
-        let told = match event.event_type.as_str() {
-            "message" => Told::Event {
+        let received = match event.event_type.as_str() {
+            "message" => Received::Event {
                 number: event.data.parse().expect("events are numbered"),
                 id,
             },
-            "heartbeat" => Told::Other("heartbeat".to_owned()),
-            name => told(
+            "heartbeat" => Received::Other("heartbeat".to_owned()),
+            name => received(
                 name,
                 &serde_json::from_str(&event.data).expect("the data is JSON"),
                 &event.id,
@@ -129,14 +129,14 @@ impl Client {
         if !event.id.is_empty() {
             self.last_id.clone_from(&event.id);
         }
-        self.told.push(told);
+        self.received.push(received);
     }
 }
 
-fn told(name: &str, data: &Value, id: &str) -> Told {
+fn received(name: &str, data: &Value, id: &str) -> Received {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     if name == "connection" {
-        return Told::Connected {
+        return Received::Connected {
             resumed: data["resumed"] == true,
             at: id.to_owned(),
         };
@@ -145,11 +145,11 @@ fn told(name: &str, data: &Value, id: &str) -> Told {
         .expect("system events are named")
         .as_str()
     {
-        "gap" => Told::Gap {
+        "gap" => Received::Gap {
             reason: text(&data["data"]["reason"]).expect("a gap has a reason"),
             from: text(&data["data"]["from"]),
             to: text(&data["data"]["to"]),
         },
-        other => Told::Other(other.to_owned()),
+        other => Received::Other(other.to_owned()),
     }
 }

@@ -28,7 +28,7 @@ fn seeds() -> (Range<u64>, bool) {
 }
 
 #[test]
-fn nothing_is_lost_without_a_word_whatever_the_seed() {
+fn no_seed_loses_events_silently() {
     let (seeds, tells) = seeds();
     let mut totals = oracle::Totals::default();
     for seed in seeds.clone() {
@@ -50,7 +50,7 @@ fn nothing_is_lost_without_a_word_whatever_the_seed() {
 }
 
 #[test]
-fn a_seed_always_tells_the_same_story() {
+fn equal_seeds_produce_equal_runs() {
     for seed in [1, 2, 3] {
         assert_eq!(world::play(seed, false), world::play(seed, false));
     }

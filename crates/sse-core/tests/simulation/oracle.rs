@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use sse_core::{Cursor, Epoch, Position, Target};
 
-use crate::client::{Client, Told};
+use crate::client::{Client, Received};
 
 /// An event of a publish that was tried.
 #[derive(Debug, Clone)]
@@ -84,20 +84,20 @@ pub(crate) fn check(clients: &[Client], published: &[Published], epochs: &[Epoch
         check_order(client);
         check_client(client, published, epochs, &mut totals);
         let mut is_resumed = false;
-        for told in &client.told {
-            match told {
-                Told::Connected { resumed, .. } => {
+        for received in &client.received {
+            match received {
+                Received::Connected { resumed, .. } => {
                     totals.connections += 1;
                     totals.resumed += usize::from(*resumed);
                     is_resumed = *resumed;
                 }
                 // A queue was full. If the gap has no position, the client receives logged events
                 // again when it returns.
-                Told::Gap { reason, to, .. } if reason == "overflow" => {
+                Received::Gap { reason, to, .. } if reason == "overflow" => {
                     totals.overflows += 1;
                     totals.dropped += usize::from(to.is_some());
                 }
-                Told::Gap { reason, .. } => match reason.as_str() {
+                Received::Gap { reason, .. } => match reason.as_str() {
                     "trimmed" => totals.trimmed += 1,
                     "damaged" => totals.damaged += 1,
                     "epoch" => totals.epochs += 1,
@@ -108,10 +108,10 @@ pub(crate) fn check(clients: &[Client], published: &[Published], epochs: &[Epoch
                         );
                         totals.futures += 1;
                     }
-                    other => panic!("a gap for {other}"),
+                    other => panic!("unknown reason of a gap: {other}"),
                 },
-                Told::Other(name) => totals.degraded += usize::from(name == "degraded"),
-                Told::Event { .. } => totals.delivered += 1,
+                Received::Other(name) => totals.degraded += usize::from(name == "degraded"),
+                Received::Event { .. } => totals.delivered += 1,
             }
         }
     }
@@ -121,20 +121,20 @@ pub(crate) fn check(clients: &[Client], published: &[Published], epochs: &[Epoch
 fn check_client(client: &Client, published: &[Published], epochs: &[Epoch], totals: &mut Totals) {
     let mut had = HashSet::new();
     let mut in_a_log = HashSet::new();
-    for told in &client.told {
-        if let Told::Event { number, id } = told {
+    for received in &client.received {
+        if let Received::Event { number, id } = received {
             had.insert(*number);
             // The keys are lost together with the log, so the next log can also have a publish that
             // is retried.
             let epoch = id.as_ref().and_then(|id| id.split('-').next());
             assert!(
                 in_a_log.insert((*number, epoch)),
-                "event {number} came twice: {client:#?}"
+                "event {number} was delivered twice: {client:#?}"
             );
-            let it = &published[usize::try_from(*number).expect("a small number")];
+            let it = &published[usize::try_from(*number).expect("the number fits into usize")];
             assert!(
                 client.is_meant_by(&it.target),
-                "event {number} is another's: {client:#?}"
+                "event {number} is for another client: {client:#?}"
             );
         }
     }
@@ -150,8 +150,11 @@ fn check_client(client: &Client, published: &[Published], epochs: &[Epoch], tota
             continue;
         }
         assert!(
-            client.told.iter().any(|told| covers(told, cursor, epochs)),
-            "event {number} at {cursor} was lost without a word: {client:#?}"
+            client
+                .received
+                .iter()
+                .any(|received| covers(received, cursor, epochs)),
+            "event {number} at {cursor} was lost without a gap: {client:#?}"
         );
         totals.covered_by_gaps += 1;
     }
@@ -166,8 +169,8 @@ fn place(cursor: &Cursor, epochs: &[Epoch]) -> (Option<usize>, Position) {
 }
 
 /// Returns `true` if a gap covers the entry at a cursor.
-fn covers(told: &Told, at: &Cursor, epochs: &[Epoch]) -> bool {
-    let Told::Gap { reason, from, to } = told else {
+fn covers(received: &Received, at: &Cursor, epochs: &[Epoch]) -> bool {
+    let Received::Gap { reason, from, to } = received else {
         return false;
     };
     let parse = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<Cursor>().ok());
@@ -192,10 +195,10 @@ fn covers(told: &Told, at: &Cursor, epochs: &[Epoch]) -> bool {
 fn check_order(client: &Client) {
     let mut last: Option<Cursor> = None;
     let mut left = HashSet::new();
-    for told in &client.told {
-        let (id, is_event) = match told {
-            Told::Event { id: Some(id), .. } => (id, true),
-            Told::Gap {
+    for received in &client.received {
+        let (id, is_event) = match received {
+            Received::Event { id: Some(id), .. } => (id, true),
+            Received::Gap {
                 reason,
                 to: Some(to),
                 ..
@@ -205,7 +208,7 @@ fn check_order(client: &Client) {
         let cursor: Cursor = id.parse().expect("ids are cursors");
         assert!(
             !left.contains(&cursor.epoch),
-            "{told:?} is of a log that is over: {client:#?}"
+            "{received:?} is from a replaced log: {client:#?}"
         );
         if let Some(last) = last.take() {
             if last.epoch == cursor.epoch {
@@ -214,7 +217,10 @@ fn check_order(client: &Client) {
                 } else {
                     last.position <= cursor.position
                 };
-                assert!(goes_on, "{told:?} goes back: {client:#?}");
+                assert!(
+                    goes_on,
+                    "{received:?} is before an earlier position: {client:#?}"
+                );
             } else {
                 left.insert(last.epoch);
             }

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use crate::{
-    client::{Client, Told},
+    client::{Client, Received},
     oracle::{self, Published, Totals},
 };
 
@@ -74,7 +74,7 @@ pub(crate) fn play(seed: u64, tells: bool) -> Totals {
         .enable_time()
         .start_paused(true)
         .build();
-    let runtime = runtime.expect("a runtime");
+    let runtime = runtime.expect("the runtime builds");
     LocalSet::new().block_on(&runtime, async {
         let mut world = World::new(seed, tells);
         world.note_epoch().await;
@@ -88,11 +88,11 @@ pub(crate) fn play(seed: u64, tells: bool) -> Totals {
 }
 
 fn user(number: usize) -> UserId {
-    UserId::new(format!("user {number}")).expect("a name")
+    UserId::new(format!("user {number}")).expect("the name is valid")
 }
 
 fn topic(number: usize) -> Topic {
-    Topic::new(format!("topic {number}")).expect("a name")
+    Topic::new(format!("topic {number}")).expect("the name is valid")
 }
 
 impl World {
@@ -154,7 +154,7 @@ impl World {
             .queue(self.mood.queue, 1 << 20)
             .seed(self.seed ^ number as u64)
             .build()
-            .expect("the settings are fine");
+            .expect("the settings are valid");
         manager.follow();
         Node { manager, way }
     }
@@ -338,30 +338,35 @@ impl World {
             self.connect(client, node);
             assert!(
                 self.clients[client].node().is_some(),
-                "client {client} is refused by node {node}"
+                "node {node} rejects client {client}"
             );
         }
         // A client takes one page a round.
         let (mut idle, mut rounds) = (0, 0);
         while idle < 10 {
             rounds += 1;
-            assert!(rounds < 1000, "clients are served without an end");
+            assert!(rounds < 1000, "streams never become idle");
             sleep(Duration::from_secs(1)).await;
-            let before = self.told();
+            let before = self.received();
             self.clients
                 .iter_mut()
                 .for_each(|client| client.take(usize::MAX));
-            idle = if self.told() == before { idle + 1 } else { 0 };
+            idle = if self.received() == before {
+                idle + 1
+            } else {
+                0
+            };
         }
     }
 
     /// Counts everything that clients received, without heartbeats.
-    fn told(&self) -> usize {
-        let is_heartbeat = |told: &&Told| **told == Told::Other("heartbeat".to_owned());
+    fn received(&self) -> usize {
+        let is_heartbeat =
+            |received: &&Received| **received == Received::Other("heartbeat".to_owned());
         self.clients
             .iter()
-            .flat_map(|client| &client.told)
-            .filter(|told| !is_heartbeat(told))
+            .flat_map(|client| &client.received)
+            .filter(|received| !is_heartbeat(received))
             .count()
     }
 }

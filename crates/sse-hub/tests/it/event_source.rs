@@ -162,7 +162,7 @@ async fn a_draining_hub_loses_nobody() {
     let mut stream = hub.stream("").await;
     hub.0.signal(Signal::Terminate).unwrap();
     expect_shutdown(&mut stream).await;
-    assert_nobody_is_lost(&hub, "", &[], 503, "shutting down").await;
+    assert_nobody_is_lost(&hub, "", &[], 503, "the server is shutting down").await;
 }
 
 /// Opens a stream as soon as the port accepts connections, and then opens more for a while.

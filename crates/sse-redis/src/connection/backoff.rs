@@ -139,12 +139,12 @@ mod tests {
         backoff.close(&BackplaneError::rejected("wrong password"));
         assert_eq!(
             backoff.pass().unwrap_err().to_string(),
-            "the backplane refuses: wrong password"
+            "the backplane rejects requests: wrong password"
         );
         backoff.close(&BackplaneError::blocked("no memory"));
         assert_eq!(
             backoff.pass().unwrap_err().to_string(),
-            "the backplane accepts nothing now: no memory"
+            "the backplane rejects requests for now: no memory"
         );
     }
 }

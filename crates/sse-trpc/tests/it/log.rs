@@ -191,11 +191,11 @@ async fn a_key_is_checked() {
         ),
         (
             json!({ "key": "k", "ephemeral": true }),
-            "key: is remembered only of events in the event log",
+            "key: requires an event in the event log",
         ),
         (
             json!({ "key": "k", "target": { "client": ada.id() } }),
-            "key: is remembered only of events in the event log",
+            "key: requires an event in the event log",
         ),
     ] {
         let mut input = json!({ "target": "all", "event": "e", "data": 1 });
@@ -223,7 +223,7 @@ async fn an_app_that_gives_ids_of_its_own_is_told_the_field() {
     api.management = api.management.procedure("numbered", numbered);
     api.mutate("numbered", Value::Null)
         .await
-        .bad_request("id: ids are given by the event log");
+        .bad_request("id: event ids are assigned by the event log");
 }
 
 #[tokio::test]
@@ -319,7 +319,7 @@ async fn a_log_that_is_away_is_a_503_that_says_when_to_come_back() {
         ("sse.sendInfo", json!({ "message": "m", "userId": "ada" })),
     ] {
         let answer = api.mutate(procedure, input).await;
-        answer.refused(503, "SERVICE_UNAVAILABLE", "the event log is not available");
+        answer.refused(503, "SERVICE_UNAVAILABLE", "the event log is unavailable");
         assert_eq!(answer.header("retry-after"), Some("1"), "{}", answer.text);
     }
 
@@ -411,7 +411,7 @@ fn what_a_backplane_says_stays_inside() {
         (
             PublishError::Backplane(BackplaneError::rejected("NOAUTH hunter2")),
             Code::InternalServerError,
-            "the event log refuses the event",
+            "the event log rejected the event",
         ),
         (
             PublishError::Backplane(BackplaneError::TooLarge {
@@ -426,7 +426,7 @@ fn what_a_backplane_says_stays_inside() {
     }
     let retry_after = Duration::from_secs(7);
     let source = BackplaneError::unavailable(retry_after, "redis://:hunter2@10.0.0.7 is down");
-    let expected = Error::new(Code::ServiceUnavailable, "the event log is not available");
+    let expected = Error::new(Code::ServiceUnavailable, "the event log is unavailable");
     assert_eq!(
         Error::from(PublishError::Unavailable {
             retry_after,
@@ -435,7 +435,7 @@ fn what_a_backplane_says_stays_inside() {
         expected.retry_after(retry_after)
     );
     let id = EventId::new("7f3a-12").unwrap();
-    let message = "the event log has the event as 7f3a-12, and it was not delivered in time";
+    let message = "the event was logged as 7f3a-12 but was not delivered in time";
     assert_eq!(
         Error::from(PublishError::Unconfirmed { id, retry_after }),
         Error::new(Code::ServiceUnavailable, message).retry_after(retry_after)

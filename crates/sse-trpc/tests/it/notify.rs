@@ -235,7 +235,7 @@ async fn what_is_larger_than_a_queue_is_too_large() {
     let (code, message) = answer.error();
     assert_eq!((answer.status, code.as_str()), (413, "PAYLOAD_TOO_LARGE"));
     assert!(
-        message.ends_with("more than the 1024 that may wait for a stream"),
+        message.ends_with("more than the 1024 that a stream can queue"),
         "{message}"
     );
 }

@@ -93,7 +93,7 @@ async fn a_key_is_refused_without_a_log() {
     let mut ada = api.listen("ada", &[]);
     let input = json!({ "target": "all", "event": "tick", "data": 1, "key": "once" });
     let answer = api.mutate("sse.publish", input).await;
-    answer.bad_request("key: is remembered only of events in the event log");
+    answer.bad_request("key: requires an event in the event log");
     assert_eq!(ada.events(), []);
 }
 

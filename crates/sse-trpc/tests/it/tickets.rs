@@ -132,11 +132,13 @@ async fn a_stream_is_renewed_by_a_token_even_when_the_call_itself_is_refused() {
     api.mutate("sse.renew", renew("ben 60")).await.refused(
         403,
         "FORBIDDEN",
-        "the stream is another user's",
+        "the stream belongs to another user",
     );
-    api.mutate("sse.renew", renew("ada 0"))
-        .await
-        .refused(401, "UNAUTHORIZED", "expired");
+    api.mutate("sse.renew", renew("ada 0")).await.refused(
+        401,
+        "UNAUTHORIZED",
+        "the authentication of the caller has expired",
+    );
     api.mutate("sse.renew", renew("garbage")).await.refused(
         401,
         "UNAUTHORIZED",
