@@ -127,7 +127,7 @@ impl Mailbox {
         drop(inbox);
         if sleeps && let Err(error) = self.waker.wake() {
             // An open eventfd can always be written to.
-            error!(%error, "a thread of the reactor cannot be woken");
+            error!(%error, "failed to wake a reactor thread");
         }
         told
     }

@@ -93,11 +93,11 @@ impl Worker {
         let end = match catch_unwind(AssertUnwindSafe(|| self.serve())) {
             Ok(Ok(end)) => end,
             Ok(Err(error)) => {
-                error!(%error, "a thread of the reactor fails, and its streams end");
+                error!(%error, "failed to run a reactor thread; its streams end");
                 End::Close
             }
             Err(_) => {
-                error!("a thread of the reactor panicked, and its streams end");
+                error!("reactor thread panicked; its streams end");
                 End::Close
             }
         };
@@ -173,7 +173,7 @@ impl Worker {
             }
             (Err((error, connection)), _) => {
                 if let Some(left_out) = FAILURES.admit("watch") {
-                    warn!(%error, left_out, "a stream's socket cannot be watched");
+                    warn!(%error, left_out, "failed to register the socket of a stream");
                 }
                 self.fail(connection);
             }
@@ -338,7 +338,7 @@ impl<S: Socket> Worker<S> {
             }
             Ok(Ok(Next::Reset)) => self.remove(key, Leave::Reset),
             Ok(Err(error)) => {
-                debug!(%error, "a client is gone");
+                debug!(%error, "client disconnected");
                 self.remove(key, Leave::Gone);
             }
             Err(_) => {
@@ -385,6 +385,6 @@ impl<S: Socket> Worker<S> {
 
     fn panicked(&self) {
         self.mailbox.counters.panics.add(1);
-        error!("a stream panicked, and ends");
+        error!("stream panicked; it ends");
     }
 }

@@ -252,7 +252,7 @@ impl Kind {
 
 fn write<O: Serialize>(output: &O) -> Result<Output, Error> {
     serde_json::to_string(output).map_err(|error| {
-        error!(%error, "an output does not serialize");
+        error!(%error, "failed to serialize an output");
         Error::new(Code::InternalServerError, "the output does not serialize")
     })
 }
