@@ -94,7 +94,7 @@ impl Browsers {
     ) -> Result<Self, Error> {
         let installed = |name: &str| {
             sse_testkit::executable(name)?
-                .ok_or_else(|| Error::new(format!("there is no {name} in PATH")))
+                .ok_or_else(|| Error::new(format!("{name} is not in PATH")))
         };
         let mut settings = json!({ "url": url });
         if client == BrowserClient::EventSource {
@@ -109,7 +109,7 @@ impl Browsers {
                 .kill_on_drop(true)
                 .spawn()?;
         let (Some(mut input), Some(output)) = (process.stdin.take(), process.stdout.take()) else {
-            return Err(Error::new("a process without pipes"));
+            return Err(Error::new("the process has no pipes"));
         };
         let client = |subscriber: &Subscriber| json!({ "user": subscriber.user, "topics": population::topics(subscriber) });
         settings["clients"] = subscribers.iter().map(client).collect();
@@ -145,15 +145,12 @@ impl Browsers {
             .with(|heard| heard.iter().filter(|heard| heard.is_closed).count());
         if closed > 0 {
             return Ok(Some(Error::new(format!(
-                "{closed} native EventSources were closed for ever"
+                "{closed} native EventSources were closed permanently"
             ))));
         }
         let status = self.process.try_wait()?;
-        Ok(status.map(|status| {
-            Error::new(format!(
-                "the browsers' clients ended by themselves: {status}"
-            ))
-        }))
+        Ok(status
+            .map(|status| Error::new(format!("the browser clients exited unexpectedly: {status}"))))
     }
 
     /// Stops the clients and returns the journal of each.
@@ -164,7 +161,11 @@ impl Browsers {
             self.process.kill().await?;
         }
         let reading = self.reading.await;
-        reading.map_err(|error| Error::new(format!("reading panicked: {error}")))??;
+        reading.map_err(|error| {
+            Error::new(format!(
+                "the reader of the browser clients panicked: {error}"
+            ))
+        })??;
         Ok(self
             .heard
             .with(|heard| heard.drain(..).map(|heard| heard.journal).collect()))

@@ -192,11 +192,11 @@ async fn ask(node: SocketAddr, body: &str) -> Result<Answer, Error> {
                 .as_str()
                 .and_then(|id| id.parse().ok());
             id.map(Answer::Acknowledged)
-                .ok_or_else(|| Error::new(format!("a receipt without an id: {text}")))
+                .ok_or_else(|| Error::new(format!("the receipt has no id: {text}")))
         }
         500..=599 => Ok(Answer::Unknown),
         status => Err(Error::new(format!(
-            "an event is refused with {status}: {text}"
+            "an event was refused with {status}: {text}"
         ))),
     }
 }

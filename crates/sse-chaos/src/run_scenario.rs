@@ -167,7 +167,7 @@ impl ScenarioRun {
         let behind = self.clients.behind(position);
         if start.elapsed() > LONG {
             return Err(Error::new(format!(
-                "{behind} clients do not catch up in {LONG:?}"
+                "{behind} clients did not catch up within {LONG:?}"
             )));
         }
         if behind > 0 {

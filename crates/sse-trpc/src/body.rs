@@ -99,7 +99,7 @@ async fn collect<E>(
 
 /// Returns the error for a request whose body could not be read.
 pub(crate) fn broken_off() -> Error {
-    Error::new(Code::BadRequest, "the body broke off")
+    Error::new(Code::BadRequest, "the body ended early")
 }
 
 #[cfg(test)]

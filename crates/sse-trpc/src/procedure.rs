@@ -199,7 +199,10 @@ impl Procedure {
         json: &[u8],
     ) -> Result<Running<Handshake>, Error> {
         let Handler::Subscribe(handler) = &self.handler else {
-            return Err(Error::new(Code::InternalServerError, "not a subscription"));
+            return Err(Error::new(
+                Code::InternalServerError,
+                "the procedure is not a subscription",
+            ));
         };
         let (id, json) = input::take_last_event_id(json)?;
         context.last_event_id = context.last_event_id.or(id);
@@ -253,7 +256,7 @@ impl Kind {
 fn write<O: Serialize>(output: &O) -> Result<Output, Error> {
     serde_json::to_string(output).map_err(|error| {
         error!(%error, "failed to serialize an output");
-        Error::new(Code::InternalServerError, "the output does not serialize")
+        Error::new(Code::InternalServerError, "failed to serialize the output")
     })
 }
 

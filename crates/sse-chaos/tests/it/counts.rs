@@ -127,7 +127,7 @@ fn only_so_many_offences_are_kept_and_all_are_counted() {
         "{text}"
     );
     assert!(
-        text.contains("from e-0 to e-2000, connected 1 times, told of 0 gaps"),
+        text.contains("from e-0 to e-2000, connected 1 times, received 0 gaps"),
         "{text}"
     );
 }

@@ -191,7 +191,7 @@ async fn nothing_is_lost_by_a_bad_network() {
         .await;
     cluster
         .suffer(
-            "a node behind ice",
+            "a frozen node",
             |proxy| proxy.freeze_upstream(0),
             |proxy| proxy.thaw_upstream(0),
         )

@@ -75,7 +75,7 @@ async fn who_comes_without_a_login_is_kicked_and_cannot_be_kept_away() {
     let (status, answer) = hub.call("disconnect", &[bearer(BACKEND)], input).await;
     assert_eq!(status, 400, "{answer}");
     assert!(
-        answer.to_string().contains("came without a login"),
+        answer.to_string().contains("connected without a login"),
         "{answer}"
     );
     assert_eq!(

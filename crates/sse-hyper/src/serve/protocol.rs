@@ -31,7 +31,7 @@ pub(crate) async fn begin<I: AsyncRead + Unpin>(
             Protocol::Http2 => Ok(Protocol::Http2),
             Protocol::Http1 => Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                "HTTP/2 was agreed on and is not spoken",
+                "the client negotiated HTTP/2 and does not speak it",
             )),
         },
         None => detect(io, read).await,

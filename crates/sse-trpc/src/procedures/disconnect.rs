@@ -45,14 +45,13 @@ async fn check_absentee(context: &Context, target: &Target) -> Result<(), Error>
         _ => {
             return Err(Error::field(
                 "stayAwayMs",
-                "only a user or a client can be told to stay away",
+                "only a user or a client can be banned",
             ));
         }
     };
     match context.cluster().connection(client).await.value {
         Some(connection) if connection.login_id.is_none() => {
-            let problem =
-                "nothing would recognise the client when it returns: it came without a login";
+            let problem = "the client cannot be recognised when it returns, because it connected without a login";
             Err(Error::field("stayAwayMs", problem))
         }
         _ => Ok(()),

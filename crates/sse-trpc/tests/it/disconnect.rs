@@ -63,8 +63,7 @@ async fn a_client_is_told_to_stay_away_where_something_recognises_it() {
 
     let ban_for = |client: &str| json!({ "target": { "client": client }, "stayAwayMs": 60_000 });
     let input = ban_for(&unknown.id());
-    let problem =
-        "stayAwayMs: nothing would recognise the client when it returns: it came without a login";
+    let problem = "stayAwayMs: the client cannot be recognised when it returns, because it connected without a login";
     api.mutate("sse.disconnect", input)
         .await
         .bad_request(problem);
@@ -98,11 +97,11 @@ async fn fields_are_checked() {
         ),
         (
             json!({ "target": "all", "stayAwayMs": 1 }),
-            "stayAwayMs: only a user or a client can be told to stay away".into(),
+            "stayAwayMs: only a user or a client can be banned".into(),
         ),
         (
             json!({ "target": { "topic": "news" }, "stayAwayMs": 1 }),
-            "stayAwayMs: only a user or a client can be told to stay away".into(),
+            "stayAwayMs: only a user or a client can be banned".into(),
         ),
         (
             json!({ "target": { "user": "ada" }, "stayAwayMs": 0 }),

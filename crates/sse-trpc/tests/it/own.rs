@@ -89,6 +89,6 @@ async fn an_output_that_does_not_serialize_is_an_internal_error() {
     answer.refused(
         500,
         "INTERNAL_SERVER_ERROR",
-        "the output does not serialize",
+        "failed to serialize the output",
     );
 }

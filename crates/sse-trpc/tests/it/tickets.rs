@@ -80,7 +80,7 @@ async fn a_user_gets_a_ticket_for_itself_and_a_manager_for_anybody() {
     answer.refused(403, "FORBIDDEN", "this caller may not manage streams");
     api.mutate("sse.createTicket", json!({ "claims": {} }))
         .await
-        .bad_request("claims: are for a user whom `userId` names");
+        .bad_request("claims: require `userId`");
 
     let api = api.user("root");
     let answer = api.mutate("sse.createTicket", others).await;
@@ -112,7 +112,7 @@ async fn who_is_no_user_gets_no_ticket_for_itself() {
         .caller(backend)
         .mutate("sse.createTicket", json!({}))
         .await;
-    answer.bad_request("userId: must be given by a caller that is no user");
+    answer.bad_request("userId: is required if the caller is not a user");
 }
 
 #[tokio::test(start_paused = true)]
@@ -195,7 +195,7 @@ async fn a_refused_caller_is_refused_in_the_form_of_its_calls() {
 #[tokio::test]
 async fn without_authentication_there_are_no_tickets_and_no_tokens() {
     let api = Api::of(Manager::builder().build().unwrap()).user("ada");
-    let message = "this server recognises nobody by tokens or tickets";
+    let message = "this server accepts no tokens or tickets";
     api.mutate("sse.createTicket", json!({}))
         .await
         .refused(501, "NOT_IMPLEMENTED", message);

@@ -157,7 +157,7 @@ async fn a_slow_body_is_told_to_the_call() {
             .await,
     )
     .await;
-    answer.refused(408, "TIMEOUT", "the body did not come in time");
+    answer.refused(408, "TIMEOUT", "the body did not arrive in time");
     assert_eq!(
         answer.json()["error"]["data"]["path"],
         "sse.broadcastNotification"
