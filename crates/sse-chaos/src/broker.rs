@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_redis_keeps_its_data_until_it_is_emptied_or_forgets() {
+    async fn redis_keeps_data_until_emptied_or_lost() {
         let folder = tempfile::tempdir().unwrap();
         let Some(mut broker) = started(Kind::Redis, folder.path()).await else {
             return;
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_replica_has_what_was_there_until_it_parts() {
+    async fn replica_copies_data_until_detached() {
         let folder = tempfile::tempdir().unwrap();
         let Some(primary) = started(Kind::Redis, &folder.path().join("primary")).await else {
             return;
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_nats_keeps_its_streams_until_it_is_emptied_or_forgets() {
+    async fn nats_keeps_streams_until_emptied_or_lost() {
         let folder = tempfile::tempdir().unwrap();
         let Some(mut broker) = started(Kind::Nats, folder.path()).await else {
             return;
@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_broker_that_cannot_start_is_an_error_with_what_it_said() {
+    async fn failed_broker_start_reports_its_output() {
         let folder = tempfile::tempdir().unwrap();
         let Some(mut broker) = started(Kind::Redis, folder.path()).await else {
             return;

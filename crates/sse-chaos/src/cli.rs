@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_played_unless_less_is_asked_for() {
+    fn plays_all_scenarios_by_default() {
         let all = chosen(&[]);
         assert!(all.len() > chosen(&["--short"]).len());
         assert!(
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scenario_that_is_named_is_played_in_either_form() {
+    fn named_scenario_is_played_in_either_form() {
         assert_eq!(
             chosen(&["--short", "--only", "failover"]),
             [(Kind::Redis, "failover")],

@@ -561,7 +561,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_is_a_plan() {
+    fn a_seed_determines_the_plan() {
         for scenario in SCENARIOS {
             for form in [Short, Long] {
                 let plan = |seed| scenario.plan(Seed::new(seed), form);
@@ -577,7 +577,7 @@ mod tests {
     }
 
     #[test]
-    fn every_plan_ends_with_everybody_caught_up() {
+    fn every_plan_ends_with_all_clients_caught_up() {
         for scenario in SCENARIOS {
             for seed in 0..20 {
                 let plan = scenario.plan(Seed::new(seed), Long);

@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_play_has_no_problems_and_a_line() {
+    fn clean_run_has_no_problems_and_a_table_row() {
         let score = score(Fault::BrokerKilled, result(3), Sabotage::None);
         assert_eq!(score.problems, [""; 0]);
         let line = score.to_string();
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn one_event_that_a_client_did_not_get_is_a_problem_that_names_both() {
+    fn lost_event_is_reported_with_client_and_number() {
         let score = score(Fault::BrokerKilled, result(3), Sabotage::Swallow);
         assert_eq!(score.verdict.lost, 1);
         assert_eq!(score.problems[0], "lost without a gap: 1");
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_a_problem_where_nothing_is_missing_and_its_absence_where_the_log_was_lost() {
+    fn gaps_are_judged_by_whether_the_log_was_lost() {
         let problems = |fault, result| score(fault, result, Sabotage::None).problems;
         assert_eq!(
             problems(Fault::BrokerLost, result(3)),
@@ -381,13 +381,13 @@ mod tests {
     }
 
     #[test]
-    fn a_play_in_which_nothing_came_proves_nothing() {
+    fn run_without_deliveries_is_a_problem() {
         let score = score(Fault::BrokerKilled, result(0), Sabotage::None);
         assert_eq!(score.problems, ["no event was delivered"]);
     }
 
     #[test]
-    fn a_judge_that_sees_nothing_is_found_out() {
+    fn blind_oracle_is_detected() {
         let result = result(1);
         let blind = Oracle::new([]).unwrap();
         let verdict = blind.judge([]);

@@ -49,7 +49,7 @@ async fn read_until(client: &mut TcpStream, needle: &str) {
 }
 
 #[tokio::test]
-async fn streams_go_on_and_newcomers_wait_while_there_are_no_files() {
+async fn without_files_streams_continue_and_clients_wait() {
     let manager = Manager::builder().build().unwrap();
     let transports = TransportStatsHandle::default();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_is_told_once_until_it_has_heard() {
+    fn thread_is_woken_once_until_it_collects() {
         let poll = Poll::new().unwrap();
         let mut wakers = wakers(&poll);
         wakers.reach(9);
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_have_one_waker_and_others_another() {
+    fn neighbours_share_a_waker() {
         let poll = Poll::new().unwrap();
         let mut wakers = wakers(&poll);
         wakers.reach(4);
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waker_from_before_everybody_left_wakes_the_place() {
+    fn old_waker_wakes_the_current_slot() {
         let poll = Poll::new().unwrap();
         let mut wakers = wakers(&poll);
         wakers.reach(0);
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_has_ended_is_told_nothing() {
+    fn ended_thread_is_not_woken() {
         let poll = Poll::new().unwrap();
         let wakers = wakers(&poll);
         wakers.mailbox.end(crate::end::End::Close);

@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exception_for_an_option_does_not_cover_a_default() {
+    fn option_exception_does_not_cover_a_default() {
         let check = check(&[("h2", "0.3.27")], &exception(true), "2026-12-01");
         assert_eq!(check.problems(&|_| false), [""; 0]);
         assert!(

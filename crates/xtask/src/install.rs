@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_executables_packages_and_the_reason() {
+    fn refusal_names_executables_packages_and_reason() {
         let text = refusal(&[SERVER, CLIENT], "only root can install packages").to_string();
         assert_eq!(
             text,

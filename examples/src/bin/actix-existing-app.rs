@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[actix_web::test]
-    async fn a_ticket_is_on_its_assignees_screen_alone() {
+    async fn ticket_is_shown_to_its_assignee_only() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let sse = Manager::builder().build().unwrap();

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[actix_web::test]
-    async fn a_report_reaches_its_user_and_those_who_watch() {
+    async fn report_reaches_its_user_and_watchers() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let app = app(Manager::builder().build().unwrap());

@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_report_reaches_its_user_and_those_who_watch() {
+    async fn report_reaches_its_user_and_watchers() {
         let sse = Manager::builder().build().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn all_servers_of_this_program_are_compared_unless_some_are_named() {
+    fn compares_all_own_servers_by_default() {
         assert_eq!(names("").unwrap().len(), Stack::value_variants().len());
         assert_eq!(
             names("--contenders sse-actix,floor").unwrap(),
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_not_known_or_named_twice_is_refused() {
+    fn unknown_or_repeated_servers_are_rejected() {
         assert!(parse("--contenders floor,nginx").is_err());
         assert!(names("--contenders floor,sse-axum,floor").is_err());
         assert!(names("--contenders sse-axum --also sse-axum=plain:x").is_err());

@@ -135,7 +135,7 @@ fn warnings() -> usize {
 /// The only test with an unprepared server, because the process warns once, whichever test runs
 /// first.
 #[actix_web::test]
-async fn a_server_that_is_not_prepared_says_so_once_and_heartbeats_find_its_dead_clients() {
+async fn unprepared_server_warns_once_and_uses_heartbeats() {
     // The workers run on their own threads.
     tracing_subscriber::fmt()
         .with_max_level(Level::WARN)
@@ -178,7 +178,7 @@ async fn a_server_that_is_not_prepared_says_so_once_and_heartbeats_find_its_dead
 }
 
 #[actix_web::test]
-async fn serve_notices_at_once_who_closes() {
+async fn serve_detects_a_close_immediately() {
     let manager = quiet().build().unwrap();
     let address = serve(&manager);
     drop(connect(RawRequest::get(address, "/events")).await);
@@ -190,7 +190,7 @@ async fn serve_notices_at_once_who_closes() {
 }
 
 #[actix_web::test]
-async fn a_prepared_server_that_binds_by_itself_notices_at_once_who_closes() {
+async fn prepared_server_detects_a_close_immediately() {
     let manager = quiet().build().unwrap();
     let routes = routes(&manager);
     let server = HttpServer::new(move || App::new().configure(&routes));
@@ -205,7 +205,7 @@ async fn a_prepared_server_that_binds_by_itself_notices_at_once_who_closes() {
 
 #[cfg(target_os = "linux")]
 #[actix_web::test]
-async fn a_prepared_server_notices_in_time_who_takes_nothing() {
+async fn prepared_server_detects_stalled_clients() {
     let manager = quiet().build().unwrap();
     let routes = routes(&manager);
     let server = HttpServer::new(move || App::new().configure(&routes));
@@ -225,7 +225,7 @@ async fn a_prepared_server_notices_in_time_who_takes_nothing() {
 }
 
 #[actix_web::test]
-async fn preparing_replaces_the_callback_that_was_there() {
+async fn preparing_replaces_an_earlier_callback() {
     let manager = quiet().build().unwrap();
     let routes = routes(&manager);
     let called = Arc::new(AtomicBool::new(false));
@@ -238,7 +238,7 @@ async fn preparing_replaces_the_callback_that_was_there() {
 }
 
 #[actix_web::test]
-async fn a_prepared_server_stops_once_its_streams_are_shut_down() {
+async fn prepared_server_stops_after_its_streams_end() {
     let manager = quiet().build().unwrap();
     let routes = routes(&manager);
     let server =

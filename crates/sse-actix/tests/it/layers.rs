@@ -60,7 +60,7 @@ fn browser(address: SocketAddr, method: &str, path: &str) -> RawRequest {
 }
 
 #[actix_web::test]
-async fn events_pass_all_of_them_at_once() {
+async fn events_pass_all_layers_immediately() {
     let manager = Manager::builder().build().unwrap();
     let address = serve(&manager);
     let mut prose = browser(address, "GET", "/prose").open().await.unwrap();
@@ -111,7 +111,7 @@ async fn events_pass_all_of_them_at_once() {
 }
 
 #[actix_web::test]
-async fn pages_of_other_origins_may_read_a_refusal() {
+async fn cross_origin_pages_can_read_a_rejection() {
     let manager = Manager::builder().max_connections(1).build().unwrap();
     let address = serve(&manager);
     let _first = browser(address, "GET", "/events").open().await.unwrap();
@@ -135,7 +135,7 @@ async fn pages_of_other_origins_may_read_a_refusal() {
 }
 
 #[actix_web::test]
-async fn a_preflight_is_answered_in_front_of_the_manager() {
+async fn preflight_is_answered_before_the_manager() {
     let manager = Manager::builder().build().unwrap();
     let address = serve(&manager);
     let ask = |header| {
@@ -174,7 +174,7 @@ async fn a_preflight_is_answered_in_front_of_the_manager() {
 }
 
 #[actix_web::test]
-async fn a_client_that_goes_is_seen_through_all_of_them() {
+async fn disconnect_is_detected_through_all_layers() {
     let manager = Manager::builder().build().unwrap();
     let address = serve(&manager);
     let mut client = browser(address, "GET", "/events").open().await.unwrap();

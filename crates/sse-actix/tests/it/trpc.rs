@@ -12,7 +12,7 @@ use tokio::{
 };
 
 #[actix_rt::test]
-async fn a_body_that_does_not_come_is_not_waited_for() {
+async fn missing_body_is_not_awaited() {
     let manager = Manager::builder().access(AllowAll).build().unwrap();
     let management = Management::new(manager).body_timeout(Duration::from_millis(50));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -122,7 +122,7 @@ async fn a_broadcast_reaches_the_clients_of_all_workers() {
 }
 
 #[actix_web::test]
-async fn what_workers_publish_at_the_same_time_has_one_order() {
+async fn concurrent_publishes_of_workers_have_one_order() {
     let manager = Manager::builder().build().unwrap();
     let address = serve(&manager);
     let mut clients = join_all((0..CLIENTS).map(|_| connect(address))).await;

@@ -71,7 +71,7 @@ fn browser(address: std::net::SocketAddr, path: &str) -> RawRequest {
 }
 
 #[tokio::test]
-async fn events_pass_all_of_them_at_once_and_no_timeout_ends_a_stream() {
+async fn events_pass_all_layers_without_a_timeout() {
     let manager = Manager::builder().build().unwrap();
     let address = serve(&manager).await;
     let slow = browser(address, "/slow")
@@ -113,7 +113,7 @@ async fn events_pass_all_of_them_at_once_and_no_timeout_ends_a_stream() {
 }
 
 #[tokio::test]
-async fn the_reactor_serves_streams_behind_all_of_them_unless_a_route_or_a_body_says_no() {
+async fn reactor_serves_streams_unless_opted_out() {
     let (manager, transports) = (
         Manager::builder().build().unwrap(),
         TransportStatsHandle::default(),
@@ -142,7 +142,7 @@ async fn the_reactor_serves_streams_behind_all_of_them_unless_a_route_or_a_body_
 }
 
 #[tokio::test]
-async fn a_client_that_goes_is_seen_through_all_of_them() {
+async fn disconnect_is_detected_through_all_layers() {
     let manager = Manager::builder().build().unwrap();
     let address = serve(&manager).await;
     let mut client = browser(address, "/events").open().await.unwrap();
@@ -157,7 +157,7 @@ async fn a_client_that_goes_is_seen_through_all_of_them() {
 }
 
 #[tokio::test]
-async fn heartbeats_of_a_one_off_stream_pass_as_well() {
+async fn one_off_stream_heartbeats_pass_all_layers() {
     let manager = Manager::builder().build().unwrap();
     let address = serve(&manager).await;
     let mut client = browser(address, "/one-off").send().await.unwrap();

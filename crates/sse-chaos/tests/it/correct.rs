@@ -7,7 +7,7 @@ use crate::story::{Story, connected, event, gap};
 use crate::faulty::{EPOCH, TRIMMED, life, lost, moved, tried_again};
 
 #[test]
-fn right_histories_are_clean() {
+fn correct_histories_are_clean() {
     let four = &[(1, "e-1"), (2, "e-2"), (3, "e-3"), (4, "e-4")];
     let two_logs = &[(1, "e-1"), (2, "e-2"), (3, "f-1"), (4, "f-2"), (5, "f-3")];
     let e = |number: u64| event(number, &format!("e-{number}"));

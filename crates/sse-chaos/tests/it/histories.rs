@@ -222,13 +222,13 @@ fn single_deliveries(story: &Story) -> Vec<usize> {
 
 proptest! {
     #[test]
-    fn right_histories_are_clean(happenings in happenings()) {
+    fn correct_histories_are_clean(happenings in happenings()) {
         let story = World::go_through(&happenings);
         prop_assert!(story.verdict().is_clean(), "{:#?}", story.verdict());
     }
 
     #[test]
-    fn whatever_is_taken_out_is_missed(happenings in happenings()) {
+    fn removed_events_are_detected(happenings in happenings()) {
         let story = World::go_through(&happenings);
         for index in single_deliveries(&story) {
             let mut faulty = story.clone();
@@ -240,7 +240,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_is_told_twice_is_noticed(happenings in happenings()) {
+    fn repeated_events_are_detected(happenings in happenings()) {
         let story = World::go_through(&happenings);
         for index in single_deliveries(&story) {
             let mut faulty = story.clone();
@@ -250,7 +250,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_is_swapped_is_noticed(happenings in happenings()) {
+    fn swapped_events_are_detected(happenings in happenings()) {
         let story = World::go_through(&happenings);
         let singles = single_deliveries(&story);
         for pair in singles.windows(2).filter(|pair| pair[0] + 1 == pair[1]) {
@@ -261,7 +261,7 @@ proptest! {
     }
 
     #[test]
-    fn whoever_else_gets_it_is_told_of(happenings in happenings()) {
+    fn misdirected_events_are_detected(happenings in happenings()) {
         let mut story = World::go_through(&happenings);
         // Another user, without the topic: of the events for the first user, only those for all are
         // this user's.

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_preface_is_known_in_whatever_pieces_it_comes() {
+    async fn preface_is_detected_in_any_chunks() {
         assert_eq!(
             detected(&[PREFACE, b"more"]).await,
             (Protocol::Http2, PREFACE.to_vec())
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn everything_else_is_http_1_and_nothing_is_lost() {
+    async fn other_input_is_http_1_and_nothing_is_lost() {
         for request in [
             "GET / HTTP/1.1\r\n\r\n",
             "P",

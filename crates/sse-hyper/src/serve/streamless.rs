@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn one_is_chosen_where_all_are_used_at_bounded_cost() {
+    fn choice_among_used_connections_is_bounded() {
         for count in [1, 2, CHECKS, 1000] {
             let mut streamless = of(&vec![v4(1); count]);
             let mut checks = 0;

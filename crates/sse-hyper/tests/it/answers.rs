@@ -36,7 +36,7 @@ async fn connection_close_is_kept() {
 }
 
 #[tokio::test]
-async fn what_a_middleware_adds_is_kept_and_the_stream_is_still_one() {
+async fn middleware_fields_are_kept_on_streams() {
     let app = App::start(Manager::builder()).await;
     let mut client = RawRequest::get(app.address, "/layered")
         .open()

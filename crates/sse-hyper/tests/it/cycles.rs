@@ -24,7 +24,7 @@ async fn cycle(app: &App, round: usize) {
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_2_000_clients_that_broke_off() {
+async fn two_thousand_aborted_clients_leave_nothing() {
     let app = App::start(Manager::builder()).await;
     let clients = (0..CLIENTS).map(async |client| {
         for round in 0..CYCLES {

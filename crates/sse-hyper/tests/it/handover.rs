@@ -66,7 +66,7 @@ fn fallback(app: &App) -> Fallback {
 }
 
 #[tokio::test]
-async fn a_stream_leaves_hyper_and_its_connection_closes_behind_it() {
+async fn stream_leaves_hyper_and_closes_its_connection() {
     let app = app().await;
     let mut client = open(RawRequest::get(app.address, "/events")).await;
     let head = client.head().await.unwrap().clone();
@@ -88,7 +88,7 @@ async fn a_stream_leaves_hyper_and_its_connection_closes_behind_it() {
 }
 
 #[tokio::test]
-async fn a_server_may_go_without() {
+async fn server_can_disable_the_reactor() {
     let app = App::start_with_bodies(Manager::builder()).await;
     let mut client = open(RawRequest::get(app.address, "/events")).await;
     works(&app, &mut client).await;
@@ -97,7 +97,7 @@ async fn a_server_may_go_without() {
 }
 
 #[tokio::test]
-async fn old_and_closing_clients_are_served_by_it() {
+async fn reactor_serves_http_1_0_and_closing_clients() {
     let app = app().await;
     let old = RawRequest::get(app.address, "/events").version(Version::Http10);
     let mut client = open(old.clone()).await;
@@ -128,7 +128,7 @@ async fn old_and_closing_clients_are_served_by_it() {
 }
 
 #[tokio::test]
-async fn fields_of_middlewares_are_kept() {
+async fn middleware_fields_are_kept_by_the_reactor() {
     let app = app().await;
     let mut client = open(RawRequest::get(app.address, "/cookies")).await;
     let head = client.head().await.unwrap().clone();
@@ -155,7 +155,7 @@ async fn fields_of_middlewares_are_kept() {
 
 /// The two heads differ only in the fields of the connection.
 #[tokio::test]
-async fn the_head_is_the_one_that_hyper_writes() {
+async fn head_matches_that_of_hyper() {
     let (with, without) = (
         app().await,
         App::start_with_bodies(Manager::builder()).await,
@@ -196,7 +196,7 @@ async fn a_head_longer_than_the_socket_takes_arrives_whole() {
 }
 
 #[tokio::test]
-async fn the_body_that_was_replaced_lives_as_long_as_the_stream() {
+async fn replaced_body_lives_as_long_as_the_stream() {
     let app = app().await;
     let mut client = open(RawRequest::get(app.address, "/guarded")).await;
     assert_eq!((app.guards(), adopted(&app)), (1, 1));
@@ -213,7 +213,7 @@ async fn the_body_that_was_replaced_lives_as_long_as_the_stream() {
 }
 
 #[tokio::test]
-async fn a_body_that_was_dropped_takes_its_stream_with_it() {
+async fn dropping_the_body_ends_its_stream() {
     let app = app().await;
     let answer = sse_testkit::request(app.address, "GET", "/replaced", &[], "")
         .await
@@ -224,7 +224,7 @@ async fn a_body_that_was_dropped_takes_its_stream_with_it() {
 }
 
 #[tokio::test]
-async fn what_only_a_body_can_do_stays_one() {
+async fn streams_that_need_a_body_stay_with_hyper() {
     for (path, reason) in [
         ("/opted-out", Fallback::OptedOut),
         ("/encoded", Fallback::Encoded),
@@ -238,7 +238,7 @@ async fn what_only_a_body_can_do_stays_one() {
 }
 
 #[tokio::test]
-async fn bodies_around_a_stream_that_may_do_something_to_it_do_it() {
+async fn wrapping_bodies_keep_their_effect() {
     for path in ["/limited", "/streamed"] {
         let app = app().await;
         let mut client = open(RawRequest::get(app.address, path)).await;
@@ -260,7 +260,7 @@ async fn bodies_around_a_stream_that_may_do_something_to_it_do_it() {
 }
 
 #[tokio::test]
-async fn a_request_that_asks_for_more_is_hypers() {
+async fn requests_with_body_or_upgrade_stay_with_hyper() {
     let bodied = "content-length: 2\r\n\r\nab";
     let upgrade = "connection: upgrade\r\nupgrade: h2c\r\n\r\n";
     for rest in [bodied, upgrade] {
@@ -281,7 +281,7 @@ async fn a_request_that_asks_for_more_is_hypers() {
 }
 
 #[tokio::test]
-async fn a_request_without_content_is_no_request_with_a_body() {
+async fn empty_body_counts_as_no_body() {
     let app = app().await;
     let request = RawRequest::get(app.address, "/events").header("content-length", "0");
     works(&app, &mut open(request).await).await;
@@ -290,7 +290,7 @@ async fn a_request_without_content_is_no_request_with_a_body() {
 
 /// The bytes are sent with the request, or while its response is being created.
 #[tokio::test]
-async fn a_request_that_was_sent_in_advance_is_answered_after_the_stream() {
+async fn pipelined_request_is_answered_after_the_stream() {
     let ping = "GET /ping HTTP/1.1\r\nhost: x\r\n\r\n";
     for path in ["/events", "/late"] {
         let app = app().await;
@@ -324,7 +324,7 @@ async fn a_request_that_was_sent_in_advance_is_answered_after_the_stream() {
 }
 
 #[tokio::test]
-async fn a_connection_that_asked_something_else_before_is_handed_over() {
+async fn used_connection_is_handed_over() {
     let app = app().await;
     let mut connection = Connection::open(app.address).await;
     for _ in 0..3 {
@@ -350,7 +350,7 @@ async fn a_connection_that_asked_something_else_before_is_handed_over() {
 /// The first response is larger than what the sockets take. The second request is sent when the
 /// first response is half read.
 #[tokio::test]
-async fn an_earlier_answer_is_written_to_its_end_before_the_stream_leaves() {
+async fn earlier_response_is_complete_before_handover() {
     let app = app().await;
     let mut connection = Connection::open(app.address).await;
     connection.get("/large").await;
@@ -377,7 +377,7 @@ async fn an_earlier_answer_is_written_to_its_end_before_the_stream_leaves() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_before_its_answer_leaves_nothing() {
+async fn early_disconnect_leaves_nothing() {
     let app = app().await;
     let late = RawRequest::get(app.address, "/late").send().await.unwrap();
     app.at_the_gate().await;
@@ -388,7 +388,7 @@ async fn a_client_that_leaves_before_its_answer_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn adopted_connections_have_their_place_under_the_limit() {
+async fn adopted_connections_count_toward_the_limit() {
     let app = App::start_with(Manager::builder(), |serve| serve.max_connections(1)).await;
     let first = app.open("/events").await;
     app.until(|app| adopted(app) == 1).await;
@@ -409,7 +409,7 @@ async fn adopted_connections_have_their_place_under_the_limit() {
 /// The app has a manager that the server does not know. The manager's stream remains at the
 /// deadline.
 #[tokio::test]
-async fn a_stream_of_another_manager_does_not_outlive_the_deadline() {
+async fn foreign_managers_stream_ends_at_the_deadline() {
     let other = Manager::builder().build().unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -40,7 +40,7 @@ async fn to_the_end(app: &App, sent: &[&[u8]]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_peer_that_answers_no_ping_is_given_up_and_its_streams_with_it() {
+async fn unanswered_ping_ends_connection_and_streams() {
     let app = app().await;
     let read = to_the_end(&app, &[PREFACE, SETTINGS, GET_EVENTS]).await;
     assert!(
@@ -52,7 +52,7 @@ async fn a_peer_that_answers_no_ping_is_given_up_and_its_streams_with_it() {
 }
 
 #[tokio::test]
-async fn nonsense_after_the_preface_ends_the_connection() {
+async fn malformed_frames_end_the_connection() {
     let app = app().await;
     to_the_end(&app, &[PREFACE, &[0xff; 64]]).await;
     app.until(|app| app.connections() == 0).await;

@@ -72,7 +72,7 @@ async fn expect_close(socket: &TcpStream, name: &str) {
 }
 
 #[tokio::test]
-async fn newcomers_wait_until_somebody_leaves() {
+async fn new_clients_wait_for_a_free_place() {
     let app = app_for_two().await;
     let stays = app.open("/events").await;
     let leaves = app.open("/events").await;
@@ -97,7 +97,7 @@ async fn newcomers_wait_until_somebody_leaves() {
 }
 
 #[tokio::test]
-async fn newcomers_take_the_place_of_streams_that_ended() {
+async fn new_clients_take_the_place_of_ended_streams() {
     let app = App::start_with(Manager::builder(), |serve| {
         serve
             .max_connections(2)
@@ -205,7 +205,7 @@ async fn strangers_keep_nobody_out() {
 }
 
 #[tokio::test]
-async fn crowd_of_one_address_closes_its_own() {
+async fn one_address_evicts_its_own_connections() {
     for settings in [
         |serve: Serve<Site>| serve.max_streamless_connections_per_address(4),
         |serve: Serve<Site>| serve.max_streamless_connections(8),
@@ -291,7 +291,7 @@ async fn streams_are_not_closed_for_others() {
 }
 
 #[tokio::test]
-async fn proxies_have_as_many_as_they_like() {
+async fn proxies_have_no_connection_limit() {
     let app = bounded(|serve| {
         serve
             .proxies(|address| address == Ipv4Addr::new(127, 0, 0, 7))

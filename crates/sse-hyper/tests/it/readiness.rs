@@ -129,7 +129,7 @@ async fn a_client_that_leaves_meanwhile_is_not_served() {
 }
 
 #[tokio::test]
-async fn a_service_that_fails_is_not_asked_again_and_the_server_goes_on() {
+async fn failed_service_is_not_polled_again() {
     let service = Moody::new(Mood::Broken);
     let address = service.serve().await;
     request(address, "GET", "/", &[], "").await.unwrap_err();
@@ -142,7 +142,7 @@ async fn a_service_that_fails_is_not_asked_again_and_the_server_goes_on() {
 }
 
 #[tokio::test]
-async fn a_service_that_fails_while_a_request_waits_closes_its_connection() {
+async fn failure_during_a_request_closes_the_connection() {
     let service = Moody::new(Mood::Busy);
     let mut client = RawRequest::get(service.serve().await, "/")
         .send()

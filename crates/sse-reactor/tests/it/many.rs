@@ -101,7 +101,7 @@ fn as_many_streams_as_there_are_files_get_everything() {
 }
 
 #[test]
-fn nothing_is_left_of_those_who_come_and_go_in_a_storm() {
+fn connection_storm_leaves_nothing() {
     let site = Site::with(Manager::builder(), 2);
     let guard = Arc::new(());
     std::thread::scope(|scope| {
@@ -153,7 +153,7 @@ fn streams_are_spread_over_the_threads() {
 
 /// One busy client is served, and then the others are served.
 #[test]
-fn a_flood_to_one_does_not_hold_up_another() {
+fn flood_to_one_stream_does_not_delay_another() {
     let site = Site::with(Manager::builder().queue(1 << 14, 1 << 30), 1);
     let mut quiet = site.open();
     let busy = site.open();

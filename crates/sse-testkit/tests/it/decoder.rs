@@ -209,7 +209,7 @@ fn exactly_one_byte_order_mark_is_taken_off() {
 }
 
 #[test]
-fn what_is_not_utf8_becomes_replacement_characters() {
+fn invalid_utf8_becomes_replacement_characters() {
     let table: &[(&[u8], &str)] = &[
         (b"\xFF", "\u{fffd}"),
         (b"\xE2\x82", "\u{fffd}"),
@@ -351,7 +351,7 @@ fn the_latest_comments_are_kept() {
 }
 
 #[test]
-fn a_reconnect_discards_the_unfinished_block_and_keeps_the_last_id() {
+fn reconnect_drops_partial_block_and_keeps_last_id() {
     let mut decoder = Decoder::new();
     decoder.feed(b"retry: 5\nid: 1\ndata: a\n\nid: 2\nevent: x\ndata: b\ndata: c");
     decoder.reconnect();
@@ -374,7 +374,7 @@ fn an_lf_after_a_reconnect_is_a_line_end_of_its_own() {
 }
 
 #[test]
-fn the_middle_of_a_block_is_told() {
+fn partial_block_is_reported() {
     let finished: [&[u8]; 6] = [
         b"",
         b"data: a\n\n",

@@ -159,7 +159,7 @@ async fn resets_go_through() {
 }
 
 #[tokio::test]
-async fn much_goes_through_at_the_pace_of_who_reads() {
+async fn proxy_passes_data_at_the_readers_pace() {
     const MANY: usize = 32 << 20;
     let network = Network::new().await;
     let Pair { mut client, server } = network.pair().await;
@@ -187,7 +187,7 @@ async fn much_goes_through_at_the_pace_of_who_reads() {
 }
 
 #[tokio::test]
-async fn a_cut_resets_what_there_is() {
+async fn cut_resets_open_connections() {
     let network = Network::new().await;
     let (mut one, mut other) = (network.pair().await, network.pair().await);
     network.proxy.cut();
@@ -200,7 +200,7 @@ async fn a_cut_resets_what_there_is() {
 }
 
 #[tokio::test]
-async fn nothing_goes_through_ice_and_all_of_it_afterwards() {
+async fn frozen_data_passes_after_the_thaw() {
     let network = Network::new().await;
     let (mut pair, mut other) = (network.pair().await, network.pair().await);
     network.proxy.freeze();
@@ -230,7 +230,7 @@ async fn nothing_goes_through_ice_and_all_of_it_afterwards() {
 }
 
 #[tokio::test]
-async fn answers_can_freeze_alone() {
+async fn responses_can_freeze_alone() {
     let network = Network::new().await;
     let Pair {
         mut client,
@@ -246,7 +246,7 @@ async fn answers_can_freeze_alone() {
 }
 
 #[tokio::test]
-async fn ice_can_be_cut() {
+async fn frozen_connections_can_be_cut() {
     let network = Network::new().await;
     let mut pair = network.pair().await;
     network.proxy.freeze();
@@ -259,7 +259,7 @@ async fn ice_can_be_cut() {
 }
 
 #[tokio::test]
-async fn who_is_black_holed_hears_nothing_any_more() {
+async fn black_holed_client_receives_nothing() {
     let network = Network::new().await;
     let (
         Pair {
@@ -290,7 +290,7 @@ async fn who_is_black_holed_hears_nothing_any_more() {
 }
 
 #[tokio::test]
-async fn who_is_refused_is_refused_by_the_port() {
+async fn refused_client_is_refused_by_the_port() {
     let network = Network::new().await;
     let mut pair = network.pair().await;
     for _ in 0..20 {
@@ -324,7 +324,7 @@ async fn taken_by(proxy: &Proxy, servers: &[(TcpListener, SocketAddr)]) -> (usiz
 }
 
 #[tokio::test]
-async fn a_balancer_goes_round() {
+async fn balancer_uses_round_robin() {
     let servers = [listener().await, listener().await, listener().await];
     let proxy = Proxy::balance(servers.iter().map(|(_, address)| *address))
         .await
@@ -365,7 +365,7 @@ async fn a_balancer_goes_round() {
 }
 
 #[tokio::test]
-async fn a_balancer_passes_over_who_refuses() {
+async fn balancer_skips_refusing_servers() {
     let servers = [listener().await, listener().await];
     let (_socket, gone) = nobody();
     let proxy = Proxy::balance([servers[0].1, gone, servers[1].1])
@@ -386,7 +386,7 @@ async fn a_balancer_passes_over_who_refuses() {
 }
 
 #[tokio::test]
-async fn connections_stay_where_they_were_led() {
+async fn connections_stay_with_their_server() {
     let servers = [listener().await, listener().await];
     let proxy = Proxy::to(servers[0].1).await.unwrap();
     let (_, mut first) = taken_by(&proxy, &servers).await;
@@ -403,7 +403,7 @@ async fn connections_stay_where_they_were_led() {
 }
 
 #[tokio::test]
-async fn dropping_it_ends_everything() {
+async fn dropping_the_proxy_ends_everything() {
     let network = Network::new().await;
     let mut pair = network.pair().await;
     let address = network.proxy.address();

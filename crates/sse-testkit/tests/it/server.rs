@@ -54,7 +54,7 @@ async fn a_signal_reaches_the_server() {
 }
 
 #[tokio::test]
-async fn a_server_that_ends_early_is_told_with_its_output() {
+async fn early_exit_is_an_error_with_the_output() {
     let error = Server::spawn(shell("echo hello; echo no such setting >&2; exit 2"))
         .await
         .unwrap_err()
@@ -67,7 +67,7 @@ async fn a_server_that_ends_early_is_told_with_its_output() {
 }
 
 #[tokio::test]
-async fn a_server_without_an_address_is_told_and_killed() {
+async fn server_without_address_is_killed() {
     let mut limit = Duration::from_millis(500);
     let id = loop {
         let result = Server::spawn_within(shell("echo pid $$; exec sleep 1000"), limit).await;
@@ -90,7 +90,7 @@ async fn a_server_without_an_address_is_told_and_killed() {
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_be_started_is_told() {
+async fn failed_start_is_an_error() {
     assert!(matches!(
         Server::spawn(Command::new("./no-such-server")).await,
         Err(Error::Io(_))
@@ -98,7 +98,7 @@ async fn a_server_that_cannot_be_started_is_told() {
 }
 
 #[tokio::test]
-async fn dropping_it_kills_it() {
+async fn dropping_the_server_kills_it() {
     let server = Server::spawn(shell("echo http://127.0.0.1:1; exec sleep 1000"))
         .await
         .unwrap();
@@ -108,7 +108,7 @@ async fn dropping_it_kills_it() {
 }
 
 #[tokio::test]
-async fn output_is_read_to_its_end_and_the_last_lines_are_kept() {
+async fn output_keeps_the_last_lines() {
     // More than a pipe holds: without a reader, the shell would never reach its end.
     let script = "echo http://127.0.0.1:1; i=0; while [ $i -lt 3000 ]; do i=$((i+1)); \
                   echo line $i of a server that says a good deal about what it does; done; echo the end >&2";

@@ -36,7 +36,7 @@ async fn it_ends_the_streams_of_its_target() {
 }
 
 #[tokio::test]
-async fn a_user_is_told_to_stay_away() {
+async fn user_can_be_banned() {
     let api = Api::open();
     let mut ada = api.listen("ada", &[]);
     let input = json!({ "target": { "user": "ada" }, "stayAwayMs": 60_000 });
@@ -51,7 +51,7 @@ async fn a_user_is_told_to_stay_away() {
 }
 
 #[tokio::test]
-async fn a_client_is_told_to_stay_away_where_something_recognises_it() {
+async fn only_a_recognisable_client_can_be_banned() {
     let api = Api::open();
     let mut caller = user("ada");
     caller.login = Some(LoginId::from_bytes([1; 16]));

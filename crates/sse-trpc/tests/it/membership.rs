@@ -60,7 +60,7 @@ async fn managers_change_any_stream() {
 }
 
 #[tokio::test]
-async fn users_change_their_own_streams_as_far_as_they_may() {
+async fn users_change_their_own_streams_within_their_rights() {
     let api = Api::with_access(Rooms).user("ada");
     let (own, other) = (api.listen("ada", &[]), api.listen("bob", &[]));
     api.mutate(

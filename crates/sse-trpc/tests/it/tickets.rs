@@ -62,7 +62,7 @@ fn api() -> Api {
 }
 
 #[tokio::test]
-async fn a_user_gets_a_ticket_for_itself_and_a_manager_for_anybody() {
+async fn only_a_manager_gets_tickets_for_others() {
     let api = api().user("ada");
     let answer = api.mutate("sse.createTicket", json!({})).await;
     assert_eq!(
@@ -97,7 +97,7 @@ async fn a_user_gets_a_ticket_for_itself_and_a_manager_for_anybody() {
 }
 
 #[tokio::test]
-async fn who_is_no_user_gets_no_ticket_for_itself() {
+async fn caller_without_user_gets_no_own_ticket() {
     let api = api();
     let answer = api.mutate("sse.createTicket", json!({})).await;
     answer.refused(401, "UNAUTHORIZED", "anonymous callers may not get tickets");
@@ -116,7 +116,7 @@ async fn who_is_no_user_gets_no_ticket_for_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_is_renewed_by_a_token_even_when_the_call_itself_is_refused() {
+async fn token_renews_a_stream_of_a_refused_call() {
     let api = api();
     let mut ada = user("ada");
     ada.expires_at = Some(unix_ms() + 60_000);
@@ -154,7 +154,7 @@ async fn a_stream_is_renewed_by_a_token_even_when_the_call_itself_is_refused() {
 }
 
 #[tokio::test]
-async fn a_refused_caller_is_refused_in_the_form_of_its_calls() {
+async fn refusal_has_the_form_of_the_calls() {
     for (cause, status, code) in [
         (ConnectErrorKind::Unauthenticated, 401, "UNAUTHORIZED"),
         (
@@ -193,7 +193,7 @@ async fn a_refused_caller_is_refused_in_the_form_of_its_calls() {
 }
 
 #[tokio::test]
-async fn without_authentication_there_are_no_tickets_and_no_tokens() {
+async fn tickets_and_tokens_require_authentication() {
     let api = Api::of(Manager::builder().build().unwrap()).user("ada");
     let message = "this server accepts no tokens or tickets";
     api.mutate("sse.createTicket", json!({}))

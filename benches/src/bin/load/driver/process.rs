@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn processor_time_is_finer_than_ticks_and_includes_threads_that_ended() {
+    fn cpu_time_is_precise_and_includes_ended_threads() {
         let before = Process::this().cpu().unwrap();
         std::thread::spawn(|| (0..200_000_u64).map(std::hint::black_box).sum::<u64>())
             .join()
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_is_not_there_has_no_processor_time() {
+    fn missing_process_has_no_cpu_time() {
         // Above the largest process id of Linux, 2^22.
         assert!(Process::new((1 << 22) + 1).cpu().is_err());
         assert!(Process::new(u32::MAX).cpu().is_err());
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn says_when_there_cannot_be_so_many_streams() {
+    fn too_many_streams_for_the_file_limit_is_an_error() {
         assert!(allow_streams(1).is_ok());
     }
 }

@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_the_next_response_alone() {
+    fn keeps_the_next_response_unread() {
         let (response, body, taken) = read(
             b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nabHTTP/1.1 ",
             usize::MAX,
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_not_a_response() {
+    fn rejects_malformed_responses() {
         let feed = |bytes: &[u8]| Response::new().feed(bytes, |_| ()).err();
         assert!(feed(b"SSH-2.0\r\n\r\n").is_some());
         assert!(feed(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n").is_some());

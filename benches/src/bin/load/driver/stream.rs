@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_a_double_and_a_swap_on_the_wire_are_told_apart() {
+    fn detects_hole_duplicate_and_swap_on_the_wire() {
         assert_eq!(
             faults(&response(&[0, 1, 3]), 4),
             Faults {

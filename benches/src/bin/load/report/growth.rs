@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sizes_of_a_server_stand_below_each_other_and_beside_the_floor() {
+    fn growth_table_lists_sizes_next_to_the_floor() {
         let table = table(&sizes());
         let rows: Vec<_> = table.lines().skip(2).collect();
         assert_eq!(rows.len(), 4);

@@ -143,7 +143,7 @@ mod tests {
     use crate::report::summary::tests::report;
 
     #[test]
-    fn a_measurement_in_pieces_measures_everything_once() {
+    fn resumed_measurement_measures_everything_once() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("results");
         let wanted: Vec<_> = (0..5)
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_something_else_is_refused() {
+    fn foreign_results_file_is_rejected() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), "something\n").unwrap();
         assert!(

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn nchan_is_told_its_address_and_writes_nowhere_else() {
+    fn nchan_config_has_its_address_and_own_paths() {
         assert!(NCHAN.contains("listen ADDRESS "));
         assert_eq!(
             NCHAN.matches("FOLDER/").count(),

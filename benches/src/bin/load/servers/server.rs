@@ -201,7 +201,7 @@ mod tests {
     use crate::driver::target::Layout;
 
     #[test]
-    fn finds_an_address_in_whatever_is_printed() {
+    fn finds_the_address_in_any_output() {
         let find = |line: &str| find_address(line).map(|address| address.to_string());
         assert_eq!(
             find("demo: http://127.0.0.1:8080/sse-demo").as_deref(),
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_ends_is_an_error_with_what_it_printed() {
+    fn early_exit_is_an_error_with_the_output() {
         let arguments = ["-c", "echo sorry >&2; exit 2"].map(str::to_owned).into();
         let (name, program) = ("x".to_owned(), "/bin/sh".into());
         let contender = Contender {

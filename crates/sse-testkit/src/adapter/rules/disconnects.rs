@@ -26,7 +26,7 @@ async fn expect_nobody(app: &RunningApp) {
     assert_eq!(stats.counters.disconnected.get("client_left"), 1);
 }
 
-pub async fn a_client_that_closes_is_gone_at_once(harness: Harness) {
+pub async fn close_is_detected_immediately(harness: Harness) {
     // No heartbeat detects it within the timeout of a rule.
     let app = harness.start(Manager::builder());
     drop(app.open("/events?user=42&topics=news").await);
@@ -35,14 +35,14 @@ pub async fn a_client_that_closes_is_gone_at_once(harness: Harness) {
     app.finish().await;
 }
 
-pub async fn a_client_that_resets_is_gone_at_once(harness: Harness) {
+pub async fn reset_is_detected_immediately(harness: Harness) {
     let app = harness.start(Manager::builder());
     app.open("/events?user=42").await.reset().expect("a reset");
     expect_nobody(&app).await;
     app.finish().await;
 }
 
-pub async fn a_client_that_closes_its_half_is_gone(harness: Harness) {
+pub async fn half_close_is_detected(harness: Harness) {
     let app = harness.start(Manager::builder().heartbeat_interval(OFTEN));
     let mut client = app.open("/events?user=42").await;
     client.half_close().await.expect("a FIN");
@@ -54,7 +54,7 @@ pub async fn a_client_that_closes_its_half_is_gone(harness: Harness) {
 }
 
 /// A server with unread bytes does not notice an end of the connection that follows them.
-pub async fn a_pipelined_byte_hides_a_disconnect_until_a_heartbeat_at_most(harness: Harness) {
+pub async fn heartbeat_reveals_disconnect_after_pipelined_byte(harness: Harness) {
     let app = harness.start(Manager::builder().heartbeat_interval(OFTEN));
     let mut client = app.open("/events?user=42").await;
     client.send(b"G").await.expect("a byte");
@@ -81,7 +81,7 @@ pub async fn a_second_stream_of_a_user_outlives_the_first(harness: Harness) {
     app.finish().await;
 }
 
-pub async fn a_stream_that_is_ended_says_why_and_ends_cleanly(harness: Harness) {
+pub async fn ended_stream_sends_its_reason_and_ends_cleanly(harness: Harness) {
     let app = harness.start(Manager::builder());
     let mut client = app.open("/events?user=42").await;
     app.publish("before").await;
@@ -122,7 +122,7 @@ pub async fn a_connection_has_one_stream_after_the_other(harness: Harness) {
     app.finish().await;
 }
 
-pub async fn nothing_is_left_of_clients_that_come_and_go(harness: Harness) {
+pub async fn reconnecting_clients_leave_nothing(harness: Harness) {
     const CYCLES: usize = 400;
     let app = harness.start(Manager::builder().heartbeat_interval(OFTEN));
     let mut read = 0;

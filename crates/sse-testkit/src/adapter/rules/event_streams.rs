@@ -36,7 +36,7 @@ pub async fn a_one_off_stream_has_events_and_an_end(harness: Harness) {
     app.finish().await;
 }
 
-pub async fn a_quiet_one_off_stream_gets_heartbeats_from_the_start(harness: Harness) {
+pub async fn quiet_one_off_stream_gets_heartbeats(harness: Harness) {
     let mut app = harness.start(Manager::builder());
     let mut client = app.get("/tokens").send().await.expect("a request");
     let answer = app.answer().await;

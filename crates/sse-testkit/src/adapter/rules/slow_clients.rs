@@ -101,7 +101,7 @@ fn is_there(app: &RunningApp, user: &str) -> bool {
     })
 }
 
-pub async fn a_client_that_takes_nothing_is_ended_in_time_and_harms_nobody(harness: Harness) {
+pub async fn stalled_client_is_ended_in_time(harness: Harness) {
     let builder = Manager::builder()
         .connection_timeout(SOON)
         .queue(1 << 20, 1 << 30);
@@ -109,7 +109,7 @@ pub async fn a_client_that_takes_nothing_is_ended_in_time_and_harms_nobody(harne
     assert!(is_found(reason), "{reason}");
 }
 
-pub async fn a_client_whose_queue_is_full_is_ended_and_harms_nobody(harness: Harness) {
+pub async fn full_queue_ends_only_its_client(harness: Harness) {
     let builder = Manager::builder()
         .connection_timeout(3 * SOON)
         .queue(8, 1 << 20);
@@ -117,7 +117,7 @@ pub async fn a_client_whose_queue_is_full_is_ended_and_harms_nobody(harness: Har
 }
 
 /// No event is published: heartbeats alone fill the connection of a silent client.
-pub async fn a_silent_client_is_found_by_heartbeats(harness: Harness) {
+pub async fn heartbeats_detect_a_silent_client(harness: Harness) {
     struct Large;
     impl sse_core::Heartbeat for Large {
         fn beat(&self) -> sse_core::Event {
@@ -136,7 +136,7 @@ pub async fn a_silent_client_is_found_by_heartbeats(harness: Harness) {
     app.finish().await;
 }
 
-pub async fn a_client_that_may_lose_events_is_told_of_the_gap(harness: Harness) {
+pub async fn client_that_can_lose_events_receives_the_gap(harness: Harness) {
     let builder = Manager::builder()
         .queue(2, 1 << 20)
         .overflow(Overflow::DropOldest);

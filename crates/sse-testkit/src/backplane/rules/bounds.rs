@@ -27,7 +27,7 @@ pub async fn a_new_log_is_empty<B: Broker>() {
     );
 }
 
-pub async fn nodes_that_come_at_once_agree_on_the_log<B: Broker>() {
+pub async fn concurrent_nodes_agree_on_the_log<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };
@@ -60,7 +60,7 @@ pub async fn two_logs_have_two_epochs<B: Broker>() {
     expect_epoch(&other, &cursor).await;
 }
 
-pub async fn the_head_is_where_the_last_entry_stands<B: Broker>() {
+pub async fn head_is_the_last_entry<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };
@@ -77,7 +77,7 @@ pub async fn the_head_is_where_the_last_entry_stands<B: Broker>() {
     }
 }
 
-pub async fn a_rewind_leads_back_so_many_entries<B: Broker>() {
+pub async fn rewind_goes_back_the_given_entries<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };

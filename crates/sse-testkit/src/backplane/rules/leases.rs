@@ -75,7 +75,7 @@ pub async fn a_lease_ends_with_its_term<B: Broker>() {
     );
 }
 
-pub async fn a_lease_that_is_renewed_lasts_and_says_the_latest<B: Broker>() {
+pub async fn renewed_lease_lasts_with_the_latest_data<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };
@@ -106,7 +106,7 @@ pub async fn a_lease_that_is_renewed_lasts_and_says_the_latest<B: Broker>() {
     .await;
 }
 
-pub async fn a_lease_may_be_dropped<B: Broker>() {
+pub async fn lease_can_be_dropped<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };
@@ -129,7 +129,7 @@ pub async fn a_lease_may_be_dropped<B: Broker>() {
     assert_eq!(held(&other).await, [lease("a", "again"), lease("b", "b")]);
 }
 
-pub async fn leases_may_be_many_and_large<B: Broker>() {
+pub async fn many_large_leases_are_kept<B: Broker>() {
     const NODES: u8 = 60;
     let Some(broker) = start::<B>().await else {
         return;

@@ -89,7 +89,7 @@ pub async fn appends_of_one_task_stand_in_their_order<B: Broker>() {
     }
 }
 
-pub async fn cursors_rise_and_what_follows_one_is_read_behind_it<B: Broker>() {
+pub async fn entries_are_read_in_order_after_any_cursor<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };

@@ -24,7 +24,7 @@ fn payloads() -> Vec<Bytes> {
     ]
 }
 
-pub async fn payloads_come_back_as_they_were_given<B: Broker>() {
+pub async fn payloads_are_returned_unchanged<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };

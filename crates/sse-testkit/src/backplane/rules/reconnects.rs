@@ -30,7 +30,7 @@ async fn expect_unavailable<T>(what: &str, call: impl Future<Output = Result<T, 
     );
 }
 
-pub async fn calls_fail_in_time_while_nobody_is_there<B: Restart>() {
+pub async fn calls_fail_in_time_without_a_broker<B: Restart>() {
     let Some(mut broker) = start::<B>().await else {
         return;
     };
@@ -67,7 +67,7 @@ fn lease() -> Lease {
     }
 }
 
-pub async fn nodes_come_back_by_themselves<B: Restart>() {
+pub async fn nodes_reconnect_automatically<B: Restart>() {
     let Some(mut broker) = start::<B>().await else {
         return;
     };

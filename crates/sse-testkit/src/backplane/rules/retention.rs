@@ -39,7 +39,7 @@ async fn expect_trimmed(node: &Node, cursor: &Cursor) {
     }
 }
 
-pub async fn the_oldest_entries_go<B: Broker>() {
+pub async fn oldest_entries_are_trimmed<B: Broker>() {
     const KEPT: usize = 1_000;
     const APPENDED: usize = 5_000;
     let Some(broker) = B::start(Retention::default().entries(KEPT)).await else {
@@ -76,7 +76,7 @@ pub async fn the_oldest_entries_go<B: Broker>() {
     assert_eq!(node.bounds().await.expect("bounds").head, tail[9].position);
 }
 
-pub async fn a_tail_that_falls_behind_is_told_and_has_no_hole<B: Broker>() {
+pub async fn lagging_tail_reports_trimmed_entries<B: Broker>() {
     const KEPT: usize = 200;
     let Some(broker) = B::start(Retention::default().entries(KEPT)).await else {
         return;
@@ -113,7 +113,7 @@ pub async fn a_tail_that_falls_behind_is_told_and_has_no_hole<B: Broker>() {
     trimmed(&reader).await;
 }
 
-pub async fn bytes_are_kept_so_many<B: Broker>() {
+pub async fn retention_limits_bytes<B: Broker>() {
     const KEPT: usize = 64 << 10;
     let Some(broker) = B::start(Retention::default().bytes(KEPT as u64)).await else {
         return;
@@ -134,7 +134,7 @@ pub async fn bytes_are_kept_so_many<B: Broker>() {
     assert_eq!(text(&held[held.len() - 1]), format!("{:0>1000}", 399));
 }
 
-pub async fn entries_are_kept_so_long<B: Broker>() {
+pub async fn retention_limits_age<B: Broker>() {
     let Some(broker) = B::start(Retention::default().age(Duration::from_secs(1))).await else {
         return;
     };

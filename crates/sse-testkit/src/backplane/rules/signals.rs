@@ -96,7 +96,7 @@ pub async fn a_signal_is_not_in_the_log<B: Broker>() {
     assert!(heard.is_err(), "an entry is no signal: {heard:?}");
 }
 
-pub async fn a_signal_of_before_does_not_come<B: Broker>() {
+pub async fn earlier_signals_are_not_received<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };
@@ -114,7 +114,7 @@ pub async fn a_signal_of_before_does_not_come<B: Broker>() {
     assert_eq!(next(&mut early).await, "after");
 }
 
-pub async fn a_signal_may_be_any_bytes<B: Broker>() {
+pub async fn signal_can_have_any_bytes<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };
@@ -134,7 +134,7 @@ pub async fn a_signal_may_be_any_bytes<B: Broker>() {
     }
 }
 
-pub async fn a_wait_for_a_signal_may_be_dropped_at_any_time<B: Broker>() {
+pub async fn signal_wait_can_be_dropped_at_any_time<B: Broker>() {
     const SIGNALS: usize = 200;
     let Some(broker) = start::<B>().await else {
         return;
@@ -173,7 +173,7 @@ pub async fn a_wait_for_a_signal_may_be_dropped_at_any_time<B: Broker>() {
     sender.await.expect("the sender");
 }
 
-pub async fn a_signal_that_nobody_hears_is_no_error<B: Broker>() {
+pub async fn unreceived_signal_is_not_an_error<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };

@@ -29,7 +29,7 @@ async fn expect_trimmed(node: &Node, cursor: &Cursor) {
     );
 }
 
-pub async fn what_was_trimmed_is_told<B: Trim>() {
+pub async fn trimmed_entries_are_reported<B: Trim>() {
     let Some(mut broker) = start::<B>().await else {
         return;
     };
@@ -61,7 +61,7 @@ pub async fn what_was_trimmed_is_told<B: Trim>() {
     );
 }
 
-pub async fn a_log_that_was_trimmed_empty_goes_on<B: Trim>() {
+pub async fn emptied_log_continues<B: Trim>() {
     let Some(mut broker) = start::<B>().await else {
         return;
     };
@@ -86,7 +86,7 @@ pub async fn a_log_that_was_trimmed_empty_goes_on<B: Trim>() {
     assert_eq!(texts(&take(&mut live, 1).await), ["after"]);
 }
 
-pub async fn a_tail_behind_a_trim_is_told_and_has_no_hole<B: Trim>() {
+pub async fn tail_overtaken_by_a_trim_reports_it<B: Trim>() {
     const ENTRIES: usize = 20_000;
     let Some(mut broker) = B::start(Retention::default()).await else {
         return;

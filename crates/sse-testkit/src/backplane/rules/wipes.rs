@@ -24,7 +24,7 @@ async fn expect_epoch(node: &Node, cursor: &Cursor) {
     );
 }
 
-pub async fn a_log_that_was_wiped_is_another_one<B: Wipe>() {
+pub async fn wiped_log_has_another_epoch<B: Wipe>() {
     let Some(mut broker) = start::<B>().await else {
         return;
     };
@@ -100,7 +100,7 @@ pub async fn nodes_notice_that_the_log_was_wiped<B: Wipe>() {
     }
 }
 
-pub async fn appends_go_to_the_log_that_is_there<B: Wipe>() {
+pub async fn appends_go_to_the_current_log<B: Wipe>() {
     let Some(mut broker) = start::<B>().await else {
         return;
     };
@@ -128,7 +128,7 @@ pub async fn appends_go_to_the_log_that_is_there<B: Wipe>() {
     assert_eq!(texts, ["one", "other"]);
 }
 
-pub async fn a_tail_never_goes_over_to_another_log<B: Wipe>() {
+pub async fn tail_never_continues_in_another_log<B: Wipe>() {
     for refill in [0, 3, 40] {
         let Some(mut broker) = start::<B>().await else {
             return;
