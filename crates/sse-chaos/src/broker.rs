@@ -391,7 +391,7 @@ mod tests {
         let Some(mut broker) = started(Kind::Nats, folder.path()).await else {
             return;
         };
-        assert!(broker.empty().await.is_err(), "there is no log yet");
+        assert!(broker.empty().await.is_err(), "no log exists yet");
         let is_there = async |broker: &Broker| {
             !broker
                 .ask_jetstream("STREAM.INFO.sse_log")

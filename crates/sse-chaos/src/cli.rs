@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(
             chosen(&["--short", "--only", "failover"]),
             [(Kind::Redis, "failover")],
-            "NATS has none"
+            "NATS has no replica scenario"
         );
         assert!(Cli::try_parse_from(["sse-chaos", "--hub", "hub", "--only", "rain"]).is_err());
     }

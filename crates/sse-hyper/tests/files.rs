@@ -93,7 +93,10 @@ async fn without_files_streams_continue_and_clients_wait() {
     let mut third = ask(sockets.pop().unwrap(), address).await;
     let mut byte = [0];
     let early = timeout(Duration::from_millis(300), third.read(&mut byte)).await;
-    assert!(early.is_err(), "there is no file for it: {early:?}");
+    assert!(
+        early.is_err(),
+        "a stream opened without a free file: {early:?}"
+    );
     manager
         .all()
         .publish(Event::text("nobody is harmed"))

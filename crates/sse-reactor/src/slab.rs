@@ -174,7 +174,7 @@ mod tests {
         table.remove(early);
         assert!(
             table.chunks.is_empty() && table.vacant.capacity() == 0,
-            "memory is given back"
+            "memory was not released"
         );
         let late = insert(&mut table, 2);
         assert_eq!(early.place, late.place);

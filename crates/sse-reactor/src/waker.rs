@@ -121,7 +121,7 @@ mod tests {
         waker.wake_by_ref();
         assert!(
             woken(&wakers.mailbox).is_empty(),
-            "it was told, and has not heard yet"
+            "the thread was woken twice"
         );
         assert_eq!(wakers.heard(2), 8..12);
         waker.wake();
@@ -146,11 +146,15 @@ mod tests {
         late.wake_by_ref();
         assert_eq!(woken(&wakers.mailbox), [0]);
         wakers.forget();
-        assert_eq!(wakers.heard(0), 0..4, "nobody is there, and nothing fails");
+        assert_eq!(wakers.heard(0), 0..4, "a late wake fails");
         wakers.reach(0);
         late.wake();
         wakers.of(0).wake();
-        assert_eq!(woken(&wakers.mailbox), [0], "the new one counts by itself");
+        assert_eq!(
+            woken(&wakers.mailbox),
+            [0],
+            "the new waker is counted separately"
+        );
     }
 
     #[test]

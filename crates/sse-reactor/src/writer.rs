@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(
             error.kind(),
             ErrorKind::WriteZero,
-            "nothing taken is no progress"
+            "an empty write counted as progress"
         );
     }
 }

@@ -239,7 +239,7 @@ mod tests {
         assert_eq!(
             request.clone().padded_to(bare + 1).head().len(),
             bare + 13,
-            "the least that is possible"
+            "the smallest possible size"
         );
         assert_eq!(request.padded_to(bare).head().len(), bare, "long enough");
     }

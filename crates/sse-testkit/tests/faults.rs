@@ -47,13 +47,13 @@ adapters! {
     Cacheable: "`Cache-Control` is missing.",
     HeadOpensAStream: "HEAD is taken for GET.",
     PostOpensAStream: "Every method is taken for GET.",
-    DeafToTheQuery: "What stands in the query is not read.",
-    BlindToTheAddress: "The manager is not told where the client is.",
-    SilentOnReturn: "A refusal does not say when to return.",
+    DeafToTheQuery: "The query is ignored.",
+    BlindToTheAddress: "The manager does not receive the address of the client.",
+    SilentOnReturn: "A refusal has no retry delay.",
     Stuttering: "Every event is sent twice.",
-    Curt: "The last block of a stream is swallowed.",
-    Abrupt: "A stream that ends looks as if it broke off.",
-    Smooth: "A stream that broke off looks as if it had ended.",
+    Curt: "The last block of a stream is dropped.",
+    Abrupt: "A stream that ends cleanly looks aborted.",
+    Smooth: "An aborted stream looks like a clean end.",
     Stubborn: "A shutdown ends no streams.",
 }
 
@@ -188,8 +188,8 @@ macro_rules! found {
     ($($name:ident: $module:ident::$rule:ident, $fault:ident, $said:literal;)*) => {$(
         #[test]
         fn $name() {
-            assert_eq!(complaint(|| check::<Sound, _>(rules::$module::$rule)), None, "a sound one is blamed");
-            let complaint = complaint(|| check::<$fault, _>(rules::$module::$rule)).expect("the fault is not found");
+            assert_eq!(complaint(|| check::<Sound, _>(rules::$module::$rule)), None, "the rule fails for a correct implementation");
+            let complaint = complaint(|| check::<$fault, _>(rules::$module::$rule)).expect("the rule did not detect the fault");
             assert!(complaint.contains($said), "{complaint}");
         }
     )*};
@@ -207,6 +207,6 @@ found! {
     events_twice: targets::lines_and_letters_arrive_as_they_were_sent, Stuttering, "connected";
     no_farewell: disconnects::ended_stream_sends_its_reason_and_ends_cleanly, Curt, "the stream ended";
     no_clean_end: disconnects::ended_stream_sends_its_reason_and_ends_cleanly, Abrupt, "in the middle of the body";
-    a_false_end: event_streams::a_one_off_stream_that_fails_has_no_clean_end, Smooth, "would pass for the whole answer";
+    a_false_end: event_streams::a_one_off_stream_that_fails_has_no_clean_end, Smooth, "would be taken for the complete response";
     streams_without_end: shutdown::shutdown_ends_streams_with_a_farewell, Stubborn, "heartbeat";
 }

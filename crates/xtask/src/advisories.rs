@@ -178,9 +178,8 @@ impl Check {
             .all()
             .iter()
             .filter(|exception| !used.contains(exception));
-        problems.extend(
-            unused.map(|exception| format!("exception is not needed any more: {exception}")),
-        );
+        problems
+            .extend(unused.map(|exception| format!("exception is no longer needed: {exception}")));
         problems
     }
 
@@ -254,7 +253,7 @@ mod tests {
             on(&[("h2", "0.3.26"), ("h2", "0.3.27")], "2027-01-01")
                 .contains("h2 0.3.26 is affected")
         );
-        assert!(on(&[("h2", "0.4.20")], "2027-01-01").contains("not needed any more"));
+        assert!(on(&[("h2", "0.4.20")], "2027-01-01").contains("no longer needed"));
     }
 
     #[test]

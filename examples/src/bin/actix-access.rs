@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(
             alice.next_event().await.unwrap().data,
             "shipped",
-            "who is there stays"
+            "open streams stay open"
         );
     }
 }

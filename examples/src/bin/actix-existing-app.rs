@@ -91,7 +91,7 @@ async fn create(
         .values()
         .any(|known| *known == ticket.assignee)
     {
-        return Err(ErrorUnprocessableEntity("nobody has that name"));
+        return Err(ErrorUnprocessableEntity("no user has this name"));
     }
     tracker
         .tickets

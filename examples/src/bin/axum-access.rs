@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(
             alice.next_event().await.unwrap().data,
             "shipped",
-            "who is there stays"
+            "open streams stay open"
         );
     }
 }

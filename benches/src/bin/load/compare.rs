@@ -137,9 +137,9 @@ impl Roster {
             .collect();
         names.sort_unstable();
         if let Some([name, _]) = names.array_windows().find(|[name, next]| name == next) {
-            bail!("{name} is to be compared with itself");
+            bail!("{name} cannot be compared with itself");
         }
-        ensure!(!contenders.is_empty(), "there is nothing to compare");
+        ensure!(!contenders.is_empty(), "no server to compare was given");
         Ok(contenders)
     }
 
@@ -198,7 +198,7 @@ pub(crate) fn measure(
 ) -> anyhow::Result<Report> {
     let server = Server::start(contender, cpus)?;
     let options = run::Options {
-        url: server.url().context("a server without an address")?,
+        url: server.url().context("the server has no address")?,
         target: contender.layout,
         publish_url: None,
         headers: Vec::new(),

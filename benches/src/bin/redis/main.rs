@@ -78,7 +78,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         server.ready().await?;
         appends_and_latency(&server, cli).await?;
         if cli.clients > 0 {
-            println!("\n| clients come back to | number | until all have everything | its memory before / most / after | reads | from Redis |");
+            println!("\n| resumed through | clients | time until all are complete | memory before / peak / after | reads | from Redis |");
             println!("|---|---|---|---|---|---|");
             println!("{}", resume::in_process(&server, cli.clients).await?);
         }

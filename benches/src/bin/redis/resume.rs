@@ -124,7 +124,7 @@ pub(crate) async fn in_process(server: &RedisServer, clients: usize) -> anyhow::
     {
         ensure!(
             Instant::now() < ready,
-            "the manager does not follow the log"
+            "the manager did not start to follow the log"
         );
         sleep(Duration::from_millis(20)).await;
     }
@@ -146,9 +146,9 @@ pub(crate) async fn in_process(server: &RedisServer, clients: usize) -> anyhow::
     };
     timeout(PATIENCE, all)
         .await
-        .context("not all came back")??;
+        .context("not all clients resumed in time")??;
     let time = start.elapsed();
-    let reads = manager.log().context("there is a log")?.reads;
+    let reads = manager.log().context("the manager has no log")?.reads;
     let now = server.served()?;
     Ok(Resume {
         way: "a manager, without sockets",
@@ -214,7 +214,7 @@ pub(crate) async fn to_hub(
     };
     timeout(PATIENCE, all)
         .await
-        .context("not all came back")??;
+        .context("not all clients resumed in time")??;
     let time = start.elapsed();
     let now = server.served()?;
     Ok(Resume {
@@ -262,7 +262,8 @@ impl Hub {
         command.args(["--max-connections", &(clients + 10).to_string()]);
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
         Ok(Self {
-            process: process.with_context(|| format!("cannot start {}", executable.display()))?,
+            process: process
+                .with_context(|| format!("failed to start {}", executable.display()))?,
             port,
         })
     }
@@ -270,7 +271,7 @@ impl Hub {
     async fn ready(&self) -> anyhow::Result<()> {
         let end = Instant::now() + PATIENCE;
         while !self.is_ready().await.unwrap_or(false) {
-            ensure!(Instant::now() < end, "the hub does not get ready");
+            ensure!(Instant::now() < end, "the hub did not become ready");
             sleep(Duration::from_millis(50)).await;
         }
         // By then the hub has read the last published event from the log.
@@ -305,7 +306,7 @@ fn memory(process: &str, what: &str) -> anyhow::Result<u64> {
         .lines()
         .find_map(|line| line.strip_prefix(what)?.strip_prefix(':'));
     Ok(line
-        .context("no such memory")?
+        .context("the memory of the process is not in its status file")?
         .trim()
         .trim_end_matches(" kB")
         .parse()?)
@@ -322,7 +323,7 @@ fn allow_files(clients: usize) -> anyhow::Result<()> {
     )?;
     ensure!(
         maximum.is_none_or(|most| most > clients as u64 + 100),
-        "too few open files are allowed"
+        "the limit of open files is too low"
     );
     Ok(())
 }

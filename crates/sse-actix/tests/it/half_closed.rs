@@ -95,7 +95,9 @@ async fn connect(request: RawRequest) -> RawClient {
 }
 
 async fn within<F: Future>(future: F) -> F::Output {
-    timeout(PATIENCE, future).await.expect("it takes too long")
+    timeout(PATIENCE, future)
+        .await
+        .expect("the future did not resolve in time")
 }
 
 async fn until_left(manager: &Manager, clients: u64) {

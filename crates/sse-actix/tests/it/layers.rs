@@ -73,7 +73,7 @@ async fn events_pass_all_layers_immediately() {
         .map(String::from);
     assert!(
         coding.is_some_and(|coding| coding != "identity"),
-        "the compression is there"
+        "the response is compressed"
     );
 
     let mut client = browser(address, "GET", "/events").open().await.unwrap();

@@ -32,7 +32,7 @@ async fn missing_body_is_not_awaited() {
     let mut answer = String::new();
     timeout(Duration::from_secs(60), socket.read_to_string(&mut answer))
         .await
-        .expect("it is closed")
+        .expect("a closed connection")
         .unwrap();
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     assert!(

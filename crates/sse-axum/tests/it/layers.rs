@@ -82,7 +82,7 @@ async fn events_pass_all_layers_without_a_timeout() {
         .await
         .unwrap()
         .status;
-    assert_eq!(slow, 408, "the timeout is there");
+    assert_eq!(slow, 408, "the timeout applies");
 
     let mut client = browser(address, "/events").open().await.unwrap();
     let head = client.head().await.unwrap().clone();

@@ -241,7 +241,7 @@ impl<'a, 'w> Judge<'a, 'w> {
                 );
             }
             Some(at) if to.position < at.position => {
-                self.out_of_order(time, None, to, "the position goes back");
+                self.out_of_order(time, None, to, "the position moves backward");
             }
             _ => {}
         }

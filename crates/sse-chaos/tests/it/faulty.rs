@@ -161,7 +161,7 @@ fn faulty_histories_are_found() {
             &[(OutOfOrder, 1)],
         ),
         (
-            "the position goes back",
+            "the position moves backward",
             quiet(|told| told[5] = moved("e-7")),
             &[(OutOfOrder, 1)],
         ),

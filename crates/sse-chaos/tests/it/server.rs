@@ -178,7 +178,7 @@ pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     };
     timeout(PATIENCE, waits)
         .await
-        .unwrap_or_else(|_| panic!("{what} did not come about"));
+        .unwrap_or_else(|_| panic!("timed out while waiting for {what}"));
 }
 
 async fn read_head(socket: &mut TcpStream) -> Option<String> {

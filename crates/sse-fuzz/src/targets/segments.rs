@@ -216,7 +216,7 @@ async fn judge(log: &FileBackplane, written: &Written, trust: Trust) {
         let is_taken = |it: &Entry| it.position == appended.cursor.position;
         assert!(
             !written.entries.iter().any(is_taken),
-            "{:?} is given twice",
+            "{:?} is assigned twice",
             appended.cursor
         );
     }

@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(
             io.read(&mut buffer).await.unwrap(),
             1,
-            "nothing is waited for"
+            "the read does not wait"
         );
     }
 

@@ -93,7 +93,11 @@ async fn server_can_disable_the_reactor() {
     let mut client = open(RawRequest::get(app.address, "/events")).await;
     works(&app, &mut client).await;
     assert_eq!(fallback(&app), Fallback::Off);
-    assert_eq!(app.transports().reactor.threads, 0, "none was started");
+    assert_eq!(
+        app.transports().reactor.threads,
+        0,
+        "the reactor was started"
+    );
 }
 
 #[tokio::test]
@@ -397,7 +401,7 @@ async fn adopted_connections_count_toward_the_limit() {
     let early = tokio::time::timeout(Duration::from_millis(200), &mut second).await;
     assert!(
         early.is_err(),
-        "the second is served beside the first: {early:?}"
+        "the second connection was served although the first is open: {early:?}"
     );
     drop(first);
     tokio::time::timeout(PATIENCE, second)

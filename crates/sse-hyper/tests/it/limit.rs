@@ -81,7 +81,7 @@ async fn new_clients_wait_for_a_free_place() {
     let early = tokio::time::timeout(Duration::from_millis(200), &mut waits).await;
     assert!(
         early.is_err(),
-        "the third is served beside the first two: {early:?}"
+        "the third connection was served although two are open: {early:?}"
     );
     drop(leaves);
     let mut came = tokio::time::timeout(PATIENCE, waits)

@@ -64,7 +64,7 @@ fn blocked_client_holds_one_batch_and_blocks_nobody() {
     );
     assert_eq!(site.stats().blocked, 1, "its own event is not written yet");
     while slow.next_data() != "19" {}
-    site.until("nobody waits", |site| {
+    site.until("no stream waits", |site| {
         site.stats().blocked == 0 && listed(site).waiting == 0
     });
     site.publish("goes on");
@@ -208,5 +208,5 @@ fn remainder_of_an_ended_stream_has_a_deadline() {
     });
     assert!(slow.is_reset());
     assert_eq!((site.stats().resets, site.stats().blocked), (1, 0));
-    site.until("the guard is gone", |_| alive.strong_count() == 0);
+    site.until("the guard is dropped", |_| alive.strong_count() == 0);
 }

@@ -52,7 +52,9 @@ fn open(site: &Site) -> TcpStream {
 fn serve_many(count: usize) {
     let site = Site::with(Manager::builder(), 2);
     let mut clients: Vec<_> = (0..count).map(|_| open(&site)).collect();
-    site.until("all are there", |site| site.stats().adopted == count as u64);
+    site.until("all streams are adopted", |site| {
+        site.stats().adopted == count as u64
+    });
     assert_eq!(site.stats().streams, count);
     for round in 0..3 {
         site.publish(format!("round {round}."));

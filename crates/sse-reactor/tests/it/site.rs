@@ -161,7 +161,7 @@ impl Site {
             let state = || format!("{:?} {:?}", self.stats(), self.manager.stats());
             assert!(
                 start.elapsed() < PATIENCE,
-                "not reached: {what}; {}",
+                "timed out while waiting for: {what}; {}",
                 state()
             );
             std::thread::sleep(Duration::from_millis(1));
@@ -275,7 +275,7 @@ impl Client {
         while !rest.is_empty() {
             assert!(
                 !self.chunks.is_complete(),
-                "something behind the end of the body: {rest:?}"
+                "the body is followed by {rest:?}"
             );
             let mut content = Vec::new();
             let used = self.chunks.feed(rest, &mut content).unwrap();

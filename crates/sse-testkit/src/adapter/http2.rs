@@ -39,10 +39,7 @@ impl Http2 {
         builder
             .initial_window_size(window)
             .initial_connection_window_size(1 << 24);
-        let (requests, connection) = builder
-            .handshake(socket)
-            .await
-            .expect("the server speaks HTTP/2");
+        let (requests, connection) = builder.handshake(socket).await.expect("an HTTP/2 server");
         Self {
             requests,
             address,
@@ -105,7 +102,7 @@ impl Http2Stream {
     pub(crate) async fn bytes(&mut self) -> Option<Result<Bytes, h2::Error>> {
         let data = timeout(PATIENCE, self.body.data())
             .await
-            .expect("something comes")?;
+            .expect("data in time")?;
         if let Ok(bytes) = &data {
             self.body
                 .flow_control()

@@ -148,7 +148,7 @@ impl RunningApp {
         };
         if timeout(PATIENCE, all).await.is_err() {
             panic!(
-                "never {what}: {:?}, departures {:?}",
+                "timed out while waiting for: {what}: {:?}, departures {:?}",
                 self.manager.stats(),
                 self.departures.list()
             );
@@ -224,7 +224,7 @@ impl RunningApp {
         assert_eq!(
             left(),
             (0, 0, 0),
-            "nothing is left of connections, users and ending streams"
+            "connections, users or ending streams are left"
         );
     }
 }
@@ -234,7 +234,7 @@ pub(crate) async fn next(client: &mut RawClient) -> Decoded {
     client
         .next_event_within(PATIENCE)
         .await
-        .unwrap_or_else(|error| panic!("an event comes: {error}"))
+        .unwrap_or_else(|error| panic!("no event arrived: {error}"))
 }
 
 /// Returns the data of the next event.

@@ -23,7 +23,9 @@ pub fn check(rule: impl Future<Output = ()>) {
         .enable_all()
         .build();
     runtime.expect("a runtime for the nodes").block_on(async {
-        timeout(MOST, rule).await.expect("the rule came to no end");
+        timeout(MOST, rule)
+            .await
+            .expect("the rule did not finish in time");
     });
 }
 
@@ -39,7 +41,10 @@ pub(crate) async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> 
         if let Some(found) = attempt().await {
             return found;
         }
-        assert!(Instant::now() < end, "{what}: not within {PATIENCE:?}");
+        assert!(
+            Instant::now() < end,
+            "timed out while waiting for {what}, after {PATIENCE:?}"
+        );
         sleep(Duration::from_millis(20)).await;
     }
 }

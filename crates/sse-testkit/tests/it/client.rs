@@ -372,7 +372,7 @@ async fn idle_client_stalls_its_server() {
     assert_eq!(
         client.end().await.unwrap(),
         End::Cut,
-        "what was written can still be read"
+        "written bytes can still be read"
     );
 }
 

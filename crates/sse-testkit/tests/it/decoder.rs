@@ -74,7 +74,7 @@ fn events_are_what_a_browser_dispatches() {
         ("the first colon splits", b"data:a:b\n\n", &[message("a:b")]),
         ("a colon as value", b"data::\n\n", &[message(":")]),
         (
-            "names know case",
+            "names are case-sensitive",
             b"Data: a\nDATA: b\ndata: c\n\n",
             &[message("c")],
         ),
@@ -192,7 +192,7 @@ fn exactly_one_byte_order_mark_is_taken_off() {
             &[message("b")],
         ),
         (
-            "UTF-16 is not looked for",
+            "UTF-16 is not detected",
             b"\xFF\xFEdata: a\ndata: b\n\n",
             &[message("b")],
         ),
@@ -360,7 +360,7 @@ fn reconnect_drops_partial_block_and_keeps_last_id() {
     assert_eq!(
         events,
         [event("message", "d", "1")],
-        "with a byte order mark of its own"
+        "with its own byte order mark"
     );
 }
 

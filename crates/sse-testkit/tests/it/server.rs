@@ -42,7 +42,7 @@ async fn a_signal_reaches_the_server() {
         let mut server = Server::spawn(shell(script)).await.unwrap();
         assert!(
             matches!(server.wait_exit(MOMENT).await, Err(Error::Server { .. })),
-            "not by itself"
+            "the server exited without a signal"
         );
         server.signal(signal).unwrap();
         assert_eq!(server.wait_exit(LONG).await.unwrap().signal(), Some(number));
@@ -131,5 +131,5 @@ async fn gone(id: i32) {
     };
     tokio::time::timeout(LONG, waiting)
         .await
-        .expect("the process should be gone");
+        .expect("the process did not exit");
 }

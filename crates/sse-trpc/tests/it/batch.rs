@@ -80,7 +80,7 @@ async fn lines_are_sent_as_calls_finish() {
     assert_eq!(
         next(&mut lines),
         None,
-        "something came before the call was done"
+        "a line arrived before the call finished"
     );
     gate.add_permits(1);
     assert_eq!(
@@ -172,7 +172,7 @@ async fn disconnect_cancels_the_calls() {
     drop(lines);
     gate.add_permits(1);
     tokio::task::yield_now().await;
-    assert_eq!(gate.available_permits(), 1, "the call goes on");
+    assert_eq!(gate.available_permits(), 1, "the call was not cancelled");
 }
 
 #[tokio::test]

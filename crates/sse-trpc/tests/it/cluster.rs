@@ -100,7 +100,7 @@ async fn stats_cover_all_nodes() {
         .query("sse.getStats", json!({ "byUser": false }))
         .await
         .data();
-    assert_eq!(stats["totalConnections"], 3, "what was known");
+    assert_eq!(stats["totalConnections"], 3, "the last known count");
     assert!(stats["incomplete"].is_array(), "{stats}");
 }
 

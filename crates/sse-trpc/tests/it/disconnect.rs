@@ -67,7 +67,7 @@ async fn only_a_recognisable_client_can_be_banned() {
     api.mutate("sse.disconnect", input)
         .await
         .bad_request(problem);
-    assert_eq!(unknown.events(), [], "nothing is done by halves");
+    assert_eq!(unknown.events(), [], "the streams stay open");
 
     api.mutate("sse.disconnect", ban_for(&kicked.client_id().to_string()))
         .await

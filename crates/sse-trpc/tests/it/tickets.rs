@@ -127,7 +127,11 @@ async fn token_renews_a_stream_of_a_refused_call() {
     let renew = |token: &str| json!({ "clientId": id, "token": token });
     api.mutate("sse.renew", renew("ada 60")).await.matched(1);
     tokio::time::sleep(Duration::from_secs(70)).await;
-    assert_eq!(api.manager.stats().total_connections, 1, "it lives on");
+    assert_eq!(
+        api.manager.stats().total_connections,
+        1,
+        "the stream stays open"
+    );
 
     api.mutate("sse.renew", renew("ben 60")).await.refused(
         403,

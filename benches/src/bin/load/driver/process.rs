@@ -29,7 +29,8 @@ impl Process {
     /// Read from the process's CPU-time clock, since the times of `/proc` are rounded to 10 ms,
     /// which is more than a thousand connects take.
     pub(crate) fn cpu(self) -> anyhow::Result<Duration> {
-        let pid = i32::try_from(self.pid).with_context(|| format!("{} is no process", self.pid))?;
+        let pid =
+            i32::try_from(self.pid).with_context(|| format!("{} is not a process id", self.pid))?;
         let clock = ClockId::pid_cpu_clock_id(nix::unistd::Pid::from_raw(pid));
         let own = clock
             .and_then(ClockId::now)
@@ -110,7 +111,7 @@ pub(crate) fn allow_streams(streams: usize) -> anyhow::Result<()> {
 pub(crate) fn pin(cpus: &[usize]) -> anyhow::Result<()> {
     let mut set = CpuSet::new();
     for cpu in cpus {
-        ensure!(*cpu < CpuSet::MAX_CPU, "there is no processor {cpu}");
+        ensure!(*cpu < CpuSet::MAX_CPU, "processor {cpu} does not exist");
         set.set(*cpu);
     }
     sched_setaffinity(None, &set).with_context(|| format!("pinning to processors {cpus:?}"))

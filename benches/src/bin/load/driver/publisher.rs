@@ -117,7 +117,7 @@ impl Publisher {
         match response.status() {
             Some(200..=299) => Ok(()),
             status => bail!(
-                "a publish was answered with status {}: {}",
+                "a publish received status {}: {}",
                 status.unwrap_or_default(),
                 String::from_utf8_lossy(&body)
             ),
@@ -130,10 +130,7 @@ impl Publisher {
             .socket
             .read(&mut buffer)
             .context("waiting for the answer to a publish")?;
-        ensure!(
-            length > 0,
-            "the server closed the connection that publishes"
-        );
+        ensure!(length > 0, "the server closed the publishing connection");
         self.inbox.extend_from_slice(&buffer[..length]);
         Ok(())
     }

@@ -131,7 +131,7 @@ impl Response {
         for (at, byte) in bytes.iter().enumerate() {
             match (char::from(*byte).to_digit(16), byte) {
                 (_, b'\n') => {
-                    ensure!(*digits > 0, "a chunk without a size");
+                    ensure!(*digits > 0, "a chunk has no size");
                     self.place = if *size == 0 {
                         Place::Trailer(0)
                     } else {
@@ -146,7 +146,7 @@ impl Response {
                 }
                 (None, b'\r' | b';' | b' ') => *extension = true,
                 _ if *extension => {}
-                _ => bail!("{:?} in a chunk's size", char::from(*byte)),
+                _ => bail!("the size of a chunk contains {:?}", char::from(*byte)),
             }
         }
         Ok(bytes.len())
@@ -162,7 +162,7 @@ impl Response {
                     extension: false,
                 }
             }
-            _ => bail!("{:?} after a chunk", char::from(byte)),
+            _ => bail!("a chunk is followed by {:?}", char::from(byte)),
         }
         Ok(1)
     }

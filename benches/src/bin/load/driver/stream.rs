@@ -145,7 +145,7 @@ impl Stream {
         })?;
         match response.status() {
             Some(200) | None => Ok(()),
-            Some(status) => bail!("the server answered a stream with status {status}"),
+            Some(status) => bail!("the server refused a stream with status {status}"),
         }
     }
 

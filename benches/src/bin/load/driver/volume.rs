@@ -50,7 +50,7 @@ impl Volume {
             .interval
             .unwrap_or((self.streams as f64 * 0.04).max(5.0));
         let interval = Duration::try_from_secs_f64(milliseconds / 1000.0).context("--interval")?;
-        ensure!(!interval.is_zero(), "--interval must be more than nothing");
+        ensure!(!interval.is_zero(), "--interval must be greater than zero");
         Ok(interval)
     }
 

@@ -54,7 +54,7 @@ memory per idle stream | after traffic | CPU per connect | to the floor | missin
 pub(crate) fn growth(options: &Options) -> anyhow::Result<bool> {
     ensure!(
         options.rounds > 0 && !options.sizes.is_empty(),
-        "--rounds and --sizes must not be nothing"
+        "--rounds and --sizes must be at least 1"
     );
     let cpus = options.roster.cpus()?;
     let mut turns = Vec::new();

@@ -57,7 +57,7 @@ impl Results {
             .lines()
             .map(serde_json::from_str)
             .collect::<Result<_, _>>();
-        let entries = entries.context("--results is a file of something else")?;
+        let entries = entries.context("the --results file has another format")?;
         let deadline = keeping
             .within
             .map(|seconds| Instant::now() + Duration::from_secs(seconds));
@@ -107,7 +107,7 @@ impl Results {
         wanted: &[(String, usize, String)],
         mut measure: impl FnMut(usize) -> anyhow::Result<Report>,
     ) -> anyhow::Result<bool> {
-        ensure!(!wanted.is_empty(), "there is nothing to measure");
+        ensure!(!wanted.is_empty(), "no measurement was requested");
         for (index, (name, round, setting)) in wanted.iter().enumerate() {
             if self.get(name, *round, setting).is_some() {
                 continue;
@@ -157,7 +157,7 @@ mod tests {
         assert!(
             !Results::open(&stopped)
                 .unwrap()
-                .complete(&wanted, |_| unreachable!("it is over"))
+                .complete(&wanted, |_| unreachable!("all measurements are complete"))
                 .unwrap()
         );
         let keeping = Keeping {

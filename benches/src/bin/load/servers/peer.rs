@@ -66,7 +66,7 @@ fn better_sse() -> Result<Contender, String> {
     let node = output("node", &["--version"]).ok_or("node is not installed")?;
     let folder = folder_of("better-sse");
     if !folder.join("node_modules").exists() {
-        return Err("it is not installed: run `load install`".to_owned());
+        return Err("better-sse is not installed: run `load install`".to_owned());
     }
     let server = folder.join("server.js").to_string_lossy().into_owned();
     Ok(Contender::plain(

@@ -104,7 +104,7 @@ fn configured(
     let path = folder
         .path()
         .to_str()
-        .context("a temporary folder whose name is no text")?;
+        .context("the name of the temporary folder is not UTF-8")?;
     // Free a moment ago.
     let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr())?;
     let configuration = configuration
@@ -163,9 +163,9 @@ fn first_address(lines: &Receiver<String>) -> anyhow::Result<SocketAddr> {
                 None => printed = printed + &line + "\n",
             },
             Err(RecvTimeoutError::Timeout) => {
-                bail!("no address within {PATIENCE:?}; it printed:\n{printed}")
+                bail!("the server printed no address within {PATIENCE:?}; output:\n{printed}")
             }
-            Err(RecvTimeoutError::Disconnected) => bail!("it ended; it printed:\n{printed}"),
+            Err(RecvTimeoutError::Disconnected) => bail!("the server exited; output:\n{printed}"),
         }
     }
 }

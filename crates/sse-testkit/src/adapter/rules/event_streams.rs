@@ -27,7 +27,7 @@ pub async fn a_one_off_stream_has_events_and_an_end(harness: Harness) {
         answer
             .send(Ok(Event::text(token)))
             .await
-            .expect("somebody who listens");
+            .expect("a connected receiver");
         assert_eq!(next_data(&mut client).await, token);
     }
     drop(answer);
@@ -50,7 +50,7 @@ pub async fn quiet_one_off_stream_gets_heartbeats(harness: Harness) {
     answer
         .send(Ok(Event::text("at last")))
         .await
-        .expect("somebody who listens");
+        .expect("a connected receiver");
     assert_eq!(next_data(&mut client).await, "at last");
     drop((answer, client));
     app.finish().await;
@@ -63,17 +63,20 @@ pub async fn a_one_off_stream_that_fails_has_no_clean_end(harness: Harness) {
     answer
         .send(Ok(Event::text("half")))
         .await
-        .expect("somebody who listens");
+        .expect("a connected receiver");
     assert_eq!(next_data(&mut client).await, "half");
     answer
-        .send(Err(io::Error::other("the model is gone")))
+        .send(Err(io::Error::other("the model failed")))
         .await
-        .expect("somebody who listens");
+        .expect("a connected receiver");
     let end = timeout(PATIENCE, client.end())
         .await
         .expect("an end")
         .expect("an end");
-    assert!(!end.is_clean(), "{end:?} would pass for the whole answer");
+    assert!(
+        !end.is_clean(),
+        "{end:?} would be taken for the complete response"
+    );
     app.finish().await;
 }
 
@@ -84,7 +87,7 @@ pub async fn a_one_off_stream_is_dropped_when_its_client_goes(harness: Harness) 
     answer
         .send(Ok(Event::text("one")))
         .await
-        .expect("somebody who listens");
+        .expect("a connected receiver");
     assert_eq!(next_data(&mut client).await, "one");
     drop(client);
     timeout(PATIENCE, answer.closed())

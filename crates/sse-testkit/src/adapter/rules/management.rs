@@ -230,7 +230,7 @@ pub async fn a_refusal_does_not_wait_for_the_body(harness: Harness) {
             let closed = timeout(PATIENCE, client.expect_close())
                 .await
                 .expect("the end of the connection");
-            closed.expect("nothing more");
+            closed.expect("the end of the connection");
         }
     }
     app.finish().await;

@@ -157,7 +157,7 @@ pub async fn last_event_id_is_read_from_header_and_query(harness: Harness) {
     assert_eq!(
         app.handshake().last_event_id(),
         Some("query"),
-        "an empty header says nothing"
+        "an empty header is ignored"
     );
     app.open("/events").await;
     assert_eq!(app.handshake().last_event_id(), None);

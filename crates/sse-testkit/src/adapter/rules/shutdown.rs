@@ -74,7 +74,10 @@ pub async fn idle_connections_do_not_delay_shutdown(harness: Harness) {
         ShutdownOptions::within(Duration::from_secs(1)),
     );
     let half = app.get("/ping").body("GET /ping HTTP/1.1\r\nhost: local");
-    let mut half = half.send().await.expect("half a request behind one");
+    let mut half = half
+        .send()
+        .await
+        .expect("half a request after a complete one");
     assert_eq!(half.head().await.expect("an answer").status, 200);
     let mut idle = app.get("/ping").send().await.expect("a request");
     assert_eq!(idle.head().await.expect("an answer").status, 200);
@@ -86,7 +89,7 @@ pub async fn idle_connections_do_not_delay_shutdown(harness: Harness) {
     app.finish().await;
     tokio::net::TcpStream::connect(address)
         .await
-        .expect_err("nobody listens any more");
+        .expect_err("a closed listener");
     drop((half, idle, silent));
 }
 

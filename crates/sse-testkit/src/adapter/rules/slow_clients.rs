@@ -45,7 +45,7 @@ async fn stall(harness: Harness, builder: ManagerBuilder) -> DisconnectReason {
     assert_eq!(
         app.manager.stats().total_connections,
         1,
-        "the fast client is there"
+        "the fast client is connected"
     );
     is_closed(&app, &slow).await;
     // The client reads what its system still holds, and finds the connection broken off.
@@ -54,7 +54,7 @@ async fn stall(harness: Harness, builder: ManagerBuilder) -> DisconnectReason {
         .expect("the slow client's connection is closed");
     assert!(
         !end.is_ok_and(crate::end::End::is_clean),
-        "an end that hides what is missing"
+        "a clean end hides missing events"
     );
     drop((slow, fast));
     app.finish().await;
@@ -174,7 +174,10 @@ pub async fn client_that_can_lose_events_receives_the_gap(harness: Harness) {
         }
     }
     assert!(lost > 0, "the gap comes before what follows it");
-    assert_eq!(expected, sent, "every event came or was told of");
+    assert_eq!(
+        expected, sent,
+        "an event was neither delivered nor covered by a gap"
+    );
     drop(client);
     app.finish().await;
 }

@@ -272,7 +272,7 @@ async fn expect_full(
             let seconds = full.retry_after.as_secs();
             assert!(
                 (1..=140).contains(&seconds),
-                "{scope:?} may come back after {seconds} s"
+                "{scope:?} can retry after {seconds} s"
             );
         }
         other => panic!("{scope:?} is beyond its bound: {other:?}"),

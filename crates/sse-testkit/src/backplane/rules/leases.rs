@@ -116,11 +116,11 @@ pub async fn lease_can_be_dropped<B: Broker>() {
             .await
             .expect("a lease");
     }
+    other.drop_lease("a").await.expect("a dropped lease");
     other
         .drop_lease("a")
         .await
-        .expect("a lease that is dropped");
-    other.drop_lease("a").await.expect("one that is not held");
+        .expect("dropping a lease that is not held");
     node.drop_lease("nobody").await.expect("one that never was");
     assert_eq!(held(&node).await, [lease("b", "b")]);
     node.hold_lease(lease("a", "again"), LONG)
@@ -141,7 +141,10 @@ pub async fn many_large_leases_are_kept<B: Broker>() {
     for lease in &leases {
         node.hold_lease(lease.clone(), LONG).await.expect("a lease");
     }
-    assert!(held(&other).await == leases, "the leases came back changed");
+    assert!(
+        held(&other).await == leases,
+        "the listed leases differ from the held leases"
+    );
 }
 
 pub async fn leases_are_not_in_the_log<B: Broker>() {
@@ -153,6 +156,6 @@ pub async fn leases_are_not_in_the_log<B: Broker>() {
     node.hold_lease(lease("a", "x"), LONG)
         .await
         .expect("a lease");
-    node.drop_lease("a").await.expect("a lease that is dropped");
+    node.drop_lease("a").await.expect("a dropped lease");
     assert_eq!(node.bounds().await.expect("bounds"), before);
 }

@@ -50,7 +50,7 @@ pub async fn payloads_are_returned_unchanged<B: Broker>() {
             .collect();
         let sizes = |payloads: &[Bytes]| payloads.iter().map(Bytes::len).collect::<Vec<_>>();
         assert_eq!(sizes(&came), sizes(&expected));
-        assert!(came == expected, "a payload came back changed");
+        assert!(came == expected, "a payload was changed");
     }
 }
 

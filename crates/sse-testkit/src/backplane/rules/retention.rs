@@ -31,11 +31,11 @@ async fn trimmed(node: &Node) -> Cursor {
 async fn expect_trimmed(node: &Node, cursor: &Cursor) {
     let read = match node.read(cursor, ALL).await {
         Err(BackplaneError::Trimmed { trimmed }) => trimmed,
-        other => panic!("a read of what went: {other:?}"),
+        other => panic!("a read of trimmed entries: {other:?}"),
     };
     match node.tail(cursor).await.map(|_| "a tail") {
         Err(BackplaneError::Trimmed { trimmed }) => assert!(trimmed >= read),
-        other => panic!("a tail of what went: {other:?}"),
+        other => panic!("a tail of trimmed entries: {other:?}"),
     }
 }
 
@@ -92,11 +92,7 @@ pub async fn lagging_tail_reports_trimmed_entries<B: Broker>() {
         match next(&mut slow).await {
             Ok(batch) => {
                 for entry in &batch.entries {
-                    assert_eq!(
-                        text(entry),
-                        followed.to_string(),
-                        "a hole that nobody told of"
-                    );
+                    assert_eq!(text(entry), followed.to_string(), "a hole was not reported");
                     followed += 1;
                 }
             }
@@ -107,7 +103,7 @@ pub async fn lagging_tail_reports_trimmed_entries<B: Broker>() {
                 assert!(!next(&mut fresh).await.expect("a batch").entries.is_empty());
                 return;
             }
-            Err(error) => panic!("a tail that fell behind: {error:?}"),
+            Err(error) => panic!("a lagging tail failed: {error:?}"),
         }
     }
     trimmed(&reader).await;

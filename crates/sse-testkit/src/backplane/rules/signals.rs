@@ -58,7 +58,7 @@ pub async fn a_signal_reaches_every_node_once<B: Broker>() {
         let mut heard = HashSet::new();
         while heard.len() < SIGNALS {
             let signal = next(listener).await;
-            assert!(heard.insert(signal.clone()), "{signal:?} came twice");
+            assert!(heard.insert(signal.clone()), "{signal:?} arrived twice");
         }
         assert_eq!(heard, expected);
     }
@@ -70,7 +70,7 @@ pub async fn a_signal_reaches_every_node_once<B: Broker>() {
         assert_eq!(
             until(listener, b"last").await,
             [""; 0],
-            "a signal came twice"
+            "a signal arrived twice"
         );
     }
 }
@@ -93,7 +93,10 @@ pub async fn a_signal_is_not_in_the_log<B: Broker>() {
     assert_eq!(texts(&take(&mut tail, 2).await), ["before", "after"]);
     assert_quiet(&mut tail).await;
     let heard = timeout(Duration::from_millis(50), signals.next()).await;
-    assert!(heard.is_err(), "an entry is no signal: {heard:?}");
+    assert!(
+        heard.is_err(),
+        "an entry was received as a signal: {heard:?}"
+    );
 }
 
 pub async fn earlier_signals_are_not_received<B: Broker>() {
@@ -128,7 +131,7 @@ pub async fn signal_can_have_any_bytes<B: Broker>() {
         node.signal(payload.clone()).await.expect("a signal");
         assert!(
             next(&mut signals).await == payload,
-            "a signal of {} bytes came changed",
+            "a signal of {} bytes was changed",
             payload.len()
         );
     }
@@ -161,10 +164,14 @@ pub async fn signal_wait_can_be_dropped_at_any_time<B: Broker>() {
         if let Ok(signal) = timeout(wait, signals.next()).await {
             assert!(
                 heard.insert(signal.expect("a signal")),
-                "a signal came twice"
+                "a signal arrived twice"
             );
         } else {
-            assert!(wait < PULSE, "{} of {SIGNALS} signals came", heard.len());
+            assert!(
+                wait < PULSE,
+                "only {} of {SIGNALS} signals arrived",
+                heard.len()
+            );
         }
         if heard.len() == SIGNALS {
             break;

@@ -82,7 +82,7 @@ pub async fn tail_reports_when_it_caught_up<B: Broker>() {
     assert_eq!(
         texts(&entries),
         numbered("entry", 0..50),
-        "a tail says early that it caught up"
+        "a tail reports too early that it caught up"
     );
 }
 
@@ -183,7 +183,7 @@ pub async fn tail_wait_can_be_dropped_at_any_time<B: Broker>() {
     assert_eq!(
         all.len(),
         6 * EACH,
-        "what nobody waited for is lost, or came twice"
+        "an entry was lost or arrived twice after a dropped wait"
     );
     assert_eq!(texts(&all), texts(&read_all(&nodes[0], &start).await));
 }

@@ -117,12 +117,12 @@ pub async fn tail_overtaken_by_a_trim_reports_it<B: Trim>() {
                 followed += old.len();
                 if let Some(new) = new.first() {
                     assert_eq!(text(new), "after");
-                    assert_eq!(followed, ENTRIES, "a hole that nobody told of");
+                    assert_eq!(followed, ENTRIES, "a hole was not reported");
                     return;
                 }
             }
             Err(BackplaneError::Trimmed { .. }) => return,
-            Err(error) => panic!("a tail behind a trim: {error:?}"),
+            Err(error) => panic!("a tail overtaken by a trim failed: {error:?}"),
         }
     }
 }

@@ -64,10 +64,7 @@ pub async fn keys_of_a_lost_log_do_not_count<B: Wipe>() {
     let after = try_append(&node, keyed("after", "key"))
         .await
         .expect("an append");
-    assert!(
-        !after.duplicate,
-        "an entry that is lost stands for a new one"
-    );
+    assert!(!after.duplicate, "a lost entry is taken for a new one");
     assert_ne!(after.cursor.epoch, before.cursor.epoch);
     assert_eq!(
         texts(&read_all(&node, &beginning(&node).await).await),
@@ -168,7 +165,7 @@ async fn expect_end(tail: &mut Box<dyn sse_core::Tail>) {
             Err(error) => panic!("a tail of a lost log: {error:?}"),
         }
     }
-    panic!("a tail of a lost log goes on");
+    panic!("a tail of a lost log continues");
 }
 
 pub async fn a_wiped_log_is_followed_anew<B: Wipe>() {
