@@ -24,7 +24,7 @@ use sse_nats::{NatsBackplane, NatsConfig};
 use tempfile::TempDir;
 use tokio::{task::JoinSet, time::sleep};
 
-/// What the event log on NATS costs, beside what NATS itself does in the same run.
+/// Measures the event log on NATS, and NATS alone in the same run.
 #[derive(Debug, Parser)]
 #[command(name = "nats", version)]
 struct Cli {

@@ -39,10 +39,10 @@ import type {
 
 "#;
 
-const EVENTS: &str = r#"/** What a subscription gives: the event's type, `message` where it has none, and its data. */
+const EVENTS: &str = r#"/** An event of a subscription: its type, or `message` if it has none, and its data. */
 export type SseEvent = { type: string; data: unknown };
 
-/** An event with an id, by which the client goes on after a lost connection. */
+/** An event with an id, from which the client resumes after a lost connection. */
 export type TrackedSseEvent = { id: string; data: SseEvent };
 
 "#;

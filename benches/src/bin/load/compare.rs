@@ -20,7 +20,7 @@ use crate::servers::peer::Peer;
 use crate::servers::server::{Cpus, Server};
 use crate::servers::stack::Stack;
 
-/// Who is measured, and where.
+/// The measured servers, and their processors.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Roster {
     /// Servers of this program to compare, separated by commas. Ratios need the floor, and what an

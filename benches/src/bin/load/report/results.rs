@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::report::Report;
 
-/// Where to keep reports, and how long to go on.
+/// The file for reports, and the time limit.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Keeping {
-    /// File to which each report is added. What is in it is not measured again, so the same command
-    /// goes on where it stopped.
+    /// File to which each report is added. A measurement in the file is not repeated, so the same
+    /// command continues where it stopped.
     #[arg(long, value_name = "FILE")]
     pub(crate) results: Option<PathBuf>,
-    /// Starts no further measurement after so many seconds; needs `--results`.
+    /// Seconds after which no further measurement starts; needs `--results`.
     #[arg(long, value_name = "SECONDS", requires = "results")]
     pub(crate) within: Option<u64>,
 }
