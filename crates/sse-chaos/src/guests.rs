@@ -202,10 +202,10 @@ async fn greeted(
         let Ok(event) = stream.next_event_within(LONG).await else {
             return Ok(None);
         };
-        let told = data(&event);
+        let content = data(&event);
         position = event.id.parse().ok().or(position);
         match &*event.event_type {
-            "system" if told["event"] == "gap" => return Ok(position),
+            "system" if content["event"] == "gap" => return Ok(position),
             "number" => return Err(wrong("an event arrived before the gap")),
             _ if start.elapsed() > LONG => return Err(wrong("the stream sent no gap")),
             _ => {}

@@ -491,13 +491,13 @@ impl Draw {
 
     fn trimming(&mut self) -> Plan {
         let entries = 100;
-        let away = |draw: &mut Self| Step {
+        let disconnect = |draw: &mut Self| Step {
             faults: vec![Fault::ClientsDropped],
             lasts: Lasts::Events(draw.dice.random_range(4 * entries..6 * entries)),
             then: Then::CatchUp,
         };
         let count = if self.form == Long { 2 } else { 1 };
-        let steps = (0..count).map(|_| away(self)).collect();
+        let steps = (0..count).map(|_| disconnect(self)).collect();
         Plan {
             settings: ["--log-entries".to_owned(), entries.to_string()].to_vec(),
             trims: true,

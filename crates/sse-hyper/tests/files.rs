@@ -16,7 +16,7 @@ use tokio::{
     time::timeout,
 };
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Opens files until none are left.
 fn take_all() -> Vec<File> {
@@ -39,7 +39,7 @@ async fn read_until(client: &mut TcpStream, needle: &str) {
     let mut text = String::new();
     while !text.contains(needle) {
         let mut buffer = [0; 4096];
-        let count = timeout(PATIENCE, client.read(&mut buffer))
+        let count = timeout(TIMEOUT, client.read(&mut buffer))
             .await
             .unwrap()
             .unwrap();
@@ -120,7 +120,7 @@ async fn without_files_streams_continue_and_clients_wait() {
     let mut fifth = ask(sockets.pop().unwrap(), address).await;
     read_until(&mut fifth, "event: connection").await;
     assert_eq!(
-        timeout(PATIENCE, idle.read(&mut byte))
+        timeout(TIMEOUT, idle.read(&mut byte))
             .await
             .unwrap()
             .unwrap(),

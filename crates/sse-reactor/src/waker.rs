@@ -20,7 +20,7 @@ pub(crate) const PLACES_PER_WAKER: u32 = 4;
 struct WakerGroup {
     mailbox: Arc<Mailbox>,
     number: u32,
-    told: AtomicBool,
+    notified: AtomicBool,
 }
 
 impl Wake for WakerGroup {
@@ -29,7 +29,7 @@ impl Wake for WakerGroup {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if !self.told.swap(true, Ordering::AcqRel) {
+        if !self.notified.swap(true, Ordering::AcqRel) {
             self.mailbox.wake(self.number);
         }
     }
@@ -57,7 +57,7 @@ impl Wakers {
             self.groups.push(Arc::new(WakerGroup {
                 mailbox,
                 number,
-                told: AtomicBool::new(false),
+                notified: AtomicBool::new(false),
             }));
         }
     }
@@ -73,11 +73,11 @@ impl Wakers {
 
     /// Returns the slots of a wake. Later wakes are sent again, so a check of these slots after
     /// this call observes everything before the wake.
-    pub(crate) fn heard(&self, number: u32) -> std::ops::Range<u32> {
+    pub(crate) fn acknowledge(&self, number: u32) -> std::ops::Range<u32> {
         if let Some(group) = self.groups.get(number as usize) {
             // Both operations are read-modify-writes, so this one observes everything before the
             // wake that it clears.
-            group.told.swap(false, Ordering::AcqRel);
+            group.notified.swap(false, Ordering::AcqRel);
         }
         let first = number.saturating_mul(PLACES_PER_WAKER);
         first..first.saturating_add(PLACES_PER_WAKER)
@@ -123,7 +123,7 @@ mod tests {
             woken(&wakers.mailbox).is_empty(),
             "the thread was woken twice"
         );
-        assert_eq!(wakers.heard(2), 8..12);
+        assert_eq!(wakers.acknowledge(2), 8..12);
         waker.wake();
         assert_eq!(woken(&wakers.mailbox), [2]);
     }
@@ -146,7 +146,7 @@ mod tests {
         late.wake_by_ref();
         assert_eq!(woken(&wakers.mailbox), [0]);
         wakers.forget();
-        assert_eq!(wakers.heard(0), 0..4, "a late wake fails");
+        assert_eq!(wakers.acknowledge(0), 0..4, "a late wake fails");
         wakers.reach(0);
         late.wake();
         wakers.of(0).wake();

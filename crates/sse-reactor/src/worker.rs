@@ -199,7 +199,7 @@ impl<S: Socket> Worker<S> {
                 continue;
             };
             let readable = event.is_readable() || event.is_read_closed() || event.is_error();
-            if readable && !self.hear(key) {
+            if readable && !self.discard_input(key) {
                 self.remove(key, Leave::Gone);
             } else if event.is_writable() {
                 self.has_room(key);
@@ -231,7 +231,7 @@ impl<S: Socket> Worker<S> {
         }
     }
 
-    fn hear(&mut self, key: Key) -> bool {
+    fn discard_input(&mut self, key: Key) -> bool {
         let Self {
             connections,
             buffer,
@@ -255,7 +255,7 @@ impl<S: Socket> Worker<S> {
     /// Queues every connection that was possibly woken.
     pub(crate) fn line_up_all(&mut self, woken: &mut Vec<u32>) {
         for group in woken.drain(..) {
-            for place in self.wakers.heard(group) {
+            for place in self.wakers.acknowledge(group) {
                 if let Some(key) = self.connections.key_at(place) {
                     self.line_up(key);
                 }
@@ -333,7 +333,7 @@ impl<S: Socket> Worker<S> {
             Ok(Ok(Next::Done)) => {
                 // Closing a socket with unread bytes resets the connection, and the client loses
                 // the bytes that it has not read.
-                self.hear(key);
+                self.discard_input(key);
                 self.remove(key, Leave::Finished);
             }
             Ok(Ok(Next::Reset)) => self.remove(key, Leave::Reset),

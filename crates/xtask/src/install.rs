@@ -78,17 +78,17 @@ const TOOLS: &[Tool] = &[
 
 /// Installs the missing tools if this program may do so: as root on Debian, as in CI's container.
 pub(crate) fn install() -> Result<(), Error> {
-    let wanted = missing(TOOLS, &search_path());
-    if wanted.is_empty() {
+    let needed = missing(TOOLS, &search_path());
+    if needed.is_empty() {
         println!("install: nothing is missing");
         return Ok(());
     }
-    may_install().map_err(|reason| refusal(&wanted, &reason))?;
+    may_install().map_err(|reason| refusal(&needed, &reason))?;
     run(apt_get().arg("update"))?;
     run(apt_get()
         .args(["install", "--yes", "--no-install-recommends"])
-        .args(packages(&wanted)))?;
-    let still = missing(&wanted, &search_path());
+        .args(packages(&needed)))?;
+    let still = missing(&needed, &search_path());
     if still.is_empty() {
         Ok(())
     } else {

@@ -100,8 +100,8 @@ async fn create(
         .push(ticket.clone());
     let text = format!("{user} gave you: {}", ticket.title); // +
     let notify = Notifier::new(tracker.sse.clone()); // +
-    let told = notify.user(&ticket.assignee).info(text).data(&ticket).await; // +
-    told.map_err(ErrorInternalServerError)?; // +
+    let receipt = notify.user(&ticket.assignee).info(text).data(&ticket).await; // +
+    receipt.map_err(ErrorInternalServerError)?; // +
     Ok(HttpResponse::Created().finish())
 }
 

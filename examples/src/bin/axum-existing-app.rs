@@ -82,12 +82,12 @@ async fn create(
         .unwrap_or_else(PoisonError::into_inner)
         .push(ticket.clone());
     let text = format!("{user} gave you: {}", ticket.title); // +
-    let told = Notifier::new(app.sse)
+    let receipt = Notifier::new(app.sse)
         .user(&ticket.assignee)
         .info(text)
         .data(&ticket)
         .await; // +
-    told.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?; // +
+    receipt.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?; // +
     Ok(StatusCode::CREATED)
 }
 

@@ -70,8 +70,8 @@ impl App {
             .push(ticket.clone());
         let text = format!("{user} gave you: {}", ticket.title); // +
         let notify = Notifier::new(self.sse.clone()); // +
-        let told = notify.user(&ticket.assignee).info(text).data(&ticket).await; // +
-        told.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?; // +
+        let receipt = notify.user(&ticket.assignee).info(text).data(&ticket).await; // +
+        receipt.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?; // +
         Ok(StatusCode::CREATED)
     }
 

@@ -66,13 +66,16 @@ impl App {
             .to_bytes();
         let made: Report = serde_json::from_slice(&body)?;
         let user = self.notify.user(&made.user);
-        let told = user
+        let receipt = user
             .success("Your report is ready")
             .title("Reports")
             .data(&made)
             .await?;
         self.notify.topic("reports").event(&made).await?;
-        Ok(text(StatusCode::OK, format!("{} screens\n", told.matched)))
+        Ok(text(
+            StatusCode::OK,
+            format!("{} screens\n", receipt.matched),
+        ))
     }
 
     async fn answer(self, request: Request<Incoming>) -> Result<Answer, Infallible> {

@@ -78,7 +78,7 @@ const PREFIX: &str = "resume";
 const WINDOW: u64 = 16 << 10;
 
 /// Timeout for all clients to resume.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Number of clients that connect at one moment, so that a full listen queue turns no client away.
 const CONNECTING: usize = 512;
@@ -117,7 +117,7 @@ pub(crate) async fn in_process(server: &RedisServer, clients: usize) -> anyhow::
         .max_connections(clients)
         .build()?;
     manager.follow();
-    let ready = Instant::now() + PATIENCE;
+    let ready = Instant::now() + TIMEOUT;
     while !manager
         .log()
         .is_some_and(|log| log.state == LogState::Current)
@@ -144,7 +144,7 @@ pub(crate) async fn in_process(server: &RedisServer, clients: usize) -> anyhow::
         }
         anyhow::Ok(())
     };
-    timeout(PATIENCE, all)
+    timeout(TIMEOUT, all)
         .await
         .context("not all clients resumed in time")??;
     let time = start.elapsed();
@@ -212,7 +212,7 @@ pub(crate) async fn to_hub(
         }
         anyhow::Ok(())
     };
-    timeout(PATIENCE, all)
+    timeout(TIMEOUT, all)
         .await
         .context("not all clients resumed in time")??;
     let time = start.elapsed();
@@ -269,7 +269,7 @@ impl Hub {
     }
 
     async fn ready(&self) -> anyhow::Result<()> {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         while !self.is_ready().await.unwrap_or(false) {
             ensure!(Instant::now() < end, "the hub did not become ready");
             sleep(Duration::from_millis(50)).await;

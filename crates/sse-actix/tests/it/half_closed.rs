@@ -26,7 +26,7 @@ use sse_testkit::{RawClient, RawRequest};
 use tokio::time::{sleep, timeout};
 use tracing::Level;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 const OFTEN: Duration = Duration::from_millis(200);
 const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -88,14 +88,14 @@ fn quiet() -> ManagerBuilder {
 async fn connect(request: RawRequest) -> RawClient {
     let mut client = request.open().await.unwrap();
     assert_eq!(
-        client.next_event_within(PATIENCE).await.unwrap().event_type,
+        client.next_event_within(TIMEOUT).await.unwrap().event_type,
         "connection"
     );
     client
 }
 
 async fn within<F: Future>(future: F) -> F::Output {
-    timeout(PATIENCE, future)
+    timeout(TIMEOUT, future)
         .await
         .expect("the future did not resolve in time")
 }
@@ -153,7 +153,7 @@ async fn unprepared_server_warns_once_and_uses_heartbeats() {
         .unwrap();
     let routes = routes(&manager);
     let (address, _) = run(HttpServer::new(move || App::new().configure(&routes)));
-    let mut gone = connect(RawRequest::get(address, "/events")).await;
+    let mut dropped = connect(RawRequest::get(address, "/events")).await;
     assert_eq!(warnings(), 1);
     let mut half = connect(RawRequest::get(address, "/events")).await;
     assert_eq!(warnings(), 1, "the second stream, on the second worker");
@@ -161,11 +161,11 @@ async fn unprepared_server_warns_once_and_uses_heartbeats() {
     half.half_close().await.unwrap();
     // This heartbeat is taken, so only a later one can detect that the client has disconnected.
     assert_eq!(
-        gone.next_event_within(PATIENCE).await.unwrap().event_type,
+        dropped.next_event_within(TIMEOUT).await.unwrap().event_type,
         "heartbeat"
     );
     let before = manager.stats().counters.heartbeats;
-    drop(gone);
+    drop(dropped);
     until_left(&manager, 1).await;
     assert!(
         manager.stats().counters.heartbeats > before,
@@ -174,7 +174,7 @@ async fn unprepared_server_warns_once_and_uses_heartbeats() {
     // Actix keeps a client that has closed only its half, and this client continues to read.
     let receipt = manager.all().publish(Event::text("still")).await.unwrap();
     assert_eq!(receipt.matched, 1);
-    while half.next_event_within(PATIENCE).await.unwrap().data != "still" {}
+    while half.next_event_within(TIMEOUT).await.unwrap().data != "still" {}
     drop(half);
     until_left(&manager, 2).await;
 }
@@ -255,7 +255,7 @@ async fn prepared_server_stops_after_its_streams_end() {
     })
     .await;
     assert_eq!(
-        client.next_event_within(PATIENCE).await.unwrap().event_type,
+        client.next_event_within(TIMEOUT).await.unwrap().event_type,
         "system"
     );
     within(client.expect_end()).await.unwrap();

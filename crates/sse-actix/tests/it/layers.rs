@@ -17,7 +17,7 @@ use sse_core::{DisconnectOptions, Event, Manager, Target};
 use sse_testkit::RawRequest;
 use tokio::time::{sleep, timeout};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 const ORIGIN: &str = "https://app.example";
 const PROSE: &str = include_str!("../../README.md");
 
@@ -89,22 +89,22 @@ async fn events_pass_all_layers_immediately() {
     );
     assert_eq!(headers.get("cache-control"), Some("no-cache, no-transform"));
     assert_eq!(
-        client.next_event_within(PATIENCE).await.unwrap().event_type,
+        client.next_event_within(TIMEOUT).await.unwrap().event_type,
         "connection"
     );
     for text in ["a", "b", "c", "d"] {
         // Each event is published after the previous one has arrived.
         manager.all().publish(Event::text(text)).await.unwrap();
-        assert_eq!(client.next_event_within(PATIENCE).await.unwrap().data, text);
+        assert_eq!(client.next_event_within(TIMEOUT).await.unwrap().data, text);
     }
     manager
         .disconnect(Target::All, DisconnectOptions::new())
         .await;
     assert_eq!(
-        client.next_event_within(PATIENCE).await.unwrap().event_type,
+        client.next_event_within(TIMEOUT).await.unwrap().event_type,
         "system"
     );
-    timeout(PATIENCE, client.expect_end())
+    timeout(TIMEOUT, client.expect_end())
         .await
         .unwrap()
         .unwrap();
@@ -178,12 +178,12 @@ async fn disconnect_is_detected_through_all_layers() {
     let manager = Manager::builder().build().unwrap();
     let address = serve(&manager);
     let mut client = browser(address, "GET", "/events").open().await.unwrap();
-    client.next_event_within(PATIENCE).await.unwrap();
+    client.next_event_within(TIMEOUT).await.unwrap();
     drop(client);
-    let gone = async {
+    let disconnected = async {
         while manager.stats().counters.disconnected.get("client_left") == 0 {
             sleep(Duration::from_millis(2)).await;
         }
     };
-    timeout(PATIENCE, gone).await.unwrap();
+    timeout(TIMEOUT, disconnected).await.unwrap();
 }

@@ -14,7 +14,7 @@ use tower_http::{
     trace::TraceLayer,
 };
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const EVENT_TIMEOUT: Duration = Duration::from_secs(60);
 const TIMEOUT: Duration = Duration::from_millis(200);
 
 async fn serve(manager: &Manager) -> std::net::SocketAddr {
@@ -93,20 +93,31 @@ async fn events_pass_all_layers_without_a_timeout() {
         Some("no-cache, no-transform")
     );
     assert_eq!(
-        client.next_event_within(PATIENCE).await.unwrap().event_type,
+        client
+            .next_event_within(EVENT_TIMEOUT)
+            .await
+            .unwrap()
+            .event_type,
         "connection"
     );
     for text in ["a", "b", "c", "d"] {
         // Each event waits for the previous one, for several of the layer's timeouts in total.
         sleep(TIMEOUT).await;
         manager.all().publish(Event::text(text)).await.unwrap();
-        assert_eq!(client.next_event_within(PATIENCE).await.unwrap().data, text);
+        assert_eq!(
+            client.next_event_within(EVENT_TIMEOUT).await.unwrap().data,
+            text
+        );
     }
     manager
         .disconnect(Target::All, DisconnectOptions::new())
         .await;
     assert_eq!(
-        client.next_event_within(PATIENCE).await.unwrap().event_type,
+        client
+            .next_event_within(EVENT_TIMEOUT)
+            .await
+            .unwrap()
+            .event_type,
         "system"
     );
     client.expect_end().await.unwrap();
@@ -122,7 +133,11 @@ async fn reactor_serves_streams_unless_opted_out() {
     for path in ["/events", "/body", "/timed"] {
         let mut client = browser(address, path).open().await.unwrap();
         assert_eq!(
-            client.next_event_within(PATIENCE).await.unwrap().event_type,
+            client
+                .next_event_within(EVENT_TIMEOUT)
+                .await
+                .unwrap()
+                .event_type,
             "connection"
         );
     }
@@ -146,14 +161,16 @@ async fn disconnect_is_detected_through_all_layers() {
     let manager = Manager::builder().build().unwrap();
     let address = serve(&manager).await;
     let mut client = browser(address, "/events").open().await.unwrap();
-    client.next_event_within(PATIENCE).await.unwrap();
+    client.next_event_within(EVENT_TIMEOUT).await.unwrap();
     drop(client);
-    let gone = async {
+    let disconnected = async {
         while manager.stats().counters.disconnected.get("client_left") == 0 {
             sleep(Duration::from_millis(2)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, gone).await.unwrap();
+    tokio::time::timeout(EVENT_TIMEOUT, disconnected)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -162,7 +179,7 @@ async fn one_off_stream_heartbeats_pass_all_layers() {
     let address = serve(&manager).await;
     let mut client = browser(address, "/one-off").send().await.unwrap();
     for _ in 0..2 {
-        let item = tokio::time::timeout(PATIENCE, client.next_item())
+        let item = tokio::time::timeout(EVENT_TIMEOUT, client.next_item())
             .await
             .unwrap()
             .unwrap();

@@ -42,7 +42,7 @@ async fn end(client: &Client) -> Stop {
 
 /// Returns the observations of a client of a scripted server whose last answer is a stream with the
 /// event 99.
-async fn told(answers: impl IntoIterator<Item = Answer>) -> Vec<Observation> {
+async fn observed(answers: impl IntoIterator<Item = Answer>) -> Vec<Observation> {
     let last = stream("id: z-99\ndata: 99\n\n");
     let server = Scripted::start(answers.into_iter().chain([last]).collect()).await;
     let client = hasty(&server).start();
@@ -50,15 +50,15 @@ async fn told(answers: impl IntoIterator<Item = Answer>) -> Vec<Observation> {
     stopped(client).await
 }
 
-fn losses(told: &[Observation]) -> Vec<Loss> {
-    let loss = |told: &Observation| {
-        if let Observation::Lost(loss) = told {
+fn losses(observations: &[Observation]) -> Vec<Loss> {
+    let loss = |observation: &Observation| {
+        if let Observation::Lost(loss) = observation {
             Some(*loss)
         } else {
             None
         }
     };
-    told.iter().filter_map(loss).collect()
+    observations.iter().filter_map(loss).collect()
 }
 
 #[tokio::test]
@@ -160,15 +160,17 @@ async fn client_returns_with_the_last_complete_id() {
         assert_eq!(request.field("last-event-id"), expected);
     }
     events(&client, 6).await;
-    let told = stopped(client).await;
-    let ids = told.iter().filter_map(|told| match told {
-        Observation::Event {
-            number: Some(number),
-            id,
-        } => Some((*number, id.as_ref().map(ToString::to_string))),
-        Observation::Moved { id } => Some((0, Some(id.to_string()))),
-        _ => None,
-    });
+    let observations = stopped(client).await;
+    let ids = observations
+        .iter()
+        .filter_map(|observation| match observation {
+            Observation::Event {
+                number: Some(number),
+                id,
+            } => Some((*number, id.as_ref().map(ToString::to_string))),
+            Observation::Moved { id } => Some((0, Some(id.to_string()))),
+            _ => None,
+        });
     let at = |id: &str| Some(id.to_owned());
     let expected = [
         (1, at("e-1")),
@@ -236,9 +238,9 @@ async fn client_reconnects_after_every_loss() {
         (status(503, ""), Loss::Refused(503)),
     ];
     let (answers, expected): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
-    let told = told(answers).await;
+    let observations = observed(answers).await;
     assert_eq!(
-        losses(&told).split_last(),
+        losses(&observations).split_last(),
         Some((&Loss::Dropped, &*expected))
     );
 }
@@ -272,7 +274,7 @@ async fn client_stops_after_permanent_rejections() {
     }
     let again = "event: system\ndata: {\"event\":\"disconnected\",\"data\":{\"reason\":\"replaced\",\"reconnect\":true}}\n\n";
     assert_eq!(
-        losses(&told([stream(again).closed()]).await)[0],
+        losses(&observed([stream(again).closed()]).await)[0],
         Loss::Ended
     );
 }
@@ -283,7 +285,10 @@ async fn client_detects_silence() {
     let head =
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-SSE-Heartbeat-Ms: 40\r\n\r\n";
     for answer in [stream(hello), raw(head)] {
-        assert_eq!(losses(&told([answer]).await), [Loss::Stale, Loss::Dropped]);
+        assert_eq!(
+            losses(&observed([answer]).await),
+            [Loss::Stale, Loss::Dropped]
+        );
     }
     let mut server = Scripted::start(vec![stream(""), stream("data: 1\n\n")]).await;
     let client = hasty(&server).stale_after(Duration::from_secs(1)).start();
@@ -332,8 +337,11 @@ async fn client_detects_a_half_open_connection() {
     .await;
     proxy.thaw();
     until("another stream", || client.status().connects >= 2).await;
-    let told = stopped(client).await;
-    assert!(matches!(told[0], Observation::Connected { .. }), "{told:?}");
+    let observations = stopped(client).await;
+    assert!(
+        matches!(observations[0], Observation::Connected { .. }),
+        "{observations:?}"
+    );
 }
 
 fn losses_of(client: &Client) -> Vec<Loss> {
@@ -348,13 +356,13 @@ fn losses_of(client: &Client) -> Vec<Loss> {
 
 #[tokio::test]
 async fn client_can_be_redirected_while_disconnected() {
-    let gone = tokio::net::TcpListener::bind("127.0.0.1:0")
+    let closed_address = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
         .unwrap()
         .local_addr()
         .unwrap();
     let server = Scripted::start(vec![stream("data: 1\n\n")]).await;
-    let client = ClientRequest::get(gone, "/")
+    let client = ClientRequest::get(closed_address, "/")
         .backoff(Duration::from_millis(20), Duration::from_millis(20))
         .start();
     until("failures", || losses_of(&client).len() >= 2).await;

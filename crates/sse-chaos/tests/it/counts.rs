@@ -106,12 +106,12 @@ fn events_acknowledged_after_the_end_are_not_due() {
 #[test]
 fn offences_are_counted_beyond_the_kept_maximum() {
     let mut story = Story::new();
-    story.tell(connected("e-0"));
+    story.observe(connected("e-0"));
     for number in 1..=50 {
         story.publish(number, topic("news"), &format!("e-{number}"));
         story.publish(1000 + number, user("bob"), &format!("e-{}", 1000 + number));
     }
-    story.tell(Observation::Moved { id: id("e-2000") });
+    story.observe(Observation::Moved { id: id("e-2000") });
     let oracle = Oracle::new(story.published.clone()).unwrap();
     let clients = [(&story.subscriber, &story.journal())];
     let verdict = oracle.judge(clients);
@@ -152,23 +152,23 @@ fn recovery_is_time_to_first_event_after_fault() {
             ended,
         }
     };
-    story.tell(connected("e-0"));
+    story.observe(connected("e-0"));
     let one = fault("one", &mut story);
     story.publish(1, Target::All, "e-1");
-    story.tell(event(1, "e-1"));
+    story.observe(event(1, "e-1"));
     let two = fault("two", &mut story);
     let three = fault("three", &mut story);
     for number in 2..=9 {
         story.publish(number, Target::All, &format!("e-{number}"));
     }
-    story.tell(event(2, "e-2"));
+    story.observe(event(2, "e-2"));
     let oracle = Oracle::new(story.published.clone())
         .unwrap()
         .faults([one, two, three]);
     let late = {
         let mut late = story.clone();
         late.observations.clear();
-        late.tell(connected("e-9"));
+        late.observe(connected("e-9"));
         late
     };
     let (journal, late_journal) = (story.journal(), late.journal());

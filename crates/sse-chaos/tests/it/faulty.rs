@@ -16,13 +16,17 @@ type Case = (&'static str, Story, &'static [(OffenceKind, u64)]);
 pub(crate) fn quiet(change: impl FnOnce(&mut Vec<Observation>)) -> Story {
     let mut story = Story::quiet();
     let times: Vec<_> = story.observations.iter().map(|(at, _)| *at).collect();
-    let mut told: Vec<_> = story.observations.drain(..).map(|(_, told)| told).collect();
-    change(&mut told);
+    let mut observations: Vec<_> = story
+        .observations
+        .drain(..)
+        .map(|(_, observation)| observation)
+        .collect();
+    change(&mut observations);
     let last = *times.last().unwrap();
     story.observations = times
         .into_iter()
         .chain(std::iter::repeat(last))
-        .zip(told)
+        .zip(observations)
         .collect();
     story
 }
@@ -31,13 +35,15 @@ pub(crate) fn quiet(change: impl FnOnce(&mut Vec<Observation>)) -> Story {
 /// observations.
 pub(crate) fn life(
     published: &[(u64, &str)],
-    told: impl IntoIterator<Item = Observation>,
+    observations: impl IntoIterator<Item = Observation>,
 ) -> Story {
     let mut story = Story::new();
     for (number, at) in published {
         story.publish(*number, Target::All, at);
     }
-    told.into_iter().for_each(|told| story.tell(told));
+    observations
+        .into_iter()
+        .for_each(|observation| story.observe(observation));
     story
 }
 
@@ -66,12 +72,12 @@ fn faulty_histories_are_found() {
     let cases: Vec<Case> = vec![
         (
             "one is lost",
-            quiet(|told| drop(told.remove(2))),
+            quiet(|observations| drop(observations.remove(2))),
             &[(Lost, 1)],
         ),
         (
             "all are lost",
-            quiet(|told| drop(told.drain(1..5))),
+            quiet(|observations| drop(observations.drain(1..5))),
             &[(Lost, 4)],
         ),
         (
@@ -107,12 +113,12 @@ fn faulty_histories_are_found() {
         ),
         (
             "one comes twice",
-            quiet(|told| told.insert(2, event(1, "e-2"))),
+            quiet(|observations| observations.insert(2, event(1, "e-2"))),
             &[(Doubled, 1)],
         ),
         (
             "one comes twice, later",
-            quiet(|told| told.insert(5, event(1, "e-2"))),
+            quiet(|observations| observations.insert(5, event(1, "e-2"))),
             &[(Doubled, 1)],
         ),
         (
@@ -122,10 +128,10 @@ fn faulty_histories_are_found() {
         ),
         (
             "one that was not acknowledged stands in the log twice",
-            quiet(|told| {
-                told.insert(4, event(6, "e-7"));
-                told.insert(6, event(6, "e-9"));
-                told[7] = moved("e-9");
+            quiet(|observations| {
+                observations.insert(4, event(6, "e-7"));
+                observations.insert(6, event(6, "e-9"));
+                observations[7] = moved("e-9");
             }),
             &[(Doubled, 1)],
         ),
@@ -144,12 +150,12 @@ fn faulty_histories_are_found() {
         ),
         (
             "two are swapped",
-            quiet(|told| told.swap(1, 2)),
+            quiet(|observations| observations.swap(1, 2)),
             &[(OutOfOrder, 1)],
         ),
         (
             "one comes late",
-            quiet(|told| told.swap(1, 4)),
+            quiet(|observations| observations.swap(1, 4)),
             &[(OutOfOrder, 3)],
         ),
         (
@@ -162,7 +168,7 @@ fn faulty_histories_are_found() {
         ),
         (
             "the position moves backward",
-            quiet(|told| told[5] = moved("e-7")),
+            quiet(|observations| observations[5] = moved("e-7")),
             &[(OutOfOrder, 1)],
         ),
         (
@@ -217,13 +223,13 @@ fn faulty_histories_are_found() {
         ),
         (
             "one is foreign",
-            quiet(|told| told.insert(2, event(99, "e-2"))),
+            quiet(|observations| observations.insert(2, event(99, "e-2"))),
             &[(Foreign, 1), (OutOfOrder, 0)],
         ),
         (
             "one has no number",
-            quiet(|told| {
-                told.insert(
+            quiet(|observations| {
+                observations.insert(
                     5,
                     Observation::Event {
                         number: None,
@@ -235,12 +241,12 @@ fn faulty_histories_are_found() {
         ),
         (
             "one is another user's",
-            quiet(|told| told.insert(3, event(3, "e-4"))),
+            quiet(|observations| observations.insert(3, event(3, "e-4"))),
             &[(Misdirected, 1)],
         ),
         (
             "one is of another topic",
-            quiet(|told| told.insert(4, event(5, "e-6"))),
+            quiet(|observations| observations.insert(4, event(5, "e-6"))),
             &[(Misdirected, 1)],
         ),
         (

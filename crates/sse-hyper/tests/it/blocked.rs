@@ -8,7 +8,7 @@ use sse_core::{
 use sse_hyper::Serve;
 use sse_testkit::{End, RawClient, RawRequest};
 
-use crate::app::{App, PATIENCE, Site};
+use crate::app::{App, Site, TIMEOUT};
 
 /// Opens a stream and reads nothing of it.
 async fn stall(app: &App) -> RawClient {
@@ -46,7 +46,7 @@ async fn fill(app: &App) {
 
 /// Reads the bytes that the client's system took. Returns the way in which the connection ended.
 async fn end(client: &mut RawClient) -> End {
-    tokio::time::timeout(PATIENCE, client.end())
+    tokio::time::timeout(TIMEOUT, client.end())
         .await
         .unwrap()
         .unwrap()

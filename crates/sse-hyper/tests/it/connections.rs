@@ -6,7 +6,7 @@ use sse_core::{DisconnectOptions, Event, Manager, Target};
 use sse_testkit::RawRequest;
 
 use crate::{
-    app::{App, PATIENCE},
+    app::{App, TIMEOUT},
     connection::Connection,
 };
 
@@ -121,9 +121,7 @@ async fn trickling_head_closes_the_connection() {
     let request = RawRequest::get(app.address, "/events")
         .padded_to(4096)
         .trickle(Duration::from_millis(10));
-    let result = tokio::time::timeout(PATIENCE, request.open())
-        .await
-        .unwrap();
+    let result = tokio::time::timeout(TIMEOUT, request.open()).await.unwrap();
     assert!(result.is_err(), "{result:?}");
     app.until(|app| app.connections() == 0).await;
 }
@@ -142,7 +140,7 @@ async fn a_stream_outlives_the_header_timeout() {
         .await
         .unwrap();
     assert_eq!(
-        client.next_event_within(PATIENCE).await.unwrap().data,
+        client.next_event_within(TIMEOUT).await.unwrap().data,
         "still here"
     );
 }

@@ -3,7 +3,7 @@
 use sse_core::Manager;
 use sse_testkit::RawRequest;
 
-use crate::app::{App, PATIENCE};
+use crate::app::{App, TIMEOUT};
 
 const CLIENTS: usize = 8;
 const CYCLES: usize = 250;
@@ -17,7 +17,7 @@ async fn cycle(app: &App, round: usize) {
         2 => drop(request.open().await.unwrap()),
         _ => {
             let mut client = request.open().await.unwrap();
-            client.next_event_within(PATIENCE).await.unwrap();
+            client.next_event_within(TIMEOUT).await.unwrap();
             client.reset().unwrap();
         }
     }

@@ -7,7 +7,7 @@ use sse_hyper::{Fallback, TransportStatsHandle};
 use sse_testkit::{End, RawClient, RawRequest, Version};
 
 use crate::{
-    app::{App, LARGE, PATIENCE},
+    app::{App, LARGE, TIMEOUT},
     connection::Connection,
 };
 
@@ -17,7 +17,7 @@ async fn app() -> App {
 
 async fn open(request: RawRequest) -> RawClient {
     let mut client = request.open().await.unwrap();
-    let hello = client.next_event_within(PATIENCE).await.unwrap();
+    let hello = client.next_event_within(TIMEOUT).await.unwrap();
     assert_eq!(hello.event_type, "connection");
     client
 }
@@ -32,14 +32,14 @@ async fn works(app: &App, client: &mut RawClient) {
         .await
         .unwrap();
     assert_eq!(
-        client.next_event_within(PATIENCE).await.unwrap().data,
+        client.next_event_within(TIMEOUT).await.unwrap().data,
         "through"
     );
     app.manager
         .disconnect(Target::All, DisconnectOptions::new())
         .await;
     assert_eq!(
-        client.next_event_within(PATIENCE).await.unwrap().event_type,
+        client.next_event_within(TIMEOUT).await.unwrap().event_type,
         "system"
     );
     client.expect_end().await.unwrap();
@@ -73,7 +73,7 @@ async fn stream_leaves_hyper_and_closes_its_connection() {
     assert_eq!(head.headers.get("connection"), Some("close"));
     assert_eq!(head.headers.get_all("date").count(), 1);
     works(&app, &mut client).await;
-    tokio::time::timeout(PATIENCE, client.expect_close())
+    tokio::time::timeout(TIMEOUT, client.expect_close())
         .await
         .unwrap()
         .unwrap();
@@ -301,7 +301,7 @@ async fn pipelined_request_is_answered_after_the_stream() {
         let mut connection = Connection::open(app.address).await;
         if path == "/late" {
             connection.get(path).await;
-            app.at_the_gate().await;
+            app.request_arrived().await;
             connection.send(ping).await;
             // hyper reads the bytes before the response exists.
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -384,7 +384,7 @@ async fn earlier_response_is_complete_before_handover() {
 async fn early_disconnect_leaves_nothing() {
     let app = app().await;
     let late = RawRequest::get(app.address, "/late").send().await.unwrap();
-    app.at_the_gate().await;
+    app.request_arrived().await;
     late.reset().unwrap();
     app.site.gate.add_permits(1);
     app.until(|app| app.connections() == 0).await;
@@ -404,7 +404,7 @@ async fn adopted_connections_count_toward_the_limit() {
         "the second connection was served although the first is open: {early:?}"
     );
     drop(first);
-    tokio::time::timeout(PATIENCE, second)
+    tokio::time::timeout(TIMEOUT, second)
         .await
         .unwrap()
         .unwrap();
@@ -440,15 +440,15 @@ async fn foreign_managers_stream_ends_at_the_deadline() {
         });
     let server = tokio::spawn(server.into_future());
     let mut client = RawRequest::get(address, "/events").open().await.unwrap();
-    client.next_event_within(PATIENCE).await.unwrap();
+    client.next_event_within(TIMEOUT).await.unwrap();
     stop.send(()).unwrap();
-    tokio::time::timeout(PATIENCE, server)
+    tokio::time::timeout(TIMEOUT, server)
         .await
         .unwrap()
         .unwrap()
         .unwrap();
     assert_eq!(
-        tokio::time::timeout(PATIENCE, client.end())
+        tokio::time::timeout(TIMEOUT, client.end())
             .await
             .unwrap()
             .unwrap(),
@@ -485,10 +485,10 @@ fn a_stream_ends_with_its_runtime() {
     });
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let mut client = RawRequest::get(address, "/events").open().await.unwrap();
-        client.next_event_within(PATIENCE).await.unwrap();
+        client.next_event_within(TIMEOUT).await.unwrap();
         served.shutdown_background();
         assert_eq!(
-            tokio::time::timeout(PATIENCE, client.end())
+            tokio::time::timeout(TIMEOUT, client.end())
                 .await
                 .unwrap()
                 .unwrap(),
@@ -504,12 +504,12 @@ async fn hooks_run_in_the_context_of_the_servers_runtime() {
     struct Spawning(tokio::sync::mpsc::UnboundedSender<DisconnectReason>);
     impl sse_core::Hooks for Spawning {
         fn disconnected(&self, _: &sse_core::StreamInfo, departure: &sse_core::Disconnection) {
-            let (told, reason) = (self.0.clone(), departure.reason);
-            tokio::spawn(async move { told.send(reason) });
+            let (sender, reason) = (self.0.clone(), departure.reason);
+            tokio::spawn(async move { sender.send(reason) });
         }
     }
-    let (told, mut hears) = tokio::sync::mpsc::unbounded_channel();
-    let manager = Manager::builder().hooks(Spawning(told)).build().unwrap();
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+    let manager = Manager::builder().hooks(Spawning(sender)).build().unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let service = tower::service_fn(move |request: http::Request<hyper::body::Incoming>| {
@@ -524,7 +524,9 @@ async fn hooks_run_in_the_context_of_the_servers_runtime() {
     let server = sse_hyper::serve(listener, service).transports(&transports);
     tokio::spawn(server.into_future());
     drop(RawRequest::get(address, "/events").open().await.unwrap());
-    let reason = tokio::time::timeout(PATIENCE, hears.recv()).await.unwrap();
+    let reason = tokio::time::timeout(TIMEOUT, receiver.recv())
+        .await
+        .unwrap();
     assert_eq!(reason, Some(DisconnectReason::ClientLeft));
     assert_eq!(
         (

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use crate::{
-    app::{App, PATIENCE},
+    app::{App, TIMEOUT},
     connection::Connection,
 };
 
@@ -33,7 +33,7 @@ async fn to_the_end(app: &App, sent: &[&[u8]]) -> Vec<u8> {
     socket.write_all(&sent.concat()).await.unwrap();
     let mut all = Vec::new();
     // A reset is an end as well.
-    let _ = timeout(PATIENCE, socket.read_to_end(&mut all))
+    let _ = timeout(TIMEOUT, socket.read_to_end(&mut all))
         .await
         .unwrap();
     all
@@ -71,13 +71,13 @@ async fn a_shutdown_ends_a_connection_without_streams() {
         .unwrap();
     let (answer, _) = requests.send_request(request, true).unwrap();
     assert_eq!(
-        timeout(PATIENCE, answer).await.unwrap().unwrap().status(),
+        timeout(TIMEOUT, answer).await.unwrap().unwrap().status(),
         200
     );
     app.until(|app| app.connections() == 2).await;
     app.stop();
     assert_eq!(idle.rest().await, b"");
-    timeout(PATIENCE, connection)
+    timeout(TIMEOUT, connection)
         .await
         .unwrap()
         .unwrap()

@@ -6,7 +6,7 @@ use sse_core::{DisconnectReason, Manager, ShutdownOptions};
 use sse_testkit::{RawClient, RawRequest, request};
 
 use crate::{
-    app::{App, PATIENCE},
+    app::{App, TIMEOUT},
     connection::Connection,
 };
 
@@ -17,7 +17,7 @@ async fn app(drain: ShutdownOptions) -> App {
 }
 
 async fn expect_farewell(client: &mut RawClient) {
-    let farewell = client.next_event_within(PATIENCE).await.unwrap();
+    let farewell = client.next_event_within(TIMEOUT).await.unwrap();
     assert_eq!(farewell.event_type, "system");
     assert!(
         farewell.data.starts_with(r#"{"event":"shutdown""#),
@@ -32,11 +32,11 @@ async fn response_in_flight_is_finished() {
     let mut app = app(ShutdownOptions::within(FOREVER)).await;
     let mut stream = app.open("/events").await;
     let mut slow = RawRequest::get(app.address, "/slow").send().await.unwrap();
-    app.at_the_gate().await;
+    app.request_arrived().await;
     app.stop();
     expect_farewell(&mut stream).await;
     app.site.gate.add_permits(1);
-    let head = tokio::time::timeout(PATIENCE, slow.head())
+    let head = tokio::time::timeout(TIMEOUT, slow.head())
         .await
         .unwrap()
         .unwrap();
@@ -53,9 +53,9 @@ async fn response_in_flight_is_finished() {
 async fn missing_response_is_aborted_at_the_deadline() {
     let mut app = app(ShutdownOptions::within(Duration::from_millis(300))).await;
     let mut slow = RawRequest::get(app.address, "/slow").send().await.unwrap();
-    app.at_the_gate().await;
+    app.request_arrived().await;
     app.stop();
-    tokio::time::timeout(PATIENCE, slow.head())
+    tokio::time::timeout(TIMEOUT, slow.head())
         .await
         .unwrap()
         .unwrap_err();
@@ -81,11 +81,11 @@ async fn late_stream_request_is_refused() {
     let mut app = app(ShutdownOptions::within(FOREVER)).await;
     let late = RawRequest::get(app.address, "/late").header("Accept", "*/*");
     let mut late = late.send().await.unwrap();
-    app.at_the_gate().await;
+    app.request_arrived().await;
     app.stop();
     app.until(|app| app.manager.is_draining()).await;
     app.site.gate.add_permits(1);
-    let head = tokio::time::timeout(PATIENCE, late.head())
+    let head = tokio::time::timeout(TIMEOUT, late.head())
         .await
         .unwrap()
         .unwrap();
@@ -98,7 +98,7 @@ async fn late_stream_request_is_refused() {
 async fn new_requests_are_answered_until_drained() {
     let mut app = app(ShutdownOptions::within(FOREVER)).await;
     let mut slow = RawRequest::get(app.address, "/slow").send().await.unwrap();
-    app.at_the_gate().await;
+    app.request_arrived().await;
     app.stop();
     app.until(|app| app.manager.is_draining()).await;
     let mut kept = Connection::open(app.address).await;
@@ -125,7 +125,7 @@ async fn new_requests_are_answered_until_drained() {
     half.send("GET /ping HTTP/1.1\r\n").await;
     app.site.gate.add_permits(1);
     assert_eq!(
-        tokio::time::timeout(PATIENCE, slow.head())
+        tokio::time::timeout(TIMEOUT, slow.head())
             .await
             .unwrap()
             .unwrap()
@@ -179,7 +179,7 @@ async fn second_request_is_not_answered_during_shutdown() {
         "GET /ping HTTP/1.1\r\nhost: x\r\n\r\n",
     );
     connection.send(&format!("{slow}{ping}")).await;
-    app.at_the_gate().await;
+    app.request_arrived().await;
     app.stop();
     app.until(|app| app.manager.is_draining()).await;
     app.site.gate.add_permits(1);
@@ -226,7 +226,7 @@ async fn new_clients_do_not_delay_a_shutdown() {
             .await;
         app.stop();
         app.stopped().await;
-        tokio::time::timeout(PATIENCE, clients.join_all())
+        tokio::time::timeout(TIMEOUT, clients.join_all())
             .await
             .unwrap();
     }

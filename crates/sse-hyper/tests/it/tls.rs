@@ -16,7 +16,7 @@ use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::{
-    app::{App, PATIENCE},
+    app::{App, TIMEOUT},
     connection::Connection,
 };
 
@@ -73,7 +73,7 @@ impl Identity {
     ) -> TlsStream<TcpStream> {
         let socket = TcpStream::connect(address).await.unwrap();
         let connector = TlsConnector::from(self.client_config(protocols));
-        timeout(PATIENCE, connector.connect(Self::name(), socket))
+        timeout(TIMEOUT, connector.connect(Self::name(), socket))
             .await
             .unwrap()
             .unwrap()
@@ -102,7 +102,7 @@ async fn negotiated_http_2_shares_one_connection() {
     for _ in 0..20 {
         let request = Request::get("https://localhost/events").body(()).unwrap();
         let (answer, _) = requests.send_request(request, true).unwrap();
-        let answer = timeout(PATIENCE, answer).await.unwrap().unwrap();
+        let answer = timeout(TIMEOUT, answer).await.unwrap().unwrap();
         assert_eq!(
             (answer.status().as_u16(), &answer.headers()["content-type"]),
             (200, &"text/event-stream".parse().unwrap())
@@ -119,7 +119,7 @@ async fn negotiated_http_2_shares_one_connection() {
     app.stop();
     for (body, decoder) in &mut streams {
         let mut events = Vec::new();
-        while let Some(bytes) = timeout(PATIENCE, body.data()).await.unwrap() {
+        while let Some(bytes) = timeout(TIMEOUT, body.data()).await.unwrap() {
             let bytes: Bytes = bytes.unwrap();
             body.flow_control().release_capacity(bytes.len()).unwrap();
             events.extend(decoder.feed(&bytes));
@@ -129,7 +129,7 @@ async fn negotiated_http_2_shares_one_connection() {
         assert_eq!(events[1].data, "secret");
     }
     drop((requests, streams));
-    timeout(PATIENCE, connection)
+    timeout(TIMEOUT, connection)
         .await
         .unwrap()
         .unwrap()

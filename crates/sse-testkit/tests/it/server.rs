@@ -86,7 +86,7 @@ async fn server_without_address_is_killed() {
                 .unwrap();
         }
     };
-    gone(id).await;
+    exited(id).await;
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn dropping_the_server_kills_it() {
         .unwrap();
     let id = i32::try_from(server.id().unwrap()).unwrap();
     drop(server);
-    gone(id).await;
+    exited(id).await;
 }
 
 #[tokio::test]
@@ -123,7 +123,7 @@ async fn output_keeps_the_last_lines() {
 
 /// Waits until a process no longer exists; a process that stays makes the test hang until its
 /// runner ends it.
-async fn gone(id: i32) {
+async fn exited(id: i32) {
     let waiting = async {
         while test_kill_process(Pid::from_raw(id).unwrap()).is_ok() {
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -238,7 +238,7 @@ async fn stats_include_the_log() {
         .manager
         .connect(Handshake::from_request("GET", None, Some(id.as_bytes())))
         .unwrap();
-    let _stranger = api
+    let _other = api
         .manager
         .connect(Handshake::from_request("GET", None, Some(b"zz")))
         .unwrap();
@@ -293,7 +293,7 @@ async fn stats_include_the_log() {
 }
 
 /// Creates an API whose log is unavailable from now on. Returns its backplane too.
-async fn away() -> (Api, ScriptedBackplane) {
+async fn unavailable() -> (Api, ScriptedBackplane) {
     let backplane = ScriptedBackplane::new(MemoryBackplane::new(Retention::default()));
     let manager = Manager::builder()
         .access(AllowAll)
@@ -310,7 +310,7 @@ async fn away() -> (Api, ScriptedBackplane) {
 
 #[tokio::test(start_paused = true)]
 async fn unavailable_log_is_a_503_with_retry_after() {
-    let (api, _) = away().await;
+    let (api, _) = unavailable().await;
     let publish = json!({ "target": "all", "event": "e", "data": 1 });
     let ephemeral = json!({ "target": "all", "event": "e", "data": 1, "ephemeral": true });
     for (procedure, input) in [
@@ -345,7 +345,7 @@ async fn unavailable_log_is_a_503_with_retry_after() {
 
 #[tokio::test(start_paused = true)]
 async fn retried_publish_succeeds_after_recovery() {
-    let (api, backplane) = away().await;
+    let (api, backplane) = unavailable().await;
     let input = |patience: Value| json!({ "target": "all", "event": "e", "data": 1, "patienceMs": patience });
     api.mutate("sse.publish", input(json!(30_001)))
         .await

@@ -104,26 +104,26 @@ impl Results {
     /// If a server cannot be measured.
     pub(crate) fn complete(
         &mut self,
-        wanted: &[(String, usize, String)],
+        requested: &[(String, usize, String)],
         mut measure: impl FnMut(usize) -> anyhow::Result<Report>,
     ) -> anyhow::Result<bool> {
-        ensure!(!wanted.is_empty(), "no measurement was requested");
-        for (index, (name, round, setting)) in wanted.iter().enumerate() {
+        ensure!(!requested.is_empty(), "no measurement was requested");
+        for (index, (name, round, setting)) in requested.iter().enumerate() {
             if self.get(name, *round, setting).is_some() {
                 continue;
             }
             if self.is_over() {
-                let left = wanted
+                let left = requested
                     .iter()
                     .filter(|(name, round, setting)| self.get(name, *round, setting).is_none());
                 eprintln!(
                     "{} of {} measurements are left: run it again to go on",
                     left.count(),
-                    wanted.len()
+                    requested.len()
                 );
                 return Ok(false);
             }
-            eprintln!("{} of {}: {name}", index + 1, wanted.len());
+            eprintln!("{} of {}: {name}", index + 1, requested.len());
             let (name, setting) = (name.clone(), setting.clone());
             let report = measure(index)?;
             self.add(Entry {
@@ -146,7 +146,7 @@ mod tests {
     fn resumed_measurement_measures_everything_once() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("results");
-        let wanted: Vec<_> = (0..5)
+        let requested: Vec<_> = (0..5)
             .map(|round| ("a".to_owned(), round, "s".to_owned()))
             .collect();
         let mut measured = Vec::new();
@@ -157,14 +157,16 @@ mod tests {
         assert!(
             !Results::open(&stopped)
                 .unwrap()
-                .complete(&wanted, |_| unreachable!("all measurements are complete"))
+                .complete(&requested, |_| unreachable!(
+                    "all measurements are complete"
+                ))
                 .unwrap()
         );
         let keeping = Keeping {
             results: Some(file),
             within: None,
         };
-        for piece in [&wanted[..2], &wanted[..], &wanted[..]] {
+        for piece in [&requested[..2], &requested[..], &requested[..]] {
             let mut results = Results::open(&keeping).unwrap();
             let all = results.complete(piece, |index| {
                 measured.push(index);

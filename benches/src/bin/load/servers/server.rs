@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::driver::process::{Process, pin};
 use crate::servers::contender::Contender;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Timeout for a server to end before it is killed.
 const GRACE: Duration = Duration::from_secs(3);
@@ -155,7 +155,7 @@ fn forward(output: impl Read + Send + 'static, lines: SyncSender<String>) {
 }
 
 fn first_address(lines: &Receiver<String>) -> anyhow::Result<SocketAddr> {
-    let (deadline, mut printed) = (Instant::now() + PATIENCE, String::new());
+    let (deadline, mut printed) = (Instant::now() + TIMEOUT, String::new());
     loop {
         match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(line) => match find_address(&line) {
@@ -163,7 +163,7 @@ fn first_address(lines: &Receiver<String>) -> anyhow::Result<SocketAddr> {
                 None => printed = printed + &line + "\n",
             },
             Err(RecvTimeoutError::Timeout) => {
-                bail!("the server printed no address within {PATIENCE:?}; output:\n{printed}")
+                bail!("the server printed no address within {TIMEOUT:?}; output:\n{printed}")
             }
             Err(RecvTimeoutError::Disconnected) => bail!("the server exited; output:\n{printed}"),
         }
@@ -184,9 +184,9 @@ fn find_address(line: &str) -> Option<SocketAddr> {
 }
 
 fn wait_for(address: SocketAddr) -> std::io::Result<()> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
-        match TcpStream::connect_timeout(&address, PATIENCE) {
+        match TcpStream::connect_timeout(&address, TIMEOUT) {
             Ok(_) => return Ok(()),
             Err(error) if Instant::now() > deadline => return Err(error),
             Err(_) => thread::sleep(Duration::from_millis(20)),

@@ -40,7 +40,7 @@ pub(crate) struct Options {
 }
 
 /// Timeout for deliveries and responses.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A transport from the hub to its clients.
 #[derive(Clone, Copy, Debug)]
@@ -287,7 +287,7 @@ impl Readers {
     }
 
     async fn wait_for(&self, events: u64) -> anyhow::Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while self.events.load(Ordering::Relaxed) < events && Instant::now() < deadline {
             sleep(Duration::from_millis(1)).await;
         }

@@ -16,7 +16,7 @@ const OFTEN: Duration = Duration::from_millis(200);
 /// Long enough for a server on a busy machine to send a farewell.
 const SOON: Duration = Duration::from_secs(2);
 
-async fn expect_nobody(app: &RunningApp) {
+async fn expect_no_stream(app: &RunningApp) {
     assert_eq!(app.departures(1).await, [DisconnectReason::ClientLeft]);
     let stats = app.manager.stats();
     assert_eq!(
@@ -30,7 +30,7 @@ pub async fn close_is_detected_immediately(harness: Harness) {
     // No heartbeat detects it within the timeout of a rule.
     let app = harness.start(Manager::builder());
     drop(app.open("/events?user=42&topics=news").await);
-    expect_nobody(&app).await;
+    expect_no_stream(&app).await;
     assert_eq!(app.publish("to nobody").await, 0);
     app.finish().await;
 }
@@ -38,7 +38,7 @@ pub async fn close_is_detected_immediately(harness: Harness) {
 pub async fn reset_is_detected_immediately(harness: Harness) {
     let app = harness.start(Manager::builder());
     app.open("/events?user=42").await.reset().expect("a reset");
-    expect_nobody(&app).await;
+    expect_no_stream(&app).await;
     app.finish().await;
 }
 
@@ -49,7 +49,7 @@ pub async fn half_close_is_detected(harness: Harness) {
     app.until("gone", |manager| manager.stats().total_connections == 0)
         .await;
     drop(client);
-    expect_nobody(&app).await;
+    expect_no_stream(&app).await;
     app.finish().await;
 }
 
@@ -59,7 +59,7 @@ pub async fn heartbeat_reveals_disconnect_after_pipelined_byte(harness: Harness)
     let mut client = app.open("/events?user=42").await;
     client.send(b"G").await.expect("a byte");
     client.reset().expect("a reset");
-    expect_nobody(&app).await;
+    expect_no_stream(&app).await;
     app.finish().await;
 }
 

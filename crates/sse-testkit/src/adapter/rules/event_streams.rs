@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use crate::{
     adapter::{
         harness::Harness,
-        running_app::{PATIENCE, expect_end, next_data},
+        running_app::{TIMEOUT, expect_end, next_data},
     },
     decoder::Item,
 };
@@ -41,7 +41,7 @@ pub async fn quiet_one_off_stream_gets_heartbeats(harness: Harness) {
     let mut client = app.get("/tokens").send().await.expect("a request");
     let answer = app.answer().await;
     for _ in 0..3 {
-        let item = timeout(PATIENCE, client.next_item())
+        let item = timeout(TIMEOUT, client.next_item())
             .await
             .expect("a heartbeat")
             .expect("a heartbeat");
@@ -69,7 +69,7 @@ pub async fn a_one_off_stream_that_fails_has_no_clean_end(harness: Harness) {
         .send(Err(io::Error::other("the model failed")))
         .await
         .expect("a connected receiver");
-    let end = timeout(PATIENCE, client.end())
+    let end = timeout(TIMEOUT, client.end())
         .await
         .expect("an end")
         .expect("an end");
@@ -90,7 +90,7 @@ pub async fn a_one_off_stream_is_dropped_when_its_client_goes(harness: Harness) 
         .expect("a connected receiver");
     assert_eq!(next_data(&mut client).await, "one");
     drop(client);
-    timeout(PATIENCE, answer.closed())
+    timeout(TIMEOUT, answer.closed())
         .await
         .expect("the stream is dropped");
     app.finish().await;
@@ -104,7 +104,7 @@ pub async fn a_one_off_stream_does_not_outlive_the_deadline(harness: Harness) {
     let _client = app.get("/tokens").send().await.expect("a request");
     let answer = app.answer().await;
     app.finish().await;
-    timeout(PATIENCE, answer.closed())
+    timeout(TIMEOUT, answer.closed())
         .await
         .expect("the stream is dropped");
 }

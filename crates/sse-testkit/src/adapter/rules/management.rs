@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use crate::{
     adapter::{
         harness::Harness,
-        running_app::{PATIENCE, RunningApp, next},
+        running_app::{RunningApp, TIMEOUT, next},
         test_app::BODY_LIMIT,
     },
     request::RawRequest,
@@ -166,7 +166,7 @@ pub async fn body_without_a_length_has_the_same_limit(harness: Harness) {
             .send()
             .await
             .expect("a request");
-        let head = timeout(PATIENCE, client.head())
+        let head = timeout(TIMEOUT, client.head())
             .await
             .expect("an answer")
             .expect("an answer");
@@ -183,7 +183,7 @@ pub async fn incomplete_body_has_no_effect(harness: Harness) {
         .expect("a request");
     client.half_close().await.expect("a FIN");
     // The server may or may not respond.
-    if let Ok(head) = timeout(PATIENCE, client.head())
+    if let Ok(head) = timeout(TIMEOUT, client.head())
         .await
         .expect("an answer or an end")
     {
@@ -218,7 +218,7 @@ pub async fn a_refusal_does_not_wait_for_the_body(harness: Harness) {
                 .send()
                 .await
                 .expect("a request");
-            let head = timeout(PATIENCE, client.head())
+            let head = timeout(TIMEOUT, client.head())
                 .await
                 .expect("an answer")
                 .expect("an answer");
@@ -227,7 +227,7 @@ pub async fn a_refusal_does_not_wait_for_the_body(harness: Harness) {
                 continue;
             }
             // The rest of the body is not awaited.
-            let closed = timeout(PATIENCE, client.expect_close())
+            let closed = timeout(TIMEOUT, client.expect_close())
                 .await
                 .expect("the end of the connection");
             closed.expect("the end of the connection");

@@ -158,8 +158,8 @@ pub async fn a_draining_manager_refuses(harness: Harness) {
 pub async fn banned_user_gets_no_content(harness: Harness) {
     let app = harness.start(Manager::builder());
     let user = UserId::new("42").expect("a user");
-    let away = DisconnectOptions::new().ban_for(Duration::from_secs(60));
-    app.manager.disconnect(Target::User(user), away).await;
+    let ban = DisconnectOptions::new().ban_for(Duration::from_secs(60));
+    app.manager.disconnect(Target::User(user), ban).await;
     let answer = app.ask("GET", "/events?user=42", &[], "").await;
     // RFC 9110, section 8.6: no length in a 204.
     assert_eq!(

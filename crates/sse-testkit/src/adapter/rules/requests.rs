@@ -6,7 +6,7 @@ use tokio::time::timeout;
 use crate::{
     adapter::{
         harness::Harness,
-        running_app::{PATIENCE, expect_end, json, next, next_data},
+        running_app::{TIMEOUT, expect_end, json, next, next_data},
     },
     request::{RawRequest, Version},
 };
@@ -31,7 +31,7 @@ pub async fn stream_begins_with_one_connection_block(harness: Harness) {
     let app = harness.start(Manager::builder());
     for (path, user) in [("/events", None), ("/events?user=42", Some("42"))] {
         let mut client = app.get(path).open().await.expect("an answer");
-        let first = timeout(PATIENCE, client.next_bytes())
+        let first = timeout(TIMEOUT, client.next_bytes())
             .await
             .expect("bytes")
             .expect("bytes");

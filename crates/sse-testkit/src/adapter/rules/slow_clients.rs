@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use crate::{
     adapter::{
         harness::Harness,
-        running_app::{PATIENCE, RunningApp, next, next_data},
+        running_app::{RunningApp, TIMEOUT, next, next_data},
     },
     client::RawClient,
 };
@@ -49,7 +49,7 @@ async fn stall(harness: Harness, builder: ManagerBuilder) -> DisconnectReason {
     );
     is_closed(&app, &slow).await;
     // The client reads what its system still holds, and finds the connection broken off.
-    let end = timeout(PATIENCE, slow.end())
+    let end = timeout(TIMEOUT, slow.end())
         .await
         .expect("the slow client's connection is closed");
     assert!(
@@ -76,7 +76,7 @@ async fn is_closed(app: &RunningApp, client: &RawClient) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    timeout(PATIENCE, closed)
+    timeout(TIMEOUT, closed)
         .await
         .expect("the server closes the connection of a client that takes nothing");
 }

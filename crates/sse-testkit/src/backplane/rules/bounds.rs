@@ -138,11 +138,15 @@ pub async fn a_cursor_beyond_the_head_is_refused<B: Broker>() {
         ] {
             let cursor = Cursor::new(head.epoch.clone(), beyond);
             match node.read(&cursor, ALL).await {
-                Err(BackplaneError::Future { head: told }) => assert_eq!(told, head.position),
+                Err(BackplaneError::Future { head: reported }) => {
+                    assert_eq!(reported, head.position);
+                }
                 other => panic!("a read of the future {cursor}: {other:?}"),
             }
             match node.tail(&cursor).await.map(|_| "a tail") {
-                Err(BackplaneError::Future { head: told }) => assert_eq!(told, head.position),
+                Err(BackplaneError::Future { head: reported }) => {
+                    assert_eq!(reported, head.position);
+                }
                 other => panic!("a tail of the future {cursor}: {other:?}"),
             }
         }

@@ -138,7 +138,7 @@ pub async fn retention_limits_age<B: Broker>() {
     let start = beginning(&node).await;
     append_numbered(&node, "old", 20).await;
     // Some logs trim only on an append.
-    let gone = eventually("old entries go", async || {
+    let trimmed_entries = eventually("old entries go", async || {
         append(&node, "new").await;
         let trimmed = node.bounds().await.expect("bounds").trimmed;
         // Further entries may be trimmed meanwhile.
@@ -151,6 +151,6 @@ pub async fn retention_limits_age<B: Broker>() {
             .all(|entry| !entry.payload.starts_with(b"old"))
             .then_some(trimmed)
     });
-    assert!(gone.await > Position::ZERO);
+    assert!(trimmed_entries.await > Position::ZERO);
     expect_trimmed(&node, &start).await;
 }

@@ -21,13 +21,13 @@ async fn next(signals: &mut Box<dyn Signals>) -> Bytes {
 
 /// Returns everything up to a last signal, which must arrive.
 async fn until(signals: &mut Box<dyn Signals>, last: &[u8]) -> Vec<Bytes> {
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     loop {
         let signal = next(signals).await;
         if signal == last {
-            return heard;
+            return received;
         }
-        heard.push(signal);
+        received.push(signal);
     }
 }
 
@@ -55,12 +55,12 @@ pub async fn a_signal_reaches_every_node_once<B: Broker>() {
         expected.insert(signal);
     }
     for listener in &mut listeners {
-        let mut heard = HashSet::new();
-        while heard.len() < SIGNALS {
+        let mut received = HashSet::new();
+        while received.len() < SIGNALS {
             let signal = next(listener).await;
-            assert!(heard.insert(signal.clone()), "{signal:?} arrived twice");
+            assert!(received.insert(signal.clone()), "{signal:?} arrived twice");
         }
-        assert_eq!(heard, expected);
+        assert_eq!(received, expected);
     }
     nodes[0]
         .signal(Bytes::from_static(b"last"))
@@ -92,10 +92,10 @@ pub async fn a_signal_is_not_in_the_log<B: Broker>() {
     append(&node, "after").await;
     assert_eq!(texts(&take(&mut tail, 2).await), ["before", "after"]);
     assert_quiet(&mut tail).await;
-    let heard = timeout(Duration::from_millis(50), signals.next()).await;
+    let received = timeout(Duration::from_millis(50), signals.next()).await;
     assert!(
-        heard.is_err(),
-        "an entry was received as a signal: {heard:?}"
+        received.is_err(),
+        "an entry was received as a signal: {received:?}"
     );
 }
 
@@ -154,7 +154,7 @@ pub async fn signal_wait_can_be_dropped_at_any_time<B: Broker>() {
             }
         }
     });
-    let mut heard = HashSet::new();
+    let mut received = HashSet::new();
     for turn in 0_u64.. {
         let wait = if turn % 50 == 49 {
             PULSE
@@ -163,17 +163,17 @@ pub async fn signal_wait_can_be_dropped_at_any_time<B: Broker>() {
         };
         if let Ok(signal) = timeout(wait, signals.next()).await {
             assert!(
-                heard.insert(signal.expect("a signal")),
+                received.insert(signal.expect("a signal")),
                 "a signal arrived twice"
             );
         } else {
             assert!(
                 wait < PULSE,
                 "only {} of {SIGNALS} signals arrived",
-                heard.len()
+                received.len()
             );
         }
-        if heard.len() == SIGNALS {
+        if received.len() == SIGNALS {
             break;
         }
     }

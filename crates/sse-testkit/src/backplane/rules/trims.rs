@@ -92,7 +92,7 @@ pub async fn tail_overtaken_by_a_trim_reports_it<B: Trim>() {
         return;
     };
     let node = broker.node().await;
-    let mut behind = tail(&node, &beginning(&node).await).await;
+    let mut lagging = tail(&node, &beginning(&node).await).await;
     let mut last = Position::ZERO;
     let mut appends = tokio::task::JoinSet::new();
     for _ in 0..ENTRIES / 1_000 {
@@ -108,7 +108,7 @@ pub async fn tail_overtaken_by_a_trim_reports_it<B: Trim>() {
     append(&node, "after").await;
     let mut followed = 0;
     loop {
-        match next(&mut behind).await {
+        match next(&mut lagging).await {
             Ok(batch) => {
                 let (old, new): (Vec<_>, Vec<_>) = batch
                     .entries

@@ -134,7 +134,7 @@ pub async fn tail_never_continues_in_another_log<B: Wipe>() {
         append_numbered(&one, "before", 20).await;
         let mut caught_up = tail(&one, &beginning(&one).await).await;
         take(&mut caught_up, 20).await;
-        let mut behind = tail(&one, &beginning(&one).await).await;
+        let mut lagging = tail(&one, &beginning(&one).await).await;
         broker.wipe().await;
         for number in 0..refill {
             eventually("an append to the new log", async || {
@@ -145,7 +145,7 @@ pub async fn tail_never_continues_in_another_log<B: Wipe>() {
             .await;
         }
         expect_end(&mut caught_up).await;
-        expect_end(&mut behind).await;
+        expect_end(&mut lagging).await;
     }
 }
 
