@@ -61,7 +61,7 @@ fn main() {
             .expect("a list")
             .iter()
             .find(|vector| vector["alg"] == name)
-            .expect("one of each");
+            .expect("a valid configuration");
         let set = format!(r#"{{"keys":[{}]}}"#, vector["jwk"]);
         let jwt = Jwt::builder()
             .jwks(Jwks::from_json(set).expect("a set"))

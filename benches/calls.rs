@@ -138,12 +138,14 @@ fn serve() -> SocketAddr {
     listener
         .set_nonblocking(true)
         .expect("a listener can be so");
-    let address = listener.local_addr().expect("it listens");
+    let address = listener.local_addr().expect("a bound listener");
     let server = thread::Builder::new().name("server".into()).spawn(move || {
         stay_on(0);
         runtime().block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener).expect("a runtime");
-            axum::serve(listener, router()).await.expect("it serves");
+            axum::serve(listener, router())
+                .await
+                .expect("a running server");
         });
     });
     server.expect("a thread can be started");

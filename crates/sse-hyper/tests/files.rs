@@ -87,7 +87,11 @@ async fn without_files_streams_continue_and_clients_wait() {
     drop(taken);
     let mut second = ask(sockets.pop().unwrap(), address).await;
     read_until(&mut second, "event: connection").await;
-    assert_eq!(transports.stats().reactor.adopted, 1, "it was tried again");
+    assert_eq!(
+        transports.stats().reactor.adopted,
+        1,
+        "the adoption was not retried"
+    );
 
     let taken = take_all();
     let mut third = ask(sockets.pop().unwrap(), address).await;

@@ -145,7 +145,7 @@ async fn unprepared_server_warns_once_and_uses_heartbeats() {
         .init();
     let manager = quiet().build().unwrap();
     connect(RawRequest::get(serve(&manager), "/events")).await;
-    assert_eq!(warnings(), 0, "this one is prepared");
+    assert_eq!(warnings(), 0, "a prepared server warned");
 
     let manager = Manager::builder()
         .heartbeat_interval(OFTEN)

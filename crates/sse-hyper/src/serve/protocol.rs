@@ -60,7 +60,10 @@ pub(crate) async fn detect<I: AsyncRead + Unpin>(
 
 /// Returns HTTP/1, the only protocol.
 #[cfg(not(feature = "http2"))]
-#[expect(clippy::unused_async, reason = "as the one that reads")]
+#[expect(
+    clippy::unused_async,
+    reason = "has the signature of the function that reads"
+)]
 pub(crate) async fn detect<I: AsyncRead + Unpin>(
     _: &mut I,
     _: &mut Vec<u8>,

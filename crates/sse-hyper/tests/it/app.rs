@@ -259,7 +259,7 @@ fn limited(response: Reply) -> Reply {
     response.map(|body| {
         let limited = Limited::new(body, 1 << 40);
         limited
-            .map_err(|_| -> Infallible { unreachable!("as long as no stream is") })
+            .map_err(|_| -> Infallible { unreachable!("no response of this app is that long") })
             .boxed_unsync()
     })
 }

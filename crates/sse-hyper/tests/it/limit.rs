@@ -68,7 +68,7 @@ async fn is_closed(socket: &TcpStream) -> bool {
 async fn expect_close(socket: &TcpStream, name: &str) {
     let closed = async { while !is_closed(socket).await {} };
     let closed = tokio::time::timeout(TIMEOUT, closed).await;
-    closed.unwrap_or_else(|_| panic!("{name}: the connection is still there"));
+    closed.unwrap_or_else(|_| panic!("{name}: the connection is still open"));
 }
 
 #[tokio::test]

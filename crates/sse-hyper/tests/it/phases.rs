@@ -176,7 +176,7 @@ async fn expect_end(name: &'static str, mut client: Client) {
     let end = async { while client.read(&mut buffer).await.is_ok_and(|count| count > 0) {} };
     timeout(TIMEOUT, end)
         .await
-        .unwrap_or_else(|_| panic!("{name}: the connection is still there"));
+        .unwrap_or_else(|_| panic!("{name}: the connection is still open"));
 }
 
 /// Abandons a connection in each phase, and waits until the server has closed all of them.

@@ -107,7 +107,7 @@ fn client_that_drains_in_time_ends_cleanly() {
     let rest = slow.rest();
     assert_eq!(rest[rest.len() - 2].data, "waits");
     assert_eq!(rest[rest.len() - 1].event_type, "system");
-    site.until("nobody", Site::is_empty);
+    site.until("no open stream", Site::is_empty);
     assert_eq!(site.stats().resets, 0);
 }
 
@@ -154,7 +154,7 @@ fn drain_waits_and_then_resets_the_rest() {
     assert_eq!(fast.rest().len(), 1);
     site.reactor.abort();
     assert!(slow.is_reset());
-    site.until("nobody", |site| site.stats().streams == 0);
+    site.until("no open stream", |site| site.stats().streams == 0);
     assert_eq!(site.stats().threads, 0);
 }
 

@@ -43,7 +43,7 @@ fn four_kib_after_the_request_are_discarded() {
         assert_eq!(client.next_data(), "and there");
     }
     client.send(b"y");
-    site.until("gone", |site| left(site) == 1 && site.is_empty());
+    site.until("the disconnect", |site| left(site) == 1 && site.is_empty());
 }
 
 #[test]
@@ -51,10 +51,10 @@ fn flooding_client_is_closed() {
     let site = Site::new();
     let mut client = site.open();
     client.send(&[b'x'; 4097]);
-    site.until("gone", |site| left(site) == 1 && site.is_empty());
+    site.until("the disconnect", |site| left(site) == 1 && site.is_empty());
     let mut client = site.open();
     while std::io::Write::write_all(&mut client.socket, &[b'x'; 1 << 16]).is_ok() {}
-    site.until("gone", |site| left(site) == 2 && site.is_empty());
+    site.until("the disconnect", |site| left(site) == 2 && site.is_empty());
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn client_gone_before_adoption_leaves_nothing() {
         }
         site.adopt(server, ());
     }
-    site.until("gone", |site| left(site) == 2 && site.is_empty());
+    site.until("the disconnect", |site| left(site) == 2 && site.is_empty());
 }
 
 /// Either the write fails, or the read reports the end first.

@@ -18,7 +18,7 @@ fn abort_resets_current_and_later_streams() {
     let (client, server) = site.pair();
     site.adopt(server, ());
     assert!(Client::new(client).is_reset());
-    site.until("nobody", Site::is_empty);
+    site.until("no open stream", Site::is_empty);
     assert_eq!(
         (
             site.stats().threads,
@@ -51,7 +51,7 @@ fn threads_end_with_the_last_stream() {
     assert_eq!(client.next_data(), "still");
     assert_eq!(alive.strong_count(), 1);
     drop(client);
-    site.until("gone", |_| alive.strong_count() == 0);
+    site.until("the disconnect", |_| alive.strong_count() == 0);
 }
 
 /// Adoptions race with the abort. Each stream is served or broken off, and none is forgotten.
@@ -72,7 +72,7 @@ fn adoption_during_an_abort_is_not_lost() {
             }
             scope.spawn(|| site.reactor.abort());
         });
-        site.until("nobody", |site| {
+        site.until("no open stream", |site| {
             site.is_empty() && Arc::strong_count(&guard) == 1
         });
     }

@@ -80,7 +80,7 @@ fn serve_many(count: usize) {
     clients
         .iter_mut()
         .for_each(|client| read_until(client, b"0\r\n\r\n"));
-    site.until("nobody", Site::is_empty);
+    site.until("no open stream", Site::is_empty);
     let stats = site.stats();
     assert_eq!(
         (stats.failed, stats.resets, stats.panics, stats.blocked),
@@ -125,7 +125,7 @@ fn connection_storm_leaves_nothing() {
             });
         }
     });
-    site.until("nobody", |site| {
+    site.until("no open stream", |site| {
         site.is_empty() && Arc::strong_count(&guard) == 1
     });
     let stats = site.stats();
@@ -150,7 +150,7 @@ fn streams_are_spread_over_the_threads() {
     assert!(cfg!(not(target_os = "linux")) || busy() >= 4);
     assert_eq!(site.stats().streams, 40);
     drop(clients);
-    site.until("nobody", Site::is_empty);
+    site.until("no open stream", Site::is_empty);
 }
 
 /// One busy client is served, and then the others are served.

@@ -98,7 +98,7 @@ fn panicking_dialect_ends_only_its_stream() {
     };
     site.adopt_with(server, HEAD, sse_reactor::Framing::Chunked, session, ());
     assert!(!Client::new(client).is_reset(), "closed");
-    site.until("gone", |site| {
+    site.until("the disconnect", |site| {
         site.stats().panics == 1 && site.stats().streams == 1
     });
     site.publish("others go on");

@@ -68,5 +68,5 @@ fn late_wake_reaches_no_other_stream() {
         }
         done.store(true, std::sync::atomic::Ordering::Relaxed);
     });
-    site.until("nobody", Site::is_empty);
+    site.until("no open stream", Site::is_empty);
 }

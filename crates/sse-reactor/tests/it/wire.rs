@@ -28,7 +28,7 @@ fn a_stream_has_its_head_its_events_and_a_clean_end() {
     let rest = client.rest();
     assert_eq!(rest.len(), 1);
     assert!(rest[0].data.contains("disconnected"), "{rest:?}");
-    site.until("nobody", Site::is_empty);
+    site.until("no open stream", Site::is_empty);
     let stats = site.stats();
     assert_eq!(
         (stats.adopted, stats.failed, stats.resets, stats.panics),
@@ -76,7 +76,7 @@ fn session_ended_before_adoption_sends_its_reason() {
         .map(|event| event.event_type)
         .collect();
     assert_eq!(types, ["connection", "system"]);
-    site.until("nobody", Site::is_empty);
+    site.until("no open stream", Site::is_empty);
 }
 
 #[test]

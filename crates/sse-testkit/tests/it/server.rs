@@ -48,7 +48,7 @@ async fn a_signal_reaches_the_server() {
         assert_eq!(server.wait_exit(LONG).await.unwrap().signal(), Some(number));
         assert!(
             matches!(server.signal(signal), Err(Error::Server { .. })),
-            "it has exited"
+            "the server has exited"
         );
     }
 }

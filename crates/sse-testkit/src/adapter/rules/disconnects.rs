@@ -46,8 +46,10 @@ pub async fn half_close_is_detected(harness: Harness) {
     let app = harness.start(Manager::builder().heartbeat_interval(OFTEN));
     let mut client = app.open("/events?user=42").await;
     client.half_close().await.expect("a FIN");
-    app.until("gone", |manager| manager.stats().total_connections == 0)
-        .await;
+    app.until("the disconnect", |manager| {
+        manager.stats().total_connections == 0
+    })
+    .await;
     drop(client);
     expect_no_stream(&app).await;
     app.finish().await;
@@ -138,7 +140,7 @@ pub async fn reconnecting_clients_leave_nothing(harness: Harness) {
             client.reset().expect("a reset");
         }
     }
-    app.until("all gone", |manager| {
+    app.until("all disconnects", |manager| {
         let stats = manager.stats();
         let disconnected = stats.counters.disconnected.get("client_left");
         stats.total_connections == 0

@@ -195,7 +195,7 @@ pub async fn a_bad_topic_is_a_bad_request_that_is_counted(harness: Harness) {
         let text = answer.text().expect("text");
         assert!(
             text.starts_with("topics: "),
-            "it names the parameter: {text:?}"
+            "the error names the parameter: {text:?}"
         );
     }
     assert_eq!(app.manager.stats().counters.refused.get("invalid"), 3);

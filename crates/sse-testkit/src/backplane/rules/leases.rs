@@ -121,7 +121,9 @@ pub async fn lease_can_be_dropped<B: Broker>() {
         .drop_lease("a")
         .await
         .expect("dropping a lease that is not held");
-    node.drop_lease("nobody").await.expect("one that never was");
+    node.drop_lease("nobody")
+        .await
+        .expect("dropping an unknown lease");
     assert_eq!(held(&node).await, [lease("b", "b")]);
     node.hold_lease(lease("a", "again"), LONG)
         .await

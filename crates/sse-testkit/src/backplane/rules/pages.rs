@@ -17,7 +17,7 @@ async fn pages(node: &Node, limit: ReadLimit) -> Vec<Page> {
     let mut pages = Vec::new();
     loop {
         let page = node.read(&after, limit).await.expect("a page");
-        after.position = page.entries.last().expect("one entry at least").position;
+        after.position = page.entries.last().expect("at least one entry").position;
         let at_head = page.at_head;
         pages.push(page);
         if at_head {

@@ -138,7 +138,7 @@ pub async fn retention_limits_age<B: Broker>() {
     let start = beginning(&node).await;
     append_numbered(&node, "old", 20).await;
     // Some logs trim only on an append.
-    let trimmed_entries = eventually("old entries go", async || {
+    let trimmed_entries = eventually("the trim of old entries", async || {
         append(&node, "new").await;
         let trimmed = node.bounds().await.expect("bounds").trimmed;
         // Further entries may be trimmed meanwhile.
