@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_names_what_was_not_checked() {
+    fn summary_names_unchecked_parts() {
         let check = check(
             &[("h2", "0.4.20"), ("brand-new", "0.1.0")],
             "",

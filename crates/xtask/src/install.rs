@@ -181,7 +181,7 @@ mod tests {
     };
 
     #[test]
-    fn only_what_is_not_in_the_path_is_missing() {
+    fn only_tools_outside_the_path_are_missing() {
         let cargo = env::var_os("CARGO").unwrap();
         let path = Path::new(&cargo).parent().unwrap().as_os_str().to_owned();
         assert_eq!(missing(&[CARGO, SERVER], &path), [SERVER]);

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn largest_group_gives_up_its_oldest() {
+    fn largest_group_loses_its_oldest_connection() {
         assert_eq!(
             evicted(of(&[v4(1), v4(2), v4(2), v4(3), v4(2)])),
             [1, 2, 0, 3, 4]

@@ -416,7 +416,7 @@ mod tls {
     }
 
     #[tokio::test]
-    async fn every_phase_ends_whatever_was_agreed() {
+    async fn every_phase_ends_with_any_protocol() {
         let identity = Identity::new();
         let config = Arc::new(identity.server());
         let app = app(|serve| serve.tls(config)).await;

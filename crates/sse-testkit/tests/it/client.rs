@@ -86,7 +86,7 @@ async fn events_are_read_to_a_clean_end() {
 }
 
 #[tokio::test]
-async fn an_answer_may_come_byte_by_byte() {
+async fn response_can_arrive_byte_by_byte() {
     let bytes = format!(
         "HTTP/1.1 103 Early Hints\r\n\r\n{STREAM}{}0\r\n\r\n",
         chunk("id: 1\ndata: a\r\n\r\n")
@@ -289,7 +289,7 @@ async fn a_request_can_trickle_and_pipeline() {
 }
 
 #[tokio::test]
-async fn after_a_half_close_reading_goes_on() {
+async fn reading_continues_after_a_half_close() {
     let (address, _) = server(|mut socket| async move {
         let mut request = String::new();
         socket.read_to_string(&mut request).await.unwrap();

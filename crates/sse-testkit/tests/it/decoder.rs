@@ -365,7 +365,7 @@ fn reconnect_drops_partial_block_and_keeps_last_id() {
 }
 
 #[test]
-fn an_lf_after_a_reconnect_is_a_line_end_of_its_own() {
+fn lf_after_a_reconnect_is_its_own_line_end() {
     let mut decoder = Decoder::new();
     decoder.feed(b"data: a\r");
     decoder.reconnect();

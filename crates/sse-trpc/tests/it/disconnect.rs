@@ -6,7 +6,7 @@ use sse_core::{ConnectErrorKind, Handshake, LoginId};
 use crate::api::{Api, user};
 
 #[tokio::test]
-async fn it_ends_the_streams_of_its_target() {
+async fn disconnect_ends_the_streams_of_its_target() {
     let api = Api::open();
     let mut ada = api.listen("ada", &["news"]);
     let mut ben = api.listen("ben", &["news"]);

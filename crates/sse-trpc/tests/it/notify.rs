@@ -54,7 +54,7 @@ async fn omitted_fields_get_defaults_or_stay_absent() {
 }
 
 #[tokio::test]
-async fn without_a_user_it_goes_to_the_caller() {
+async fn notification_without_user_goes_to_the_caller() {
     let api = Api::open().user("ada");
     let (mut ada, mut ben) = (api.listen("ada", &[]), api.listen("ben", &[]));
     api.mutate("sse.sendInfo", json!({ "message": "mine" }))

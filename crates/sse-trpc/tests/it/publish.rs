@@ -196,7 +196,7 @@ async fn fields_are_checked() {
 }
 
 #[tokio::test]
-async fn all_but_three_fields_may_be_missing() {
+async fn only_three_fields_are_required() {
     let api = Api::open();
     for field in ["target", "event", "data"] {
         let mut input = json!({ "target": "all", "event": "tick", "data": 1 });

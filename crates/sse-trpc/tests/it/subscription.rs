@@ -351,7 +351,7 @@ async fn a_temporary_cause_is_final_for_no_subscription() {
 }
 
 #[tokio::test]
-async fn superjson_is_around_what_is_sent() {
+async fn superjson_wraps_sent_values() {
     let mut api = Api::open();
     api.management = api.management.transformer(Transformer::SuperJson);
     let undefined = "%7B%22json%22%3Anull%2C%22meta%22%3A%7B%22values%22%3A%5B%22undefined%22%5D%2C%22v%22%3A1%7D%7D";

@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_every_kind_of_body_whatever_the_pieces() {
+    fn reads_every_kind_of_body_in_any_chunks() {
         let cases: [(&[u8], &[u8], bool); 5] = [
             (
                 b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=f\r\nabc\r\nA\r\n0123456789\r\n",
