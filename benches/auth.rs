@@ -61,7 +61,7 @@ fn main() {
             .expect("a list")
             .iter()
             .find(|vector| vector["alg"] == name)
-            .expect("one of each");
+            .expect("a valid configuration");
         let set = format!(r#"{{"keys":[{}]}}"#, vector["jwk"]);
         let jwt = Jwt::builder()
             .jwks(Jwks::from_json(set).expect("a set"))
@@ -78,7 +78,7 @@ fn main() {
             ),
         );
     }
-    let nobody = FirstOf::new().or(hs256).or(NextAuth::builder()
+    let none_presented = FirstOf::new().or(hs256).or(NextAuth::builder()
         .secret(SECRET)
         .build()
         .expect("a secret"));
@@ -86,7 +86,7 @@ fn main() {
     criterion.bench_function("nothing presented", |bencher| {
         bencher.iter(|| {
             runtime
-                .block_on(nobody.authenticate(black_box(&request)))
+                .block_on(none_presented.authenticate(black_box(&request)))
                 .expect("no error")
         });
     });

@@ -138,12 +138,14 @@ fn serve() -> SocketAddr {
     listener
         .set_nonblocking(true)
         .expect("a listener can be so");
-    let address = listener.local_addr().expect("it listens");
+    let address = listener.local_addr().expect("a bound listener");
     let server = thread::Builder::new().name("server".into()).spawn(move || {
         stay_on(0);
         runtime().block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener).expect("there is a runtime");
-            axum::serve(listener, router()).await.expect("it serves");
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a runtime");
+            axum::serve(listener, router())
+                .await
+                .expect("a running server");
         });
     });
     server.expect("a thread can be started");
@@ -163,7 +165,7 @@ fn stay_on(processor: usize) {
     let mut set = CpuSet::new();
     set.set(processor);
     if let Err(error) = sched_setaffinity(None, &set) {
-        line("a thread is not kept on its processor", error, "");
+        line("failed to pin a thread to its processor", error, "");
     }
 }
 
@@ -186,7 +188,7 @@ async fn call(router: &Router, path: &str) -> usize {
         .body(Body::from(body(path)));
     let answer = router
         .clone()
-        .oneshot(request.expect("it is a request"))
+        .oneshot(request.expect("a valid request"))
         .await
         .expect("a router does not fail");
     to_bytes(answer.into_body(), usize::MAX)
@@ -203,7 +205,7 @@ struct Client {
 
 impl Client {
     fn connect(address: SocketAddr) -> Self {
-        let socket = TcpStream::connect(address).expect("somebody listens");
+        let socket = TcpStream::connect(address).expect("a listening server");
         socket.set_nodelay(true).expect("a socket can be so");
         socket
             .set_read_timeout(Some(Duration::from_secs(10)))
@@ -230,14 +232,14 @@ impl Client {
 
     fn server_time(&mut self) -> Duration {
         let nanos = self.ask("GET /cpu-time HTTP/1.1\r\nhost: localhost\r\n\r\n");
-        Duration::from_nanos(nanos.parse().expect("it is a number"))
+        Duration::from_nanos(nanos.parse().expect("a number"))
     }
 
     /// Returns the body of the response, which arrives in one piece for all columns.
     fn ask(&mut self, request: &str) -> &str {
         self.socket
             .write_all(request.as_bytes())
-            .expect("the server is there");
+            .expect("a connected server");
         let start = Instant::now();
         let mut length = 0;
         loop {
@@ -249,14 +251,15 @@ impl Client {
                 length > 0 && start.elapsed() < Duration::from_secs(10),
                 "no answer"
             );
-            let text = std::str::from_utf8(&self.answer[..length]).expect("it is text");
+            let text = std::str::from_utf8(&self.answer[..length]).expect("a UTF-8 response");
             if let Some((head, body)) = text.split_once("\r\n\r\n") {
                 let announced = head
                     .lines()
                     .find_map(|line| line.strip_prefix("content-length: "));
                 if announced.and_then(|length| length.parse().ok()) == Some(body.len()) {
                     let at = length - body.len();
-                    return std::str::from_utf8(&self.answer[at..length]).expect("it is text");
+                    return std::str::from_utf8(&self.answer[at..length])
+                        .expect("a UTF-8 response");
                 }
             }
         }

@@ -40,7 +40,7 @@ fn main() {
     let sizes = scale.pick(vec![1_000, 10_000, 100_000, 1_000_000], vec![1_000, 10_000]);
     if scale.measures() {
         // First, while the allocator has no memory to return that was used before.
-        let most = *sizes.last().expect("there are sizes");
+        let most = *sizes.last().expect("at least one size");
         memory(most);
         arrivals(most);
     }
@@ -94,7 +94,7 @@ fn take(population: &mut Population) -> Duration {
     let start = Instant::now();
     let served = population.poll_each();
     let elapsed = start.elapsed();
-    assert_eq!(served, population.len(), "a stream got nothing");
+    assert_eq!(served, population.len(), "a stream received no event");
     elapsed
 }
 

@@ -200,7 +200,7 @@ fn stampede(clients: usize, missed: usize) {
         );
     }
     assert_eq!(
-        manager.log().expect("there is a log").replayed,
+        manager.log().expect("a manager with a log").replayed,
         (clients * missed) as u64
     );
 }
@@ -218,9 +218,9 @@ fn manager(entries: usize) -> Manager {
 fn publish(manager: &Manager, target: &Target) -> String {
     let receipt = futures_util::FutureExt::now_or_never(manager.publish(target.clone(), event()));
     let receipt = receipt
-        .expect("few streams are there")
+        .expect("fewer streams than the limit")
         .expect("the event is allowed");
-    receipt.id.expect("it is logged").as_str().to_owned()
+    receipt.id.expect("a logged event").as_str().to_owned()
 }
 
 fn connect(manager: &Manager, had: &str, number: usize) -> Session {

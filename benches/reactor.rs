@@ -61,7 +61,7 @@ impl Site {
         let mut population = Population::new(Manager::builder(), size);
         let sessions = std::mem::take(&mut population.sessions);
         let mut threads: Vec<_> = (0..threads)
-            .map(|_| Bookkeeping::new().expect("there are files"))
+            .map(|_| Bookkeeping::new().expect("open files below the limit"))
             .collect();
         let (allocated, resident) = (memory::allocated(), memory::resident());
         let count = threads.len();

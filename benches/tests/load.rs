@@ -47,7 +47,7 @@ fn first_cpu() -> String {
 }
 
 #[test]
-fn an_adapter_its_framework_and_the_floor_are_compared() {
+fn compares_adapter_framework_and_floor() {
     let docs = tempfile::tempdir().unwrap();
     let output = compare(
         docs.path(),
@@ -88,7 +88,7 @@ fn an_adapter_its_framework_and_the_floor_are_compared() {
 }
 
 #[test]
-fn a_server_that_cannot_be_started_is_an_error_and_writes_nothing() {
+fn failed_start_is_an_error_and_writes_nothing() {
     let docs = tempfile::tempdir().unwrap();
     let output = compare(
         docs.path(),

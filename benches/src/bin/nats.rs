@@ -24,7 +24,7 @@ use sse_nats::{NatsBackplane, NatsConfig};
 use tempfile::TempDir;
 use tokio::{task::JoinSet, time::sleep};
 
-/// What the event log on NATS costs, beside what NATS itself does in the same run.
+/// Measures the event log on NATS, and NATS alone in the same run.
 #[derive(Debug, Parser)]
 #[command(name = "nats", version)]
 struct Cli {
@@ -72,7 +72,7 @@ impl Server {
             .stderr(Stdio::null());
         let process = command
             .spawn()
-            .with_context(|| format!("cannot start {}", executable.display()))?;
+            .with_context(|| format!("failed to start {}", executable.display()))?;
         let server = Self {
             process,
             url: format!("nats://127.0.0.1:{port}"),
@@ -84,7 +84,7 @@ impl Server {
             }
             sleep(Duration::from_millis(50)).await;
         }
-        anyhow::bail!("the server does not answer");
+        anyhow::bail!("the NATS server does not reply");
     }
 
     async fn client(&self) -> anyhow::Result<Client> {
@@ -137,7 +137,10 @@ async fn floor(cli: &Cli, client: &Client, payload: &Bytes) -> anyhow::Result<f6
         async move {
             let answer = client.request("floor.log", payload).await?;
             let answer: Value = serde_json::from_slice(&answer.payload)?;
-            ensure!(answer["seq"].is_u64(), "not acknowledged: {answer}");
+            ensure!(
+                answer["seq"].is_u64(),
+                "the append was not acknowledged: {answer}"
+            );
             Ok(())
         }
     };
@@ -202,12 +205,13 @@ async fn follow(
             let now = u64::try_from(begin.elapsed().as_micros())?;
             let text = String::from_utf8_lossy(&entry.payload).into_owned();
             let mut words = text.split(' ');
-            let mut number =
-                || -> anyhow::Result<u64> { Ok(words.next().context("no number")?.parse()?) };
+            let mut number = || -> anyhow::Result<u64> {
+                Ok(words.next().context("the entry has no number")?.parse()?)
+            };
             let (number, sent) = (usize::try_from(number()?)?, number()?);
             ensure!(
                 !std::mem::replace(&mut came[number], true),
-                "entry {number} came twice"
+                "entry {number} arrived twice"
             );
             latencies.record(now.saturating_sub(sent))?;
         }
@@ -223,7 +227,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 async fn run(cli: &Cli) -> anyhow::Result<()> {
     ensure!(
         cli.depth > 0 && cli.rounds > 0 && cli.pace > 0 && cli.seconds > 0,
-        "zero of something"
+        "--depth, --rounds, --pace and --seconds must be at least 1"
     );
     let server = Server::start(&cli.server).await?;
     let client = server.client().await?;

@@ -22,11 +22,11 @@ use sse_auth::{OwnOrigin, RequestView};
 /// # Errors
 /// The errors of the wrapped service.
 pub async fn authenticate(
-    gate: web::Data<Authentication>,
+    authentication: web::Data<Authentication>,
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let admitted = gate.admit(&view(request.request())).await;
+    let admitted = authentication.admit(&view(request.request())).await;
     match admitted {
         Ok(caller) => drop(request.extensions_mut().insert(caller)),
         Err(cause) => drop(request.extensions_mut().insert(cause)),

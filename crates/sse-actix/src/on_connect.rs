@@ -64,7 +64,7 @@ where
             {
                 // Either the client has already disconnected, or the system lacks an option and the
                 // timeouts of the stream apply.
-                debug!(%error, "socket options");
+                debug!(%error, "failed to set socket options");
             }
         })
 }
@@ -77,7 +77,7 @@ pub(crate) fn warn_unless_prepared(request: &HttpRequest) {
     if !is_http_2 && request.conn_data::<Prepared>().is_none() {
         ONCE.call_once(|| {
             warn!(
-                "this server keeps half-closed connections, so clients that leave are noticed only by heartbeats: \
+                "server not prepared: it keeps half-closed connections, so only heartbeats detect clients that disconnect; \
                  start it with sse_actix::serve, or prepare it with sse_actix::prepare"
             );
         });

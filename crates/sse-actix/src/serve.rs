@@ -223,7 +223,7 @@ impl Running {
         tokio::select! {
             result = self.stop(server) => result,
             () = signals.next() => {
-                warn!("a second signal: stopping at once");
+                warn!("stopped at once by a second signal");
                 Ok(())
             }
         }
@@ -241,7 +241,7 @@ impl Running {
                 () = sleep(delay) => {}
             }
         }
-        info!("shutting down");
+        info!("shutdown started");
         let mut drains = JoinSet::new();
         for manager in &self.managers {
             let (manager, drain) = (manager.clone(), self.drain.clone().delay(Duration::ZERO));

@@ -37,7 +37,7 @@ impl Signals {
         #[cfg(not(unix))]
         let caught = tokio::signal::ctrl_c().await.is_ok();
         if !caught {
-            warn!("signals are not delivered any more");
+            warn!("failed to wait for a shutdown signal: the runtime delivers no more signals");
             pending::<()>().await;
         }
     }

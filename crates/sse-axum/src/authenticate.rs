@@ -15,11 +15,11 @@ use sse_access::Authentication;
 /// respond in their own formats. The app's own routes take `Extension<Caller>`, which rejects
 /// refused requests.
 pub async fn authenticate(
-    State(gate): State<Authentication>,
+    State(authentication): State<Authentication>,
     request: Request,
     next: Next,
 ) -> Response {
     let (mut parts, body) = request.into_parts();
-    sse_hyper::authenticate(&gate, &mut parts).await;
+    sse_hyper::authenticate(&authentication, &mut parts).await;
     next.run(Request::from_parts(parts, body)).await
 }

@@ -92,7 +92,7 @@ impl Broker {
     pub(crate) fn spawn_with(kind: Kind, folder: &Path, more: Vec<String>) -> Result<Self, Error> {
         let name = kind.executable();
         let program = sse_testkit::executable(name)?
-            .ok_or_else(|| Error::new(format!("there is no {name} in PATH")))?;
+            .ok_or_else(|| Error::new(format!("{name} is not in PATH")))?;
         fs::create_dir_all(folder)?;
         let (folder, address) = (folder.to_owned(), ports::free()?);
         let mut broker = Self {
@@ -213,7 +213,7 @@ impl Broker {
         if is_done {
             Ok(())
         } else {
-            Err(Error::new("the broker did not let itself be emptied"))
+            Err(Error::new("failed to empty the broker"))
         }
     }
 
@@ -232,7 +232,7 @@ impl Broker {
         {
             "+OK" => Ok(()),
             other => Err(Error::new(format!(
-                "the log does not let itself be moved: {other}"
+                "failed to move the ids of the log: {other}"
             ))),
         }
     }
@@ -241,7 +241,7 @@ impl Broker {
     pub(crate) async fn part(&self) -> Result<(), Error> {
         match self.ask("REPLICAOF NO ONE").await?.as_str() {
             "+OK" => Ok(()),
-            other => Err(Error::new(format!("the replica does not part: {other}"))),
+            other => Err(Error::new(format!("failed to detach the replica: {other}"))),
         }
     }
 
@@ -255,7 +255,11 @@ impl Broker {
             .trim_start_matches('$')
             .trim_end()
             .parse()
-            .map_err(|_| Error::new(format!("no bulk string: {length}")))?;
+            .map_err(|_| {
+                Error::new(format!(
+                    "the broker replied without a bulk string: {length}"
+                ))
+            })?;
         let mut text = vec![0; length];
         connection.read_exact(&mut text).await?;
         Ok(String::from_utf8_lossy(&text).contains("master_link_status:up"))
@@ -282,7 +286,7 @@ impl Broker {
         };
         timeout(ANSWER, asking)
             .await
-            .map_err(|_| Error::new(format!("no answer to {command}")))?
+            .map_err(|_| Error::new(format!("the broker sent no reply to {command}")))?
     }
 
     /// Sends JetStream a request and returns the reply unparsed.
@@ -302,7 +306,7 @@ impl Broker {
             while !line.starts_with("MSG ") {
                 line.clear();
                 if connection.read_line(&mut line).await? == 0 {
-                    return Err(Error::new("NATS ended the connection"));
+                    return Err(Error::new("NATS closed the connection"));
                 }
             }
             line.clear();
@@ -311,7 +315,7 @@ impl Broker {
         };
         timeout(ANSWER, asking)
             .await
-            .map_err(|_| Error::new(format!("no answer to {subject}")))?
+            .map_err(|_| Error::new(format!("the broker sent no reply to {subject}")))?
     }
 
     /// Returns `true` if the broker is ready for clients.
@@ -341,7 +345,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_redis_keeps_its_data_until_it_is_emptied_or_forgets() {
+    async fn redis_keeps_data_until_emptied_or_lost() {
         let folder = tempfile::tempdir().unwrap();
         let Some(mut broker) = started(Kind::Redis, folder.path()).await else {
             return;
@@ -362,7 +366,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_replica_has_what_was_there_until_it_parts() {
+    async fn replica_copies_data_until_detached() {
         let folder = tempfile::tempdir().unwrap();
         let Some(primary) = started(Kind::Redis, &folder.path().join("primary")).await else {
             return;
@@ -382,12 +386,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_nats_keeps_its_streams_until_it_is_emptied_or_forgets() {
+    async fn nats_keeps_streams_until_emptied_or_lost() {
         let folder = tempfile::tempdir().unwrap();
         let Some(mut broker) = started(Kind::Nats, folder.path()).await else {
             return;
         };
-        assert!(broker.empty().await.is_err(), "there is no log yet");
+        assert!(broker.empty().await.is_err(), "no log exists yet");
         let is_there = async |broker: &Broker| {
             !broker
                 .ask_jetstream("STREAM.INFO.sse_log")
@@ -415,7 +419,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_broker_that_cannot_start_is_an_error_with_what_it_said() {
+    async fn failed_broker_start_reports_its_output() {
         let folder = tempfile::tempdir().unwrap();
         let Some(mut broker) = started(Kind::Redis, folder.path()).await else {
             return;

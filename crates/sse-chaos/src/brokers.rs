@@ -94,7 +94,7 @@ impl Brokers {
 }
 
 fn unplayable(fault: Fault) -> Error {
-    Error::new(format!("{fault}: not with these brokers"))
+    Error::new(format!("fault not possible with these brokers: {fault}"))
 }
 
 impl One {
@@ -172,6 +172,6 @@ impl One {
     fn replica(&self) -> Result<&Broker, Error> {
         self.replica
             .as_ref()
-            .ok_or_else(|| Error::new("a failover without a replica"))
+            .ok_or_else(|| Error::new("failover requires a replica"))
     }
 }

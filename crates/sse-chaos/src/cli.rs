@@ -15,17 +15,16 @@ use crate::{
 #[derive(Debug, Parser)]
 #[command(
     name = "sse-chaos",
-    after_help = "Exits with 1 if anything was lost without a word, doubled, or otherwise wrong."
+    after_help = "Exits with 1 if an event was lost without a gap, duplicated, or otherwise wrong."
 )]
 pub struct Cli {
     /// The hub's executable
     #[arg(long, value_name = "FILE", required_unless_present = "list")]
     hub: Option<PathBuf>,
-    /// What is drawn, faults and events: the same one plays the same plans [default: 1 with
-    /// --short, else any]
+    /// Seed of faults and events: equal seeds play equal plans [default: 1 with --short, else any]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// How many seeds to play, one after the other, from --seed on
+    /// Number of seeds to play in sequence, from --seed on
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) rounds: u64,
     /// The broker
@@ -34,7 +33,7 @@ pub struct Cli {
     /// Clients, browsers included [default: 3000, with --short 120]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5000))]
     clients: Option<u32>,
-    /// So many of the clients are the browser's, under Node [default: 100, with --short 10]
+    /// Number of clients that run the browser client under Node [default: 100, with --short 10]
     #[arg(long, value_name = "N")]
     browsers: Option<u32>,
     /// Events a second, at most [default: 60]
@@ -149,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_played_unless_less_is_asked_for() {
+    fn plays_all_scenarios_by_default() {
         let all = chosen(&[]);
         assert!(all.len() > chosen(&["--short"]).len());
         assert!(
@@ -164,11 +163,11 @@ mod tests {
     }
 
     #[test]
-    fn a_scenario_that_is_named_is_played_in_either_form() {
+    fn named_scenario_is_played_in_either_form() {
         assert_eq!(
             chosen(&["--short", "--only", "failover"]),
             [(Kind::Redis, "failover")],
-            "NATS has none"
+            "NATS has no replica scenario"
         );
         assert!(Cli::try_parse_from(["sse-chaos", "--hub", "hub", "--only", "rain"]).is_err());
     }

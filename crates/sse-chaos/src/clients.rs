@@ -65,7 +65,7 @@ impl Clients {
 
     /// Returns the number of clients that have not been served up to a position. `None` stands for
     /// any position.
-    pub(crate) fn behind(&self, position: Option<&Cursor>) -> usize {
+    pub(crate) fn lagging(&self, position: Option<&Cursor>) -> usize {
         let ours = self
             .clients
             .iter()
@@ -110,11 +110,11 @@ impl Clients {
     }
 }
 
-/// Returns `true` if a client at position `have` has been served up to position `wanted`.
-fn is_served(have: Option<&Cursor>, wanted: Option<&Cursor>) -> bool {
-    match (have, wanted) {
-        (Some(have), Some(wanted)) => {
-            have.epoch == wanted.epoch && have.position >= wanted.position
+/// Returns `true` if a client at position `have` has been served up to position `target`.
+fn is_served(have: Option<&Cursor>, target: Option<&Cursor>) -> bool {
+    match (have, target) {
+        (Some(have), Some(target)) => {
+            have.epoch == target.epoch && have.position >= target.position
         }
         (have, None) => have.is_some(),
         (None, Some(_)) => false,

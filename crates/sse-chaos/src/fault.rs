@@ -67,15 +67,15 @@ impl fmt::Display for Fault {
             Self::BrokerLost => f.write_str("broker killed and its files lost"),
             Self::BrokerPaused => f.write_str("broker paused"),
             Self::BrokerEmptied => f.write_str("broker emptied"),
-            Self::FailOver => f.write_str("replica cut off, then in charge"),
+            Self::FailOver => f.write_str("replica cut off, then promoted"),
             Self::ClockSetBack => f.write_str("clock of the broker set back"),
-            Self::PrimaryKilled => f.write_str("primary killed, then another one in charge"),
+            Self::PrimaryKilled => f.write_str("primary killed, then a replica promoted"),
             Self::ServerKilled(server) => write!(f, "server {server} killed"),
-            Self::Guests(Sort::Forgers, count) => write!(f, "{count} who forge ids"),
+            Self::Guests(Sort::Forgers, count) => write!(f, "{count} guests with forged ids"),
             Self::Guests(Sort::SlowReaders, count) => {
-                write!(f, "{count} who read a byte a second or nothing")
+                write!(f, "{count} guests that read a byte a second or nothing")
             }
-            Self::Guests(Sort::Newcomers, count) => write!(f, "{count} who come at once"),
+            Self::Guests(Sort::Newcomers, count) => write!(f, "{count} guests at once"),
             Self::LinkFrozen(node) => write!(f, "node {node} and broker frozen"),
             Self::LinkBlackHoled(node) => write!(f, "node {node} and broker half-open"),
             Self::LinkCut(node) => write!(f, "node {node} cut off from the broker"),

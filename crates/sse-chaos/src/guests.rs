@@ -64,10 +64,7 @@ impl Guests {
             visits += end.map_err(|error| Error::new(format!("a guest panicked: {error}")))??;
         }
         if visits == 0 {
-            return Err(Error::new(format!(
-                "{:?}: none of them was served",
-                self.sort
-            )));
+            return Err(Error::new(format!("no guest was served: {:?}", self.sort)));
         }
         println!("  {:?}: {visits} streams", self.sort);
         Ok(())
@@ -91,12 +88,12 @@ async fn open(address: SocketAddr, id: Option<&str>) -> Result<RawClient, Error>
             Ok(Ok((stream, 200))) => return Ok(stream),
             Ok(Ok((_, status))) if status != 503 => {
                 return Err(Error::new(format!(
-                    "a guest with the id {id:?} was answered {status}"
+                    "guest with id {id:?} received status {status}"
                 )));
             }
             _ if start.elapsed() > LONG => {
                 return Err(Error::new(format!(
-                    "a guest with the id {id:?} is not let in"
+                    "guest with id {id:?} could not connect"
                 )));
             }
             _ => sleep(Duration::from_millis(100)).await,
@@ -185,7 +182,7 @@ async fn greeted(
     forgery: Option<Forgery>,
 ) -> Result<Option<Cursor>, Error> {
     let (start, is_impossible) = (Instant::now(), forgery == Some(Forgery::Impossible));
-    let wrong = |what: &str| Error::new(format!("a guest with the id {id:?}: {what}"));
+    let wrong = |what: &str| Error::new(format!("guest with id {id:?}: {what}"));
     let Ok(hello) = stream.next_event_within(LONG).await else {
         return Ok(None);
     };
@@ -193,7 +190,9 @@ async fn greeted(
         return Err(wrong(&format!("the first event is {}", hello.event_type)));
     }
     if is_impossible && data(&hello)["resumed"] != false {
-        return Err(wrong("it was told that all that it missed follows"));
+        return Err(wrong(
+            "the `connection` event says that the stream is resumed",
+        ));
     }
     let mut position = hello.id.parse().ok();
     if !is_impossible {
@@ -203,12 +202,12 @@ async fn greeted(
         let Ok(event) = stream.next_event_within(LONG).await else {
             return Ok(None);
         };
-        let told = data(&event);
+        let content = data(&event);
         position = event.id.parse().ok().or(position);
         match &*event.event_type {
-            "system" if told["event"] == "gap" => return Ok(position),
-            "number" => return Err(wrong("an event came before the gap")),
-            _ if start.elapsed() > LONG => return Err(wrong("no gap was told")),
+            "system" if content["event"] == "gap" => return Ok(position),
+            "number" => return Err(wrong("an event arrived before the gap")),
+            _ if start.elapsed() > LONG => return Err(wrong("the stream sent no gap")),
             _ => {}
         }
     }
@@ -258,7 +257,9 @@ async fn stay(address: SocketAddr, mut stop: watch::Receiver<bool>) -> Result<u6
         .as_ref()
         .is_ok_and(|hello| hello.event_type == "connection")
     {
-        return Err(Error::new(format!("a newcomer was greeted with {hello:?}")));
+        return Err(Error::new(format!(
+            "the first event of a newcomer was {hello:?}"
+        )));
     }
     // Reads on, as a client does.
     let reading = async { while stream.next_bytes().await.is_ok_and(|bytes| bytes.is_some()) {} };

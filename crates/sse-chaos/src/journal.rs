@@ -208,7 +208,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_noted_is_read(all in proptest::collection::vec((0..1_u64 << 40, observation()), 0..50)) {
+        fn journal_returns_recorded_observations(all in proptest::collection::vec((0..1_u64 << 40, observation()), 0..50)) {
             let origin = Instant::now();
             let mut journal = Journal::new(origin);
             let (mut at, mut expected) = (Duration::ZERO, Vec::new());
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn time_does_not_go_back() {
+    fn journal_time_is_monotonic() {
         let origin = Instant::now();
         let mut journal = Journal::new(origin);
         journal.push(origin + Duration::from_micros(7), Observation::Degraded);

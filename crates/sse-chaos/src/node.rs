@@ -96,7 +96,7 @@ impl Node {
             return Ok(());
         }
         Err(Error::new(format!(
-            "a hub that was asked to drain ended with {status}: {tail}"
+            "hub exited with {status} after SIGTERM: {tail}"
         )))
     }
 
@@ -138,7 +138,7 @@ impl Node {
             return Ok(None);
         };
         let status = process.ended()?;
-        Ok(status.map(|status| format!("a hub ended by itself ({status}): {}", process.tail())))
+        Ok(status.map(|status| format!("hub exited unexpectedly ({status}): {}", process.tail())))
     }
 
     /// Returns the end of the node's output.

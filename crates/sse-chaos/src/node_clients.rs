@@ -58,12 +58,12 @@ pub(crate) struct Browsers {
     process: Child,
     /// Input of the process, which ends with it, even if this program is killed.
     input: ChildStdin,
-    heard: Arc<Shared<Vec<Heard>>>,
+    received: Arc<Shared<Vec<Received>>>,
     reading: JoinHandle<Result<(), Error>>,
 }
 
 /// The record of one client.
-struct Heard {
+struct Received {
     journal: Journal,
     last: Option<Cursor>,
     is_connected: bool,
@@ -94,7 +94,7 @@ impl Browsers {
     ) -> Result<Self, Error> {
         let installed = |name: &str| {
             sse_testkit::executable(name)?
-                .ok_or_else(|| Error::new(format!("there is no {name} in PATH")))
+                .ok_or_else(|| Error::new(format!("{name} is not in PATH")))
         };
         let mut settings = json!({ "url": url });
         if client == BrowserClient::EventSource {
@@ -109,51 +109,56 @@ impl Browsers {
                 .kill_on_drop(true)
                 .spawn()?;
         let (Some(mut input), Some(output)) = (process.stdin.take(), process.stdout.take()) else {
-            return Err(Error::new("a process without pipes"));
+            return Err(Error::new("the process has no pipes"));
         };
         let client = |subscriber: &Subscriber| json!({ "user": subscriber.user, "topics": population::topics(subscriber) });
         settings["clients"] = subscribers.iter().map(client).collect();
         input.write_all(format!("{settings}\n").as_bytes()).await?;
         let origin = Instant::now();
-        let nothing = || Heard {
+        let nothing = || Received {
             journal: Journal::new(origin),
             last: None,
             is_connected: false,
             is_closed: false,
         };
-        let heard = Arc::new(Shared::default());
-        heard.with(|heard: &mut Vec<_>| heard.extend(subscribers.iter().map(|_| nothing())));
-        let reading = tokio::spawn(read(output, Arc::clone(&heard)));
+        let received = Arc::new(Shared::default());
+        received
+            .with(|received: &mut Vec<_>| received.extend(subscribers.iter().map(|_| nothing())));
+        let reading = tokio::spawn(read(output, Arc::clone(&received)));
         Ok(Self {
             process,
             input,
-            heard,
+            received,
             reading,
         })
     }
 
     /// Returns the positions up to which the clients have been served.
     pub(crate) fn positions(&self) -> Vec<Option<Cursor>> {
-        self.heard
-            .with(|heard| heard.iter().map(|heard| heard.last.clone()).collect())
+        self.received.with(|received| {
+            received
+                .iter()
+                .map(|received| received.last.clone())
+                .collect()
+        })
     }
 
     /// Returns the problem if the process ended unasked or a client gave up.
     pub(crate) fn problem(&mut self) -> Result<Option<Error>, Error> {
-        let closed = self
-            .heard
-            .with(|heard| heard.iter().filter(|heard| heard.is_closed).count());
+        let closed = self.received.with(|received| {
+            received
+                .iter()
+                .filter(|received| received.is_closed)
+                .count()
+        });
         if closed > 0 {
             return Ok(Some(Error::new(format!(
-                "{closed} native EventSources were closed for ever"
+                "{closed} native EventSources were closed permanently"
             ))));
         }
         let status = self.process.try_wait()?;
-        Ok(status.map(|status| {
-            Error::new(format!(
-                "the browsers' clients ended by themselves: {status}"
-            ))
-        }))
+        Ok(status
+            .map(|status| Error::new(format!("the browser clients exited unexpectedly: {status}"))))
     }
 
     /// Stops the clients and returns the journal of each.
@@ -164,27 +169,38 @@ impl Browsers {
             self.process.kill().await?;
         }
         let reading = self.reading.await;
-        reading.map_err(|error| Error::new(format!("reading panicked: {error}")))??;
-        Ok(self
-            .heard
-            .with(|heard| heard.drain(..).map(|heard| heard.journal).collect()))
+        reading.map_err(|error| {
+            Error::new(format!(
+                "the reader of the browser clients panicked: {error}"
+            ))
+        })??;
+        Ok(self.received.with(|received| {
+            received
+                .drain(..)
+                .map(|received| received.journal)
+                .collect()
+        }))
     }
 }
 
-async fn read(output: ChildStdout, heard: Arc<Shared<Vec<Heard>>>) -> Result<(), Error> {
+async fn read(output: ChildStdout, received: Arc<Shared<Vec<Received>>>) -> Result<(), Error> {
     let mut lines = BufReader::new(output).lines();
     while let Some(text) = lines.next_line().await? {
         // The last line may have been cut off by the end.
         let Ok(line) = serde_json::from_str::<Line>(&text) else {
             continue;
         };
-        heard.with(|heard| heard.get_mut(line.client).map(|heard| heard.hear(&line)));
+        received.with(|received| {
+            received
+                .get_mut(line.client)
+                .map(|received| received.record(&line))
+        });
     }
     Ok(())
 }
 
-impl Heard {
-    fn hear(&mut self, line: &Line) {
+impl Received {
+    fn record(&mut self, line: &Line) {
         if let Some(observation) = self.observation(line) {
             self.journal.push(Instant::now(), observation);
         }

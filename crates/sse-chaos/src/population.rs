@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn users_have_several_streams_and_events_are_for_all_kinds_of_targets() {
+    fn population_covers_all_kinds_of_targets() {
         let seed = Seed::new(7);
         let population = Population::new(seed, 400).unwrap();
         let of_first = |member: &&Subscriber| member.user == population.members[0].user;

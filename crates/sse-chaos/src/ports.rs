@@ -29,5 +29,5 @@ pub(crate) fn free() -> Result<SocketAddr, Error> {
             return Ok(address);
         }
     }
-    Err(Error::new("no port is free"))
+    Err(Error::new("no free port was found"))
 }

@@ -30,7 +30,10 @@ impl Process {
             .stderr(file)
             .spawn()
             .map_err(|error| {
-                Error::new(format!("cannot start {:?}: {error}", command.get_program()))
+                Error::new(format!(
+                    "failed to start {:?}: {error}",
+                    command.get_program()
+                ))
             })?;
         Ok(Self {
             child,
@@ -63,7 +66,7 @@ impl Process {
             Ok(status.is_some())
         })
         .await?;
-        status.ok_or_else(|| Error::new("a process without an end"))
+        status.ok_or_else(|| Error::new("the process did not exit"))
     }
 
     /// Kills the process as `kill -9` does.

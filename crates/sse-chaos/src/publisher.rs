@@ -192,11 +192,11 @@ async fn ask(node: SocketAddr, body: &str) -> Result<Answer, Error> {
                 .as_str()
                 .and_then(|id| id.parse().ok());
             id.map(Answer::Acknowledged)
-                .ok_or_else(|| Error::new(format!("a receipt without an id: {text}")))
+                .ok_or_else(|| Error::new(format!("the receipt has no id: {text}")))
         }
         500..=599 => Ok(Answer::Unknown),
         status => Err(Error::new(format!(
-            "an event is refused with {status}: {text}"
+            "an event was refused with {status}: {text}"
         ))),
     }
 }
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_event_is_tried_with_its_key_until_it_is_acknowledged() {
+    async fn publish_retries_with_its_key_until_acknowledged() {
         let (address, serving) = node(&[(503, "{}"), (0, ""), (200, RECEIPT)]).await;
         let publisher = publisher(address);
         let id = publisher.fence().await.unwrap().unwrap();
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_refused_for_good_ends_the_run() {
+    async fn permanent_rejection_ends_the_run() {
         for answer in [
             (400, "what?"),
             (200, r#"{"result":{"data":{"matched":1}}}"#),
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn workers_publish_different_numbers_until_they_are_stopped() {
+    async fn workers_publish_distinct_numbers_until_stopped() {
         let (address, _serving) = node(&[(200, RECEIPT); 20]).await;
         let mut publisher = publisher(address);
         publisher.start(1000);

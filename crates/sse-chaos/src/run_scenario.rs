@@ -164,16 +164,16 @@ impl ScenarioRun {
         if let Some(problem) = problems.into_iter().flatten().next() {
             return Err(problem);
         }
-        let behind = self.clients.behind(position);
+        let lagging = self.clients.lagging(position);
         if start.elapsed() > LONG {
             return Err(Error::new(format!(
-                "{behind} clients do not catch up in {LONG:?}"
+                "{lagging} clients did not catch up within {LONG:?}"
             )));
         }
-        if behind > 0 {
+        if lagging > 0 {
             sleep(Duration::from_millis(50)).await;
         }
-        Ok(behind == 0)
+        Ok(lagging == 0)
     }
 
     /// Adds to an error the information that a person at the terminal needs.

@@ -107,7 +107,7 @@ fn report(scores: &[Score]) -> ExitCode {
         .map(|score| score.name.as_str())
         .collect();
     if wrong.is_empty() {
-        println!("\nnothing was lost without a word");
+        println!("\nno event was lost without a gap");
         return ExitCode::SUCCESS;
     }
     println!("\nthe promise was broken in: {}", wrong.join(", "));

@@ -52,7 +52,7 @@ const LONG: &[(Kind, Form)] = &[(Redis, Long), (Nats, Long)];
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "broker-killed",
-        about: "kill -9 of the broker, which comes back with its data",
+        about: "kill -9 of the broker, which restarts with its data",
         on: SHORT,
         draw: |draw| draw.rounds(3, |_| Fault::BrokerKilled, &(2.0..=6.0, 0.5..=2.0)),
     },
@@ -64,7 +64,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "broker-emptied",
-        about: "FLUSHALL or a deleted stream, and a broker that comes back empty",
+        about: "FLUSHALL or a deleted stream, and a broker that restarts empty",
         on: SHORT_ON_REDIS,
         draw: Draw::losses,
     },
@@ -79,7 +79,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "clock-set-back",
-        about: "the broker's clock is an hour behind the ids that it gave, and it is killed",
+        about: "the clock of the broker is an hour earlier than the ids in its log, and the broker is killed",
         on: &[(Redis, Long)],
         draw: Draw::clock,
     },
@@ -91,7 +91,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "sentinels",
-        about: "kill -9 of the primary, and sentinels put the replica in charge",
+        about: "kill -9 of the primary, and sentinels promote the replica",
         on: &[(Redis, Long)],
         draw: |draw| draw.sentinels(Wire::Plain),
     },
@@ -116,7 +116,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "link-half-open",
-        about: "what one node and the broker say vanishes",
+        about: "the link between one node and the broker is half-open",
         on: LONG,
         draw: |draw| draw.rounds(4, Draw::half_open_link, &(6.0..=15.0, 4.0..=8.0)),
     },
@@ -176,25 +176,25 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "clients-half-open",
-        about: "what clients and nodes say vanishes",
+        about: "the links between clients and nodes are half-open",
         on: LONG,
         draw: Draw::half_open_clients,
     },
     Scenario {
         name: "trimming",
-        about: "clients are away for longer than the log reaches back",
+        about: "clients are disconnected for longer than the retention of the log",
         on: SHORT_ON_REDIS,
         draw: Draw::trimming,
     },
     Scenario {
         name: "resume-storm",
-        about: "all clients come back at once and have missed much",
+        about: "all clients return at once and have missed many events",
         on: LONG,
         draw: Draw::storm,
     },
     Scenario {
         name: "forged-ids",
-        about: "guests come again and again with ids that nobody gave them, while the broker or a node is killed",
+        about: "guests connect repeatedly with forged ids, while the broker or a node is killed",
         on: LONG,
         draw: Draw::forgers,
     },
@@ -206,13 +206,13 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "newcomers",
-        about: "10,000 guests come at one moment",
+        about: "10,000 guests connect at once",
         on: LONG,
         draw: |draw| draw.guests(Sort::Newcomers, (10_000, 1_000), &(5.0..=10.0, 2.0..=3.0)),
     },
     Scenario {
         name: "mixed",
-        about: "two things at once, whatever they are",
+        about: "any two faults at once",
         on: SHORT_ON_REDIS,
         draw: Draw::mixed,
     },
@@ -491,13 +491,13 @@ impl Draw {
 
     fn trimming(&mut self) -> Plan {
         let entries = 100;
-        let away = |draw: &mut Self| Step {
+        let disconnect = |draw: &mut Self| Step {
             faults: vec![Fault::ClientsDropped],
             lasts: Lasts::Events(draw.dice.random_range(4 * entries..6 * entries)),
             then: Then::CatchUp,
         };
         let count = if self.form == Long { 2 } else { 1 };
-        let steps = (0..count).map(|_| away(self)).collect();
+        let steps = (0..count).map(|_| disconnect(self)).collect();
         Plan {
             settings: ["--log-entries".to_owned(), entries.to_string()].to_vec(),
             trims: true,
@@ -561,7 +561,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_is_a_plan() {
+    fn a_seed_determines_the_plan() {
         for scenario in SCENARIOS {
             for form in [Short, Long] {
                 let plan = |seed| scenario.plan(Seed::new(seed), form);
@@ -577,7 +577,7 @@ mod tests {
     }
 
     #[test]
-    fn every_plan_ends_with_everybody_caught_up() {
+    fn every_plan_ends_with_all_clients_caught_up() {
         for scenario in SCENARIOS {
             for seed in 0..20 {
                 let plan = scenario.plan(Seed::new(seed), Long);

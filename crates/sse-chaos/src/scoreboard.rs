@@ -46,7 +46,8 @@ pub(crate) fn judge(
                 deliveries(&result.clients[client].1, &plain).next()?,
             ))
         });
-        let (client, entry) = place.ok_or_else(|| Error::new("there is nothing to take away"))?;
+        let (client, entry) =
+            place.ok_or_else(|| Error::new("the journals have no event to remove"))?;
         result.clients[client].1 = without(&result.clients[client].1, entry);
     }
     let verdict = oracle.judge(pairs(&result.clients));
@@ -86,17 +87,17 @@ fn pairs(clients: &[(Subscriber, Journal)]) -> impl Iterator<Item = (&Subscriber
 fn problems(verdict: &Verdict, plan: &Plan) -> Vec<String> {
     let gaps = verdict.gaps.total();
     let counts = [
-        ("lost without a word", verdict.lost),
+        ("lost without a gap", verdict.lost),
         ("not delivered in the end", verdict.undelivered),
-        ("doubled beyond what ids tell", verdict.doubled),
-        ("of nobody", verdict.foreign),
-        ("for others", verdict.misdirected),
+        ("duplicates that ids do not reveal", verdict.doubled),
+        ("never published", verdict.foreign),
+        ("published to others", verdict.misdirected),
         ("under another id than acknowledged", verdict.misplaced),
         ("out of order", verdict.out_of_order),
         ("clients that gave up", verdict.gave_up),
         ("clients that never connected", verdict.never_connected),
         (
-            "gaps where nothing is missing",
+            "gaps although no event is missing",
             if plan.gaps() == Gaps::Never { gaps } else { 0 },
         ),
     ];
@@ -106,10 +107,10 @@ fn problems(verdict: &Verdict, plan: &Plan) -> Vec<String> {
         .map(|(what, count)| format!("{what}: {count}"))
         .collect();
     if plan.gaps() == Gaps::Surely && gaps == 0 {
-        problems.push("nobody was told of a gap".to_owned());
+        problems.push("no client received a gap".to_owned());
     }
     if verdict.delivered == 0 {
-        problems.push("nothing was delivered".to_owned());
+        problems.push("no event was delivered".to_owned());
     }
     if problems.is_empty() && !verdict.is_clean() {
         problems.push("the oracle objects".to_owned());
@@ -159,7 +160,7 @@ fn unseen(
             lost.lost != honest.lost + 1 || doubled.doubled != honest.doubled + 1
         });
     (missed && verdict.is_clean())
-        .then(|| "the oracle did not find what was altered on purpose".to_owned())
+        .then(|| "the oracle did not detect a deliberate alteration".to_owned())
 }
 
 /// Returns the events that were sent once and acknowledged. For other events, a second delivery or
@@ -220,7 +221,7 @@ fn altered(journal: &Journal, times: impl Fn(usize) -> usize) -> Journal {
 
 /// Headings of the columns, as a table in Markdown.
 pub(crate) const HEAD: &str = "\
-| scenario | published | tried again | due | delivered | told of by a gap | lost | doubled | doubles dropped by id | streams | gaps told | back p50 / p99 / last |
+| scenario | published | tried again | due | delivered | covered by a gap | lost | doubled | doubles dropped by id | streams | gaps | recovery p50 / p99 / last |
 |---|---|---|---|---|---|---|---|---|---|---|---|";
 
 impl fmt::Display for Score {
@@ -325,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_play_has_no_problems_and_a_line() {
+    fn clean_run_has_no_problems_and_a_table_row() {
         let score = score(Fault::BrokerKilled, result(3), Sabotage::None);
         assert_eq!(score.problems, [""; 0]);
         let line = score.to_string();
@@ -341,10 +342,10 @@ mod tests {
     }
 
     #[test]
-    fn one_event_that_a_client_did_not_get_is_a_problem_that_names_both() {
+    fn lost_event_is_reported_with_client_and_number() {
         let score = score(Fault::BrokerKilled, result(3), Sabotage::Swallow);
         assert_eq!(score.verdict.lost, 1);
-        assert_eq!(score.problems[0], "lost without a word: 1");
+        assert_eq!(score.problems[0], "lost without a gap: 1");
         assert!(
             score.problems[1].contains("client 0, event 4"),
             "{:?}",
@@ -353,11 +354,11 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_a_problem_where_nothing_is_missing_and_its_absence_where_the_log_was_lost() {
+    fn gaps_are_judged_by_whether_the_log_was_lost() {
         let problems = |fault, result| score(fault, result, Sabotage::None).problems;
         assert_eq!(
             problems(Fault::BrokerLost, result(3)),
-            ["nobody was told of a gap"]
+            ["no client received a gap"]
         );
         let with_gap = || {
             let mut result = result(3);
@@ -375,18 +376,18 @@ mod tests {
         assert_eq!(problems(Fault::BrokerLost, with_gap()), [""; 0]);
         assert_eq!(
             problems(Fault::BrokerKilled, with_gap()),
-            ["gaps where nothing is missing: 1"]
+            ["gaps although no event is missing: 1"]
         );
     }
 
     #[test]
-    fn a_play_in_which_nothing_came_proves_nothing() {
+    fn run_without_deliveries_is_a_problem() {
         let score = score(Fault::BrokerKilled, result(0), Sabotage::None);
-        assert_eq!(score.problems, ["nothing was delivered"]);
+        assert_eq!(score.problems, ["no event was delivered"]);
     }
 
     #[test]
-    fn a_judge_that_sees_nothing_is_found_out() {
+    fn blind_oracle_is_detected() {
         let result = result(1);
         let blind = Oracle::new([]).unwrap();
         let verdict = blind.judge([]);

@@ -136,7 +136,7 @@ impl Sentinels {
             .iter_mut()
             .find(|server| server.address == primary);
         server
-            .ok_or_else(|| Error::new("a foreign server is in charge"))?
+            .ok_or_else(|| Error::new("the primary is a foreign server"))?
             .broker
             .kill()?;
         until("a failover", LONG, async || {
@@ -167,7 +167,7 @@ impl Sentinels {
         );
         address
             .parse()
-            .map_err(|_| Error::new(format!("a sentinel names no primary: {answer:?}")))
+            .map_err(|_| Error::new(format!("the sentinel named no primary: {answer:?}")))
     }
 }
 
@@ -265,7 +265,7 @@ impl Sentinel {
         while left > 0 {
             let mut line = String::new();
             if connection.read_line(&mut line).await? == 0 {
-                return Err(Error::new("a sentinel ended the connection"));
+                return Err(Error::new("the sentinel closed the connection"));
             }
             left -= 1;
             let line = line.trim_end();
@@ -289,7 +289,7 @@ impl Sentinel {
 
 fn spawn(file: &PathBuf, folder: &Path) -> Result<Process, Error> {
     let program = sse_testkit::executable("redis-server")?;
-    let program = program.ok_or_else(|| Error::new("there is no redis-server in PATH"))?;
+    let program = program.ok_or_else(|| Error::new("redis-server is not in PATH"))?;
     let mut command = Command::new(program);
     command.arg(file).arg("--sentinel");
     Process::spawn(command, &folder.join("output"))

@@ -18,7 +18,9 @@ pub(crate) async fn until(
     let start = Instant::now();
     while !is_so().await? {
         if start.elapsed() > limit {
-            return Err(Error::new(format!("waited {limit:?} in vain for {what}")));
+            return Err(Error::new(format!(
+                "timed out after {limit:?} while waiting for {what}"
+            )));
         }
         sleep(Duration::from_millis(10)).await;
     }

@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_refuses_is_no_request() {
+    fn malformed_requests_are_rejected() {
         for text in [
             &b""[..],
             b"GET",

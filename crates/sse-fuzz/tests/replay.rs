@@ -14,7 +14,7 @@ fn folder(name: &str) -> PathBuf {
 
 /// Returns the paths in a folder, in order.
 fn paths(name: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder(name)).expect("the folder is there");
+    let entries = fs::read_dir(folder(name)).expect("an existing folder");
     let mut paths: Vec<_> = entries
         .map(|entry| entry.expect("the folder is read").path())
         .collect();

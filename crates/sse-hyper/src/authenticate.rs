@@ -9,8 +9,8 @@ use sse_auth::{OwnOrigin, RequestView};
 /// the request is refused. [`handshake`](crate::handshake()) reads the result from there.
 ///
 /// *Cancel safety.* See [`Authentication::admit`].
-pub async fn authenticate(gate: &Authentication, request: &mut Parts) {
-    match gate.admit(&request_view(request)).await {
+pub async fn authenticate(authentication: &Authentication, request: &mut Parts) {
+    match authentication.admit(&request_view(request)).await {
         Ok(caller) => drop(request.extensions.insert(caller)),
         Err(cause) => drop(request.extensions.insert(cause)),
     }

@@ -127,7 +127,7 @@ impl<B: Body + Send + 'static> ParkedResponse<B> {
         let socket = match socket.into_std() {
             Ok(socket) => socket,
             Err(error) => {
-                debug!(%error, "a socket cannot leave its runtime, and is closed");
+                debug!(%error, "closed a connection: failed to detach its socket from the runtime");
                 return;
             }
         };

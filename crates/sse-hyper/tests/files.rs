@@ -16,7 +16,7 @@ use tokio::{
     time::timeout,
 };
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Opens files until none are left.
 fn take_all() -> Vec<File> {
@@ -39,7 +39,7 @@ async fn read_until(client: &mut TcpStream, needle: &str) {
     let mut text = String::new();
     while !text.contains(needle) {
         let mut buffer = [0; 4096];
-        let count = timeout(PATIENCE, client.read(&mut buffer))
+        let count = timeout(TIMEOUT, client.read(&mut buffer))
             .await
             .unwrap()
             .unwrap();
@@ -49,7 +49,7 @@ async fn read_until(client: &mut TcpStream, needle: &str) {
 }
 
 #[tokio::test]
-async fn streams_go_on_and_newcomers_wait_while_there_are_no_files() {
+async fn without_files_streams_continue_and_clients_wait() {
     let manager = Manager::builder().build().unwrap();
     let transports = TransportStatsHandle::default();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -87,13 +87,20 @@ async fn streams_go_on_and_newcomers_wait_while_there_are_no_files() {
     drop(taken);
     let mut second = ask(sockets.pop().unwrap(), address).await;
     read_until(&mut second, "event: connection").await;
-    assert_eq!(transports.stats().reactor.adopted, 1, "it was tried again");
+    assert_eq!(
+        transports.stats().reactor.adopted,
+        1,
+        "the adoption was not retried"
+    );
 
     let taken = take_all();
     let mut third = ask(sockets.pop().unwrap(), address).await;
     let mut byte = [0];
     let early = timeout(Duration::from_millis(300), third.read(&mut byte)).await;
-    assert!(early.is_err(), "there is no file for it: {early:?}");
+    assert!(
+        early.is_err(),
+        "a stream opened without a free file: {early:?}"
+    );
     manager
         .all()
         .publish(Event::text("nobody is harmed"))
@@ -117,7 +124,7 @@ async fn streams_go_on_and_newcomers_wait_while_there_are_no_files() {
     let mut fifth = ask(sockets.pop().unwrap(), address).await;
     read_until(&mut fifth, "event: connection").await;
     assert_eq!(
-        timeout(PATIENCE, idle.read(&mut byte))
+        timeout(TIMEOUT, idle.read(&mut byte))
             .await
             .unwrap()
             .unwrap(),

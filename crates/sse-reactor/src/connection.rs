@@ -196,7 +196,7 @@ impl<S: Socket> Connection<S> {
             .as_mut()
             .is_some_and(|write_buffer| write_buffer.waits());
         if waits || (self.write_buffer.is_some() && !self.flush(place, tools)?) {
-            return Ok(self.look_for_the_end(place, tools));
+            return Ok(self.poll_for_the_end(place, tools));
         }
         for _ in 0..BATCHES {
             if self.session.is_none() {
@@ -208,7 +208,7 @@ impl<S: Socket> Connection<S> {
                 Poll::Ready(None) => self.send_end(place, tools)?,
             };
             if !written {
-                return Ok(self.look_for_the_end(place, tools));
+                return Ok(self.poll_for_the_end(place, tools));
             }
         }
         Ok(Next::Again)
@@ -311,7 +311,7 @@ impl<S: Socket> Connection<S> {
 
     /// Returns the next step while the client takes no bytes. While the stream lives, the next step
     /// is to wait.
-    fn look_for_the_end(&mut self, place: u32, tools: &Tools<'_>) -> Next {
+    fn poll_for_the_end(&mut self, place: u32, tools: &Tools<'_>) -> Next {
         let reason = match (&self.session, &mut self.write_buffer) {
             (Some(session), Some(write_buffer)) => {
                 let waker = tools.wakers.of(place);

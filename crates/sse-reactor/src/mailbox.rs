@@ -83,7 +83,7 @@ impl Mailbox {
     pub(crate) fn adopt(&self, adoption: Adoption) {
         self.load.fetch_add(1, Ordering::Relaxed);
         let mut adoption = Some(adoption);
-        let end = self.tell(|inbox| {
+        let end = self.notify(|inbox| {
             if inbox.end.is_none() {
                 inbox.adoptions.extend(adoption.take());
             }
@@ -97,7 +97,7 @@ impl Mailbox {
 
     /// Notes that a group of streams was woken.
     pub(crate) fn wake(&self, group: u32) {
-        self.tell(|inbox| {
+        self.notify(|inbox| {
             if inbox.end.is_none() {
                 inbox.woken.push(group);
             }
@@ -106,12 +106,12 @@ impl Mailbox {
 
     /// Notes that no more adoptions will arrive.
     pub(crate) fn retire(&self) {
-        self.tell(|inbox| inbox.retired = true);
+        self.notify(|inbox| inbox.retired = true);
     }
 
     /// Ends the thread.
     pub(crate) fn end(&self, end: End) {
-        self.tell(|inbox| {
+        self.notify(|inbox| {
             inbox.end.get_or_insert(end);
         });
     }
@@ -120,16 +120,16 @@ impl Mailbox {
         self.inbox.lock().end.is_some()
     }
 
-    fn tell<T>(&self, tell: impl FnOnce(&mut Inbox) -> T) -> T {
+    fn notify<T>(&self, change: impl FnOnce(&mut Inbox) -> T) -> T {
         let mut inbox = self.inbox.lock();
-        let told = tell(&mut inbox);
+        let output = change(&mut inbox);
         let sleeps = !std::mem::replace(&mut inbox.awake, true);
         drop(inbox);
         if sleeps && let Err(error) = self.waker.wake() {
             // An open eventfd can always be written to.
-            error!(%error, "a thread of the reactor cannot be woken");
+            error!(%error, "failed to wake a reactor thread");
         }
-        told
+        output
     }
 
     /// Takes all messages; `woken` must be empty. If there are no messages and the thread is not

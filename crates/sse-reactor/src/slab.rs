@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_key_finds_nobody() {
+    fn late_key_finds_no_connection() {
         let mut table = Slab::default();
         let (first, second) = (insert(&mut table, 1), insert(&mut table, 2));
         assert_eq!(table.remove(first), Some(1));
@@ -168,13 +168,13 @@ mod tests {
     }
 
     #[test]
-    fn a_key_from_before_everybody_left_is_late_as_well() {
+    fn key_from_before_a_full_removal_is_late() {
         let mut table = Slab::default();
         let early = insert(&mut table, 1);
         table.remove(early);
         assert!(
             table.chunks.is_empty() && table.vacant.capacity() == 0,
-            "memory is given back"
+            "memory was not released"
         );
         let late = insert(&mut table, 2);
         assert_eq!(early.place, late.place);
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_made_takes_no_place() {
+    fn failed_creation_takes_no_slot() {
         let mut table = Slab::<u32>::default();
         for _ in 0..3 {
             assert_eq!(table.try_insert(|key| Err::<u32, _>(key.place)), Err(0));
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn many_come_and_go_over_several_chunks() {
+    fn slots_are_reused_across_chunks() {
         let mut table = Slab::default();
         let keys: Vec<_> = (0..1000).map(|number| insert(&mut table, number)).collect();
         assert_eq!(table.chunks.len(), 4);
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     #[cfg(target_pointer_width = "64")]
-    fn a_connection_and_its_serial_number_are_a_line_of_the_cache() {
+    fn connection_and_serial_fill_one_cache_line() {
         // In debug builds, mio's socket is larger than a file descriptor.
         assert_eq!(size_of::<Slot<crate::connection::Connection<u32>>>(), 64);
     }

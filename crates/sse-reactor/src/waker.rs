@@ -20,7 +20,7 @@ pub(crate) const PLACES_PER_WAKER: u32 = 4;
 struct WakerGroup {
     mailbox: Arc<Mailbox>,
     number: u32,
-    told: AtomicBool,
+    notified: AtomicBool,
 }
 
 impl Wake for WakerGroup {
@@ -29,7 +29,7 @@ impl Wake for WakerGroup {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if !self.told.swap(true, Ordering::AcqRel) {
+        if !self.notified.swap(true, Ordering::AcqRel) {
             self.mailbox.wake(self.number);
         }
     }
@@ -57,7 +57,7 @@ impl Wakers {
             self.groups.push(Arc::new(WakerGroup {
                 mailbox,
                 number,
-                told: AtomicBool::new(false),
+                notified: AtomicBool::new(false),
             }));
         }
     }
@@ -73,11 +73,11 @@ impl Wakers {
 
     /// Returns the slots of a wake. Later wakes are sent again, so a check of these slots after
     /// this call observes everything before the wake.
-    pub(crate) fn heard(&self, number: u32) -> std::ops::Range<u32> {
+    pub(crate) fn acknowledge(&self, number: u32) -> std::ops::Range<u32> {
         if let Some(group) = self.groups.get(number as usize) {
             // Both operations are read-modify-writes, so this one observes everything before the
             // wake that it clears.
-            group.told.swap(false, Ordering::AcqRel);
+            group.notified.swap(false, Ordering::AcqRel);
         }
         let first = number.saturating_mul(PLACES_PER_WAKER);
         first..first.saturating_add(PLACES_PER_WAKER)
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_is_told_once_until_it_has_heard() {
+    fn thread_is_woken_once_until_it_collects() {
         let poll = Poll::new().unwrap();
         let mut wakers = wakers(&poll);
         wakers.reach(9);
@@ -121,15 +121,15 @@ mod tests {
         waker.wake_by_ref();
         assert!(
             woken(&wakers.mailbox).is_empty(),
-            "it was told, and has not heard yet"
+            "the thread was woken twice"
         );
-        assert_eq!(wakers.heard(2), 8..12);
+        assert_eq!(wakers.acknowledge(2), 8..12);
         waker.wake();
         assert_eq!(woken(&wakers.mailbox), [2]);
     }
 
     #[test]
-    fn neighbours_have_one_waker_and_others_another() {
+    fn neighbours_share_a_waker() {
         let poll = Poll::new().unwrap();
         let mut wakers = wakers(&poll);
         wakers.reach(4);
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waker_from_before_everybody_left_wakes_the_place() {
+    fn old_waker_wakes_the_current_slot() {
         let poll = Poll::new().unwrap();
         let mut wakers = wakers(&poll);
         wakers.reach(0);
@@ -146,15 +146,19 @@ mod tests {
         late.wake_by_ref();
         assert_eq!(woken(&wakers.mailbox), [0]);
         wakers.forget();
-        assert_eq!(wakers.heard(0), 0..4, "nobody is there, and nothing fails");
+        assert_eq!(wakers.acknowledge(0), 0..4, "a late wake fails");
         wakers.reach(0);
         late.wake();
         wakers.of(0).wake();
-        assert_eq!(woken(&wakers.mailbox), [0], "the new one counts by itself");
+        assert_eq!(
+            woken(&wakers.mailbox),
+            [0],
+            "the new waker is counted separately"
+        );
     }
 
     #[test]
-    fn a_thread_that_has_ended_is_told_nothing() {
+    fn ended_thread_is_not_woken() {
         let poll = Poll::new().unwrap();
         let wakers = wakers(&poll);
         wakers.mailbox.end(crate::end::End::Close);

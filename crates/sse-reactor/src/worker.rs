@@ -93,11 +93,11 @@ impl Worker {
         let end = match catch_unwind(AssertUnwindSafe(|| self.serve())) {
             Ok(Ok(end)) => end,
             Ok(Err(error)) => {
-                error!(%error, "a thread of the reactor fails, and its streams end");
+                error!(%error, "failed to run a reactor thread; its streams end");
                 End::Close
             }
             Err(_) => {
-                error!("a thread of the reactor panicked, and its streams end");
+                error!("reactor thread panicked; its streams end");
                 End::Close
             }
         };
@@ -173,7 +173,7 @@ impl Worker {
             }
             (Err((error, connection)), _) => {
                 if let Some(left_out) = FAILURES.admit("watch") {
-                    warn!(%error, left_out, "a stream's socket cannot be watched");
+                    warn!(%error, left_out, "failed to register the socket of a stream");
                 }
                 self.fail(connection);
             }
@@ -199,7 +199,7 @@ impl<S: Socket> Worker<S> {
                 continue;
             };
             let readable = event.is_readable() || event.is_read_closed() || event.is_error();
-            if readable && !self.hear(key) {
+            if readable && !self.discard_input(key) {
                 self.remove(key, Leave::Gone);
             } else if event.is_writable() {
                 self.has_room(key);
@@ -231,7 +231,7 @@ impl<S: Socket> Worker<S> {
         }
     }
 
-    fn hear(&mut self, key: Key) -> bool {
+    fn discard_input(&mut self, key: Key) -> bool {
         let Self {
             connections,
             buffer,
@@ -255,7 +255,7 @@ impl<S: Socket> Worker<S> {
     /// Queues every connection that was possibly woken.
     pub(crate) fn line_up_all(&mut self, woken: &mut Vec<u32>) {
         for group in woken.drain(..) {
-            for place in self.wakers.heard(group) {
+            for place in self.wakers.acknowledge(group) {
                 if let Some(key) = self.connections.key_at(place) {
                     self.line_up(key);
                 }
@@ -333,12 +333,12 @@ impl<S: Socket> Worker<S> {
             Ok(Ok(Next::Done)) => {
                 // Closing a socket with unread bytes resets the connection, and the client loses
                 // the bytes that it has not read.
-                self.hear(key);
+                self.discard_input(key);
                 self.remove(key, Leave::Finished);
             }
             Ok(Ok(Next::Reset)) => self.remove(key, Leave::Reset),
             Ok(Err(error)) => {
-                debug!(%error, "a client is gone");
+                debug!(%error, "client disconnected");
                 self.remove(key, Leave::Gone);
             }
             Err(_) => {
@@ -385,6 +385,6 @@ impl<S: Socket> Worker<S> {
 
     fn panicked(&self) {
         self.mailbox.counters.panics.add(1);
-        error!("a stream panicked, and ends");
+        error!("stream panicked; it ends");
     }
 }

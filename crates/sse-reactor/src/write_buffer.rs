@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_written_is_dropped_piece_by_piece() {
+    fn written_bytes_are_dropped_in_pieces() {
         let mut write_buffer = WriteBuffer::default();
         ["abc", "", "de", "f"]
             .iter()

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn all_is_written_in_as_many_calls_as_it_takes() {
+    fn everything_is_written_in_several_calls() {
         let (result, taken) = written(&[b"abc", b"", b"def"], 1, &[100]);
         assert_eq!((result.unwrap(), taken), (Written::All, b"bcdef".to_vec()));
         let many: Vec<&[u8]> = vec![b"x"; 3 * PIECES + 1];
@@ -176,14 +176,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_written_of_nothing() {
+    fn empty_write_does_nothing() {
         assert_eq!(written(&[], 0, &[]).0.unwrap(), Written::All);
         assert_eq!(written(&[b"", b""], 0, &[]).0.unwrap(), Written::All);
         assert_eq!(written(&[b"abc"], 3, &[]).0.unwrap(), Written::All);
     }
 
     #[test]
-    fn an_error_is_one() {
+    fn write_errors_are_returned() {
         assert_eq!(
             written(&[b"abc"], 0, &[]).0.unwrap_err().kind(),
             ErrorKind::BrokenPipe
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(
             error.kind(),
             ErrorKind::WriteZero,
-            "nothing taken is no progress"
+            "an empty write counted as progress"
         );
     }
 }

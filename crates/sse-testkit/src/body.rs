@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_head_tells_the_framing() {
+    fn framing_is_read_from_the_head() {
         assert!(matches!(
             body("GET", "HTTP/1.1 200 OK"),
             Ok(Body::UntilClose)

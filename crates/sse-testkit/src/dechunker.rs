@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_the_coding_is_refused() {
+    fn broken_chunked_coding_is_rejected() {
         let broken: [(&[u8], &str); 11] = [
             (b"\r\nabc", "in the size"),
             (b" 3\r\nabc\r\n", "in the size"),

@@ -26,8 +26,8 @@ impl End {
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Complete => "its body is complete",
-            Self::Closed => "the connection was closed after a body of no announced length",
+            Self::Complete => "the body is complete",
+            Self::Closed => "the connection was closed after a body without an announced length",
             Self::Cut => "the connection was closed in the middle of the body",
             Self::Reset => "the connection was reset",
         })

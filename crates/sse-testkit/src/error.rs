@@ -16,7 +16,7 @@ pub enum Error {
     #[error("the peer broke the protocol: {0}")]
     Protocol(String),
     /// The response is not an event stream, so a browser would not read it.
-    #[error("not an event stream: status {status}, content type {content_type:?}")]
+    #[error("the response is not an event stream: status {status}, content type {content_type:?}")]
     NotAStream {
         /// Status code of the response.
         status: u16,
@@ -27,10 +27,10 @@ pub enum Error {
     #[error("the stream ended: {0}")]
     Ended(End),
     /// An event came where the end was expected.
-    #[error("an event came where the stream should have ended: {0:?}")]
+    #[error("the stream sent an event instead of its end: {0:?}")]
     Unexpected(Decoded),
     /// Nothing came in the time that the test allowed.
-    #[error("nothing came within {0:?}")]
+    #[error("nothing arrived within {0:?}")]
     Timeout(Duration),
     /// A server process did not start, or did not exit.
     #[error("the server {reason}; its last output:\n{output}")]

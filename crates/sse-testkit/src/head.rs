@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_a_browser_would_read_is_a_stream() {
+    fn only_readable_responses_are_streams() {
         let judged = |text: &str| Head::parse(text.as_bytes()).unwrap().expect_stream();
         judged("HTTP/1.1 200 OK\r\ncontent-type: Text/Event-Stream; charset=utf-8").unwrap();
         for bad in [

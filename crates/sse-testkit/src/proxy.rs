@@ -64,7 +64,7 @@ impl Proxy {
     /// The errors of a bind to 127.0.0.1.
     #[expect(
         clippy::unused_async,
-        reason = "it needs a runtime, which a caller without one should be told by the compiler"
+        reason = "it needs a runtime, and the compiler rejects callers without one"
     )]
     pub async fn balance(upstreams: impl IntoIterator<Item = SocketAddr>) -> io::Result<Self> {
         let port = bound(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;

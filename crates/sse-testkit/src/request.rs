@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_head_is_what_the_test_said() {
+    fn head_has_the_requested_fields() {
         let request = RawRequest::get(ADDRESS, "/api/sse?topics=a")
             .version(Version::Http10)
             .header("a", "b");
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn padding_makes_the_head_that_long() {
+    fn padding_sets_the_length_of_the_head() {
         let request = RawRequest::get(ADDRESS, "/").header("Last-Event-ID", "ü");
         let bare = request.head().len();
         for bytes in [bare + 13, bare + 14, 12 * 1024] {
@@ -239,7 +239,7 @@ mod tests {
         assert_eq!(
             request.clone().padded_to(bare + 1).head().len(),
             bare + 13,
-            "the least that is possible"
+            "the smallest possible size"
         );
         assert_eq!(request.padded_to(bare).head().len(), bare, "long enough");
     }

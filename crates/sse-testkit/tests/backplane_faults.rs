@@ -52,24 +52,24 @@ macro_rules! brokers {
 
 brokers! {
     Sound: "Nothing.",
-    Stuttering: "A tail brings now and then what it brought before.",
+    Stuttering: "A tail repeats entries now and then.",
     Leaky: "A tail leaves an entry out now and then.",
-    Hasty: "What a tail has in its hand is lost when nobody waits for it.",
-    Forgetful: "A tail begins at the head, wherever it was to begin.",
+    Hasty: "A tail loses fetched entries when a wait is dropped.",
+    Forgetful: "A tail always begins at the head.",
     DeafToKeys: "Keys do not count.",
     Leveling: "All users have one scope of keys.",
     Trusting: "The keys of users are not bounded.",
-    Vague: "A duplicate is told with a position of its own.",
+    Vague: "A duplicate is reported with its own position.",
     Content: "Every page is the last.",
-    Generous: "A page has what there is, whatever the limit.",
-    Timeless: "A log that was lost keeps its epoch.",
+    Generous: "A page ignores its limit.",
+    Timeless: "A lost log keeps its epoch.",
     Soothing: "The future is the head.",
-    Brazen: "What went is left out, and nobody is told.",
-    Echoing: "A signal comes twice.",
-    Confused: "A signal is an entry, too.",
+    Brazen: "Trimmed entries are skipped without an error.",
+    Echoing: "A signal arrives twice.",
+    Confused: "A signal is also appended as an entry.",
     Careless: "Leases are not kept.",
     Clinging: "A lease cannot be dropped.",
-    Garbling: "A payload is taken for text.",
+    Garbling: "A payload is treated as text.",
 }
 
 /// Returns a key of the app whose text is that of another key, from a byte offset on.
@@ -267,31 +267,31 @@ macro_rules! found {
         #[test]
         fn $name() {
             let blame = complaint(|| check(rules::$module::$rule::<Sound>()));
-            assert_eq!(blame, None, "a sound one is blamed");
-            let complaint = complaint(|| check(rules::$module::$rule::<$fault>())).expect("the fault is not found");
+            assert_eq!(blame, None, "the rule fails for a correct implementation");
+            let complaint = complaint(|| check(rules::$module::$rule::<$fault>())).expect("the rule did not detect the fault");
             assert!(complaint.contains($said), "{complaint}");
         }
     )*};
 }
 
 found! {
-    an_entry_that_comes_twice: tails::a_tail_at_the_head_brings_what_follows_and_nothing_else, Stuttering, "2 entries instead of 1";
-    an_entry_that_is_left_out: tails::a_tail_that_caught_up_says_so, Leaky, "says early that it caught up";
-    an_entry_that_is_lost_with_a_wait: tails::a_wait_for_a_tail_may_be_dropped_at_any_time, Hasty, "what nobody waited for is lost";
-    a_tail_that_begins_late: tails::a_tail_that_caught_up_says_so, Forgetful, "says early that it caught up";
+    an_entry_that_comes_twice: tails::tail_at_the_head_yields_only_later_entries, Stuttering, "2 entries instead of 1";
+    an_entry_that_is_left_out: tails::tail_reports_when_it_caught_up, Leaky, "reports too early that it caught up";
+    an_entry_that_is_lost_with_a_wait: tails::tail_wait_can_be_dropped_at_any_time, Hasty, "an entry was lost or arrived twice";
+    a_tail_that_begins_late: tails::tail_reports_when_it_caught_up, Forgetful, "reports too early that it caught up";
     a_key_that_does_not_count: keys::a_key_counts_once, DeafToKeys, "a key counts twice";
-    a_scope_that_is_everybody_s: keys::a_key_counts_in_its_scope_alone, Leveling, "is taken for the key of another scope";
-    a_bound_that_holds_nobody: keys::a_bound_on_keys_refuses_and_forgets_nothing, Trusting, "is beyond its bound";
+    a_scope_shared_by_all_users: keys::a_key_counts_in_its_scope_alone, Leveling, "is taken for the key of another scope";
+    an_ineffective_bound: keys::a_bound_on_keys_refuses_and_forgets_nothing, Trusting, "is beyond its bound";
     a_duplicate_that_is_elsewhere: keys::a_key_counts_once, Vague, "left == right";
     a_page_that_seems_the_last: pages::a_page_ends_at_its_limit_of_entries, Content, "[10, 10, 5]";
-    a_page_that_is_too_large: pages::a_page_ends_at_its_limit_of_bytes_and_has_one_entry_at_least, Generous, "[2, 2, 2, 1, 1]";
-    an_epoch_that_stays: wipes::a_log_that_was_wiped_is_another_one, Timeless, "left != right";
-    an_epoch_that_stays_in_use: wipes::appends_go_to_the_log_that_is_there, Timeless, "in the old epoch";
+    a_page_that_is_too_large: pages::page_ends_at_its_byte_limit_after_one_entry, Generous, "[2, 2, 2, 1, 1]";
+    an_epoch_that_stays: wipes::wiped_log_has_another_epoch, Timeless, "left != right";
+    an_epoch_that_stays_in_use: wipes::appends_go_to_the_current_log, Timeless, "in the old epoch";
     a_future_that_is_taken_for_the_head: bounds::a_cursor_beyond_the_head_is_refused, Soothing, "a read of the future";
-    a_gap_that_nobody_is_told_of: retention::the_oldest_entries_go, Brazen, "a read of what went";
-    a_signal_that_comes_twice: signals::a_signal_reaches_every_node_once, Echoing, "came twice";
+    an_unreported_gap: retention::oldest_entries_are_trimmed, Brazen, "a read of trimmed entries";
+    a_signal_that_comes_twice: signals::a_signal_reaches_every_node_once, Echoing, "arrived twice";
     a_signal_in_the_log: signals::a_signal_is_not_in_the_log, Confused, "left == right";
     a_lease_that_is_not_kept: leases::a_lease_is_seen_by_every_node, Careless, "left == right";
-    a_lease_that_stays: leases::a_lease_may_be_dropped, Clinging, "left == right";
-    a_payload_that_is_taken_for_text: payloads::payloads_come_back_as_they_were_given, Garbling, "left == right";
+    a_lease_that_stays: leases::lease_can_be_dropped, Clinging, "left == right";
+    a_payload_that_is_taken_for_text: payloads::payloads_are_returned_unchanged, Garbling, "left == right";
 }

@@ -47,13 +47,13 @@ adapters! {
     Cacheable: "`Cache-Control` is missing.",
     HeadOpensAStream: "HEAD is taken for GET.",
     PostOpensAStream: "Every method is taken for GET.",
-    DeafToTheQuery: "What stands in the query is not read.",
-    BlindToTheAddress: "The manager is not told where the client is.",
-    SilentOnReturn: "A refusal does not say when to return.",
+    DeafToTheQuery: "The query is ignored.",
+    BlindToTheAddress: "The manager does not receive the address of the client.",
+    SilentOnReturn: "A refusal has no retry delay.",
     Stuttering: "Every event is sent twice.",
-    Curt: "The last block of a stream is swallowed.",
-    Abrupt: "A stream that ends looks as if it broke off.",
-    Smooth: "A stream that broke off looks as if it had ended.",
+    Curt: "The last block of a stream is dropped.",
+    Abrupt: "A stream that ends cleanly looks aborted.",
+    Smooth: "An aborted stream looks like a clean end.",
     Stubborn: "A shutdown ends no streams.",
 }
 
@@ -188,8 +188,8 @@ macro_rules! found {
     ($($name:ident: $module:ident::$rule:ident, $fault:ident, $said:literal;)*) => {$(
         #[test]
         fn $name() {
-            assert_eq!(complaint(|| check::<Sound, _>(rules::$module::$rule)), None, "a sound one is blamed");
-            let complaint = complaint(|| check::<$fault, _>(rules::$module::$rule)).expect("the fault is not found");
+            assert_eq!(complaint(|| check::<Sound, _>(rules::$module::$rule)), None, "the rule fails for a correct implementation");
+            let complaint = complaint(|| check::<$fault, _>(rules::$module::$rule)).expect("the rule did not detect the fault");
             assert!(complaint.contains($said), "{complaint}");
         }
     )*};
@@ -198,15 +198,15 @@ macro_rules! found {
 found! {
     a_wrong_type: requests::a_stream_has_its_status_and_headers, WrongType, "text/plain";
     a_missing_field: requests::a_stream_has_its_status_and_headers, Cacheable, "cache-control";
-    a_stream_for_head: requests::a_head_request_gets_the_headers_and_registers_nothing, HeadOpensAStream, "(0, 1)";
-    a_stream_for_post: requests::other_methods_are_told_which_are_allowed, PostOpensAStream, "is answered with a stream";
-    a_query_that_is_not_read: requests::a_last_event_id_arrives_by_header_and_by_each_name_in_the_query, DeafToTheQuery, "lastEventId";
-    topics_that_are_not_read: requests::topics_may_be_encoded_and_named_more_than_once, DeafToTheQuery, "orders/7";
-    an_address_that_is_not_told: refusals::the_clients_address_counts, BlindToTheAddress, "is answered with a stream";
-    a_refusal_for_ever: refusals::limits_refuse_and_say_when_to_return, SilentOnReturn, "content-type";
+    a_stream_for_head: requests::head_request_gets_headers_and_opens_no_stream, HeadOpensAStream, "(0, 1)";
+    a_stream_for_post: requests::other_methods_get_the_allowed_methods, PostOpensAStream, "is answered with a stream";
+    a_query_that_is_not_read: requests::last_event_id_is_read_from_header_and_query, DeafToTheQuery, "lastEventId";
+    topics_that_are_not_read: requests::topics_can_be_encoded_and_repeated, DeafToTheQuery, "orders/7";
+    an_address_that_is_not_passed: refusals::limits_apply_to_the_clients_address, BlindToTheAddress, "is answered with a stream";
+    a_refusal_for_ever: refusals::refusals_by_limits_have_a_retry, SilentOnReturn, "content-type";
     events_twice: targets::lines_and_letters_arrive_as_they_were_sent, Stuttering, "connected";
-    no_farewell: disconnects::a_stream_that_is_ended_says_why_and_ends_cleanly, Curt, "the stream ended";
-    no_clean_end: disconnects::a_stream_that_is_ended_says_why_and_ends_cleanly, Abrupt, "in the middle of the body";
-    an_end_that_is_none: event_streams::a_one_off_stream_that_fails_has_no_clean_end, Smooth, "would pass for the whole answer";
-    streams_without_end: shutdown::open_streams_end_with_a_farewell_and_the_server_with_them, Stubborn, "heartbeat";
+    no_farewell: disconnects::ended_stream_sends_its_reason_and_ends_cleanly, Curt, "the stream ended";
+    no_clean_end: disconnects::ended_stream_sends_its_reason_and_ends_cleanly, Abrupt, "in the middle of the body";
+    a_false_end: event_streams::a_one_off_stream_that_fails_has_no_clean_end, Smooth, "would be taken for the complete response";
+    streams_without_end: shutdown::shutdown_ends_streams_with_a_farewell, Stubborn, "heartbeat";
 }

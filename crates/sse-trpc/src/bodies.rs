@@ -99,13 +99,13 @@ impl Share {
         let is_manager = self.holder == Holder::Manager;
         let own = held.by_caller.get(&self.holder).copied().unwrap_or(0);
         if !is_manager && own + more > self.bodies.per_caller {
-            let message = "the calls in flight of this caller have too many bytes";
+            let message = "the calls of this caller have too many bytes in flight";
             return Err(Error::new(Code::TooManyRequests, message).retry_after(RETRY_AFTER));
         }
         let has_room = held.total + more <= self.bodies.total
             && (is_manager || held.unprivileged + more <= self.bodies.unprivileged());
         if !has_room {
-            let message = "the calls in flight have too many bytes";
+            let message = "all calls have too many bytes in flight";
             return Err(Error::new(Code::ServiceUnavailable, message).retry_after(RETRY_AFTER));
         }
         held.total += more;

@@ -99,7 +99,7 @@ async fn collect<E>(
 
 /// Returns the error for a request whose body could not be read.
 pub(crate) fn broken_off() -> Error {
-    Error::new(Code::BadRequest, "the body broke off")
+    Error::new(Code::BadRequest, "the body ended early")
 }
 
 #[cfg(test)]
@@ -152,8 +152,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_declared_length_over_the_limit_is_refused_unread() {
-        let body =
-            stream::poll_fn(|_| -> Poll<Option<Result<Bytes, ()>>> { panic!("it is not polled") });
+        let body = stream::poll_fn(|_| -> Poll<Option<Result<Bytes, ()>>> {
+            panic!("the body was polled")
+        });
         let problem = read(body, Some(11), 10, TIME, &mut share())
             .await
             .unwrap_err();

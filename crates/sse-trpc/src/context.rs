@@ -88,7 +88,7 @@ impl Context {
         let missing = || {
             Error::new(
                 Code::NotImplemented,
-                "this server recognises nobody by tokens or tickets",
+                "this server accepts no tokens or tickets",
             )
         };
         self.credentials.as_deref().ok_or_else(missing)

@@ -6,7 +6,7 @@
 /// [`Code::InternalServerError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-#[expect(missing_docs, reason = "tRPC's names say what they mean")]
+#[expect(missing_docs, reason = "the names of tRPC are self-explanatory")]
 pub enum Code {
     ParseError,
     BadRequest,

@@ -270,7 +270,7 @@ impl Management {
             Ok(response) => response,
             Err(error) => {
                 self.refused.add(error.code());
-                debug!(code = error.code().as_str(), "refused");
+                debug!(code = error.code().as_str(), "request refused");
                 Response::failure(&error, self.transformer)
             }
         }
@@ -574,7 +574,7 @@ pub(crate) fn end(call: Option<CallTimer>, error: Option<&Error>, span: &Span) {
         );
     }
     span.record("code", error.map_or("OK", |error| error.code().as_str()));
-    debug!("called");
+    debug!("procedure called");
 }
 
 impl From<Procedure> for Known {

@@ -9,12 +9,12 @@ use crate::{error_code::Code, management::Management};
 
 const CALLS: Family<2> = Family::counter(
     "sse_management_calls",
-    "Calls of the management API, by procedure and by what became of them.",
+    "Calls of the management API, by procedure and outcome.",
 )
 .labels(["procedure", "code"]);
 const DURATIONS: Histogram<1> = Histogram::new(
     "sse_management_call_seconds",
-    "How long calls of the management API took, without the way there and back; of a subscription until the stream is open.",
+    "Duration of calls of the management API, without the network; for a subscription, until the stream is open.",
 )
 .labels(["procedure"]);
 const UNKNOWN: Family = Family::counter(
@@ -29,7 +29,7 @@ const REFUSED: Family<1> = Family::counter(
 
 const NODES: Family = Family::gauge(
     "sse_cluster_nodes",
-    "Nodes of the cluster, as far as this one knows; only in a cluster.",
+    "Nodes of the cluster that this node knows, itself included; only in a cluster.",
 );
 const CLUSTER_STREAMS: Family = Family::gauge(
     "sse_cluster_streams",
@@ -41,11 +41,11 @@ const CLUSTER_USERS: Family = Family::gauge(
 );
 const CLUSTER_AGE: Family = Family::gauge(
     "sse_cluster_age_seconds",
-    "How old the oldest of what is known of other nodes is.",
+    "Age of the oldest report of another node.",
 );
 const CLUSTER_COMPLETE: Family = Family::gauge(
     "sse_cluster_complete",
-    "1 when it is known which nodes there are, and what each of them last said of its users.",
+    "1 if this node knows all nodes and the latest user report of each; otherwise 0.",
 );
 
 /// The codes with which requests without a call fail.

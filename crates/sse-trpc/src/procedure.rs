@@ -214,7 +214,10 @@ impl Procedure {
         json: &[u8],
     ) -> Result<Running<Handshake>, Error> {
         let Handler::Subscribe(handler) = &self.handler else {
-            return Err(Error::new(Code::InternalServerError, "not a subscription"));
+            return Err(Error::new(
+                Code::InternalServerError,
+                "the procedure is not a subscription",
+            ));
         };
         let (id, json) = input::take_last_event_id(json)?;
         context.last_event_id = context.last_event_id.or(id);
@@ -267,8 +270,8 @@ impl Kind {
 
 fn write<O: Serialize>(output: &O) -> Result<Output, Error> {
     serde_json::to_string(output).map_err(|error| {
-        error!(%error, "an output does not serialize");
-        Error::new(Code::InternalServerError, "the output does not serialize")
+        error!(%error, "failed to serialize an output");
+        Error::new(Code::InternalServerError, "failed to serialize the output")
     })
 }
 

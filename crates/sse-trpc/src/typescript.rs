@@ -39,10 +39,10 @@ import type {
 
 "#;
 
-const EVENTS: &str = r#"/** What a subscription gives: the event's type, `message` where it has none, and its data. */
+const EVENTS: &str = r#"/** An event of a subscription: its type, or `message` if it has none, and its data. */
 export type SseEvent = { type: string; data: unknown };
 
-/** An event with an id, by which the client goes on after a lost connection. */
+/** An event with an id, from which the client resumes after a lost connection. */
 export type TrackedSseEvent = { id: string; data: SseEvent };
 
 "#;
@@ -115,7 +115,7 @@ fn member(value: &Value) -> String {
 /// The form of a listed stream on the wire.
 #[derive(TS, serde::Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "its form is what counts")]
+#[expect(dead_code, reason = "only its form is used")]
 struct Connection {
     client_id: String,
     user_id: Option<String>,
@@ -134,7 +134,7 @@ struct Connection {
 /// The form of a page of listed streams on the wire.
 #[derive(TS, serde::Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "its form is what counts")]
+#[expect(dead_code, reason = "only its form is used")]
 struct ConnectionPage {
     items: Vec<Connection>,
     #[ts(type = "number | string | null")]

@@ -24,10 +24,10 @@ export type SseCounters = { bytes: number, connected: number, delivered: number,
 
 export type SseGaps = { damaged: number, epoch: number, future: number, invalid: number, overflow: number, trimmed: number };
 
-/** What a subscription gives: the event's type, `message` where it has none, and its data. */
+/** An event of a subscription: its type, or `message` if it has none, and its data. */
 export type SseEvent = { type: string; data: unknown };
 
-/** An event with an id, by which the client goes on after a lost connection. */
+/** An event with an id, from which the client resumes after a lost connection. */
 export type TrackedSseEvent = { id: string; data: SseEvent };
 
 export type SseLog = { backplane: string, state: "starting" | "current" | "away" | "rejecting" | "not_listening", 

@@ -178,9 +178,8 @@ impl Check {
             .all()
             .iter()
             .filter(|exception| !used.contains(exception));
-        problems.extend(
-            unused.map(|exception| format!("exception is not needed any more: {exception}")),
-        );
+        problems
+            .extend(unused.map(|exception| format!("exception is no longer needed: {exception}")));
         problems
     }
 
@@ -254,11 +253,11 @@ mod tests {
             on(&[("h2", "0.3.26"), ("h2", "0.3.27")], "2027-01-01")
                 .contains("h2 0.3.26 is affected")
         );
-        assert!(on(&[("h2", "0.4.20")], "2027-01-01").contains("not needed any more"));
+        assert!(on(&[("h2", "0.4.20")], "2027-01-01").contains("no longer needed"));
     }
 
     #[test]
-    fn an_exception_for_an_option_does_not_cover_a_default() {
+    fn option_exception_does_not_cover_a_default() {
         let check = check(&[("h2", "0.3.27")], &exception(true), "2026-12-01");
         assert_eq!(check.problems(&|_| false), [""; 0]);
         assert!(
@@ -270,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_names_what_was_not_checked() {
+    fn summary_names_unchecked_parts() {
         let check = check(
             &[("h2", "0.4.20"), ("brand-new", "0.1.0")],
             "",

@@ -23,7 +23,7 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Error> {
     println!("$ {shown}");
     let status = command
         .status()
-        .map_err(|error| Error::new(format!("cannot start `{shown}`: {error}")))?;
+        .map_err(|error| Error::new(format!("failed to start `{shown}`: {error}")))?;
     if status.success() {
         Ok(())
     } else {
@@ -37,7 +37,7 @@ pub(crate) fn output(command: &mut Command) -> Result<String, Error> {
     let output = command
         .stderr(Stdio::inherit())
         .output()
-        .map_err(|error| Error::new(format!("cannot start `{shown}`: {error}")))?;
+        .map_err(|error| Error::new(format!("failed to start `{shown}`: {error}")))?;
     if !output.status.success() {
         return Err(Error::new(format!("`{shown}` failed: {}", output.status)));
     }
@@ -58,7 +58,7 @@ pub(crate) fn default_metadata() -> Result<Value, Error> {
 fn read_metadata(arguments: &[&str]) -> Result<Value, Error> {
     let text = output(&mut cargo(arguments))?;
     serde_json::from_str(&text)
-        .map_err(|error| Error::new(format!("cannot read cargo metadata: {error}")))
+        .map_err(|error| Error::new(format!("failed to read cargo metadata: {error}")))
 }
 
 /// Returns the flags in the environment variable `name`, if any, followed by `flags`.
@@ -106,7 +106,7 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(
-            error.starts_with("cannot start `no-such-program`"),
+            error.starts_with("failed to start `no-such-program`"),
             "{error}"
         );
     }

@@ -69,7 +69,7 @@ pub(crate) fn check() -> Result<(), Error> {
         violations.extend(sources.violations(&imports));
     }
     if violations.is_empty() {
-        println!("circles: {files} files, none of which imports from itself at some remove");
+        println!("circles: {files} files, none of which is in an import cycle");
         return Ok(());
     }
     let lines: Vec<_> = violations

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn today_is_as_many_days_after_1970_as_the_clock_says() {
+    fn today_is_computed_from_the_clock() {
         let days = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap()

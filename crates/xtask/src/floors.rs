@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn build_dependencies_count_and_dev_dependencies_do_not() {
+    fn build_dependencies_count_but_dev_do_not() {
         let members = ["sse-core", "sse-notify", "sse-testkit"];
         assert_eq!(
             shown(&members, &[("sse-core", Build, "sse-notify")]).len(),
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn the_core_knows_no_web_and_no_database_even_at_one_remove() {
+    fn core_has_no_transitive_web_or_database_crates() {
         let edges = [
             ("sse-core", Normal, "tidy"),
             ("tidy", Normal, "http"),

@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn the_closure_goes_over_normal_dependencies_and_keeps_namesakes_apart() {
+    fn closure_follows_normal_dependencies_by_id() {
         let graph = Graph::from_metadata(&sample()).unwrap();
         let ways = graph.normal_closure("a");
         assert_eq!(

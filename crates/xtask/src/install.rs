@@ -78,17 +78,17 @@ const TOOLS: &[Tool] = &[
 
 /// Installs the missing tools if this program may do so: as root on Debian, as in CI's container.
 pub(crate) fn install() -> Result<(), Error> {
-    let wanted = missing(TOOLS, &search_path());
-    if wanted.is_empty() {
+    let needed = missing(TOOLS, &search_path());
+    if needed.is_empty() {
         println!("install: nothing is missing");
         return Ok(());
     }
-    may_install().map_err(|reason| refusal(&wanted, &reason))?;
+    may_install().map_err(|reason| refusal(&needed, &reason))?;
     run(apt_get().arg("update"))?;
     run(apt_get()
         .args(["install", "--yes", "--no-install-recommends"])
-        .args(packages(&wanted)))?;
-    let still = missing(&wanted, &search_path());
+        .args(packages(&needed)))?;
+    let still = missing(&needed, &search_path());
     if still.is_empty() {
         Ok(())
     } else {
@@ -181,7 +181,7 @@ mod tests {
     };
 
     #[test]
-    fn only_what_is_not_in_the_path_is_missing() {
+    fn only_tools_outside_the_path_are_missing() {
         let cargo = env::var_os("CARGO").unwrap();
         let path = Path::new(&cargo).parent().unwrap().as_os_str().to_owned();
         assert_eq!(missing(&[CARGO, SERVER], &path), [SERVER]);
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_executables_packages_and_the_reason() {
+    fn refusal_names_executables_packages_and_reason() {
         let text = refusal(&[SERVER, CLIENT], "only root can install packages").to_string();
         assert_eq!(
             text,

@@ -132,7 +132,7 @@ mod tests {
 
     /// A package that is missing from the list would never be tested.
     #[test]
-    fn every_package_of_the_repository_is_in_the_list_and_locked() {
+    fn every_package_is_listed_and_locked() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let mut listed: Vec<_> = PACKAGES
             .iter()

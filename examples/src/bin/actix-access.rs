@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[actix_web::test]
-    async fn a_user_has_its_topics_and_nobody_asks_too_often() {
+    async fn topics_are_per_user_and_requests_are_limited() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let sse = manager().unwrap();
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(
             alice.next_event().await.unwrap().data,
             "shipped",
-            "who is there stays"
+            "open streams stay open"
         );
     }
 }

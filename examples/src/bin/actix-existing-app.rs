@@ -91,7 +91,7 @@ async fn create(
         .values()
         .any(|known| *known == ticket.assignee)
     {
-        return Err(ErrorUnprocessableEntity("nobody has that name"));
+        return Err(ErrorUnprocessableEntity("no user has this name"));
     }
     tracker
         .tickets
@@ -100,8 +100,8 @@ async fn create(
         .push(ticket.clone());
     let text = format!("{user} gave you: {}", ticket.title); // +
     let notify = Notifier::new(tracker.sse.clone()); // +
-    let told = notify.user(&ticket.assignee).info(text).data(&ticket).await; // +
-    told.map_err(ErrorInternalServerError)?; // +
+    let receipt = notify.user(&ticket.assignee).info(text).data(&ticket).await; // +
+    receipt.map_err(ErrorInternalServerError)?; // +
     Ok(HttpResponse::Created().finish())
 }
 
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[actix_web::test]
-    async fn a_ticket_is_on_its_assignees_screen_alone() {
+    async fn ticket_is_shown_to_its_assignee_only() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let sse = Manager::builder().build().unwrap();

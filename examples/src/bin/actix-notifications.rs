@@ -47,19 +47,19 @@ impl Payload for Report {
 
 /// Notifies the user that the report is ready, and everybody who watches reports.
 async fn report(notify: Data<Notifier>, made: Json<Report>) -> actix_web::Result<String> {
-    let told = tell(&notify, &made).await.map_err(ErrorBadRequest)?;
-    Ok(format!("{told} screens\n"))
+    let screens = notify_user(&notify, &made).await.map_err(ErrorBadRequest)?;
+    Ok(format!("{screens} screens\n"))
 }
 
-async fn tell(notify: &Notifier, made: &Report) -> Result<usize, PublishError> {
+async fn notify_user(notify: &Notifier, made: &Report) -> Result<usize, PublishError> {
     let user = notify.user(&made.user);
-    let told = user
+    let receipt = user
         .success("Your report is ready")
         .title("Reports")
         .data(made)
         .await?;
     notify.topic("reports").event(made).await?;
-    Ok(told.matched)
+    Ok(receipt.matched)
 }
 
 /// Configures the app of each worker. All workers share one manager.
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[actix_web::test]
-    async fn a_report_reaches_its_user_and_those_who_watch() {
+    async fn report_reaches_its_user_and_watchers() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let app = app(Manager::builder().build().unwrap());

@@ -82,12 +82,12 @@ async fn create(
         .unwrap_or_else(PoisonError::into_inner)
         .push(ticket.clone());
     let text = format!("{user} gave you: {}", ticket.title); // +
-    let told = Notifier::new(app.sse)
+    let receipt = Notifier::new(app.sse)
         .user(&ticket.assignee)
         .info(text)
         .data(&ticket)
         .await; // +
-    told.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?; // +
+    receipt.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?; // +
     Ok(StatusCode::CREATED)
 }
 
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_ticket_is_on_its_assignees_screen_alone() {
+    async fn ticket_is_shown_to_its_assignee_only() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let sse = Manager::builder().build().unwrap();

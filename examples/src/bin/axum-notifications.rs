@@ -57,21 +57,21 @@ async fn report(
     State(app): State<App>,
     Json(made): Json<Report>,
 ) -> Result<String, (StatusCode, String)> {
-    let told = tell(&app, &made)
+    let screens = notify_user(&app, &made)
         .await
         .map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
-    Ok(format!("{told} screens\n"))
+    Ok(format!("{screens} screens\n"))
 }
 
-async fn tell(app: &App, made: &Report) -> Result<usize, PublishError> {
+async fn notify_user(app: &App, made: &Report) -> Result<usize, PublishError> {
     let user = app.notify.user(&made.user);
-    let told = user
+    let receipt = user
         .success("Your report is ready")
         .title("Reports")
         .data(made)
         .await?;
     app.notify.topic("reports").event(made).await?;
-    Ok(told.matched)
+    Ok(receipt.matched)
 }
 
 fn app(sse: Manager) -> Router {
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_report_reaches_its_user_and_those_who_watch() {
+    async fn report_reaches_its_user_and_watchers() {
         let sse = Manager::builder().build().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -70,8 +70,8 @@ impl App {
             .push(ticket.clone());
         let text = format!("{user} gave you: {}", ticket.title); // +
         let notify = Notifier::new(self.sse.clone()); // +
-        let told = notify.user(&ticket.assignee).info(text).data(&ticket).await; // +
-        told.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?; // +
+        let receipt = notify.user(&ticket.assignee).info(text).data(&ticket).await; // +
+        receipt.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?; // +
         Ok(StatusCode::CREATED)
     }
 
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_ticket_is_on_its_assignees_screen() {
+    async fn ticket_is_shown_to_its_assignee() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let sse = Manager::builder().build().unwrap();

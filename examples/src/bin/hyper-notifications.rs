@@ -66,13 +66,16 @@ impl App {
             .to_bytes();
         let made: Report = serde_json::from_slice(&body)?;
         let user = self.notify.user(&made.user);
-        let told = user
+        let receipt = user
             .success("Your report is ready")
             .title("Reports")
             .data(&made)
             .await?;
         self.notify.topic("reports").event(&made).await?;
-        Ok(text(StatusCode::OK, format!("{} screens\n", told.matched)))
+        Ok(text(
+            StatusCode::OK,
+            format!("{} screens\n", receipt.matched),
+        ))
     }
 
     async fn answer(self, request: Request<Incoming>) -> Result<Answer, Infallible> {
@@ -124,7 +127,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_report_reaches_its_user_and_those_who_watch() {
+    async fn report_reaches_its_user_and_watchers() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let sse = Manager::builder().build().unwrap();

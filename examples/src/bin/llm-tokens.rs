@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_answer_comes_in_tokens_and_says_that_it_is_whole() {
+    async fn answer_arrives_in_tokens_and_is_complete() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(sse_axum::serve(listener, app()).into_future());

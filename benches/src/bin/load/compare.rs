@@ -20,7 +20,7 @@ use crate::servers::peer::Peer;
 use crate::servers::server::{Cpus, Server};
 use crate::servers::stack::Stack;
 
-/// Who is measured, and where.
+/// The measured servers, and their processors.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Roster {
     /// Servers of this program to compare, separated by commas. Ratios need the floor, and what an
@@ -137,9 +137,9 @@ impl Roster {
             .collect();
         names.sort_unstable();
         if let Some([name, _]) = names.array_windows().find(|[name, next]| name == next) {
-            bail!("{name} is to be compared with itself");
+            bail!("{name} cannot be compared with itself");
         }
-        ensure!(!contenders.is_empty(), "there is nothing to compare");
+        ensure!(!contenders.is_empty(), "no server to compare was given");
         Ok(contenders)
     }
 
@@ -198,7 +198,7 @@ pub(crate) fn measure(
 ) -> anyhow::Result<Report> {
     let server = Server::start(contender, cpus)?;
     let options = run::Options {
-        url: server.url().context("a server without an address")?,
+        url: server.url().context("the server has no address")?,
         target: contender.layout,
         publish_url: None,
         headers: Vec::new(),
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn all_servers_of_this_program_are_compared_unless_some_are_named() {
+    fn compares_all_own_servers_by_default() {
         assert_eq!(names("").unwrap().len(), Stack::value_variants().len());
         assert_eq!(
             names("--contenders sse-actix,floor").unwrap(),
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_not_known_or_named_twice_is_refused() {
+    fn unknown_or_repeated_servers_are_rejected() {
         assert!(parse("--contenders floor,nginx").is_err());
         assert!(names("--contenders floor,sse-axum,floor").is_err());
         assert!(names("--contenders sse-axum --also sse-axum=plain:x").is_err());

@@ -24,7 +24,7 @@ pub(crate) struct Options {
     /// target's kind.
     #[arg(long)]
     pub(crate) url: String,
-    /// How the server is laid out.
+    /// The layout of the server.
     #[arg(long, value_enum, default_value_t = Layout::Hub)]
     pub(crate) target: Layout,
     /// URL to publish to, if it is not the usual one of the target.

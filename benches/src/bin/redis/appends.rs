@@ -105,8 +105,8 @@ async fn make_stream(server: &RedisServer) -> anyhow::Result<()> {
     ]);
     command.stdin(Stdio::null()).stdout(Stdio::null());
     let status = tokio::task::spawn_blocking(move || command.status()).await?;
-    if !status.context("cannot start redis-cli")?.success() {
-        bail!("redis-cli makes no stream");
+    if !status.context("failed to start redis-cli")?.success() {
+        bail!("redis-cli failed to create the stream");
     }
     Ok(())
 }
@@ -144,13 +144,13 @@ async fn benchmark(
     ]);
     command.stdin(Stdio::null());
     let output = tokio::task::spawn_blocking(move || command.output()).await?;
-    let output = output.context("cannot start redis-benchmark")?;
+    let output = output.context("failed to start redis-benchmark")?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     // `"test","rps",…`, then a line with the numbers.
     let numbers = text.lines().find(|line| line.starts_with("\"XADD"));
     let rate = numbers.and_then(|line| line.rsplit("\",\"").nth(6)?.parse().ok());
     let Some(rate) = rate else {
-        bail!("redis-benchmark says {text:?}")
+        bail!("redis-benchmark printed no rate: {text:?}")
     };
     Ok(rate)
 }

@@ -29,7 +29,7 @@ struct Cli {
     /// Bytes of a payload.
     #[arg(long, default_value_t = 200)]
     payload: usize,
-    /// Depths of the pipeline: appends that are under way at once.
+    /// Depths of the pipeline: appends in flight at once.
     #[arg(long, value_delimiter = ',', default_value = "1,16,64,256")]
     depths: Vec<usize>,
     /// Rounds, of which the median counts.
@@ -41,10 +41,10 @@ struct Cli {
     /// Appends a second while latency is measured.
     #[arg(long, value_delimiter = ',', default_value = "100,1000,10000")]
     rates: Vec<u32>,
-    /// Clients that come back at once; 0 for none.
+    /// Clients that resume at once; 0 skips this measurement.
     #[arg(long, default_value_t = 10_000)]
     clients: usize,
-    /// The hub that they come back to over sockets; without, that is left out.
+    /// The hub to which clients resume over sockets. Without it, this measurement is skipped.
     #[arg(long)]
     hub: Option<PathBuf>,
 }
@@ -78,7 +78,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         server.ready().await?;
         appends_and_latency(&server, cli).await?;
         if cli.clients > 0 {
-            println!("\n| clients come back to | number | until all have everything | its memory before / most / after | reads | from Redis |");
+            println!("\n| resumed through | clients | time until all are complete | memory before / peak / after | reads | from Redis |");
             println!("|---|---|---|---|---|---|");
             println!("{}", resume::in_process(&server, cli.clients).await?);
         }

@@ -78,7 +78,7 @@ const PREFIX: &str = "resume";
 const WINDOW: u64 = 16 << 10;
 
 /// Timeout for all clients to resume.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Number of clients that connect at one moment, so that a full listen queue turns no client away.
 const CONNECTING: usize = 512;
@@ -117,14 +117,14 @@ pub(crate) async fn in_process(server: &RedisServer, clients: usize) -> anyhow::
         .max_connections(clients)
         .build()?;
     manager.follow();
-    let ready = Instant::now() + PATIENCE;
+    let ready = Instant::now() + TIMEOUT;
     while !manager
         .log()
         .is_some_and(|log| log.state == LogState::Current)
     {
         ensure!(
             Instant::now() < ready,
-            "the manager does not follow the log"
+            "the manager did not start to follow the log"
         );
         sleep(Duration::from_millis(20)).await;
     }
@@ -144,11 +144,11 @@ pub(crate) async fn in_process(server: &RedisServer, clients: usize) -> anyhow::
         }
         anyhow::Ok(())
     };
-    timeout(PATIENCE, all)
+    timeout(TIMEOUT, all)
         .await
-        .context("not all came back")??;
+        .context("not all clients resumed in time")??;
     let time = start.elapsed();
-    let reads = manager.log().context("there is a log")?.reads;
+    let reads = manager.log().context("the manager has no log")?.reads;
     let now = server.served()?;
     Ok(Resume {
         way: "a manager, without sockets",
@@ -212,9 +212,9 @@ pub(crate) async fn to_hub(
         }
         anyhow::Ok(())
     };
-    timeout(PATIENCE, all)
+    timeout(TIMEOUT, all)
         .await
-        .context("not all came back")??;
+        .context("not all clients resumed in time")??;
     let time = start.elapsed();
     let now = server.served()?;
     Ok(Resume {
@@ -262,15 +262,16 @@ impl Hub {
         command.args(["--max-connections", &(clients + 10).to_string()]);
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
         Ok(Self {
-            process: process.with_context(|| format!("cannot start {}", executable.display()))?,
+            process: process
+                .with_context(|| format!("failed to start {}", executable.display()))?,
             port,
         })
     }
 
     async fn ready(&self) -> anyhow::Result<()> {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         while !self.is_ready().await.unwrap_or(false) {
-            ensure!(Instant::now() < end, "the hub does not get ready");
+            ensure!(Instant::now() < end, "the hub did not become ready");
             sleep(Duration::from_millis(50)).await;
         }
         // By then the hub has read the last published event from the log.
@@ -305,7 +306,7 @@ fn memory(process: &str, what: &str) -> anyhow::Result<u64> {
         .lines()
         .find_map(|line| line.strip_prefix(what)?.strip_prefix(':'));
     Ok(line
-        .context("no such memory")?
+        .context("the memory of the process is not in its status file")?
         .trim()
         .trim_end_matches(" kB")
         .parse()?)
@@ -322,7 +323,7 @@ fn allow_files(clients: usize) -> anyhow::Result<()> {
     )?;
     ensure!(
         maximum.is_none_or(|most| most > clients as u64 + 100),
-        "too few open files are allowed"
+        "the limit of open files is too low"
     );
     Ok(())
 }

@@ -37,7 +37,7 @@ impl RedisServer {
         let process = command
             .stdout(Stdio::null())
             .spawn()
-            .context("cannot start redis-server")?;
+            .context("failed to start redis-server")?;
         Ok(Self {
             process,
             port,
@@ -50,7 +50,7 @@ impl RedisServer {
         let end = Instant::now() + Duration::from_secs(10);
         while let Err(error) = self.node(RedisConfig::default()).await {
             if Instant::now() > end {
-                bail!("redis-server does not answer: {error}");
+                bail!("redis-server does not reply: {error}");
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -67,7 +67,7 @@ impl RedisServer {
         command
             .args(["-p", &self.port.to_string(), "INFO", "all"])
             .stdin(Stdio::null());
-        let output = command.output().context("cannot start redis-cli")?;
+        let output = command.output().context("failed to start redis-cli")?;
         let info = String::from_utf8_lossy(&output.stdout).into_owned();
         let number = |name: &str| -> u64 {
             let rest = info

@@ -7,7 +7,7 @@ use sse_core::Manager;
 use sse_testkit::request;
 
 #[actix_rt::test]
-async fn it_is_served_below_any_path_and_known_by_its_tag() {
+async fn browser_files_are_served_with_an_etag() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let app = || {

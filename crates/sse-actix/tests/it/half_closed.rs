@@ -26,7 +26,7 @@ use sse_testkit::{RawClient, RawRequest};
 use tokio::time::{sleep, timeout};
 use tracing::Level;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 const OFTEN: Duration = Duration::from_millis(200);
 const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -88,14 +88,16 @@ fn quiet() -> ManagerBuilder {
 async fn connect(request: RawRequest) -> RawClient {
     let mut client = request.open().await.unwrap();
     assert_eq!(
-        client.next_event_within(PATIENCE).await.unwrap().event_type,
+        client.next_event_within(TIMEOUT).await.unwrap().event_type,
         "connection"
     );
     client
 }
 
 async fn within<F: Future>(future: F) -> F::Output {
-    timeout(PATIENCE, future).await.expect("it takes too long")
+    timeout(TIMEOUT, future)
+        .await
+        .expect("the future did not resolve in time")
 }
 
 async fn until_left(manager: &Manager, clients: u64) {
@@ -135,7 +137,7 @@ fn warnings() -> usize {
 /// The only test with an unprepared server, because the process warns once, whichever test runs
 /// first.
 #[actix_web::test]
-async fn a_server_that_is_not_prepared_says_so_once_and_heartbeats_find_its_dead_clients() {
+async fn unprepared_server_warns_once_and_uses_heartbeats() {
     // The workers run on their own threads.
     tracing_subscriber::fmt()
         .with_max_level(Level::WARN)
@@ -143,7 +145,7 @@ async fn a_server_that_is_not_prepared_says_so_once_and_heartbeats_find_its_dead
         .init();
     let manager = quiet().build().unwrap();
     connect(RawRequest::get(serve(&manager), "/events")).await;
-    assert_eq!(warnings(), 0, "this one is prepared");
+    assert_eq!(warnings(), 0, "a prepared server warned");
 
     let manager = Manager::builder()
         .heartbeat_interval(OFTEN)
@@ -151,7 +153,7 @@ async fn a_server_that_is_not_prepared_says_so_once_and_heartbeats_find_its_dead
         .unwrap();
     let routes = routes(&manager);
     let (address, _) = run(HttpServer::new(move || App::new().configure(&routes)));
-    let mut gone = connect(RawRequest::get(address, "/events")).await;
+    let mut dropped = connect(RawRequest::get(address, "/events")).await;
     assert_eq!(warnings(), 1);
     let mut half = connect(RawRequest::get(address, "/events")).await;
     assert_eq!(warnings(), 1, "the second stream, on the second worker");
@@ -159,11 +161,11 @@ async fn a_server_that_is_not_prepared_says_so_once_and_heartbeats_find_its_dead
     half.half_close().await.unwrap();
     // This heartbeat is taken, so only a later one can detect that the client has disconnected.
     assert_eq!(
-        gone.next_event_within(PATIENCE).await.unwrap().event_type,
+        dropped.next_event_within(TIMEOUT).await.unwrap().event_type,
         "heartbeat"
     );
     let before = manager.stats().counters.heartbeats;
-    drop(gone);
+    drop(dropped);
     until_left(&manager, 1).await;
     assert!(
         manager.stats().counters.heartbeats > before,
@@ -172,13 +174,13 @@ async fn a_server_that_is_not_prepared_says_so_once_and_heartbeats_find_its_dead
     // Actix keeps a client that has closed only its half, and this client continues to read.
     let receipt = manager.all().publish(Event::text("still")).await.unwrap();
     assert_eq!(receipt.matched, 1);
-    while half.next_event_within(PATIENCE).await.unwrap().data != "still" {}
+    while half.next_event_within(TIMEOUT).await.unwrap().data != "still" {}
     drop(half);
     until_left(&manager, 2).await;
 }
 
 #[actix_web::test]
-async fn serve_notices_at_once_who_closes() {
+async fn serve_detects_a_close_immediately() {
     let manager = quiet().build().unwrap();
     let address = serve(&manager);
     drop(connect(RawRequest::get(address, "/events")).await);
@@ -190,7 +192,7 @@ async fn serve_notices_at_once_who_closes() {
 }
 
 #[actix_web::test]
-async fn a_prepared_server_that_binds_by_itself_notices_at_once_who_closes() {
+async fn prepared_server_detects_a_close_immediately() {
     let manager = quiet().build().unwrap();
     let routes = routes(&manager);
     let server = HttpServer::new(move || App::new().configure(&routes));
@@ -205,7 +207,7 @@ async fn a_prepared_server_that_binds_by_itself_notices_at_once_who_closes() {
 
 #[cfg(target_os = "linux")]
 #[actix_web::test]
-async fn a_prepared_server_notices_in_time_who_takes_nothing() {
+async fn prepared_server_detects_stalled_clients() {
     let manager = quiet().build().unwrap();
     let routes = routes(&manager);
     let server = HttpServer::new(move || App::new().configure(&routes));
@@ -225,7 +227,7 @@ async fn a_prepared_server_notices_in_time_who_takes_nothing() {
 }
 
 #[actix_web::test]
-async fn preparing_replaces_the_callback_that_was_there() {
+async fn preparing_replaces_an_earlier_callback() {
     let manager = quiet().build().unwrap();
     let routes = routes(&manager);
     let called = Arc::new(AtomicBool::new(false));
@@ -238,7 +240,7 @@ async fn preparing_replaces_the_callback_that_was_there() {
 }
 
 #[actix_web::test]
-async fn a_prepared_server_stops_once_its_streams_are_shut_down() {
+async fn prepared_server_stops_after_its_streams_end() {
     let manager = quiet().build().unwrap();
     let routes = routes(&manager);
     let server =
@@ -253,7 +255,7 @@ async fn a_prepared_server_stops_once_its_streams_are_shut_down() {
     })
     .await;
     assert_eq!(
-        client.next_event_within(PATIENCE).await.unwrap().event_type,
+        client.next_event_within(TIMEOUT).await.unwrap().event_type,
         "system"
     );
     within(client.expect_end()).await.unwrap();

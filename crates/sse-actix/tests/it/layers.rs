@@ -17,7 +17,7 @@ use sse_core::{DisconnectOptions, Event, Manager, Target};
 use sse_testkit::RawRequest;
 use tokio::time::{sleep, timeout};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 const ORIGIN: &str = "https://app.example";
 const PROSE: &str = include_str!("../../README.md");
 
@@ -60,7 +60,7 @@ fn browser(address: SocketAddr, method: &str, path: &str) -> RawRequest {
 }
 
 #[actix_web::test]
-async fn events_pass_all_of_them_at_once() {
+async fn events_pass_all_layers_immediately() {
     let manager = Manager::builder().build().unwrap();
     let address = serve(&manager);
     let mut prose = browser(address, "GET", "/prose").open().await.unwrap();
@@ -73,7 +73,7 @@ async fn events_pass_all_of_them_at_once() {
         .map(String::from);
     assert!(
         coding.is_some_and(|coding| coding != "identity"),
-        "the compression is there"
+        "the response is compressed"
     );
 
     let mut client = browser(address, "GET", "/events").open().await.unwrap();
@@ -89,29 +89,29 @@ async fn events_pass_all_of_them_at_once() {
     );
     assert_eq!(headers.get("cache-control"), Some("no-cache, no-transform"));
     assert_eq!(
-        client.next_event_within(PATIENCE).await.unwrap().event_type,
+        client.next_event_within(TIMEOUT).await.unwrap().event_type,
         "connection"
     );
     for text in ["a", "b", "c", "d"] {
         // Each event is published after the previous one has arrived.
         manager.all().publish(Event::text(text)).await.unwrap();
-        assert_eq!(client.next_event_within(PATIENCE).await.unwrap().data, text);
+        assert_eq!(client.next_event_within(TIMEOUT).await.unwrap().data, text);
     }
     manager
         .disconnect(Target::All, DisconnectOptions::new())
         .await;
     assert_eq!(
-        client.next_event_within(PATIENCE).await.unwrap().event_type,
+        client.next_event_within(TIMEOUT).await.unwrap().event_type,
         "system"
     );
-    timeout(PATIENCE, client.expect_end())
+    timeout(TIMEOUT, client.expect_end())
         .await
         .unwrap()
         .unwrap();
 }
 
 #[actix_web::test]
-async fn pages_of_other_origins_may_read_a_refusal() {
+async fn cross_origin_pages_can_read_a_rejection() {
     let manager = Manager::builder().max_connections(1).build().unwrap();
     let address = serve(&manager);
     let _first = browser(address, "GET", "/events").open().await.unwrap();
@@ -135,7 +135,7 @@ async fn pages_of_other_origins_may_read_a_refusal() {
 }
 
 #[actix_web::test]
-async fn a_preflight_is_answered_in_front_of_the_manager() {
+async fn preflight_is_answered_before_the_manager() {
     let manager = Manager::builder().build().unwrap();
     let address = serve(&manager);
     let ask = |header| {
@@ -174,16 +174,16 @@ async fn a_preflight_is_answered_in_front_of_the_manager() {
 }
 
 #[actix_web::test]
-async fn a_client_that_goes_is_seen_through_all_of_them() {
+async fn disconnect_is_detected_through_all_layers() {
     let manager = Manager::builder().build().unwrap();
     let address = serve(&manager);
     let mut client = browser(address, "GET", "/events").open().await.unwrap();
-    client.next_event_within(PATIENCE).await.unwrap();
+    client.next_event_within(TIMEOUT).await.unwrap();
     drop(client);
-    let gone = async {
+    let disconnected = async {
         while manager.stats().counters.disconnected.get("client_left") == 0 {
             sleep(Duration::from_millis(2)).await;
         }
     };
-    timeout(PATIENCE, gone).await.unwrap();
+    timeout(TIMEOUT, disconnected).await.unwrap();
 }

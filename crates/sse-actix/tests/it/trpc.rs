@@ -12,7 +12,7 @@ use tokio::{
 };
 
 #[actix_rt::test]
-async fn a_body_that_does_not_come_is_not_waited_for() {
+async fn missing_body_is_not_awaited() {
     let manager = Manager::builder().access(AllowAll).build().unwrap();
     let management = Management::new(manager).body_timeout(Duration::from_millis(50));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -32,7 +32,7 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
     let mut answer = String::new();
     timeout(Duration::from_secs(60), socket.read_to_string(&mut answer))
         .await
-        .expect("it is closed")
+        .expect("a closed connection")
         .unwrap();
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     assert!(

@@ -17,7 +17,7 @@ use sse_actix::{Rejection, SseHandshake, SseResponse};
 use sse_core::{Event, Manager};
 use sse_testkit::{RawClient, RawRequest, request};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 const CLIENTS: usize = 16;
 const AUTHORS: usize = 8;
 const EACH: usize = 25;
@@ -62,7 +62,7 @@ fn serve(manager: &Manager) -> SocketAddr {
 async fn connect(address: SocketAddr) -> RawClient {
     let mut client = RawRequest::get(address, "/events").open().await.unwrap();
     assert_eq!(
-        client.next_event_within(PATIENCE).await.unwrap().event_type,
+        client.next_event_within(TIMEOUT).await.unwrap().event_type,
         "connection"
     );
     client
@@ -84,7 +84,7 @@ async fn author(address: SocketAddr, name: usize) -> HashSet<String> {
 async fn texts(client: &mut RawClient) -> Vec<String> {
     let mut texts = Vec::new();
     while texts.len() < AUTHORS * EACH {
-        texts.push(client.next_event_within(PATIENCE).await.unwrap().data);
+        texts.push(client.next_event_within(TIMEOUT).await.unwrap().data);
     }
     texts
 }
@@ -115,14 +115,14 @@ async fn a_broadcast_reaches_the_clients_of_all_workers() {
         .unwrap();
     for client in &mut clients {
         assert_eq!(
-            client.next_event_within(PATIENCE).await.unwrap().data,
+            client.next_event_within(TIMEOUT).await.unwrap().data,
             "to everybody"
         );
     }
 }
 
 #[actix_web::test]
-async fn what_workers_publish_at_the_same_time_has_one_order() {
+async fn concurrent_publishes_of_workers_have_one_order() {
     let manager = Manager::builder().build().unwrap();
     let address = serve(&manager);
     let mut clients = join_all((0..CLIENTS).map(|_| connect(address))).await;

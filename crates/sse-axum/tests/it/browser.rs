@@ -5,7 +5,7 @@ use sse_testkit::request;
 use tokio::net::TcpListener;
 
 #[tokio::test]
-async fn it_is_served_below_any_path_and_known_by_its_tag() {
+async fn browser_files_are_served_with_an_etag() {
     let app = Router::new()
         .nest("/sse", sse_axum::browser())
         .nest("/{tenant}/x", sse_axum::browser());

@@ -14,7 +14,7 @@ use tower_http::{
     trace::TraceLayer,
 };
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const EVENT_TIMEOUT: Duration = Duration::from_secs(60);
 const TIMEOUT: Duration = Duration::from_millis(200);
 
 async fn serve(manager: &Manager) -> std::net::SocketAddr {
@@ -71,7 +71,7 @@ fn browser(address: std::net::SocketAddr, path: &str) -> RawRequest {
 }
 
 #[tokio::test]
-async fn events_pass_all_of_them_at_once_and_no_timeout_ends_a_stream() {
+async fn events_pass_all_layers_without_a_timeout() {
     let manager = Manager::builder().build().unwrap();
     let address = serve(&manager).await;
     let slow = browser(address, "/slow")
@@ -82,7 +82,7 @@ async fn events_pass_all_of_them_at_once_and_no_timeout_ends_a_stream() {
         .await
         .unwrap()
         .status;
-    assert_eq!(slow, 408, "the timeout is there");
+    assert_eq!(slow, 408, "the timeout applies");
 
     let mut client = browser(address, "/events").open().await.unwrap();
     let head = client.head().await.unwrap().clone();
@@ -93,27 +93,38 @@ async fn events_pass_all_of_them_at_once_and_no_timeout_ends_a_stream() {
         Some("no-cache, no-transform")
     );
     assert_eq!(
-        client.next_event_within(PATIENCE).await.unwrap().event_type,
+        client
+            .next_event_within(EVENT_TIMEOUT)
+            .await
+            .unwrap()
+            .event_type,
         "connection"
     );
     for text in ["a", "b", "c", "d"] {
         // Each event waits for the previous one, for several of the layer's timeouts in total.
         sleep(TIMEOUT).await;
         manager.all().publish(Event::text(text)).await.unwrap();
-        assert_eq!(client.next_event_within(PATIENCE).await.unwrap().data, text);
+        assert_eq!(
+            client.next_event_within(EVENT_TIMEOUT).await.unwrap().data,
+            text
+        );
     }
     manager
         .disconnect(Target::All, DisconnectOptions::new())
         .await;
     assert_eq!(
-        client.next_event_within(PATIENCE).await.unwrap().event_type,
+        client
+            .next_event_within(EVENT_TIMEOUT)
+            .await
+            .unwrap()
+            .event_type,
         "system"
     );
     client.expect_end().await.unwrap();
 }
 
 #[tokio::test]
-async fn the_reactor_serves_streams_behind_all_of_them_unless_a_route_or_a_body_says_no() {
+async fn reactor_serves_streams_unless_opted_out() {
     let (manager, transports) = (
         Manager::builder().build().unwrap(),
         TransportStatsHandle::default(),
@@ -122,7 +133,11 @@ async fn the_reactor_serves_streams_behind_all_of_them_unless_a_route_or_a_body_
     for path in ["/events", "/body", "/timed"] {
         let mut client = browser(address, path).open().await.unwrap();
         assert_eq!(
-            client.next_event_within(PATIENCE).await.unwrap().event_type,
+            client
+                .next_event_within(EVENT_TIMEOUT)
+                .await
+                .unwrap()
+                .event_type,
             "connection"
         );
     }
@@ -142,27 +157,29 @@ async fn the_reactor_serves_streams_behind_all_of_them_unless_a_route_or_a_body_
 }
 
 #[tokio::test]
-async fn a_client_that_goes_is_seen_through_all_of_them() {
+async fn disconnect_is_detected_through_all_layers() {
     let manager = Manager::builder().build().unwrap();
     let address = serve(&manager).await;
     let mut client = browser(address, "/events").open().await.unwrap();
-    client.next_event_within(PATIENCE).await.unwrap();
+    client.next_event_within(EVENT_TIMEOUT).await.unwrap();
     drop(client);
-    let gone = async {
+    let disconnected = async {
         while manager.stats().counters.disconnected.get("client_left") == 0 {
             sleep(Duration::from_millis(2)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, gone).await.unwrap();
+    tokio::time::timeout(EVENT_TIMEOUT, disconnected)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
-async fn heartbeats_of_a_one_off_stream_pass_as_well() {
+async fn one_off_stream_heartbeats_pass_all_layers() {
     let manager = Manager::builder().build().unwrap();
     let address = serve(&manager).await;
     let mut client = browser(address, "/one-off").send().await.unwrap();
     for _ in 0..2 {
-        let item = tokio::time::timeout(PATIENCE, client.next_item())
+        let item = tokio::time::timeout(EVENT_TIMEOUT, client.next_item())
             .await
             .unwrap()
             .unwrap();

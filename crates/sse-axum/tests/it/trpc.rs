@@ -12,7 +12,7 @@ use tokio::{
 };
 
 #[tokio::test]
-async fn it_answers_below_any_path_of_a_router_of_any_state() {
+async fn management_works_under_any_path_and_state() {
     let manager = Manager::builder().access(AllowAll).build().unwrap();
     let management = Management::new(manager);
     let stateful: Router<u32> = Router::new()
@@ -42,7 +42,7 @@ async fn it_answers_below_any_path_of_a_router_of_any_state() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_is_not_waited_for() {
+async fn missing_body_is_not_awaited() {
     let manager = Manager::builder().access(AllowAll).build().unwrap();
     let management = Management::new(manager).body_timeout(Duration::from_millis(50));
     let router: Router = Router::new().nest("/api/trpc", sse_axum::trpc(management));

@@ -43,11 +43,11 @@ function change(bytes, others) {
 }
 
 /** Returns a signature of a run, which detects inputs with new behaviour. */
-function shape(told) {
+function shape(observed) {
   const few = (number) => Math.min(number, 4);
   const text = (value) => value === null ? "-" : `${few(value.length)}${value.includes("\n") ? "n" : ""}${value.includes("\ufffd") ? "?" : ""}`;
-  return told.slice(-6).map(([kind, ...rest]) => kind[0] + rest.map((value) => typeof value === "string" || value === null ? text(value) : few(value)).join()).join("|")
-    + `#${few(told.length)}`;
+  return observed.slice(-6).map(([kind, ...rest]) => kind[0] + rest.map((value) => typeof value === "string" || value === null ? text(value) : few(value)).join()).join("|")
+    + `#${few(observed.length)}`;
 }
 
 function fails(bytes) {

@@ -7,16 +7,16 @@ import { createParser } from "../src/parser.js";
 
 /** Returns all reports of a parser, in order. */
 function parse(pieces, options = {}) {
-  const told = [];
+  const observed = [];
   const parser = createParser({
-    onEvent: ({ raw, ...event }) => told.push(["event", event.type, event.data, event.id ?? null, event.lastEventId, raw ?? null]),
-    onId: (id) => told.push(["id", id]),
-    onRetry: (milliseconds) => told.push(["retry", milliseconds]),
-    onComment: (text) => told.push(["comment", text]),
+    onEvent: ({ raw, ...event }) => observed.push(["event", event.type, event.data, event.id ?? null, event.lastEventId, raw ?? null]),
+    onId: (id) => observed.push(["id", id]),
+    onRetry: (milliseconds) => observed.push(["retry", milliseconds]),
+    onComment: (text) => observed.push(["comment", text]),
     ...options,
   });
   for (const piece of pieces) parser.feed(piece);
-  return told;
+  return observed;
 }
 
 /**
@@ -24,18 +24,18 @@ function parse(pieces, options = {}) {
  * strips a space from comments.
  */
 function parseForeign(text) {
-  const told = [];
+  const observed = [];
   const parser = foreignParser({
-    onEvent: ({ event, data, id }) => told.push(["event", event || "message", data, id ?? null]),
-    onRetry: (milliseconds) => told.push(["retry", milliseconds]),
-    onComment: (comment) => told.push(["comment", comment]),
+    onEvent: ({ event, data, id }) => observed.push(["event", event || "message", data, id ?? null]),
+    onRetry: (milliseconds) => observed.push(["retry", milliseconds]),
+    onComment: (comment) => observed.push(["comment", comment]),
   });
   // The foreign parser waits for the character after a CR, which changes nothing.
   parser.feed(text.endsWith("\r") ? text + "\n" : text);
-  return told;
+  return observed;
 }
 
-const asForeign = (told) => told.flatMap(([kind, ...rest]) => {
+const asForeign = (observed) => observed.flatMap(([kind, ...rest]) => {
   if (kind === "id") return [];
   if (kind === "comment") return [[kind, rest[0].replace(/^ /, "")]];
   return [[kind, ...rest.slice(0, 3)]];
@@ -55,22 +55,22 @@ function cut(bytes) {
 
 /** Throws if a property does not hold for the bytes of a stream; returns the reports. */
 export function check(bytes) {
-  const told = parse([bytes]);
-  assert.deepEqual(parse(cut(bytes)), told, "in pieces");
-  assert.deepEqual(parse([...bytes].map((byte) => Uint8Array.of(byte))), told, "byte by byte");
+  const observed = parse([bytes]);
+  assert.deepEqual(parse(cut(bytes)), observed, "in pieces");
+  assert.deepEqual(parse([...bytes].map((byte) => Uint8Array.of(byte))), observed, "byte by byte");
 
   const text = new TextDecoder().decode(bytes, { stream: true });
   // The foreign parser treats these three letters, and a byte order mark in text, as a part of
   // the format.
   if (!text.startsWith("\u00ef\u00bb\u00bf") && !text.startsWith("\ufeff")) {
-    assert.deepEqual(asForeign(told), parseForeign(text), "a foreign parser");
+    assert.deepEqual(asForeign(observed), parseForeign(text), "a foreign parser");
   }
 
   const raw = parse([bytes], { raw: true });
-  assert.deepEqual(raw.map((each) => each[0] === "event" ? [...each.slice(0, 5), null] : each), told, "with raw");
+  assert.deepEqual(raw.map((each) => each[0] === "event" ? [...each.slice(0, 5), null] : each), observed, "with raw");
   for (const event of raw.filter(([kind]) => kind === "event")) {
     const again = parse([new TextEncoder().encode(`\ufeff${event[5]}\n`)]).filter(([kind]) => kind === "event");
     assert.deepEqual(again.map((it) => it.slice(0, 4)), [event.slice(0, 4)], "a raw block");
   }
-  return told;
+  return observed;
 }

@@ -86,7 +86,7 @@ export function createConnection(source, sink, world) {
     triedAt = world.now();
     silence = 0;
     change({ state: "connecting", attempt: failures, nextRetryAt: null });
-    if (connectTimeout) after(() => lost(new SSEError("timeout", "no answer", { retryable: true })), connectTimeout);
+    if (connectTimeout) after(() => lost(new SSEError("timeout", "no response", { retryable: true })), connectTimeout);
     /** @template {any[]} A @param {(...values: A) => void} run @returns {(...values: A) => void} */
     const ours = (run) => (...values) => { if (mine === epoch) run(...values); };
     /** @type {SSEError} */
@@ -136,7 +136,7 @@ export function createConnection(source, sink, world) {
     after(() => {
       if (heardAt + silence > world.now()) return watch();
       const slept = world.now() - due > LATE_MS;
-      lost(new SSEError("timeout", "nothing was heard for too long", { retryable: true }), slept);
+      lost(new SSEError("timeout", "the stream was silent too long", { retryable: true }), slept);
     }, due - world.now());
   };
 
@@ -170,7 +170,7 @@ export function createConnection(source, sink, world) {
     sink.event({ type, text: data, id, lastEventId, timestamp: world.now(), ...(raw && { raw }) });
     // A listener may have ended the stream.
     if (mine !== epoch || !isFarewell) return;
-    if (event === "auth_expired") expired(new SSEError("unauthorized", "what the stream was authenticated with has expired"));
+    if (event === "auth_expired") expired(new SSEError("unauthorized", "the credentials of the stream have expired"));
     else if (details?.reconnect === false) stop(new SSEError("stay_away", `the server ended the stream: ${details.reason}`));
   };
 
@@ -272,7 +272,7 @@ export function createConnection(source, sink, world) {
     const now = world.now();
     if (state === "waiting" && !isSuspended && now >= nextRetryAt) return attempt();
     if (state !== "open" || !silence || now - heardAt < silence) return;
-    lost(new SSEError("timeout", "nothing was heard while the page slept", { retryable: true }), true);
+    lost(new SSEError("timeout", "the stream was silent while the page slept", { retryable: true }), true);
   };
 
   const wake = () => {

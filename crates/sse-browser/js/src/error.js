@@ -55,9 +55,9 @@ const PASSING = [408, 425, 429];
  * @param {number} now
  */
 export function refusal({ status, headers }, body, now) {
-  if (status === 204) return new SSEError("stay_away", "the server wants this client to stay away", { status });
+  if (status === 204) return new SSEError("stay_away", "the server forbids reconnecting", { status });
   if (status === 200) {
-    return new SSEError("type", `not an event stream: ${headers.get("content-type") ?? "no content type"}`, { status, body });
+    return new SSEError("type", `the response is not an event stream: ${headers.get("content-type") ?? "no content type"}`, { status, body });
   }
   const retryable = status >= 500 || PASSING.includes(status);
   const code = status === 401 ? "unauthorized" : "status";

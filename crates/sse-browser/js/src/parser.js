@@ -49,7 +49,7 @@ export function createParser({ onEvent, onId, onRetry, onComment, lastEventId = 
   const grow = (text) => {
     line += text;
     size += text.length;
-    if (size > maxEventBytes) throw new SSEError("too_large", `an event of more than ${maxEventBytes} bytes`);
+    if (size > maxEventBytes) throw new SSEError("too_large", `an event has more than ${maxEventBytes} bytes`);
   };
 
   /** @param {Uint8Array} bytes */

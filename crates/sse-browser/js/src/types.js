@@ -51,7 +51,7 @@
  * - `open`: the stream is open.
  * - `waiting`: the client will retry, at `nextRetryAt` or when the page wakes or the network
  *   recovers.
- * - `closed`: ended by `disconnect`, or because the server wants this client to stay away.
+ * - `closed`: ended by `disconnect`, or because the server forbids reconnecting.
  * - `failed`: the client has given up; `error` has the reason.
  *
  * @typedef {"idle" | "connecting" | "open" | "waiting" | "closed" | "failed"} SSEState

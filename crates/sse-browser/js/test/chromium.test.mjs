@@ -35,7 +35,7 @@ test("a stream, its events, and its end by the client", async (t) => {
   assert.equal((await snapshot(page)).state, "closed");
 });
 
-test("a cut connection is made again, and goes on where it was", async (t) => {
+test("a cut connection reconnects and resumes", async (t) => {
   const { server, page } = await open(t);
   await isState(page, "open");
   server.publish("1");
@@ -47,7 +47,7 @@ test("a cut connection is made again, and goes on where it was", async (t) => {
   assert.equal(server.streams[1].lastEventId, "e-1");
 });
 
-test("an ended stream is made again", async (t) => {
+test("an ended stream reconnects", async (t) => {
   const { server, page } = await open(t);
   await isState(page, "open");
   server.streams[0].response.end();
@@ -56,7 +56,7 @@ test("an ended stream is made again", async (t) => {
   assert.deepEqual(await heard(page), ["connect", "disconnect", "error ended", "connect"]);
 });
 
-test("503, then fine; a browser's own EventSource would have given up", async (t) => {
+test("a 503 is retried, unlike with a native EventSource", async (t) => {
   const { server, page } = await open(t, ({ response }, count) => count < 3 && response.writeHead(503).end("busy"));
   await isState(page, "open");
   assert.equal(server.streams.length, 3);
@@ -85,7 +85,7 @@ for (const type of ["text/html", "text/plain", ""]) {
   });
 }
 
-test("a slow first byte is waited for, and no answer is not", async (t) => {
+test("waits for a slow first byte, not for no response", async (t) => {
   const slow = await open(t, ({ response }, count) => {
     if (count === 1) setTimeout(() => begin(response, hello()), 300);
     return count === 1;
@@ -97,14 +97,14 @@ test("a slow first byte is waited for, and no answer is not", async (t) => {
   await none.server.settlesAt(1);
 });
 
-test("a stream that is half open is noticed by its silence", async (t) => {
+test("silence reveals a half-open stream", async (t) => {
   const { server, page } = await open(t, ({ response }, count) => count === 1 && begin(response, hello({ heartbeatMs: 200 })));
   await until(() => server.streams.length === 2);
   await isState(page, "open");
   assert.deepEqual(await heard(page), ["connect", "disconnect", "error timeout", "connect"]);
 });
 
-test("a network that swallows everything is noticed by its silence", async (t) => {
+test("silence reveals a network that drops everything", async (t) => {
   const server = await serveStreams(t, ({ response }) => {
     begin(response, hello({ heartbeatMs: 1200 }));
     const beat = setInterval(() => response.write(":\n"), 100);
@@ -139,7 +139,7 @@ test("a network that swallows everything is noticed by its silence", async (t) =
   await isState(page, "open");
 });
 
-test("401 with a renewal, and tickets that are good for one attempt", async (t) => {
+test("401 renews credentials; tickets last one attempt", async (t) => {
   const used = new Set();
   const { server, page } = await open(t, ({ url, response }) => {
     const ticket = url.searchParams.get("ticket");
@@ -160,7 +160,7 @@ test("401 with a renewal, and tickets that are good for one attempt", async (t) 
   await isState(page, "open");
 });
 
-test("a farewell: shutdown comes back when it was told to, a kick for good stays away", async (t) => {
+test("reconnects after a shutdown, not after a ban", async (t) => {
   const { server, page } = await open(t);
   await isState(page, "open");
   const began = Date.now();

@@ -8,7 +8,7 @@ import { hello, system } from "./support/server.mjs";
 
 const event = (data, id, type) => `${id ? `id: ${id}\n` : ""}${type ? `event: ${type}\n` : ""}data: ${JSON.stringify(data)}\n\n`;
 
-test("messages have the seed's form, and everything is told in order", async () => {
+test("messages have type, data, id, time, in order", async () => {
   const { world, is, heard } = await openClient({}, {}, hello({ userId: "ada" }));
   await world.last.send(event({ message: "hi" }, "7", "notification") + "data: no JSON\n\n" + event({}, "", "heartbeat"));
   const now = world.now();
@@ -21,7 +21,7 @@ test("messages have the seed's form, and everything is told in order", async () 
   assert.deepEqual(heard.map((line) => line.split(" ")[0]), ["connect", "connection", "notification", "message", "heartbeat"]);
 });
 
-test("snapshots are never changed, and identical messages are new ones", async () => {
+test("snapshots are immutable, messages are distinct", async () => {
   const { world, client, is } = await openClient();
   const snapshots = [];
   const end = client.subscribe((snapshot) => snapshots.push(snapshot));
@@ -57,7 +57,7 @@ test("listeners by type, and for all", async () => {
   assert.deepEqual(got, ["a1", "a", "b", "a"]);
 });
 
-test("what a listener throws is the page's, and stops nothing", async (t) => {
+test("an error in a listener stops nothing", async (t) => {
   const thrown = [];
   t.mock.method(globalThis, "setTimeout", (run) => { try { run(); } catch (error) { thrown.push(error.message); } });
   const { world, client, heard } = await openClient();
@@ -68,16 +68,16 @@ test("what a listener throws is the page's, and stops nothing", async (t) => {
   assert.deepEqual(heard.slice(1), ["message 1", "message 2"]);
 });
 
-test("parse is the app's own, and its errors are told", async () => {
+test("errors of a custom parse are reported", async () => {
   const parse = (text, type) => { if (text === "bad") throw new Error("cannot"); return `${type}:${text}`; };
   const { world, heard, is } = await openClient({ parse }, {}, hello());
   await world.last.send("data: bad\n\ndata: good\n\n" + system("gap", { reason: "overflow" }));
   assert.deepEqual(heard.slice(2, 4), ["error parse", 'message "message:good"']);
-  assert.equal(heard.at(-1), "gap overflow", "what the server says itself is understood all the same");
+  assert.equal(heard.at(-1), "gap overflow", "events of the server itself are not parsed");
   assert.deepEqual([is().state, is().clientId], ["open", "c1"]);
 });
 
-test("the request: url, topics, headers, query, ticket, body, for each attempt anew", async () => {
+test("each attempt builds its request anew", async () => {
   let count = 0;
   const next = (name) => () => Promise.resolve(`${name}${++count}`);
   const { world, client } = createClient({
@@ -95,7 +95,7 @@ test("the request: url, topics, headers, query, ticket, body, for each attempt a
   assert.deepEqual([world.last.url.searchParams.get("ticket"), world.last.headers.get("authorization")], ["ticket4", "token3"]);
 });
 
-test("headers that cannot be had are an error that is tried again", async () => {
+test("failing headers are a retryable error", async () => {
   let isThere = false;
   const { world, client, is } = createClient({ headers: () => { if (!isThere) throw new Error("no token"); return {}; } });
   client.connect();
@@ -106,7 +106,7 @@ test("headers that cannot be had are an error that is tried again", async () => 
   assert.equal(world.exchanges.length, 1);
 });
 
-test("it resumes by Last-Event-ID, in UTF-8", async () => {
+test("resumes by Last-Event-ID, in UTF-8", async () => {
   const { world, is } = await openClient({ lastEventId: "ü€" });
   assert.equal(Buffer.from(world.last.headers.get("last-event-id"), "latin1").toString(), "ü€");
   await world.last.send("id: 9\n\n");
@@ -121,7 +121,7 @@ test("it resumes by Last-Event-ID, in UTF-8", async () => {
   assert.equal(world.last.headers.has("last-event-id"), false);
 });
 
-test("doubles are dropped by id, positions are not", async () => {
+test("duplicates are dropped by id, positions are not", async () => {
   const { world, heard } = await openClient({}, {}, hello({ id: "e-1" }) + event("a", "e-1") + event("b", "e-2"));
   await world.last.cut();
   await world.pass(5000);
@@ -133,7 +133,7 @@ test("doubles are dropped by id, positions are not", async () => {
   assert.ok(heard.includes("gap trimmed"));
 });
 
-test("an id in storage outlives the page; storage that fails does no harm", async () => {
+test("stored ids outlive the page", async () => {
   const stored = new Map();
   const storage = { getItem: (key) => stored.get(key) ?? null, setItem: (key, value) => stored.set(key, value), removeItem: (key) => stored.delete(key) };
   const options = { storage, user: "ada", share: false };
@@ -152,7 +152,7 @@ test("an id in storage outlives the page; storage that fails does no harm", asyn
   assert.equal(full.is().lastEventId, "5");
 });
 
-test("401: what can be renewed is renewed once", async () => {
+test("401 renews the credentials once", async () => {
   let token = "old", renewals = 0;
   const { world, client, is, heard } = createClient({
     headers: () => ({ authorization: token }),
@@ -171,7 +171,7 @@ test("401: what can be renewed is renewed once", async () => {
   assert.equal(is().state, "open");
 });
 
-test("401 without anything to renew, or with a renewal that fails, is the end", async () => {
+test("401 without a successful renewal is final", async () => {
   for (const options of [{}, { onUnauthorized: () => false }, { onUnauthorized: () => Promise.reject(new Error("logged out")) }]) {
     const { world, client, is } = createClient(options);
     client.connect();
@@ -183,10 +183,10 @@ test("401 without anything to renew, or with a renewal that fails, is the end", 
   tickets.client.connect();
   await tickets.world.pass(0);
   await tickets.world.last.answer(401);
-  assert.equal(tickets.world.exchanges.length, 2, "a ticket is asked for anew");
+  assert.equal(tickets.world.exchanges.length, 2, "a new ticket is requested");
 });
 
-test("auth_expired renews and comes back at once, as often as it is needed", async () => {
+test("every auth_expired renews and reconnects", async () => {
   let renewals = 0;
   const { world, is } = await openClient({ onUnauthorized: () => { renewals++; } }, {}, hello());
   for (let round = 1; round <= 3; round++) {
@@ -200,7 +200,7 @@ test("auth_expired renews and comes back at once, as often as it is needed", asy
   assert.equal(is().state, "failed", "one that expires at once is not renewed for ever");
 });
 
-test("a farewell that allows it comes back", async () => {
+test("reconnects after a farewell that allows it", async () => {
   const { world, is } = await openClient({}, {}, hello() + system("disconnected", { reason: "kicked", reconnect: true }));
   await world.last.end();
   assert.equal(is().state, "waiting");
@@ -211,13 +211,13 @@ test("with raw, messages have their lines", async () => {
   assert.equal(is().lastMessage.raw, "id: 1\ndata: x\n");
 });
 
-test("without a browser nothing happens before connect", () => {
+test("without a browser, nothing runs before connect", () => {
   const client = createSSE({ user: "ada", storage: "session" });
   assert.equal(client.getSnapshot().state, "idle");
   assert.equal(client.getSnapshot(), client.getSnapshot());
 });
 
-test("a listener may end the stream at its farewell", async () => {
+test("a listener can end the stream at its farewell", async () => {
   const { world, client, is } = await openClient({ onUnauthorized: () => {} }, {}, hello());
   client.on("system", () => client.disconnect());
   await world.last.send(system("auth_expired", { reason: "expired", reconnect: true }));

@@ -40,7 +40,7 @@ async function open(t, { tabs = 1, answer, ...options } = {}) {
   return { server, pages, page: pages[0] };
 }
 
-test("a stream, a cut, and where it goes on", async (t) => {
+test("a cut stream resumes", async (t) => {
   const { server, page } = await open(t);
   await isState(page, "open");
   server.publish("1");
@@ -54,7 +54,7 @@ test("a stream, a cut, and where it goes on", async (t) => {
   await server.settlesAt(0);
 });
 
-test("503 is tried again; 204, 401 and a wrong type are not", async (t) => {
+test("503 is retried; 204, 401 and a wrong type are not", async (t) => {
   const busy = await open(t, { answer: ({ response }, count) => count < 3 && response.writeHead(503).end() });
   await isState(busy.page, "open");
   assert.deepEqual(await heard(busy.page), ["error status 503", "error status 503", "connect"]);
@@ -65,7 +65,7 @@ test("503 is tried again; 204, 401 and a wrong type are not", async (t) => {
   }
 });
 
-test("silence is noticed, and a farewell is understood", async (t) => {
+test("detects silence and understands a farewell", async (t) => {
   const { server, page } = await open(t, { answer: ({ response }, count) => count === 1 && begin(response, hello({ heartbeatMs: 200 })) });
   await until(() => server.streams.length === 2);
   await isState(page, "open");
@@ -74,7 +74,7 @@ test("silence is noticed, and a farewell is understood", async (t) => {
   await isState(page, "closed");
 });
 
-test("tabs share a stream, and another goes on when the leader closes", async (t) => {
+test("another tab takes over when the leader closes", async (t) => {
   const { server, pages: [leader, ...others] } = await open(t, { tabs: 3, user: "ada" });
   assert.equal(server.streams.length, 1);
   let count = 0;

@@ -33,7 +33,7 @@ function judge(name, found, { events, lastEventId, retry, comments }) {
   if (comments) assert.deepEqual(found.comments, comments, name);
 }
 
-test("the parser agrees with the corpus, however the bytes arrive", () => {
+test("the parser agrees with the corpus in any chunks", () => {
   assert.ok(corpus.length > 80);
   for (const { name, stream, ...expected } of corpus) {
     const pieces = stream.map(bytes), whole = Buffer.concat(pieces);
@@ -44,7 +44,7 @@ test("the parser agrees with the corpus, however the bytes arrive", () => {
   }
 });
 
-test("random streams mean the same in any pieces, and the same to a foreign parser", () => {
+test("random streams parse equally in any chunks", () => {
   // A small generator of its own, so that a failure can be repeated.
   let seed = 7;
   const random = (most) => (seed = (seed * 48271) % 2147483647) % most;
@@ -62,7 +62,7 @@ test("random streams mean the same in any pieces, and the same to a foreign pars
   }
 });
 
-test("events inherit the id that an earlier stream left", () => {
+test("events inherit the id of an earlier stream", () => {
   const { events, lastEventId } = parse([bytes("data: a\n\nid: 2\ndata: b\n\n")], { lastEventId: "1" });
   assert.deepEqual(events.map(({ id, lastEventId }) => [id, lastEventId]), [[undefined, "1"], ["2", "2"]]);
   assert.equal(lastEventId, "2");
@@ -73,7 +73,7 @@ test("with raw, an event keeps the lines of its block", () => {
   assert.deepEqual(events.map(({ raw }) => raw), ["retry: 1\n:c\nid: 1\ndata: a\n", "data: b\n"]);
 });
 
-test("an event that is too long ends it, keep-alives never do", () => {
+test("too long an event fails, keep-alives never do", () => {
   const isTooLarge = (error) => error instanceof SSEError && error.code === "too_large" && !error.retryable;
   assert.throws(() => parse([bytes("data: " + "x".repeat(100))], { maxEventBytes: 100 }), isTooLarge, "one line without an end");
   assert.throws(() => parse([bytes("data: x\n".repeat(20))], { maxEventBytes: 100 }), isTooLarge, "many lines");

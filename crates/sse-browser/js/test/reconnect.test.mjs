@@ -10,7 +10,7 @@ import { hello, system } from "./support/server.mjs";
 const event = (data, id) => `${id ? `id: ${id}\n` : ""}data: ${JSON.stringify(data)}\n\n`;
 const waitOf = ({ world, is }) => is().nextRetryAt - world.now();
 
-test("delays: full jitter, exponential, with a floor and a ceiling", () => {
+test("delays have full jitter, a floor and a ceiling", () => {
   const wait = (more) => delay({ failures: 1, interval: 3000, random: () => 1, ...more });
   assert.deepEqual([1, 2, 3, 4, 5, 9].map((failures) => wait({ failures })), [3000, 6000, 12_000, 24_000, 30_000, 30_000]);
   assert.equal(wait({ failures: 3, random: () => 0.25 }), 3000);
@@ -20,11 +20,11 @@ test("delays: full jitter, exponential, with a floor and a ceiling", () => {
   assert.equal(wait({ failures: Infinity }), 30_000);
 });
 
-test("delays: what the server asks for is never undercut", () => {
+test("delays are at least what the server asks for", () => {
   const wait = (more) => delay({ failures: 1, interval: 3000, random: () => 0, ...more });
   assert.equal(wait({ retry: 500 }), 500);
   assert.equal(wait({ retry: 500, random: () => 1 }), 625);
-  assert.equal(wait({ retry: 500, failures: 3, random: () => 1 }), 2000, "it is the base afterwards");
+  assert.equal(wait({ retry: 500, failures: 3, random: () => 1 }), 2000, "the retry of the server is the base afterwards");
   assert.equal(wait({ retryAfter: 60_000, failures: 4 }), 60_000);
   assert.equal(wait({ retryAfter: 10 ** 12 }), 3_600_000);
   assert.equal(wait({ retry: 0 }), 100);
@@ -66,7 +66,7 @@ for (const status of [400, 403, 404, 405, 410, 301]) {
   });
 }
 
-test("204 and a farewell for good close it, without a failure", async () => {
+test("204 and a final farewell close without a failure", async () => {
   const { world, client, is } = createClient();
   client.connect();
   await world.pass(0);
@@ -77,12 +77,12 @@ test("204 and a farewell for good close it, without a failure", async () => {
   assert.equal(other.is().state, "closed");
   assert.match(other.is().error.message, /spam/);
   assert.ok(other.world.last.isAborted, "it does not wait for the server to end it");
-  assert.equal(other.heard.at(-1), "error stay_away", "nothing comes after it");
+  assert.equal(other.heard.at(-1), "error stay_away", "no event follows");
   await other.world.pass(100_000);
   assert.equal(other.world.exchanges.length, 1);
 });
 
-test("an answer that is no event stream is the end", async () => {
+test("a response that is not an event stream is final", async () => {
   for (const type of ["text/html", "text/plain", "text/event-streams", undefined]) {
     const { world, client, is } = createClient();
     client.connect();
@@ -94,7 +94,7 @@ test("an answer that is no event stream is the end", async () => {
   assert.equal(is().state, "open");
 });
 
-test("it gives up after maxReconnectAttempts failures in a row, and starts anew when the page wakes", async () => {
+test("gives up after maxReconnectAttempts until a wake", async () => {
   const all = createClient({ maxReconnectAttempts: 2 });
   const { world, client, is, heard } = all;
   client.connect();
@@ -121,7 +121,7 @@ test("reconnect: false tries once", async () => {
   assert.equal(world.exchanges.length, 1);
 });
 
-test("a server that greets and drops is not hammered", async () => {
+test("a server that accepts and drops is not flooded", async () => {
   const all = await openClient({}, {}, hello({ retry: 1000 }));
   const { world, is } = all;
   const waits = [];
@@ -136,7 +136,7 @@ test("a server that greets and drops is not hammered", async () => {
   assert.equal(is().state, "failed");
 });
 
-test("a stream that lived or brought something makes up for failures", async () => {
+test("a useful stream resets the count of failures", async () => {
   const all = await openClient();
   const { world, is } = all;
   const failTwice = async () => {
@@ -159,13 +159,13 @@ test("a stream that lived or brought something makes up for failures", async () 
   assert.equal(is().attempt, 1);
 });
 
-test("a shutdown's retry is the delay, and its clients come back", async () => {
+test("clients return after the retry of a shutdown", async () => {
   const all = await openClient({}, {}, hello({ retry: 3000 }) + system("shutdown", { reason: "shutdown", reconnect: true }, "retry: 7000\n"));
   await all.world.last.end();
   assert.equal(waitOf(all), 7000 * 1.125);
 });
 
-test("Retry-After goes before the back-off, and waking does not undercut it", async () => {
+test("Retry-After overrides the back-off and waking", async () => {
   const all = createClient({}, { random: 0 });
   const { world, client, is } = all;
   client.connect();
@@ -179,7 +179,7 @@ test("Retry-After goes before the back-off, and waking does not undercut it", as
   assert.equal(world.exchanges.length, 2);
 });
 
-test("disconnect cancels what was about to be tried, and what is under way", async () => {
+test("disconnect cancels pending and running attempts", async () => {
   const { world, client, is, heard } = createClient();
   client.connect();
   await world.pass(0);
@@ -196,7 +196,7 @@ test("disconnect cancels what was about to be tried, and what is under way", asy
   assert.deepEqual(heard, ["error network"]);
 });
 
-test("events of an earlier stream are not heard", async () => {
+test("events of an earlier stream are ignored", async () => {
   const { world, client, heard } = await openClient({}, {}, hello());
   const old = world.last;
   client.disconnect();
@@ -208,7 +208,7 @@ test("events of an earlier stream are not heard", async () => {
   assert.deepEqual(heard.filter((line) => line.startsWith("message")), ['message "new"']);
 });
 
-test("signals end it, also those that did so before", async () => {
+test("signals end the client, even if already aborted", async () => {
   const abort = new AbortController();
   const { world, client, is } = await openClient({ signal: abort.signal });
   abort.abort();
@@ -222,7 +222,7 @@ test("signals end it, also those that did so before", async () => {
   assert.deepEqual([late.is().state, late.world.exchanges.length], ["closed", 0]);
 });
 
-test("while offline nothing counts, and it is tried at once when the network is back", async () => {
+test("offline pauses attempts until online", async () => {
   const all = await openClient({ maxReconnectAttempts: 1 }, { random: 1 });
   const { world, is } = all;
   world.isOnlineNow = false;
@@ -239,7 +239,7 @@ test("while offline nothing counts, and it is tried at once when the network is 
   assert.deepEqual([is().state, world.exchanges.length], ["connecting", before + 1]);
 });
 
-test("an event that is too long is the end of it", async () => {
+test("too long an event ends the client", async () => {
   const { is } = await openClient({ maxEventBytes: 50 }, {}, `data: ${"x".repeat(60)}`);
   assert.deepEqual([is().state, is().error.code], ["failed", "too_large"]);
 });

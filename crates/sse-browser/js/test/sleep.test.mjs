@@ -24,7 +24,7 @@ async function open(t, options) {
   return { server, pages, freeze: () => set("frozen"), thaw: () => set("active") };
 }
 
-test("a frozen page lets go of its stream, and takes it up again", async (t) => {
+test("a frozen page releases its stream and resumes it", async (t) => {
   const { server, pages: [hidden], freeze, thaw } = await open(t, {});
   await freeze();
   await server.settlesAt(1);
@@ -34,7 +34,7 @@ test("a frozen page lets go of its stream, and takes it up again", async (t) => 
   assert.equal(server.open().length, 2);
 });
 
-test("when the leader is frozen, another goes on; when it thaws, it catches up as a follower", async (t) => {
+test("a frozen leader returns as a follower", async (t) => {
   const { server, pages: [leader, follower], freeze, thaw } = await open(t, { user: "ada" });
   assert.equal(server.open().length, 1);
   let count = 0;
@@ -59,7 +59,7 @@ test("when the leader is frozen, another goes on; when it thaws, it catches up a
   assert.equal(server.open().length, 1);
 });
 
-test("the back-forward cache: a page lets go of its stream, and takes it up again", async (t) => {
+test("a page in the bfcache releases its stream", async (t) => {
   for (const user of [undefined, "ada"]) {
     const { server, pages: [hidden, page] } = await open(t, { user });
     await hidden.close();
@@ -73,7 +73,7 @@ test("the back-forward cache: a page lets go of its stream, and takes it up agai
     await page.evaluate(() => setTimeout(() => history.back()));
     // During the navigation no page can be asked.
     await until(() => page.evaluate(() => window.heard?.includes("2")).catch(() => false));
-    assert.deepEqual(await messages(page), [1, 2], "it is the page that was there before");
+    assert.deepEqual(await messages(page), [1, 2], "the page was restored");
     assert.equal(server.open().length, 1);
   }
 });

@@ -42,7 +42,7 @@ function publishing(server, pauseMs = 5) {
 
 const hasAll = (page, count) => waitFor(page, (count) => window.heard.includes(String(count)), count);
 
-test("four tabs have one stream, and all hear everything once", async (t) => {
+test("four tabs share one stream", async (t) => {
   const { server, tabs } = await openTabs(t, 4);
   assert.equal(server.streams.length, 1);
   assert.deepEqual(await Promise.all(tabs.map(async (tab) => (await snapshot(tab)).role)), ["leader", "follower", "follower", "follower"]);
@@ -54,7 +54,7 @@ test("four tabs have one stream, and all hear everything once", async (t) => {
   }
 });
 
-test("when the leader closes, another goes on without hole or double", async (t) => {
+test("a tab takes over from a closed leader without loss", async (t) => {
   const { server, tabs: [leader, ...others] } = await openTabs(t, 4);
   const stop = publishing(server);
   await hasAll(others[0], 20);
@@ -70,7 +70,7 @@ test("when the leader closes, another goes on without hole or double", async (t)
   assert.equal((await Promise.all(others.map(async (tab) => (await snapshot(tab)).role))).filter((role) => role === "leader").length, 1);
 });
 
-test("when the leader hangs, the stream is taken from it", async (t) => {
+test("a hanging leader loses the stream", async (t) => {
   let goOn;
   const hangs = ({ url, response }) => url.pathname === "/hang" && (goOn = () => response.end(), true);
   const { server, tabs: [leader, follower] } = await openTabs(t, 2, SHARED, hangs);
@@ -98,7 +98,7 @@ test("when the leader hangs, the stream is taken from it", async (t) => {
   await server.settlesAt(1);
 });
 
-test("a crashed leader is followed by another", async (t) => {
+test("a crashed leader is replaced", async (t) => {
   const { server, context, tabs: [leader, follower] } = await openTabs(t, 2);
   const devtools = await context.newCDPSession(leader);
   devtools.send("Page.crash").catch(() => {});
@@ -108,7 +108,7 @@ test("a crashed leader is followed by another", async (t) => {
   await hasAll(follower, 1);
 });
 
-test("a tab that comes back with an id gets what it missed, from another tab", async (t) => {
+test("a returning tab catches up from another tab", async (t) => {
   const { server, tabs: [leader, tab] } = await openTabs(t, 2, { ...SHARED, storage: "session" });
   server.publish("1");
   await hasAll(tab, 1);
@@ -127,7 +127,7 @@ test("a tab that comes back with an id gets what it missed, from another tab", a
   assert.equal(server.streams.length, 1);
 });
 
-test("a tab that missed more than the others remember is told so", async (t) => {
+test("a tab that missed too much receives a gap", async (t) => {
   const { tabs: [leader, tab] } = await openTabs(t, 2);
   await tab.evaluate(() => window.client.disconnect());
   await connect(tab, { ...SHARED, lastEventId: "unknown" });
@@ -154,7 +154,7 @@ test("logging out ends all tabs, and no other user's", async (t) => {
   await isState(tabs[2], "open");
 });
 
-test("one tab's disconnect is its own; the others go on", async (t) => {
+test("disconnecting one tab leaves the others connected", async (t) => {
   const { server, tabs: [leader, follower] } = await openTabs(t, 2);
   await leader.evaluate(() => window.client.disconnect());
   await isRole(follower, "leader");
@@ -165,7 +165,7 @@ test("one tab's disconnect is its own; the others go on", async (t) => {
   assert.deepEqual(await messages(leader), []);
 });
 
-test("what stops the leader is known to all, and any tab can start it again", async (t) => {
+test("all tabs see a stop, and any tab can restart", async (t) => {
   let isRefusing = false;
   const { server, tabs: [leader, follower] } = await openTabs(t, 2, SHARED, ({ response }) => isRefusing && response.writeHead(403).end());
   isRefusing = true;
@@ -180,7 +180,7 @@ test("what stops the leader is known to all, and any tab can start it again", as
   for (const tab of [leader, follower]) await isState(tab, "open");
 });
 
-test("without a user, with share: false, or without locks, each tab has its own", async (t) => {
+test("without user, sharing or locks, tabs do not share", async (t) => {
   for (const options of [{}, { user: "ada", share: false }]) {
     const { server, tabs } = await openTabs(t, 2, options);
     assert.equal(server.open().length, 2);

@@ -5,19 +5,19 @@ import test from "node:test";
 import { createClient, openClient } from "./support/client.mjs";
 import { hello } from "./support/server.mjs";
 
-test("silence for two and a half of the announced intervals ends a stream", async () => {
+test("silence for 2.5 announced intervals ends a stream", async () => {
   const { world, is, heard } = await openClient({}, {}, hello({ heartbeatMs: 10_000 }));
   await world.pass(24_000);
   await world.last.send(":\n");
   await world.pass(24_000);
-  assert.equal(is().state, "open", "any bytes count, a comment too");
+  assert.equal(is().state, "open", "any bytes count, including a comment");
   const stream = world.last;
   await world.pass(1000);
   assert.deepEqual([is().state, is().error.code, stream.isAborted], ["waiting", "timeout", true]);
   assert.equal(heard.at(-1), "error timeout");
 });
 
-test("the interval may stand in a header, or be an option, or be none", async () => {
+test("the interval is a header, an option, or absent", async () => {
   const byHeader = await openClient({}, {}, "", { "x-sse-heartbeat-ms": "1000" });
   await byHeader.world.pass(2500);
   assert.equal(byHeader.is().state, "waiting");
@@ -31,7 +31,7 @@ test("the interval may stand in a header, or be an option, or be none", async ()
   }
 });
 
-test("a server that does not answer is given up after connectTimeout", async () => {
+test("gives up on a silent server after connectTimeout", async () => {
   const { world, client, is } = createClient();
   client.connect();
   await world.pass(20_000);
@@ -52,7 +52,7 @@ for (const [target, type] of [["document", "visibilitychange"], ["window", "page
   });
 }
 
-test("waking ends a wait, but not more than once a second", async () => {
+test("waking ends a wait at most once a second", async () => {
   const { world, is } = await openClient({}, { random: 1 });
   await world.pass(2000);
   await world.last.cut();
@@ -65,7 +65,7 @@ test("waking ends a wait, but not more than once a second", async () => {
   assert.equal(world.exchanges.length, 3);
 });
 
-test("a hidden tab keeps its stream, unless it was told otherwise", async () => {
+test("a hidden tab keeps its stream by default", async () => {
   const keeps = await openClient();
   keeps.world.document.visibilityState = "hidden";
   await keeps.world.fire(keeps.world.document, "visibilitychange");
@@ -79,7 +79,7 @@ test("a hidden tab keeps its stream, unless it was told otherwise", async () => 
   assert.deepEqual([pauses.is().state, pauses.world.exchanges.length], ["connecting", 2]);
 });
 
-test("a page that goes into the back-forward cache, or is frozen, lets go and comes back", async () => {
+test("a cached or frozen page disconnects and returns", async () => {
   for (const [sleepAt, sleep, wakeAt, wake] of [["window", "pagehide", "window", "pageshow"], ["document", "freeze", "document", "resume"]]) {
     const { world, is } = await openClient({}, {}, "id: 5\ndata: x\n\n");
     await world.fire(world[sleepAt], sleep);
@@ -91,7 +91,7 @@ test("a page that goes into the back-forward cache, or is frozen, lets go and co
   }
 });
 
-test("a first pageshow, and one after disconnect, do nothing", async () => {
+test("irrelevant pageshow events are ignored", async () => {
   const { world, client, is } = await openClient();
   await world.fire(world.window, "pageshow");
   assert.equal(world.exchanges.length, 1);

@@ -19,7 +19,7 @@ fn header<'a>(answer: &'a StaticResponse, name: &str) -> Option<&'a str> {
 }
 
 #[test]
-fn a_file_is_given_with_its_type_and_tag() {
+fn file_response_has_type_and_etag() {
     for path in ["client.js", "/client.js"] {
         let answer = ask("GET", path, None);
         assert_eq!(answer.status, 200);
@@ -45,7 +45,7 @@ fn a_file_is_given_with_its_type_and_tag() {
 }
 
 #[test]
-fn whoever_has_it_is_told_so() {
+fn matching_etag_is_not_modified() {
     let etag = CLIENT.find("client.js").unwrap().etag();
     let other = CLIENT.find("react.js").unwrap().etag();
     for tags in [

@@ -28,7 +28,7 @@ fn every_module_is_embedded() {
 }
 
 #[test]
-fn what_is_imported_is_there() {
+fn every_import_is_embedded() {
     let mut imports = 0;
     for file in CLIENT.iter() {
         // Skips comments, which import types.
@@ -61,7 +61,7 @@ fn tags_differ() {
 
 /// With `UPDATE=1` in the environment the test writes the copy.
 #[test]
-fn the_types_of_the_management_api_are_those_of_sse_trpc() {
+fn management_types_match_sse_trpc() {
     let (copy, original) = (
         folder("js/app-router.d.ts"),
         folder("../sse-trpc/types/app-router.d.ts"),

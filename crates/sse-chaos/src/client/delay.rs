@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_asks_for_is_not_undercut() {
+    fn delay_is_at_least_the_servers_retry() {
         let second = Some(Duration::from_secs(1));
         let retry = Wait {
             retry: second,
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_grow_to_the_longest() {
+    fn delays_grow_to_the_maximum() {
         for (failures, most) in [
             (0, 1000),
             (1, 1000),

@@ -30,7 +30,7 @@ pub(crate) struct News {
     /// Set if an app event arrived, so that the stream is of use.
     pub(crate) is_of_use: bool,
     /// Set if the server forbade the client to reconnect.
-    pub(crate) stays_away: bool,
+    pub(crate) forbids_reconnect: bool,
 }
 
 /// The data of a `connection` event.
@@ -94,7 +94,7 @@ impl Listener {
     }
 
     /// Reads the next bytes of the stream.
-    pub(crate) fn hear(&mut self, bytes: &[u8]) -> News {
+    pub(crate) fn receive(&mut self, bytes: &[u8]) -> News {
         let events = self.decoder.feed(bytes);
         let mut news = News::default();
         let known = self.known.clone();
@@ -192,7 +192,7 @@ fn system(data: &str, news: &mut News) -> Option<Option<Observation>> {
         "restored" => Some(Observation::Restored),
         "shutdown" | "auth_expired" => None,
         "disconnected" => {
-            news.stays_away |= data.reconnect == Some(false);
+            news.forbids_reconnect |= data.reconnect == Some(false);
             None
         }
         _ => return None,

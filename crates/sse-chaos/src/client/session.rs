@@ -142,15 +142,15 @@ impl Session {
             let News {
                 heartbeat,
                 is_of_use,
-                stays_away,
-            } = self.listener.hear(&bytes);
+                forbids_reconnect,
+            } = self.listener.receive(&bytes);
             if let (None, Some(heartbeat)) = (self.request.stale_after, heartbeat) {
                 self.silence = Some(too_long(heartbeat));
             }
             if is_of_use {
                 self.failures = 0;
             }
-            if stays_away {
+            if forbids_reconnect {
                 return Over::For(Stop::StayAway);
             }
         }

@@ -19,7 +19,7 @@ pub(crate) struct GapCoverage(Vec<Part>);
 #[derive(Debug, Clone, Copy)]
 struct Part {
     epoch: u32,
-    behind: Position,
+    after: Position,
     up_to: Position,
 }
 
@@ -60,21 +60,21 @@ impl GapCoverage {
         left.for_each(|part| part.up_to = to.position);
         let begun = |epoch| Part {
             epoch,
-            behind: served.in_epoch(epoch),
+            after: served.in_epoch(epoch),
             up_to: LAST,
         };
         match from {
             Some(from) if from.epoch == to.epoch => {
                 self.0.push(Part {
                     epoch: to.epoch,
-                    behind: from.position,
+                    after: from.position,
                     up_to: to.position,
                 });
             }
             from => {
                 if let Some(from) = from {
                     self.0.push(Part {
-                        behind: from.position,
+                        after: from.position,
                         ..begun(from.epoch)
                     });
                     self.0.extend((from.epoch + 1..to.epoch).map(begun));
@@ -89,9 +89,7 @@ impl GapCoverage {
 
     pub(crate) fn covers(&self, place: Place) -> bool {
         self.0.iter().any(|part| {
-            part.epoch == place.epoch
-                && part.behind < place.position
-                && place.position <= part.up_to
+            part.epoch == place.epoch && part.after < place.position && place.position <= part.up_to
         })
     }
 }

@@ -237,11 +237,11 @@ impl<'a, 'w> Judge<'a, 'w> {
                     time,
                     None,
                     to,
-                    "the position goes on in another log without a gap",
+                    "the position moves to another log without a gap",
                 );
             }
             Some(at) if to.position < at.position => {
-                self.out_of_order(time, None, to, "the position goes back");
+                self.out_of_order(time, None, to, "the position moves backward");
             }
             _ => {}
         }
@@ -258,14 +258,17 @@ impl<'a, 'w> Judge<'a, 'w> {
                 time,
                 number,
                 at,
-                "nobody published it".into(),
+                "the event was not published".into(),
             );
             at.into_iter().for_each(|at| self.go_to(at));
             return;
         };
         let target = self.publications.target_of[index];
         if !self.is_meant[target] {
-            let detail = format!("it was for {:?}", self.publications.targets[target]);
+            let detail = format!(
+                "the event was published to {:?}",
+                self.publications.targets[target]
+            );
             self.offend(OffenceKind::Misdirected, time, number, at, detail);
         }
         match self.had[index] {
@@ -289,23 +292,33 @@ impl<'a, 'w> Judge<'a, 'w> {
                 time,
                 number,
                 None,
-                "it has no position in the log".into(),
+                "the event has no position in the log".into(),
             );
         };
         match self.at {
             Some(now) if now.epoch != at.epoch => {
-                self.out_of_order(time, number, at, "it is of another log, without a gap");
+                self.out_of_order(
+                    time,
+                    number,
+                    at,
+                    "the event is from another log, without a gap",
+                );
             }
             _ if at.position <= self.served.in_epoch(at.epoch) => {
                 self.out_of_order(
                     time,
                     number,
                     at,
-                    "the client was served beyond it without it",
+                    "later events were served before this event",
                 );
             }
             Some(now) if at.position <= now.position => {
-                self.out_of_order(time, number, at, "the connection was beyond it");
+                self.out_of_order(
+                    time,
+                    number,
+                    at,
+                    "the event precedes the position of the connection",
+                );
             }
             _ => {}
         }
@@ -315,7 +328,7 @@ impl<'a, 'w> Judge<'a, 'w> {
         let may_stand_in_two_logs = publication.tries > 1 && acknowledged.epoch != at.epoch;
         if acknowledged != at && !may_stand_in_two_logs {
             let detail = format!(
-                "it was acknowledged at {}",
+                "the event was acknowledged at {}",
                 self.epochs.cursor(acknowledged)
             );
             self.offend(OffenceKind::Misplaced, time, number, Some(at), detail);
@@ -339,18 +352,31 @@ impl<'a, 'w> Judge<'a, 'w> {
         } else {
             let detail = match before.at {
                 Some(before) if Some(before) != at => {
-                    format!("it came at {} before", self.epochs.cursor(before))
+                    format!(
+                        "the event was delivered before, at {}",
+                        self.epochs.cursor(before)
+                    )
                 }
-                _ => "it came before on the same connection".to_owned(),
+                _ => "the event was delivered before on the same connection".to_owned(),
             };
             return self.offend(OffenceKind::Doubled, time, number, at, detail);
         }
         match self.at.zip(at) {
             Some((now, at)) if now.epoch != at.epoch => {
-                self.out_of_order(time, number, at, "it is of another log, without a gap");
+                self.out_of_order(
+                    time,
+                    number,
+                    at,
+                    "the event is from another log, without a gap",
+                );
             }
             Some((now, at)) if at.position <= now.position => {
-                self.out_of_order(time, number, at, "the connection was beyond it");
+                self.out_of_order(
+                    time,
+                    number,
+                    at,
+                    "the event precedes the position of the connection",
+                );
             }
             _ => {}
         }
@@ -363,8 +389,7 @@ impl<'a, 'w> Judge<'a, 'w> {
         else {
             return;
         };
-        if !self.is_meant[self.publications.target_of[index]]
-            || !self.is_behind_the_beginning(place)
+        if !self.is_meant[self.publications.target_of[index]] || !self.is_after_the_beginning(place)
         {
             return;
         }
@@ -397,7 +422,7 @@ impl<'a, 'w> Judge<'a, 'w> {
         self.verdict.due += 1;
     }
 
-    fn is_behind_the_beginning(&self, place: Place) -> bool {
+    fn is_after_the_beginning(&self, place: Place) -> bool {
         self.began.is_some_and(|began| {
             let is_same = began.epoch == place.epoch;
             began.epoch < place.epoch || (is_same && began.position < place.position)
@@ -427,7 +452,7 @@ impl<'a, 'w> Judge<'a, 'w> {
         } = self;
         let target = &publication.target;
         format!(
-            "for {target:?}; the client went from {began} to {at}, connected {connection} times, told of {gaps} gaps"
+            "for {target:?}; the client went from {began} to {at}, connected {connection} times, received {gaps} gaps"
         )
     }
 
@@ -440,7 +465,7 @@ impl<'a, 'w> Judge<'a, 'w> {
 
     fn out_of_order(&mut self, time: Duration, number: Option<u64>, at: Place, what: &str) {
         let detail = match self.at {
-            Some(now) => format!("{what}; it was at {}", self.epochs.cursor(now)),
+            Some(now) => format!("{what}; the client was at {}", self.epochs.cursor(now)),
             None => what.to_owned(),
         };
         self.offend(OffenceKind::OutOfOrder, time, number, Some(at), detail);

@@ -43,7 +43,7 @@ pub(crate) struct Publications {
 #[non_exhaustive]
 pub enum OracleError {
     /// Two publications have the same number.
-    #[error("two publications have the number {0}")]
+    #[error("two publications have number {0}")]
     SameNumber(u64),
 }
 

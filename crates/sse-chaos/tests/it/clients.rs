@@ -42,7 +42,7 @@ async fn end(client: &Client) -> Stop {
 
 /// Returns the observations of a client of a scripted server whose last answer is a stream with the
 /// event 99.
-async fn told(answers: impl IntoIterator<Item = Answer>) -> Vec<Observation> {
+async fn observed(answers: impl IntoIterator<Item = Answer>) -> Vec<Observation> {
     let last = stream("id: z-99\ndata: 99\n\n");
     let server = Scripted::start(answers.into_iter().chain([last]).collect()).await;
     let client = hasty(&server).start();
@@ -50,19 +50,19 @@ async fn told(answers: impl IntoIterator<Item = Answer>) -> Vec<Observation> {
     stopped(client).await
 }
 
-fn losses(told: &[Observation]) -> Vec<Loss> {
-    let loss = |told: &Observation| {
-        if let Observation::Lost(loss) = told {
+fn losses(observations: &[Observation]) -> Vec<Loss> {
+    let loss = |observation: &Observation| {
+        if let Observation::Lost(loss) = observation {
             Some(*loss)
         } else {
             None
         }
     };
-    told.iter().filter_map(loss).collect()
+    observations.iter().filter_map(loss).collect()
 }
 
 #[tokio::test]
-async fn it_asks_as_it_was_told_and_reads_what_comes() {
+async fn client_sends_its_request_and_reads_events() {
     let text = concat!(
         "retry: 20\nid: e-7\nevent: connection\ndata: {\"status\":\"connected\",\"resumed\":true,\"heartbeatMs\":60000}\n\n",
         "event: heartbeat\nid: e-7\ndata: {}\n\n",
@@ -137,7 +137,7 @@ async fn it_asks_as_it_was_told_and_reads_what_comes() {
 }
 
 #[tokio::test]
-async fn it_comes_back_with_the_last_id_that_was_complete() {
+async fn client_returns_with_the_last_complete_id() {
     let mut server = Scripted::start(vec![
         stream("id: e-1\ndata: 1\n\nid: e-2\ndata: 2").closed(),
         stream("data: 3\n\nid: e-4\n\nid: e-5\ndata: 5\n").closed(),
@@ -160,15 +160,17 @@ async fn it_comes_back_with_the_last_id_that_was_complete() {
         assert_eq!(request.field("last-event-id"), expected);
     }
     events(&client, 6).await;
-    let told = stopped(client).await;
-    let ids = told.iter().filter_map(|told| match told {
-        Observation::Event {
-            number: Some(number),
-            id,
-        } => Some((*number, id.as_ref().map(ToString::to_string))),
-        Observation::Moved { id } => Some((0, Some(id.to_string()))),
-        _ => None,
-    });
+    let observations = stopped(client).await;
+    let ids = observations
+        .iter()
+        .filter_map(|observation| match observation {
+            Observation::Event {
+                number: Some(number),
+                id,
+            } => Some((*number, id.as_ref().map(ToString::to_string))),
+            Observation::Moved { id } => Some((0, Some(id.to_string()))),
+            _ => None,
+        });
     let at = |id: &str| Some(id.to_owned());
     let expected = [
         (1, at("e-1")),
@@ -183,7 +185,7 @@ async fn it_comes_back_with_the_last_id_that_was_complete() {
 }
 
 #[tokio::test]
-async fn it_waits_as_long_as_the_server_asks() {
+async fn client_waits_for_the_servers_retry() {
     let mut server = Scripted::start(vec![
         stream("retry: 300\ndata: 1\n\n").closed(),
         status(503, "Retry-After: 1\r\n"),
@@ -214,7 +216,7 @@ async fn it_waits_as_long_as_the_server_asks() {
 }
 
 #[tokio::test]
-async fn it_comes_back_after_every_loss() {
+async fn client_reconnects_after_every_loss() {
     let chunked =
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
     let event = "b\r\ndata: \"1\"\n\n\r\n";
@@ -236,15 +238,15 @@ async fn it_comes_back_after_every_loss() {
         (status(503, ""), Loss::Refused(503)),
     ];
     let (answers, expected): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
-    let told = told(answers).await;
+    let observations = observed(answers).await;
     assert_eq!(
-        losses(&told).split_last(),
+        losses(&observations).split_last(),
         Some((&Loss::Dropped, &*expected))
     );
 }
 
 #[tokio::test]
-async fn it_stops_where_another_attempt_is_of_no_use() {
+async fn client_stops_after_permanent_rejections() {
     let html = raw("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n");
     let ban_for = "event: system\ndata: {\"event\":\"disconnected\",\"data\":{\"reason\":\"kicked\",\"reconnect\":false}}\n\n";
     let cases = [
@@ -272,18 +274,21 @@ async fn it_stops_where_another_attempt_is_of_no_use() {
     }
     let again = "event: system\ndata: {\"event\":\"disconnected\",\"data\":{\"reason\":\"replaced\",\"reconnect\":true}}\n\n";
     assert_eq!(
-        losses(&told([stream(again).closed()]).await)[0],
+        losses(&observed([stream(again).closed()]).await)[0],
         Loss::Ended
     );
 }
 
 #[tokio::test]
-async fn silence_is_noticed() {
+async fn client_detects_silence() {
     let hello = "event: connection\ndata: {\"heartbeatMs\":40}\n\n";
     let head =
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-SSE-Heartbeat-Ms: 40\r\n\r\n";
     for answer in [stream(hello), raw(head)] {
-        assert_eq!(losses(&told([answer]).await), [Loss::Stale, Loss::Dropped]);
+        assert_eq!(
+            losses(&observed([answer]).await),
+            [Loss::Stale, Loss::Dropped]
+        );
     }
     let mut server = Scripted::start(vec![stream(""), stream("data: 1\n\n")]).await;
     let client = hasty(&server).stale_after(Duration::from_secs(1)).start();
@@ -293,7 +298,7 @@ async fn silence_is_noticed() {
 }
 
 #[tokio::test]
-async fn a_comment_is_no_silence() {
+async fn comment_resets_the_silence_timeout() {
     let server = Scripted::start(vec![stream("data: 1\n\n").repeating(":\n")]).await;
     // Many times the server's pause, so that a busy machine is not taken for a dead server.
     let client = hasty(&server).stale_after(Duration::from_secs(3)).start();
@@ -303,7 +308,7 @@ async fn a_comment_is_no_silence() {
 }
 
 #[tokio::test]
-async fn a_server_that_accepts_and_says_nothing_is_given_up() {
+async fn client_gives_up_on_a_silent_server() {
     let server = Scripted::start(vec![silence(), stream("data: 1\n\n")]).await;
     let client = hasty(&server)
         .connect_timeout(Duration::from_secs(1))
@@ -313,7 +318,7 @@ async fn a_server_that_accepts_and_says_nothing_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_half_open_connection_is_noticed() {
+async fn client_detects_a_half_open_connection() {
     let text = "event: connection\nid: e-1\ndata: {\"heartbeatMs\":400}\n\n";
     let mut server = Scripted::start(vec![stream(text).repeating(":\n")]).await;
     let proxy = Proxy::to(server.address).await.unwrap();
@@ -332,8 +337,11 @@ async fn a_half_open_connection_is_noticed() {
     .await;
     proxy.thaw();
     until("another stream", || client.status().connects >= 2).await;
-    let told = stopped(client).await;
-    assert!(matches!(told[0], Observation::Connected { .. }), "{told:?}");
+    let observations = stopped(client).await;
+    assert!(
+        matches!(observations[0], Observation::Connected { .. }),
+        "{observations:?}"
+    );
 }
 
 fn losses_of(client: &Client) -> Vec<Loss> {
@@ -347,14 +355,14 @@ fn losses_of(client: &Client) -> Vec<Loss> {
 }
 
 #[tokio::test]
-async fn it_is_led_elsewhere_while_nobody_is_there() {
-    let gone = tokio::net::TcpListener::bind("127.0.0.1:0")
+async fn client_can_be_redirected_while_disconnected() {
+    let closed_address = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
         .unwrap()
         .local_addr()
         .unwrap();
     let server = Scripted::start(vec![stream("data: 1\n\n")]).await;
-    let client = ClientRequest::get(gone, "/")
+    let client = ClientRequest::get(closed_address, "/")
         .backoff(Duration::from_millis(20), Duration::from_millis(20))
         .start();
     until("failures", || losses_of(&client).len() >= 2).await;
@@ -364,7 +372,7 @@ async fn it_is_led_elsewhere_while_nobody_is_there() {
 }
 
 #[tokio::test]
-async fn the_test_drops_its_connection_in_each_way() {
+async fn connection_can_be_dropped_in_each_way() {
     let mut server =
         Scripted::start(vec![stream("event: connection\nid: e-1\ndata: {}\n\n")]).await;
     let client = hasty(&server).start();
@@ -378,7 +386,7 @@ async fn the_test_drops_its_connection_in_each_way() {
 }
 
 #[tokio::test]
-async fn a_client_that_vanished_is_still_connected_for_the_server() {
+async fn vanished_client_stays_connected_for_the_server() {
     let server = Scripted::start(vec![stream("event: connection\ndata: {}\n\n")]).await;
     let proxy = Proxy::to(server.address).await.unwrap();
     let client = ClientRequest::get(proxy.address(), "/")
@@ -436,7 +444,7 @@ async fn a_pause_lasts_until_it_is_ended() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_pause_ends_a_long_wait_too() {
+async fn ending_a_pause_ends_a_long_wait() {
     let mut server = Scripted::start(vec![
         stream("retry: 3600000\ndata: 1\n\n").closed(),
         stream("event: connection\ndata: {}\n\n"),
@@ -453,7 +461,7 @@ async fn the_end_of_a_pause_ends_a_long_wait_too() {
 }
 
 #[tokio::test]
-async fn the_number_is_where_the_test_says() {
+async fn number_is_read_from_the_given_place() {
     let server = Scripted::start(vec![stream("data: n=5\n\n")]).await;
     let client = hasty(&server)
         .numbered_by(|event| {

@@ -7,20 +7,23 @@ use crate::story::{Story, connected, event, gap};
 use crate::faulty::{EPOCH, TRIMMED, life, lost, moved, tried_again};
 
 #[test]
-fn right_histories_are_clean() {
+fn correct_histories_are_clean() {
     let four = &[(1, "e-1"), (2, "e-2"), (3, "e-3"), (4, "e-4")];
     let two_logs = &[(1, "e-1"), (2, "e-2"), (3, "f-1"), (4, "f-2"), (5, "f-3")];
     let e = |number: u64| event(number, &format!("e-{number}"));
     let cases = [
         ("nothing happens", life(four, [])),
         ("a quiet life", Story::quiet()),
-        ("it came when all was over", life(four, [connected("e-4")])),
         (
-            "it came in the middle",
+            "the client connected after the last event",
+            life(four, [connected("e-4")]),
+        ),
+        (
+            "the client connected between events",
             life(four, [connected("e-2"), e(3), e(4)]),
         ),
         (
-            "it came back",
+            "the client reconnected",
             life(
                 four,
                 [
@@ -35,7 +38,7 @@ fn right_histories_are_clean() {
             ),
         ),
         (
-            "it came back before an event that it had",
+            "the client resumed before an event that it had",
             life(
                 four,
                 [
@@ -65,7 +68,7 @@ fn right_histories_are_clean() {
             ),
         ),
         (
-            "a queue was full",
+            "a full queue lost logged events",
             life(
                 four,
                 [
@@ -77,7 +80,7 @@ fn right_histories_are_clean() {
             ),
         ),
         (
-            "a queue was full of what is in no log",
+            "a full queue lost unlogged events",
             life(
                 four,
                 [
@@ -93,7 +96,7 @@ fn right_histories_are_clean() {
             ),
         ),
         (
-            "another log",
+            "the log changed",
             life(
                 two_logs,
                 [
@@ -105,7 +108,7 @@ fn right_histories_are_clean() {
             ),
         ),
         (
-            "another log, and a log between that it never saw",
+            "the log changed twice between two connections",
             life(
                 &[(1, "e-1"), (2, "f-1"), (3, "g-1"), (4, "g-2")],
                 [
@@ -136,7 +139,7 @@ fn right_histories_are_clean() {
             ),
         ),
         (
-            "an id that is none",
+            "an invalid id",
             life(
                 four,
                 [
@@ -151,7 +154,7 @@ fn right_histories_are_clean() {
             ),
         ),
         (
-            "a publish that was tried again stands in two logs",
+            "a retried publish is in two logs",
             tried_again(life(
                 &[(1, "e-1"), (2, "f-1")],
                 [
@@ -164,7 +167,7 @@ fn right_histories_are_clean() {
             )),
         ),
         (
-            "it fell back to the end of the log",
+            "the client resumed at the end of the log",
             life(
                 four,
                 [
@@ -181,14 +184,14 @@ fn right_histories_are_clean() {
             ),
         ),
         (
-            "positions of two numbers",
+            "positions have two numbers",
             life(
                 &[(1, "e-7.1"), (2, "e-8.0")],
                 [connected("e-7.0"), event(1, "e-7.1"), event(2, "e-8.0")],
             ),
         ),
         (
-            "it paused and did not return",
+            "the client paused and did not return",
             life(
                 four,
                 [
@@ -201,7 +204,7 @@ fn right_histories_are_clean() {
             ),
         ),
         (
-            "it was pausing at times",
+            "the client paused at times",
             life(
                 four,
                 [

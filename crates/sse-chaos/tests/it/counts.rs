@@ -10,7 +10,7 @@ use OffenceKind::{Lost, Undelivered};
 use crate::faulty::{EPOCH, TRIMMED, life, lost};
 
 #[test]
-fn what_is_counted() {
+fn verdict_counts_every_kind() {
     let verdict = Story::quiet().verdict();
     assert_eq!(
         (verdict.clients, verdict.never_connected, verdict.gave_up),
@@ -68,7 +68,7 @@ fn what_is_counted() {
 }
 
 #[test]
-fn who_left_has_no_claim_to_the_rest_but_to_what_was_before() {
+fn departed_client_is_owed_only_earlier_events() {
     let e = |number: u64| event(number, &format!("e-{number}"));
     let published = [(1, "e-1"), (2, "e-2"), (3, "e-3")];
     let mut story = life(
@@ -88,7 +88,7 @@ fn who_left_has_no_claim_to_the_rest_but_to_what_was_before() {
 }
 
 #[test]
-fn what_is_acknowledged_after_the_end_is_not_due() {
+fn events_acknowledged_after_the_end_are_not_due() {
     let mut story = life(
         &[(1, "e-1")],
         [
@@ -104,14 +104,14 @@ fn what_is_acknowledged_after_the_end_is_not_due() {
 }
 
 #[test]
-fn only_so_many_offences_are_kept_and_all_are_counted() {
+fn offences_are_counted_beyond_the_kept_maximum() {
     let mut story = Story::new();
-    story.tell(connected("e-0"));
+    story.observe(connected("e-0"));
     for number in 1..=50 {
         story.publish(number, topic("news"), &format!("e-{number}"));
         story.publish(1000 + number, user("bob"), &format!("e-{}", 1000 + number));
     }
-    story.tell(Observation::Moved { id: id("e-2000") });
+    story.observe(Observation::Moved { id: id("e-2000") });
     let oracle = Oracle::new(story.published.clone()).unwrap();
     let clients = [(&story.subscriber, &story.journal())];
     let verdict = oracle.judge(clients);
@@ -127,13 +127,13 @@ fn only_so_many_offences_are_kept_and_all_are_counted() {
         "{text}"
     );
     assert!(
-        text.contains("from e-0 to e-2000, connected 1 times, told of 0 gaps"),
+        text.contains("from e-0 to e-2000, connected 1 times, received 0 gaps"),
         "{text}"
     );
 }
 
 #[test]
-fn numbers_are_given_once() {
+fn duplicate_numbers_are_rejected() {
     let twice = [
         Publication::new(7, Target::All),
         Publication::new(7, user("ann")),
@@ -142,7 +142,7 @@ fn numbers_are_given_once() {
 }
 
 #[test]
-fn recovery_is_the_time_to_the_first_event_after_a_fault() {
+fn recovery_is_time_to_first_event_after_fault() {
     let mut story = Story::new();
     let fault = |name: &str, story: &mut Story| {
         let (began, ended) = (story.now(), story.now());
@@ -152,23 +152,23 @@ fn recovery_is_the_time_to_the_first_event_after_a_fault() {
             ended,
         }
     };
-    story.tell(connected("e-0"));
+    story.observe(connected("e-0"));
     let one = fault("one", &mut story);
     story.publish(1, Target::All, "e-1");
-    story.tell(event(1, "e-1"));
+    story.observe(event(1, "e-1"));
     let two = fault("two", &mut story);
     let three = fault("three", &mut story);
     for number in 2..=9 {
         story.publish(number, Target::All, &format!("e-{number}"));
     }
-    story.tell(event(2, "e-2"));
+    story.observe(event(2, "e-2"));
     let oracle = Oracle::new(story.published.clone())
         .unwrap()
         .faults([one, two, three]);
     let late = {
         let mut late = story.clone();
         late.observations.clear();
-        late.tell(connected("e-9"));
+        late.observe(connected("e-9"));
         late
     };
     let (journal, late_journal) = (story.journal(), late.journal());

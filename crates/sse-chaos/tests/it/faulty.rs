@@ -16,13 +16,17 @@ type Case = (&'static str, Story, &'static [(OffenceKind, u64)]);
 pub(crate) fn quiet(change: impl FnOnce(&mut Vec<Observation>)) -> Story {
     let mut story = Story::quiet();
     let times: Vec<_> = story.observations.iter().map(|(at, _)| *at).collect();
-    let mut told: Vec<_> = story.observations.drain(..).map(|(_, told)| told).collect();
-    change(&mut told);
+    let mut observations: Vec<_> = story
+        .observations
+        .drain(..)
+        .map(|(_, observation)| observation)
+        .collect();
+    change(&mut observations);
     let last = *times.last().unwrap();
     story.observations = times
         .into_iter()
         .chain(std::iter::repeat(last))
-        .zip(told)
+        .zip(observations)
         .collect();
     story
 }
@@ -31,13 +35,15 @@ pub(crate) fn quiet(change: impl FnOnce(&mut Vec<Observation>)) -> Story {
 /// observations.
 pub(crate) fn life(
     published: &[(u64, &str)],
-    told: impl IntoIterator<Item = Observation>,
+    observations: impl IntoIterator<Item = Observation>,
 ) -> Story {
     let mut story = Story::new();
     for (number, at) in published {
         story.publish(*number, Target::All, at);
     }
-    told.into_iter().for_each(|told| story.tell(told));
+    observations
+        .into_iter()
+        .for_each(|observation| story.observe(observation));
     story
 }
 
@@ -65,27 +71,27 @@ fn faulty_histories_are_found() {
     let e = |number: u64| event(number, &format!("e-{number}"));
     let cases: Vec<Case> = vec![
         (
-            "one is lost",
-            quiet(|told| drop(told.remove(2))),
+            "an event is lost",
+            quiet(|observations| drop(observations.remove(2))),
             &[(Lost, 1)],
         ),
         (
-            "all are lost",
-            quiet(|told| drop(told.drain(1..5))),
+            "all events are lost",
+            quiet(|observations| drop(observations.drain(1..5))),
             &[(Lost, 4)],
         ),
         (
-            "the last one is lost",
+            "the last event is lost",
             life(three, [connected("e-0"), e(1), e(2)]),
             &[(Undelivered, 1)],
         ),
         (
-            "the last one is lost, as a heartbeat shows",
+            "the last event is lost, as a heartbeat shows",
             life(three, [connected("e-0"), e(1), e(2), moved("e-3")]),
             &[(Lost, 1)],
         ),
         (
-            "one is lost between two connections",
+            "an event is lost between two connections",
             life(
                 three,
                 [connected("e-0"), e(1), lost(), connected("e-1"), e(3)],
@@ -93,7 +99,7 @@ fn faulty_histories_are_found() {
             &[(Lost, 1)],
         ),
         (
-            "one is lost since it came back too far on",
+            "an event is lost because the client resumed too late",
             life(
                 three,
                 [connected("e-0"), e(1), lost(), connected("e-2"), e(3)],
@@ -101,36 +107,36 @@ fn faulty_histories_are_found() {
             &[(Lost, 1)],
         ),
         (
-            "it was served nothing",
+            "the client received no event",
             life(three, [connected("e-0")]),
             &[(Undelivered, 3)],
         ),
         (
-            "one comes twice",
-            quiet(|told| told.insert(2, event(1, "e-2"))),
+            "an event arrives twice",
+            quiet(|observations| observations.insert(2, event(1, "e-2"))),
             &[(Doubled, 1)],
         ),
         (
-            "one comes twice, later",
-            quiet(|told| told.insert(5, event(1, "e-2"))),
+            "an event arrives twice, later",
+            quiet(|observations| observations.insert(5, event(1, "e-2"))),
             &[(Doubled, 1)],
         ),
         (
-            "one stands in the log twice",
+            "an event is in the log twice",
             life(three, [connected("e-0"), e(1), e(2), e(3), event(2, "e-4")]),
             &[(Doubled, 1)],
         ),
         (
-            "one that was not acknowledged stands in the log twice",
-            quiet(|told| {
-                told.insert(4, event(6, "e-7"));
-                told.insert(6, event(6, "e-9"));
-                told[7] = moved("e-9");
+            "an unacknowledged event is in the log twice",
+            quiet(|observations| {
+                observations.insert(4, event(6, "e-7"));
+                observations.insert(6, event(6, "e-9"));
+                observations[7] = moved("e-9");
             }),
             &[(Doubled, 1)],
         ),
         (
-            "one that was tried once stands in two logs",
+            "an event of one attempt is in two logs",
             life(
                 &[(1, "e-1")],
                 [
@@ -143,17 +149,17 @@ fn faulty_histories_are_found() {
             &[(Doubled, 1)],
         ),
         (
-            "two are swapped",
-            quiet(|told| told.swap(1, 2)),
+            "two events are swapped",
+            quiet(|observations| observations.swap(1, 2)),
             &[(OutOfOrder, 1)],
         ),
         (
-            "one comes late",
-            quiet(|told| told.swap(1, 4)),
+            "an event arrives late",
+            quiet(|observations| observations.swap(1, 4)),
             &[(OutOfOrder, 3)],
         ),
         (
-            "one comes late, on the next connection",
+            "an event arrives late, on the next connection",
             life(
                 three,
                 [connected("e-0"), e(1), e(3), lost(), connected("e-1"), e(2)],
@@ -161,8 +167,8 @@ fn faulty_histories_are_found() {
             &[(OutOfOrder, 1)],
         ),
         (
-            "the position goes back",
-            quiet(|told| told[5] = moved("e-7")),
+            "the position moves backward",
+            quiet(|observations| observations[5] = moved("e-7")),
             &[(OutOfOrder, 1)],
         ),
         (
@@ -216,14 +222,14 @@ fn faulty_histories_are_found() {
             &[(OutOfOrder, 1)],
         ),
         (
-            "one is foreign",
-            quiet(|told| told.insert(2, event(99, "e-2"))),
+            "an event was not published",
+            quiet(|observations| observations.insert(2, event(99, "e-2"))),
             &[(Foreign, 1), (OutOfOrder, 0)],
         ),
         (
-            "one has no number",
-            quiet(|told| {
-                told.insert(
+            "an event has no number",
+            quiet(|observations| {
+                observations.insert(
                     5,
                     Observation::Event {
                         number: None,
@@ -234,17 +240,17 @@ fn faulty_histories_are_found() {
             &[(Foreign, 1)],
         ),
         (
-            "one is another user's",
-            quiet(|told| told.insert(3, event(3, "e-4"))),
+            "an event is another user's",
+            quiet(|observations| observations.insert(3, event(3, "e-4"))),
             &[(Misdirected, 1)],
         ),
         (
-            "one is of another topic",
-            quiet(|told| told.insert(4, event(5, "e-6"))),
+            "an event is of another topic",
+            quiet(|observations| observations.insert(4, event(5, "e-6"))),
             &[(Misdirected, 1)],
         ),
         (
-            "one is under another id than its receipt's",
+            "an event has another id than its receipt",
             life(
                 &[(1, "e-1"), (2, "e-3")],
                 [connected("e-0"), e(1), event(2, "e-2"), moved("e-3")],
@@ -252,7 +258,7 @@ fn faulty_histories_are_found() {
             &[(Misplaced, 1)],
         ),
         (
-            "one is under an id of another log than its receipt's",
+            "an event has an id of another log than its receipt",
             life(
                 &[(1, "e-1"), (2, "e-3")],
                 [
@@ -265,7 +271,7 @@ fn faulty_histories_are_found() {
             &[(Misplaced, 1)],
         ),
         (
-            "one has no id",
+            "an event has no id",
             life(
                 &[(1, "e-1")],
                 [
@@ -303,7 +309,7 @@ fn faulty_histories_are_found() {
             &[(Lost, 1)],
         ),
         (
-            "a gap says nothing of where",
+            "a gap has no positions",
             life(
                 three,
                 [connected("e-0"), gap(GapReason::Overflow, None, None), e(3)],
@@ -311,7 +317,7 @@ fn faulty_histories_are_found() {
             &[(Lost, 2)],
         ),
         (
-            "a gap without a beginning comes after the loss",
+            "a gap without a start arrives after the loss",
             life(
                 three,
                 [
@@ -323,7 +329,7 @@ fn faulty_histories_are_found() {
             &[(Lost, 1)],
         ),
         (
-            "a gap to another log does not cover what it had been served beyond",
+            "a gap to another log does not cover earlier losses",
             life(
                 two_logs,
                 [
@@ -336,7 +342,7 @@ fn faulty_histories_are_found() {
             &[(Lost, 1)],
         ),
         (
-            "a gap to another log claims more than it was served",
+            "a gap to another log claims more than was served",
             life(
                 two_logs,
                 [
@@ -349,7 +355,7 @@ fn faulty_histories_are_found() {
             &[(Lost, 1)],
         ),
         (
-            "what follows a gap to another log is lost",
+            "an event after a gap to another log is lost",
             life(
                 two_logs,
                 [
@@ -362,7 +368,7 @@ fn faulty_histories_are_found() {
             &[(Lost, 1)],
         ),
         (
-            "what follows the return from a node that still has the old log is lost",
+            "an event after the return to the new log is lost",
             life(
                 two_logs,
                 [
@@ -375,7 +381,7 @@ fn faulty_histories_are_found() {
             &[(Lost, 1)],
         ),
         (
-            "what follows a fall to the end of the log is lost",
+            "an event after a resume at the end of the log is lost",
             life(
                 three,
                 [
@@ -404,7 +410,7 @@ fn faulty_histories_are_found() {
             &[(Malformed, 1)],
         ),
         (
-            "it gave up",
+            "the client gave up",
             life(
                 three,
                 [

@@ -50,7 +50,7 @@ fn at(epoch: usize, position: usize) -> String {
 impl World {
     fn new() -> Self {
         let mut story = Story::new();
-        story.tell(connected(&at(0, 0)));
+        story.observe(connected(&at(0, 0)));
         Self {
             story,
             epoch: 0,
@@ -79,13 +79,13 @@ impl World {
                 is_acknowledged,
             } => self.publish(target, is_acknowledged),
             Happening::Heartbeat if self.is_connected => {
-                self.story.tell(Observation::Moved {
+                self.story.observe(Observation::Moved {
                     id: at(self.epoch, self.head).parse().unwrap(),
                 });
                 self.had.push((self.epoch, self.head));
             }
             Happening::Cut if self.is_connected => {
-                self.story.tell(Observation::Lost(Loss::Broken));
+                self.story.observe(Observation::Lost(Loss::Broken));
                 self.is_connected = false;
             }
             Happening::Return { steps_back } if !self.is_connected => self.come_back(steps_back),
@@ -125,7 +125,7 @@ impl World {
     }
 
     fn give(&mut self, position: usize, number: u64) {
-        self.story.tell(event(number, &at(self.epoch, position)));
+        self.story.observe(event(number, &at(self.epoch, position)));
         self.had.push((self.epoch, position));
     }
 
@@ -133,15 +133,15 @@ impl World {
         (self.epoch, self.head, self.trimmed) = (self.epoch + 1, self.epoch * 7, self.epoch * 7);
         self.log.clear();
         if self.is_connected {
-            self.tell_of_another_log();
+            self.continue_in_another_log();
         }
     }
 
-    fn tell_of_another_log(&mut self) {
+    fn continue_in_another_log(&mut self) {
         let (epoch, position) = *self.had.last().unwrap();
         let to = at(self.epoch, self.head);
         self.story
-            .tell(gap(GapReason::Epoch, Some(&at(epoch, position)), Some(&to)));
+            .observe(gap(GapReason::Epoch, Some(&at(epoch, position)), Some(&to)));
         self.had.push((self.epoch, self.head));
     }
 
@@ -154,24 +154,24 @@ impl World {
             // So that no gap covers events that the client received.
             (_, position) = *known[known.len() - 1];
         }
-        self.story.tell(connected(&at(epoch, position)));
+        self.story.observe(connected(&at(epoch, position)));
         self.is_connected = true;
         if epoch != self.epoch {
-            return self.tell_of_another_log();
+            return self.continue_in_another_log();
         }
-        let mut behind = position;
+        let mut after = position;
         if position < self.trimmed {
             let (from, to) = (at(epoch, position), at(epoch, self.trimmed));
             self.story
-                .tell(gap(GapReason::Trimmed, Some(&from), Some(&to)));
+                .observe(gap(GapReason::Trimmed, Some(&from), Some(&to)));
             self.had.push((epoch, self.trimmed));
-            behind = self.trimmed;
+            after = self.trimmed;
         }
         let missed = self
             .log
             .iter()
             .copied()
-            .filter(|(at, _, is_meant)| *is_meant && *at > behind);
+            .filter(|(at, _, is_meant)| *is_meant && *at > after);
         for (position, number, _) in missed.collect::<Vec<_>>() {
             self.give(position, number);
         }
@@ -193,8 +193,8 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
 
 /// Returns the indices of all events in a story that arrived once and were acknowledged.
 fn single_deliveries(story: &Story) -> Vec<usize> {
-    let number = |told: &Observation| {
-        if let Observation::Event { number, .. } = told {
+    let number = |observation: &Observation| {
+        if let Observation::Event { number, .. } = observation {
             *number
         } else {
             None
@@ -206,15 +206,16 @@ fn single_deliveries(story: &Story) -> Vec<usize> {
             .iter()
             .any(|it| it.number == number && it.acknowledged.is_some())
     };
-    let count = |wanted| {
+    let count = |target| {
         story
             .observations
             .iter()
-            .filter(|(_, told)| number(told) == Some(wanted))
+            .filter(|(_, observation)| number(observation) == Some(target))
             .count()
     };
-    let is_single =
-        |told| number(told).is_some_and(|number| is_acknowledged(number) && count(number) == 1);
+    let is_single = |observation| {
+        number(observation).is_some_and(|number| is_acknowledged(number) && count(number) == 1)
+    };
     (0..story.observations.len())
         .filter(|index| is_single(&story.observations[*index].1))
         .collect()
@@ -222,13 +223,13 @@ fn single_deliveries(story: &Story) -> Vec<usize> {
 
 proptest! {
     #[test]
-    fn right_histories_are_clean(happenings in happenings()) {
+    fn correct_histories_are_clean(happenings in happenings()) {
         let story = World::go_through(&happenings);
         prop_assert!(story.verdict().is_clean(), "{:#?}", story.verdict());
     }
 
     #[test]
-    fn whatever_is_taken_out_is_missed(happenings in happenings()) {
+    fn removed_events_are_detected(happenings in happenings()) {
         let story = World::go_through(&happenings);
         for index in single_deliveries(&story) {
             let mut faulty = story.clone();
@@ -240,7 +241,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_is_told_twice_is_noticed(happenings in happenings()) {
+    fn repeated_events_are_detected(happenings in happenings()) {
         let story = World::go_through(&happenings);
         for index in single_deliveries(&story) {
             let mut faulty = story.clone();
@@ -250,7 +251,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_is_swapped_is_noticed(happenings in happenings()) {
+    fn swapped_events_are_detected(happenings in happenings()) {
         let story = World::go_through(&happenings);
         let singles = single_deliveries(&story);
         for pair in singles.windows(2).filter(|pair| pair[0] + 1 == pair[1]) {
@@ -261,17 +262,17 @@ proptest! {
     }
 
     #[test]
-    fn whoever_else_gets_it_is_told_of(happenings in happenings()) {
+    fn misdirected_events_are_detected(happenings in happenings()) {
         let mut story = World::go_through(&happenings);
         // Another user, without the topic: of the events for the first user, only those for all are
         // this user's.
-        let strangers = story.observations.iter().filter(|(_, told)| {
-            let Observation::Event { number: Some(number), .. } = told else { return false };
+        let misdirected = story.observations.iter().filter(|(_, observation)| {
+            let Observation::Event { number: Some(number), .. } = observation else { return false };
             story.published.iter().any(|it| it.number == *number && it.target != Target::All)
         });
-        let strangers = strangers.count() as u64;
+        let misdirected = misdirected.count() as u64;
         story.subscriber.user = None;
         story.subscriber.topics.clear();
-        prop_assert_eq!(story.verdict().misdirected, strangers);
+        prop_assert_eq!(story.verdict().misdirected, misdirected);
     }
 }

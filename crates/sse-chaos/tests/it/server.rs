@@ -42,7 +42,7 @@ pub(crate) struct Scripted {
     _task: JoinSet<()>,
 }
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Creates a stream that begins with this text.
 pub(crate) fn stream(text: &str) -> Answer {
@@ -131,7 +131,7 @@ impl Scripted {
     pub(crate) async fn start(answers: Vec<Answer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (told, requests) = mpsc::unbounded_channel();
+        let (sender, requests) = mpsc::unbounded_channel();
         let mut task = JoinSet::new();
         task.spawn(async move {
             let mut connections = JoinSet::new();
@@ -139,8 +139,8 @@ impl Scripted {
             let mut answers = answers.into_iter();
             while let Ok((socket, _)) = listener.accept().await {
                 let answer = answers.next().unwrap_or_else(|| last.clone());
-                let told = told.clone();
-                connections.spawn(async move { answer.give(socket, told).await });
+                let sender = sender.clone();
+                connections.spawn(async move { answer.give(socket, sender).await });
             }
         });
         Self {
@@ -152,7 +152,7 @@ impl Scripted {
 
     /// Returns the next request.
     pub(crate) async fn request(&mut self) -> Request {
-        timeout(PATIENCE, self.requests.recv())
+        timeout(TIMEOUT, self.requests.recv())
             .await
             .unwrap()
             .unwrap()
@@ -176,9 +176,9 @@ pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(PATIENCE, waits)
+    timeout(TIMEOUT, waits)
         .await
-        .unwrap_or_else(|_| panic!("{what} did not come about"));
+        .unwrap_or_else(|_| panic!("timed out while waiting for {what}"));
 }
 
 async fn read_head(socket: &mut TcpStream) -> Option<String> {

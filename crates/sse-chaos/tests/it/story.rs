@@ -94,7 +94,7 @@ impl Story {
         self.published.push(Publication::new(number, target));
     }
 
-    pub(crate) fn tell(&mut self, observations: Observation) {
+    pub(crate) fn observe(&mut self, observations: Observation) {
         let now = self.now();
         self.observations.push((now, observations));
     }
@@ -130,7 +130,7 @@ impl Story {
     pub(crate) fn quiet() -> Self {
         let mut story = Self::new();
         story.publish(0, Target::All, "e-1");
-        story.tell(connected("e-1"));
+        story.observe(connected("e-1"));
         story.publish(1, Target::All, "e-2");
         story.publish(2, user("ann"), "e-3");
         story.publish(3, user("bob"), "e-4");
@@ -139,10 +139,10 @@ impl Story {
         story.try_to_publish(6, Target::All);
         story.publish(7, Target::All, "e-8");
         for (number, at) in [(1, "e-2"), (2, "e-3"), (4, "e-5"), (7, "e-8")] {
-            story.tell(event(number, at));
+            story.observe(event(number, at));
         }
-        story.tell(Observation::Moved { id: id("e-8") });
-        story.tell(Observation::Stopped(Stop::Asked));
+        story.observe(Observation::Moved { id: id("e-8") });
+        story.observe(Observation::Stopped(Stop::Asked));
         story
     }
 }

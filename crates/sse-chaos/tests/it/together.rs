@@ -181,7 +181,7 @@ fn id_of_the_last(published: &[Publication]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_lost_by_a_bad_network() {
+async fn bad_network_loses_nothing() {
     let mut cluster = Cluster::start(10_000).await;
     let clients = Clients::gather(cluster.proxy.address()).await;
     cluster.suffer("a cut", Proxy::cut, |_| ()).await;
@@ -191,7 +191,7 @@ async fn nothing_is_lost_by_a_bad_network() {
         .await;
     cluster
         .suffer(
-            "a node behind ice",
+            "a frozen node",
             |proxy| proxy.freeze_upstream(0),
             |proxy| proxy.thaw_upstream(0),
         )
@@ -265,7 +265,7 @@ async fn nothing_is_lost_by_a_bad_network() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_log_forgot_is_told_of() {
+async fn trimmed_events_are_covered_by_gaps() {
     let mut cluster = Cluster::start(10).await;
     let clients = Clients::gather(cluster.proxy.address()).await;
     cluster.publish(1).await;

@@ -30,7 +30,7 @@ pub(crate) fn play(input: &[u8]) {
         assert!(writer.finish().is_err(), "only UTF-8 becomes an event");
         return;
     };
-    let mut event = writer.finish().expect("it is UTF-8");
+    let mut event = writer.finish().expect("a UTF-8 event");
     assert_eq!(
         event.clone().encode(),
         Event::text(text).encode(),

@@ -8,7 +8,7 @@ pub(crate) fn play(input: &[u8]) {
     let Some((event, written)) = read_envelope(&Bytes::copy_from_slice(input)) else {
         return;
     };
-    let (again, _) = read_envelope(&written).expect("what is written is read");
+    let (again, _) = read_envelope(&written).expect("a written value is read back");
     assert_eq!(again, event);
 
     let text = std::str::from_utf8(&event).expect("an event is UTF-8");

@@ -9,6 +9,6 @@ pub(crate) fn play(input: &[u8]) {
     assert_eq!(
         read_answers(&input[..read]),
         read,
-        "what follows makes no difference"
+        "trailing bytes change the result"
     );
 }

@@ -216,7 +216,7 @@ async fn judge(log: &FileBackplane, written: &Written, trust: Trust) {
         let is_taken = |it: &Entry| it.position == appended.cursor.position;
         assert!(
             !written.entries.iter().any(is_taken),
-            "{:?} is given twice",
+            "{:?} is assigned twice",
             appended.cursor
         );
     }
@@ -467,16 +467,16 @@ fn seal(files: &mut Files, file: u8) {
     let of_header = checksum(&bytes[..HEADER - 4]);
     bytes[HEADER - 4..HEADER].copy_from_slice(&of_header);
     let mut rest = &mut bytes[HEADER..];
-    while let Some((head, behind)) = rest.split_at_mut_checked(RECORD_HEAD) {
+    while let Some((head, following)) = rest.split_at_mut_checked(RECORD_HEAD) {
         let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
         let end = usize::try_from(length)
             .unwrap_or(usize::MAX)
-            .min(behind.len());
-        let (body, behind) = behind.split_at_mut(end);
+            .min(following.len());
+        let (body, following) = following.split_at_mut(end);
         head[8..12].copy_from_slice(&checksum(body));
         let of_head = checksum(&head[..12]);
         head[12..].copy_from_slice(&of_head);
-        rest = behind;
+        rest = following;
     }
 }
 

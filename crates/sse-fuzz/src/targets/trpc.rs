@@ -46,7 +46,7 @@ pub(crate) fn play(input: &[u8]) {
         let manager = builder.build().expect("the defaults are valid");
         let listener = manager
             .connect(Handshake::new().user("ada").topic("news"))
-            .expect("there is room");
+            .expect("room for the body");
         let response = api(&manager, &request)
             .handle(asked(&request), body(&request))
             .await;

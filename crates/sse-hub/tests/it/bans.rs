@@ -75,7 +75,7 @@ async fn client_without_a_login_cannot_be_banned() {
     let (status, answer) = hub.call("disconnect", &[bearer(BACKEND)], input).await;
     assert_eq!(status, 400, "{answer}");
     assert!(
-        answer.to_string().contains("came without a login"),
+        answer.to_string().contains("connected without a login"),
         "{answer}"
     );
     assert_eq!(

@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_has_a_counter_and_a_name_of_its_own() {
+    fn fallbacks_have_distinct_counters_and_names() {
         let counts = Counts::default();
         for (index, why) in Fallback::ALL.into_iter().enumerate() {
             (0..=index).for_each(|_| counts.add(why));

@@ -85,7 +85,7 @@ impl LazyReactor {
                 }
                 Err(error) => {
                     if !std::mem::replace(failed, true) {
-                        warn!(%error, "the reactor cannot be started yet; streams stay with hyper");
+                        warn!(%error, "failed to start the reactor; hyper serves the streams until it starts");
                     }
                     Err(Fallback::Unavailable)
                 }
@@ -113,8 +113,8 @@ impl LazyReactor {
     pub(crate) fn warn_of_wrapped(&self) {
         if !self.0.warned.swap(true, Ordering::Relaxed) {
             warn!(
-                "a layer puts bodies of its own around streams, so they stay with hyper, at twenty times the memory: \
-                 see `Fallback::Wrapped`, and `KeepBody` to say that it is meant"
+                "stream bodies wrapped by a layer: the streams stay with hyper, at twenty times the memory; \
+                 see `Fallback::Wrapped`, or allow the layer with `KeepBody`"
             );
         }
     }

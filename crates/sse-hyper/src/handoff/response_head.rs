@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_keep_their_order_and_number_and_the_connections_come_last() {
+    fn fields_keep_order_and_connection_fields_are_last() {
         let fields = [
             ("content-type", "text/event-stream"),
             ("set-cookie", "a=1"),
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_of_http_1_0_gets_its_version_and_no_chunks() {
+    fn http_1_0_client_gets_its_version_and_no_chunks() {
         let text = text(response(&[]), Version::HTTP_10);
         let date = text
             .strip_prefix("HTTP/1.0 200 OK\r\nconnection: close\r\ndate: ")
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_says_more_of_the_connection_is_hypers() {
+    fn connection_and_framing_fields_need_hyper() {
         for (name, value) in [
             ("content-length", "5"),
             ("transfer-encoding", "chunked"),

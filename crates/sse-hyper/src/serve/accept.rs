@@ -178,8 +178,8 @@ async fn in_time<T>(
         biased;
         done = timeout_at(deadline, doing) => match done {
             Ok(Ok(done)) => return Some((done, listener.moved())),
-            Ok(Err(error)) => debug!(%peer, %error, "connection ended"),
-            Err(_) => debug!(%peer, "closed a connection without a request in time"),
+            Ok(Err(error)) => debug!(%peer, %error, "failed to set up a connection"),
+            Err(_) => debug!(%peer, "closed a connection that sent no request in time"),
         },
         () = listener.stopping() => {}
     }

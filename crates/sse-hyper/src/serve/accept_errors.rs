@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_that_left_are_no_shortage() {
+    fn departed_clients_are_not_a_shortage() {
         for (error, cause) in [
             (io::ErrorKind::ConnectionAborted.into(), Cause::Client),
             (io::ErrorKind::ConnectionReset.into(), Cause::Client),

@@ -101,7 +101,7 @@ where
                     if let Err(error) = self.options.ensure(&socket) {
                         // Either the client has already disconnected, or the system lacks an option
                         // and the timeouts of the stream apply.
-                        tracing::debug!(%peer, %error, "socket options");
+                        tracing::debug!(%peer, %error, "failed to set socket options");
                     }
                     let listener = self.shutdown.listener(peer.ip());
                     let deadline = Instant::now() + self.header_timeout;

@@ -143,7 +143,7 @@ where
             };
             if let Poll::Ready(result) = http.poll(cx) {
                 if let Err(error) = result {
-                    debug!(%error, "connection ended");
+                    debug!(%error, "failed to serve a connection");
                 }
                 return Poll::Ready(());
             }

@@ -111,15 +111,15 @@ pub(crate) async fn connection<S, B, I>(
         loop {
             if let Poll::Ready(result) = http.as_mut().poll(cx) {
                 if let Err(error) = result {
-                    debug!(%error, "connection ended");
+                    debug!(%error, "failed to serve a connection");
                 }
                 return Poll::Ready(());
             }
             if is_over {
                 let why = if is_evicted {
-                    "to make room"
+                    "without a stream to make room"
                 } else {
-                    "whose client cancels without an end"
+                    "whose client cancels too many streams"
                 };
                 debug!("closed a connection {why}");
                 return Poll::Ready(());
@@ -217,7 +217,7 @@ impl<F: Future> Future for Supervised<F> {
                 .insert(Box::pin(sleep(ready!(time_for_client(this.exchange, cx))))),
         };
         ready!(timer.as_mut().poll(cx));
-        debug!("reset a response of which the client takes nothing");
+        debug!("reset a response that the client does not read");
         Poll::Ready(())
     }
 }

@@ -31,7 +31,7 @@ pub(crate) async fn begin<I: AsyncRead + Unpin>(
             Protocol::Http2 => Ok(Protocol::Http2),
             Protocol::Http1 => Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                "HTTP/2 was agreed on and is not spoken",
+                "the client negotiated HTTP/2 and does not speak it",
             )),
         },
         None => detect(io, read).await,
@@ -60,7 +60,10 @@ pub(crate) async fn detect<I: AsyncRead + Unpin>(
 
 /// Returns HTTP/1, the only protocol.
 #[cfg(not(feature = "http2"))]
-#[expect(clippy::unused_async, reason = "as the one that reads")]
+#[expect(
+    clippy::unused_async,
+    reason = "has the signature of the function that reads"
+)]
 pub(crate) async fn detect<I: AsyncRead + Unpin>(
     _: &mut I,
     _: &mut Vec<u8>,
@@ -93,7 +96,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_preface_is_known_in_whatever_pieces_it_comes() {
+    async fn preface_is_detected_in_any_chunks() {
         assert_eq!(
             detected(&[PREFACE, b"more"]).await,
             (Protocol::Http2, PREFACE.to_vec())
@@ -103,7 +106,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn everything_else_is_http_1_and_nothing_is_lost() {
+    async fn other_input_is_http_1_and_nothing_is_lost() {
         for request in [
             "GET / HTTP/1.1\r\n\r\n",
             "P",

@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_follows_comes_in_the_same_read_if_it_is_there() {
+    async fn available_bytes_follow_in_the_same_read() {
         let mut buffer = [0; 64];
         let mut io = Rewind::new(&b"ET / HTTP/1.1"[..], b"G".to_vec());
         assert_eq!(io.read(&mut buffer).await.unwrap(), b"GET / HTTP/1.1".len());
@@ -101,12 +101,12 @@ mod tests {
         assert_eq!(
             io.read(&mut buffer).await.unwrap(),
             1,
-            "nothing is waited for"
+            "the read does not wait"
         );
     }
 
     #[tokio::test]
-    async fn what_was_read_comes_first_whatever_the_buffer() {
+    async fn rewound_bytes_come_first_for_any_buffer() {
         for size in [1, 3, 64] {
             let mut io = Rewind::new(&b" and the rest"[..], b"the first".to_vec());
             let mut all = Vec::new();

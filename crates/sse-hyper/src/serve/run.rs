@@ -63,7 +63,7 @@ where
         } = self;
         if let Err(error) = options.set(&listener) {
             // The options are then set on each client's socket.
-            tracing::debug!(%error, "socket options of the listener");
+            tracing::debug!(%error, "failed to set socket options of the listener");
         }
         let shutdown = Arc::new(shutdown);
         let acceptor = Acceptor {
@@ -158,7 +158,7 @@ async fn stop(
     lazy_reactor: &LazyReactor,
 ) {
     let deadline = Instant::now() + drain.deadline().min(FOREVER);
-    info!(connections = shutdown.connections(), "shutting down");
+    info!(connections = shutdown.connections(), "shutdown started");
     shutdown.enter(Phase::Draining);
     let drained = managers.iter().map(|manager| {
         let (manager, drain) = (manager.clone(), drain.clone());
@@ -166,13 +166,13 @@ async fn stop(
     });
     for task in drained.collect::<Vec<_>>() {
         if let Err(error) = task.await {
-            warn!(%error, "a manager did not shut down");
+            warn!(%error, "failed to shut down a manager");
         }
     }
     if timeout_at(deadline, shutdown.all_closed()).await.is_err() {
         warn!(
             connections = shutdown.connections(),
-            "breaking off connections at the deadline"
+            "aborted connections at the shutdown deadline"
         );
         shutdown.enter(Phase::Aborting);
         lazy_reactor.abort();

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn largest_group_gives_up_its_oldest() {
+    fn largest_group_loses_its_oldest_connection() {
         assert_eq!(
             evicted(of(&[v4(1), v4(2), v4(2), v4(3), v4(2)])),
             [1, 2, 0, 3, 4]
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn one_is_chosen_where_all_are_used_at_bounded_cost() {
+    fn choice_among_used_connections_is_bounded() {
         for count in [1, 2, CHECKS, 1000] {
             let mut streamless = of(&vec![v4(1); count]);
             let mut checks = 0;

@@ -3,7 +3,7 @@
 use sse_core::{DisconnectOptions, Event, Manager, Target};
 use sse_testkit::RawRequest;
 
-use crate::app::{App, PATIENCE};
+use crate::app::{App, TIMEOUT};
 
 #[tokio::test]
 async fn connection_close_is_kept() {
@@ -18,25 +18,25 @@ async fn connection_close_is_kept() {
         Some("close")
     );
     assert_eq!(
-        client.next_event_within(PATIENCE).await.unwrap().event_type,
+        client.next_event_within(TIMEOUT).await.unwrap().event_type,
         "connection"
     );
     app.manager
         .disconnect(Target::All, DisconnectOptions::new())
         .await;
     assert_eq!(
-        client.next_event_within(PATIENCE).await.unwrap().event_type,
+        client.next_event_within(TIMEOUT).await.unwrap().event_type,
         "system"
     );
     client.expect_end().await.unwrap();
-    tokio::time::timeout(PATIENCE, client.expect_close())
+    tokio::time::timeout(TIMEOUT, client.expect_close())
         .await
         .unwrap()
         .unwrap();
 }
 
 #[tokio::test]
-async fn what_a_middleware_adds_is_kept_and_the_stream_is_still_one() {
+async fn middleware_fields_are_kept_on_streams() {
     let app = App::start(Manager::builder()).await;
     let mut client = RawRequest::get(app.address, "/layered")
         .open()
@@ -47,7 +47,7 @@ async fn what_a_middleware_adds_is_kept_and_the_stream_is_still_one() {
     assert_eq!(head.headers.get("vary"), Some("origin"));
     assert_eq!(head.headers.get("x-accel-buffering"), Some("no"));
     assert_eq!(
-        client.next_event_within(PATIENCE).await.unwrap().event_type,
+        client.next_event_within(TIMEOUT).await.unwrap().event_type,
         "connection"
     );
     app.manager
@@ -56,7 +56,7 @@ async fn what_a_middleware_adds_is_kept_and_the_stream_is_still_one() {
         .await
         .unwrap();
     assert_eq!(
-        client.next_event_within(PATIENCE).await.unwrap().data,
+        client.next_event_within(TIMEOUT).await.unwrap().data,
         "through"
     );
 }

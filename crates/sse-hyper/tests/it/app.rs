@@ -37,7 +37,7 @@ use crate::upgrade::echo;
 pub(crate) const LARGE: usize = 32 << 20;
 
 /// Timeout that is long enough for a busy machine. A test that exceeds it has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) type Reply = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
@@ -259,7 +259,7 @@ fn limited(response: Reply) -> Reply {
     response.map(|body| {
         let limited = Limited::new(body, 1 << 40);
         limited
-            .map_err(|_| -> Infallible { unreachable!("as long as no stream is") })
+            .map_err(|_| -> Infallible { unreachable!("no response of this app is that long") })
             .boxed_unsync()
     })
 }
@@ -368,7 +368,7 @@ impl App {
     /// Opens a stream and reads its first event.
     pub(crate) async fn open(&self, path: &str) -> RawClient {
         let mut client = RawRequest::get(self.address, path).open().await.unwrap();
-        let hello = client.next_event_within(PATIENCE).await.unwrap();
+        let hello = client.next_event_within(TIMEOUT).await.unwrap();
         assert_eq!(hello.event_type, "connection");
         client
     }
@@ -400,14 +400,14 @@ impl App {
                 self.manager.stats()
             )
         };
-        tokio::time::timeout(PATIENCE, all)
+        tokio::time::timeout(TIMEOUT, all)
             .await
             .unwrap_or_else(|_| panic!("{}", state()));
     }
 
     /// Waits until a request is at the gate.
-    pub(crate) async fn at_the_gate(&self) {
-        tokio::time::timeout(PATIENCE, self.site.waiting.acquire())
+    pub(crate) async fn request_arrived(&self) {
+        tokio::time::timeout(TIMEOUT, self.site.waiting.acquire())
             .await
             .unwrap()
             .unwrap()
@@ -427,7 +427,7 @@ impl App {
 
     /// Waits for the end of the server, which leaves no connection open.
     pub(crate) async fn stopped(self) {
-        tokio::time::timeout(PATIENCE, self.server)
+        tokio::time::timeout(TIMEOUT, self.server)
             .await
             .unwrap()
             .unwrap()

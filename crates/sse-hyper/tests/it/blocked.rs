@@ -8,7 +8,7 @@ use sse_core::{
 use sse_hyper::Serve;
 use sse_testkit::{End, RawClient, RawRequest};
 
-use crate::app::{App, PATIENCE, Site};
+use crate::app::{App, Site, TIMEOUT};
 
 /// Opens a stream and reads nothing of it.
 async fn stall(app: &App) -> RawClient {
@@ -46,7 +46,7 @@ async fn fill(app: &App) {
 
 /// Reads the bytes that the client's system took. Returns the way in which the connection ended.
 async fn end(client: &mut RawClient) -> End {
-    tokio::time::timeout(PATIENCE, client.end())
+    tokio::time::timeout(TIMEOUT, client.end())
         .await
         .unwrap()
         .unwrap()
@@ -76,12 +76,12 @@ async fn stalled(settings: impl FnOnce(Serve<Site>) -> Serve<Site>) {
 }
 
 #[tokio::test]
-async fn a_client_that_is_kicked_while_it_is_blocked_is_reset_after_the_linger() {
+async fn kicked_blocked_client_is_reset_after_linger() {
     kicked(|serve| serve).await;
 }
 
 #[tokio::test]
-async fn a_client_of_hyper_that_is_kicked_while_it_is_blocked_is_reset_after_the_linger() {
+async fn kicked_blocked_hyper_client_is_reset_after_linger() {
     kicked(Serve::without_reactor).await;
 }
 
@@ -104,7 +104,7 @@ async fn kicked(settings: impl FnOnce(Serve<Site>) -> Serve<Site>) {
 /// hyper releases the stream, because the end of the stream is in a buffer. The client takes
 /// nothing of the buffer.
 #[tokio::test]
-async fn a_client_that_is_kicked_while_hyper_holds_all_that_is_left_is_reset_after_the_linger() {
+async fn kicked_client_with_bytes_in_hyper_is_reset() {
     let app = App::start_narrow(Manager::builder(), |serve| {
         serve
             .header_timeout(Duration::from_secs(3600))
@@ -128,7 +128,7 @@ async fn a_client_that_is_kicked_while_hyper_holds_all_that_is_left_is_reset_aft
 }
 
 #[tokio::test]
-async fn a_client_that_is_kicked_and_takes_what_is_left_keeps_its_connection() {
+async fn kicked_client_that_drains_keeps_its_connection() {
     let app = App::start_narrow(Manager::builder(), Serve::without_reactor).await;
     let mut client = stall(&app).await;
     // More than the narrow sockets take, and less than hyper holds.
@@ -153,12 +153,12 @@ async fn a_client_that_is_kicked_and_takes_what_is_left_keeps_its_connection() {
 }
 
 #[tokio::test]
-async fn a_shutdown_breaks_off_what_is_blocked_at_its_deadline() {
+async fn shutdown_resets_blocked_clients_at_deadline() {
     shut_down(|serve| serve).await;
 }
 
 #[tokio::test]
-async fn a_shutdown_breaks_off_what_is_blocked_with_hyper_at_its_deadline() {
+async fn shutdown_resets_blocked_hyper_clients_at_deadline() {
     shut_down(Serve::without_reactor).await;
 }
 

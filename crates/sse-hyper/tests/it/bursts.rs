@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use crate::{
-    app::{App, PATIENCE},
+    app::{App, TIMEOUT},
     phases::{PREFACE, SETTINGS, get},
 };
 
@@ -46,7 +46,7 @@ async fn receives(app: &App, socket: &mut TcpStream, text: &str) -> bool {
         .windows(text.len())
         .any(|window| window == text.as_bytes())
     {
-        match timeout(PATIENCE, socket.read_buf(&mut read))
+        match timeout(TIMEOUT, socket.read_buf(&mut read))
             .await
             .expect("an event, or the end")
         {
@@ -109,7 +109,7 @@ async fn flood_of_cancelled_streams_is_ended() {
         // The connection can end while the flood is still being sent.
         let _ = socket.write_all(&flood.flatten().collect::<Vec<_>>()).await;
         let mut read = Vec::new();
-        while timeout(PATIENCE, socket.read_buf(&mut read))
+        while timeout(TIMEOUT, socket.read_buf(&mut read))
             .await
             .expect(path)
             .is_ok_and(|count| count > 0)
@@ -141,7 +141,7 @@ async fn large_heads_are_refused_alone() {
         .unwrap();
     tokio::spawn(connection);
     let living = Request::get("http://localhost/events").body(()).unwrap();
-    let mut living = timeout(PATIENCE, requests.send_request(living, true).unwrap().0)
+    let mut living = timeout(TIMEOUT, requests.send_request(living, true).unwrap().0)
         .await
         .unwrap()
         .unwrap();
@@ -153,7 +153,7 @@ async fn large_heads_are_refused_alone() {
         let (answer, _) = requests
             .send_request(request.body(()).unwrap(), true)
             .unwrap();
-        let answer = timeout(PATIENCE, answer).await.unwrap().unwrap();
+        let answer = timeout(TIMEOUT, answer).await.unwrap().unwrap();
         assert_eq!(answer.status(), status, "{kib} KiB");
     }
     app.manager
@@ -163,7 +163,7 @@ async fn large_heads_are_refused_alone() {
         .unwrap();
     let mut text = Vec::new();
     while !text.ends_with(b"still here\n\n") {
-        let bytes = timeout(PATIENCE, living.body_mut().data()).await.unwrap();
+        let bytes = timeout(TIMEOUT, living.body_mut().data()).await.unwrap();
         text.extend_from_slice(&bytes.expect("the stream lives").unwrap());
     }
 }

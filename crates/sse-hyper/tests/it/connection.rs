@@ -9,7 +9,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::app::PATIENCE;
+use crate::app::TIMEOUT;
 
 pub(crate) struct Connection<I = TcpStream> {
     stream: I,
@@ -92,7 +92,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
     }
 
     async fn read(&mut self) -> bool {
-        timeout(PATIENCE, self.stream.read_buf(&mut self.unparsed))
+        timeout(TIMEOUT, self.stream.read_buf(&mut self.unparsed))
             .await
             .unwrap()
             .unwrap()

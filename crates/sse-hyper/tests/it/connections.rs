@@ -6,12 +6,12 @@ use sse_core::{DisconnectOptions, Event, Manager, Target};
 use sse_testkit::RawRequest;
 
 use crate::{
-    app::{App, PATIENCE},
+    app::{App, TIMEOUT},
     connection::Connection,
 };
 
 #[tokio::test]
-async fn a_connection_that_asked_something_else_opens_a_stream() {
+async fn used_connection_can_open_a_stream() {
     let app = App::start_with_bodies(Manager::builder()).await;
     let mut connection = Connection::open(app.address).await;
     for _ in 0..3 {
@@ -73,7 +73,7 @@ async fn a_connection_has_one_stream_after_the_other() {
 }
 
 #[tokio::test]
-async fn a_second_stream_that_was_asked_for_in_advance_is_watched_as_well() {
+async fn pipelined_second_stream_is_watched() {
     let app = App::start_with_bodies(Manager::builder()).await;
     let mut connection = Connection::open(app.address).await;
     let ask = "GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n";
@@ -91,7 +91,7 @@ async fn a_second_stream_that_was_asked_for_in_advance_is_watched_as_well() {
 }
 
 #[tokio::test]
-async fn a_head_that_does_not_come_closes_the_connection() {
+async fn missing_head_closes_the_connection() {
     let app = App::start_with(Manager::builder(), |serve| {
         serve
             .header_timeout(Duration::from_secs(2))
@@ -113,7 +113,7 @@ async fn a_head_that_does_not_come_closes_the_connection() {
 }
 
 #[tokio::test]
-async fn a_head_that_trickles_in_closes_the_connection() {
+async fn trickling_head_closes_the_connection() {
     let app = App::start_with(Manager::builder(), |serve| {
         serve.header_timeout(Duration::from_millis(200))
     })
@@ -121,9 +121,7 @@ async fn a_head_that_trickles_in_closes_the_connection() {
     let request = RawRequest::get(app.address, "/events")
         .padded_to(4096)
         .trickle(Duration::from_millis(10));
-    let result = tokio::time::timeout(PATIENCE, request.open())
-        .await
-        .unwrap();
+    let result = tokio::time::timeout(TIMEOUT, request.open()).await.unwrap();
     assert!(result.is_err(), "{result:?}");
     app.until(|app| app.connections() == 0).await;
 }
@@ -142,13 +140,13 @@ async fn a_stream_outlives_the_header_timeout() {
         .await
         .unwrap();
     assert_eq!(
-        client.next_event_within(PATIENCE).await.unwrap().data,
+        client.next_event_within(TIMEOUT).await.unwrap().data,
         "still here"
     );
 }
 
 #[tokio::test]
-async fn nonsense_is_answered_and_closed() {
+async fn malformed_request_is_answered_and_closed() {
     let app = App::start(Manager::builder()).await;
     let mut connection = Connection::open(app.address).await;
     connection
@@ -159,7 +157,7 @@ async fn nonsense_is_answered_and_closed() {
 }
 
 #[tokio::test]
-async fn a_header_timeout_may_be_as_good_as_none() {
+async fn unlimited_header_timeout_is_accepted() {
     let app = App::start_with(Manager::builder(), |serve| {
         serve.header_timeout(Duration::MAX)
     })

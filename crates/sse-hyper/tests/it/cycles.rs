@@ -3,7 +3,7 @@
 use sse_core::Manager;
 use sse_testkit::RawRequest;
 
-use crate::app::{App, PATIENCE};
+use crate::app::{App, TIMEOUT};
 
 const CLIENTS: usize = 8;
 const CYCLES: usize = 250;
@@ -17,14 +17,14 @@ async fn cycle(app: &App, round: usize) {
         2 => drop(request.open().await.unwrap()),
         _ => {
             let mut client = request.open().await.unwrap();
-            client.next_event_within(PATIENCE).await.unwrap();
+            client.next_event_within(TIMEOUT).await.unwrap();
             client.reset().unwrap();
         }
     }
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_2_000_clients_that_broke_off() {
+async fn two_thousand_aborted_clients_leave_nothing() {
     let app = App::start(Manager::builder()).await;
     let clients = (0..CLIENTS).map(async |client| {
         for round in 0..CYCLES {

@@ -7,7 +7,7 @@ use sse_hyper::{Fallback, TransportStatsHandle};
 use sse_testkit::{End, RawClient, RawRequest, Version};
 
 use crate::{
-    app::{App, LARGE, PATIENCE},
+    app::{App, LARGE, TIMEOUT},
     connection::Connection,
 };
 
@@ -17,7 +17,7 @@ async fn app() -> App {
 
 async fn open(request: RawRequest) -> RawClient {
     let mut client = request.open().await.unwrap();
-    let hello = client.next_event_within(PATIENCE).await.unwrap();
+    let hello = client.next_event_within(TIMEOUT).await.unwrap();
     assert_eq!(hello.event_type, "connection");
     client
 }
@@ -32,14 +32,14 @@ async fn works(app: &App, client: &mut RawClient) {
         .await
         .unwrap();
     assert_eq!(
-        client.next_event_within(PATIENCE).await.unwrap().data,
+        client.next_event_within(TIMEOUT).await.unwrap().data,
         "through"
     );
     app.manager
         .disconnect(Target::All, DisconnectOptions::new())
         .await;
     assert_eq!(
-        client.next_event_within(PATIENCE).await.unwrap().event_type,
+        client.next_event_within(TIMEOUT).await.unwrap().event_type,
         "system"
     );
     client.expect_end().await.unwrap();
@@ -66,14 +66,14 @@ fn fallback(app: &App) -> Fallback {
 }
 
 #[tokio::test]
-async fn a_stream_leaves_hyper_and_its_connection_closes_behind_it() {
+async fn stream_leaves_hyper_and_closes_its_connection() {
     let app = app().await;
     let mut client = open(RawRequest::get(app.address, "/events")).await;
     let head = client.head().await.unwrap().clone();
     assert_eq!(head.headers.get("connection"), Some("close"));
     assert_eq!(head.headers.get_all("date").count(), 1);
     works(&app, &mut client).await;
-    tokio::time::timeout(PATIENCE, client.expect_close())
+    tokio::time::timeout(TIMEOUT, client.expect_close())
         .await
         .unwrap()
         .unwrap();
@@ -88,16 +88,20 @@ async fn a_stream_leaves_hyper_and_its_connection_closes_behind_it() {
 }
 
 #[tokio::test]
-async fn a_server_may_go_without() {
+async fn server_can_disable_the_reactor() {
     let app = App::start_with_bodies(Manager::builder()).await;
     let mut client = open(RawRequest::get(app.address, "/events")).await;
     works(&app, &mut client).await;
     assert_eq!(fallback(&app), Fallback::Off);
-    assert_eq!(app.transports().reactor.threads, 0, "none was started");
+    assert_eq!(
+        app.transports().reactor.threads,
+        0,
+        "the reactor was started"
+    );
 }
 
 #[tokio::test]
-async fn old_and_closing_clients_are_served_by_it() {
+async fn reactor_serves_http_1_0_and_closing_clients() {
     let app = app().await;
     let old = RawRequest::get(app.address, "/events").version(Version::Http10);
     let mut client = open(old.clone()).await;
@@ -128,7 +132,7 @@ async fn old_and_closing_clients_are_served_by_it() {
 }
 
 #[tokio::test]
-async fn fields_of_middlewares_are_kept() {
+async fn middleware_fields_are_kept_by_the_reactor() {
     let app = app().await;
     let mut client = open(RawRequest::get(app.address, "/cookies")).await;
     let head = client.head().await.unwrap().clone();
@@ -155,7 +159,7 @@ async fn fields_of_middlewares_are_kept() {
 
 /// The two heads differ only in the fields of the connection.
 #[tokio::test]
-async fn the_head_is_the_one_that_hyper_writes() {
+async fn head_matches_that_of_hyper() {
     let (with, without) = (
         app().await,
         App::start_with_bodies(Manager::builder()).await,
@@ -196,7 +200,7 @@ async fn a_head_longer_than_the_socket_takes_arrives_whole() {
 }
 
 #[tokio::test]
-async fn the_body_that_was_replaced_lives_as_long_as_the_stream() {
+async fn replaced_body_lives_as_long_as_the_stream() {
     let app = app().await;
     let mut client = open(RawRequest::get(app.address, "/guarded")).await;
     assert_eq!((app.guards(), adopted(&app)), (1, 1));
@@ -213,7 +217,7 @@ async fn the_body_that_was_replaced_lives_as_long_as_the_stream() {
 }
 
 #[tokio::test]
-async fn a_body_that_was_dropped_takes_its_stream_with_it() {
+async fn dropping_the_body_ends_its_stream() {
     let app = app().await;
     let answer = sse_testkit::request(app.address, "GET", "/replaced", &[], "")
         .await
@@ -224,7 +228,7 @@ async fn a_body_that_was_dropped_takes_its_stream_with_it() {
 }
 
 #[tokio::test]
-async fn what_only_a_body_can_do_stays_one() {
+async fn streams_that_need_a_body_stay_with_hyper() {
     for (path, reason) in [
         ("/opted-out", Fallback::OptedOut),
         ("/encoded", Fallback::Encoded),
@@ -238,7 +242,7 @@ async fn what_only_a_body_can_do_stays_one() {
 }
 
 #[tokio::test]
-async fn bodies_around_a_stream_that_may_do_something_to_it_do_it() {
+async fn wrapping_bodies_keep_their_effect() {
     for path in ["/limited", "/streamed"] {
         let app = app().await;
         let mut client = open(RawRequest::get(app.address, path)).await;
@@ -260,7 +264,7 @@ async fn bodies_around_a_stream_that_may_do_something_to_it_do_it() {
 }
 
 #[tokio::test]
-async fn a_request_that_asks_for_more_is_hypers() {
+async fn requests_with_body_or_upgrade_stay_with_hyper() {
     let bodied = "content-length: 2\r\n\r\nab";
     let upgrade = "connection: upgrade\r\nupgrade: h2c\r\n\r\n";
     for rest in [bodied, upgrade] {
@@ -281,7 +285,7 @@ async fn a_request_that_asks_for_more_is_hypers() {
 }
 
 #[tokio::test]
-async fn a_request_without_content_is_no_request_with_a_body() {
+async fn empty_body_counts_as_no_body() {
     let app = app().await;
     let request = RawRequest::get(app.address, "/events").header("content-length", "0");
     works(&app, &mut open(request).await).await;
@@ -290,14 +294,14 @@ async fn a_request_without_content_is_no_request_with_a_body() {
 
 /// The bytes are sent with the request, or while its response is being created.
 #[tokio::test]
-async fn a_request_that_was_sent_in_advance_is_answered_after_the_stream() {
+async fn pipelined_request_is_answered_after_the_stream() {
     let ping = "GET /ping HTTP/1.1\r\nhost: x\r\n\r\n";
     for path in ["/events", "/late"] {
         let app = app().await;
         let mut connection = Connection::open(app.address).await;
         if path == "/late" {
             connection.get(path).await;
-            app.at_the_gate().await;
+            app.request_arrived().await;
             connection.send(ping).await;
             // hyper reads the bytes before the response exists.
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -324,7 +328,7 @@ async fn a_request_that_was_sent_in_advance_is_answered_after_the_stream() {
 }
 
 #[tokio::test]
-async fn a_connection_that_asked_something_else_before_is_handed_over() {
+async fn used_connection_is_handed_over() {
     let app = app().await;
     let mut connection = Connection::open(app.address).await;
     for _ in 0..3 {
@@ -350,7 +354,7 @@ async fn a_connection_that_asked_something_else_before_is_handed_over() {
 /// The first response is larger than what the sockets take. The second request is sent when the
 /// first response is half read.
 #[tokio::test]
-async fn an_earlier_answer_is_written_to_its_end_before_the_stream_leaves() {
+async fn earlier_response_is_complete_before_handover() {
     let app = app().await;
     let mut connection = Connection::open(app.address).await;
     connection.get("/large").await;
@@ -377,10 +381,10 @@ async fn an_earlier_answer_is_written_to_its_end_before_the_stream_leaves() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_before_its_answer_leaves_nothing() {
+async fn early_disconnect_leaves_nothing() {
     let app = app().await;
     let late = RawRequest::get(app.address, "/late").send().await.unwrap();
-    app.at_the_gate().await;
+    app.request_arrived().await;
     late.reset().unwrap();
     app.site.gate.add_permits(1);
     app.until(|app| app.connections() == 0).await;
@@ -388,7 +392,7 @@ async fn a_client_that_leaves_before_its_answer_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn adopted_connections_have_their_place_under_the_limit() {
+async fn adopted_connections_count_toward_the_limit() {
     let app = App::start_with(Manager::builder(), |serve| serve.max_connections(1)).await;
     let first = app.open("/events").await;
     app.until(|app| adopted(app) == 1).await;
@@ -397,10 +401,10 @@ async fn adopted_connections_have_their_place_under_the_limit() {
     let early = tokio::time::timeout(Duration::from_millis(200), &mut second).await;
     assert!(
         early.is_err(),
-        "the second is served beside the first: {early:?}"
+        "the second connection was served although the first is open: {early:?}"
     );
     drop(first);
-    tokio::time::timeout(PATIENCE, second)
+    tokio::time::timeout(TIMEOUT, second)
         .await
         .unwrap()
         .unwrap();
@@ -409,7 +413,7 @@ async fn adopted_connections_have_their_place_under_the_limit() {
 /// The app has a manager that the server does not know. The manager's stream remains at the
 /// deadline.
 #[tokio::test]
-async fn a_stream_of_another_manager_does_not_outlive_the_deadline() {
+async fn foreign_managers_stream_ends_at_the_deadline() {
     let other = Manager::builder().build().unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -436,15 +440,15 @@ async fn a_stream_of_another_manager_does_not_outlive_the_deadline() {
         });
     let server = tokio::spawn(server.into_future());
     let mut client = RawRequest::get(address, "/events").open().await.unwrap();
-    client.next_event_within(PATIENCE).await.unwrap();
+    client.next_event_within(TIMEOUT).await.unwrap();
     stop.send(()).unwrap();
-    tokio::time::timeout(PATIENCE, server)
+    tokio::time::timeout(TIMEOUT, server)
         .await
         .unwrap()
         .unwrap()
         .unwrap();
     assert_eq!(
-        tokio::time::timeout(PATIENCE, client.end())
+        tokio::time::timeout(TIMEOUT, client.end())
             .await
             .unwrap()
             .unwrap(),
@@ -481,10 +485,10 @@ fn a_stream_ends_with_its_runtime() {
     });
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let mut client = RawRequest::get(address, "/events").open().await.unwrap();
-        client.next_event_within(PATIENCE).await.unwrap();
+        client.next_event_within(TIMEOUT).await.unwrap();
         served.shutdown_background();
         assert_eq!(
-            tokio::time::timeout(PATIENCE, client.end())
+            tokio::time::timeout(TIMEOUT, client.end())
                 .await
                 .unwrap()
                 .unwrap(),
@@ -500,12 +504,12 @@ async fn hooks_run_in_the_context_of_the_servers_runtime() {
     struct Spawning(tokio::sync::mpsc::UnboundedSender<DisconnectReason>);
     impl sse_core::Hooks for Spawning {
         fn disconnected(&self, _: &sse_core::StreamInfo, departure: &sse_core::Disconnection) {
-            let (told, reason) = (self.0.clone(), departure.reason);
-            tokio::spawn(async move { told.send(reason) });
+            let (sender, reason) = (self.0.clone(), departure.reason);
+            tokio::spawn(async move { sender.send(reason) });
         }
     }
-    let (told, mut hears) = tokio::sync::mpsc::unbounded_channel();
-    let manager = Manager::builder().hooks(Spawning(told)).build().unwrap();
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+    let manager = Manager::builder().hooks(Spawning(sender)).build().unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let service = tower::service_fn(move |request: http::Request<hyper::body::Incoming>| {
@@ -520,7 +524,9 @@ async fn hooks_run_in_the_context_of_the_servers_runtime() {
     let server = sse_hyper::serve(listener, service).transports(&transports);
     tokio::spawn(server.into_future());
     drop(RawRequest::get(address, "/events").open().await.unwrap());
-    let reason = tokio::time::timeout(PATIENCE, hears.recv()).await.unwrap();
+    let reason = tokio::time::timeout(TIMEOUT, receiver.recv())
+        .await
+        .unwrap();
     assert_eq!(reason, Some(DisconnectReason::ClientLeft));
     assert_eq!(
         (

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use crate::{
-    app::{App, PATIENCE},
+    app::{App, TIMEOUT},
     connection::Connection,
 };
 
@@ -33,14 +33,14 @@ async fn to_the_end(app: &App, sent: &[&[u8]]) -> Vec<u8> {
     socket.write_all(&sent.concat()).await.unwrap();
     let mut all = Vec::new();
     // A reset is an end as well.
-    let _ = timeout(PATIENCE, socket.read_to_end(&mut all))
+    let _ = timeout(TIMEOUT, socket.read_to_end(&mut all))
         .await
         .unwrap();
     all
 }
 
 #[tokio::test]
-async fn a_peer_that_answers_no_ping_is_given_up_and_its_streams_with_it() {
+async fn unanswered_ping_ends_connection_and_streams() {
     let app = app().await;
     let read = to_the_end(&app, &[PREFACE, SETTINGS, GET_EVENTS]).await;
     assert!(
@@ -52,7 +52,7 @@ async fn a_peer_that_answers_no_ping_is_given_up_and_its_streams_with_it() {
 }
 
 #[tokio::test]
-async fn nonsense_after_the_preface_ends_the_connection() {
+async fn malformed_frames_end_the_connection() {
     let app = app().await;
     to_the_end(&app, &[PREFACE, &[0xff; 64]]).await;
     app.until(|app| app.connections() == 0).await;
@@ -71,13 +71,13 @@ async fn a_shutdown_ends_a_connection_without_streams() {
         .unwrap();
     let (answer, _) = requests.send_request(request, true).unwrap();
     assert_eq!(
-        timeout(PATIENCE, answer).await.unwrap().unwrap().status(),
+        timeout(TIMEOUT, answer).await.unwrap().unwrap().status(),
         200
     );
     app.until(|app| app.connections() == 2).await;
     app.stop();
     assert_eq!(idle.rest().await, b"");
-    timeout(PATIENCE, connection)
+    timeout(TIMEOUT, connection)
         .await
         .unwrap()
         .unwrap()

@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use crate::{
-    app::{App, PATIENCE, Site},
+    app::{App, Site, TIMEOUT},
     connection::Connection,
     phases::{PREFACE, SETTINGS, get},
 };
@@ -67,12 +67,12 @@ async fn is_closed(socket: &TcpStream) -> bool {
 
 async fn expect_close(socket: &TcpStream, name: &str) {
     let closed = async { while !is_closed(socket).await {} };
-    let closed = tokio::time::timeout(PATIENCE, closed).await;
-    closed.unwrap_or_else(|_| panic!("{name}: the connection is still there"));
+    let closed = tokio::time::timeout(TIMEOUT, closed).await;
+    closed.unwrap_or_else(|_| panic!("{name}: the connection is still open"));
 }
 
 #[tokio::test]
-async fn newcomers_wait_until_somebody_leaves() {
+async fn new_clients_wait_for_a_free_place() {
     let app = app_for_two().await;
     let stays = app.open("/events").await;
     let leaves = app.open("/events").await;
@@ -81,15 +81,12 @@ async fn newcomers_wait_until_somebody_leaves() {
     let early = tokio::time::timeout(Duration::from_millis(200), &mut waits).await;
     assert!(
         early.is_err(),
-        "the third is served beside the first two: {early:?}"
+        "the third connection was served although two are open: {early:?}"
     );
     drop(leaves);
-    let mut came = tokio::time::timeout(PATIENCE, waits)
-        .await
-        .unwrap()
-        .unwrap();
+    let mut came = tokio::time::timeout(TIMEOUT, waits).await.unwrap().unwrap();
     assert_eq!(
-        came.next_event_within(PATIENCE).await.unwrap().event_type,
+        came.next_event_within(TIMEOUT).await.unwrap().event_type,
         "connection"
     );
     assert_eq!(app.departures(1).await, [DisconnectReason::ClientLeft]);
@@ -97,7 +94,7 @@ async fn newcomers_wait_until_somebody_leaves() {
 }
 
 #[tokio::test]
-async fn newcomers_take_the_place_of_streams_that_ended() {
+async fn new_clients_take_the_place_of_ended_streams() {
     let app = App::start_with(Manager::builder(), |serve| {
         serve
             .max_connections(2)
@@ -114,13 +111,13 @@ async fn newcomers_take_the_place_of_streams_that_ended() {
             .disconnect(Target::All, DisconnectOptions::new())
             .await
     };
-    let (third, ended) = tokio::join!(tokio::time::timeout(PATIENCE, third), ending);
+    let (third, ended) = tokio::join!(tokio::time::timeout(TIMEOUT, third), ending);
     assert_eq!(ended, 2);
     assert_eq!(
         third
             .unwrap()
             .unwrap()
-            .next_event_within(PATIENCE)
+            .next_event_within(TIMEOUT)
             .await
             .unwrap()
             .event_type,
@@ -185,14 +182,14 @@ async fn strangers_keep_nobody_out() {
                 let address = [127, 0, 1, number % addresses];
                 strangers.push(deed(from(&app, address).await).await);
                 if number % 10 == 9 {
-                    let mut newcomer = app.open("/events").await;
+                    let mut new_client = app.open("/events").await;
                     app.manager
                         .all()
                         .publish(sse_core::Event::text("hello"))
                         .await
                         .unwrap();
-                    for client in [&mut user, &mut newcomer] {
-                        while client.next_event_within(PATIENCE).await.unwrap().data != "hello" {}
+                    for client in [&mut user, &mut new_client] {
+                        while client.next_event_within(TIMEOUT).await.unwrap().data != "hello" {}
                     }
                 }
             }
@@ -205,7 +202,7 @@ async fn strangers_keep_nobody_out() {
 }
 
 #[tokio::test]
-async fn crowd_of_one_address_closes_its_own() {
+async fn one_address_evicts_its_own_connections() {
     for settings in [
         |serve: Serve<Site>| serve.max_streamless_connections_per_address(4),
         |serve: Serve<Site>| serve.max_streamless_connections(8),
@@ -216,15 +213,15 @@ async fn crowd_of_one_address_closes_its_own() {
             kept(&app, [127, 0, 0, 2]).await,
             kept(&app, [127, 0, 0, 3]).await,
         ];
-        let mut crowd = Vec::new();
+        let mut sockets = Vec::new();
         for _ in 0..30 {
-            crowd.push(from(&app, [127, 0, 0, 9]).await);
+            sockets.push(from(&app, [127, 0, 0, 9]).await);
         }
-        expect_close(&crowd[20], "of the crowd").await;
+        expect_close(&sockets[20], "an older connection of the address").await;
         for other in &mut others {
             served(other).await;
         }
-        assert!(!is_closed(&crowd[29]).await, "the newest stays");
+        assert!(!is_closed(&sockets[29]).await, "the newest stays");
     }
 }
 
@@ -233,12 +230,12 @@ async fn requests_in_flight_are_closed_last() {
     let app = bounded(|serve| serve.max_streamless_connections_per_address(4)).await;
     let mut waiting = Connection::over(from(&app, [127, 0, 0, 9]).await);
     waiting.get("/slow").await;
-    app.at_the_gate().await;
-    let mut crowd = Vec::new();
+    app.request_arrived().await;
+    let mut sockets = Vec::new();
     for _ in 0..20 {
-        crowd.push(from(&app, [127, 0, 0, 9]).await);
+        sockets.push(from(&app, [127, 0, 0, 9]).await);
     }
-    for socket in &crowd[..16] {
+    for socket in &sockets[..16] {
         expect_close(socket, "idle").await;
     }
     app.site.gate.add_permits(1);
@@ -271,9 +268,9 @@ async fn streams_are_not_closed_for_others() {
         for _ in 0..10 {
             streams.push(app.open("/events").await);
         }
-        let mut crowd = Vec::new();
+        let mut sockets = Vec::new();
         for _ in 0..20 {
-            crowd.push(Connection::open(app.address).await);
+            sockets.push(Connection::open(app.address).await);
         }
         app.manager
             .all()
@@ -282,7 +279,7 @@ async fn streams_are_not_closed_for_others() {
             .unwrap();
         for stream in &mut streams {
             assert_eq!(
-                stream.next_event_within(PATIENCE).await.unwrap().data,
+                stream.next_event_within(TIMEOUT).await.unwrap().data,
                 "hello"
             );
         }
@@ -291,7 +288,7 @@ async fn streams_are_not_closed_for_others() {
 }
 
 #[tokio::test]
-async fn proxies_have_as_many_as_they_like() {
+async fn proxies_have_no_connection_limit() {
     let app = bounded(|serve| {
         serve
             .proxies(|address| address == Ipv4Addr::new(127, 0, 0, 7))
@@ -303,9 +300,9 @@ async fn proxies_have_as_many_as_they_like() {
     for _ in 0..10 {
         pool.push(kept(&app, [127, 0, 0, 7]).await);
     }
-    let mut crowd = Vec::new();
+    let mut sockets = Vec::new();
     for number in 0..40 {
-        crowd.push(from(&app, [127, 0, 1, number]).await);
+        sockets.push(from(&app, [127, 0, 1, number]).await);
     }
     app.until(|app| app.connections() <= 20).await;
     for connection in &mut pool {
@@ -335,7 +332,7 @@ async fn a_full_server_shuts_down() {
     app.stop();
     for client in &mut clients {
         assert_eq!(
-            client.next_event_within(PATIENCE).await.unwrap().event_type,
+            client.next_event_within(TIMEOUT).await.unwrap().event_type,
             "system"
         );
         client.expect_end().await.unwrap();

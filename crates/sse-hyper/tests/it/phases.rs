@@ -11,7 +11,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::app::{App, PATIENCE};
+use crate::app::{App, TIMEOUT};
 
 /// Timeout that is short compared with the timeout of a test.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -174,9 +174,9 @@ async fn app(
 async fn expect_end(name: &'static str, mut client: Client) {
     let mut buffer = vec![0; 64 << 10];
     let end = async { while client.read(&mut buffer).await.is_ok_and(|count| count > 0) {} };
-    timeout(PATIENCE, end)
+    timeout(TIMEOUT, end)
         .await
-        .unwrap_or_else(|_| panic!("{name}: the connection is still there"));
+        .unwrap_or_else(|_| panic!("{name}: the connection is still open"));
 }
 
 /// Abandons a connection in each phase, and waits until the server has closed all of them.
@@ -195,7 +195,7 @@ where
             if reads {
                 expect_end(name, client).await;
             } else {
-                sleep(PATIENCE).await;
+                sleep(TIMEOUT).await;
                 drop(client);
             }
         });
@@ -205,7 +205,7 @@ where
         .filter(|(name, _)| name.contains("not read"))
         .count();
     for _ in unread..phases.len() {
-        timeout(PATIENCE, clients.join_next())
+        timeout(TIMEOUT, clients.join_next())
             .await
             .expect("every connection ends")
             .unwrap()
@@ -239,13 +239,13 @@ async fn answered_pings_keep_no_idle_connection() {
             .unwrap();
         let (answer, _) = requests.send_request(request, true).unwrap();
         assert_eq!(
-            timeout(PATIENCE, answer).await.unwrap().unwrap().status(),
+            timeout(TIMEOUT, answer).await.unwrap().unwrap().status(),
             200
         );
         sleep(KEEP_ALIVE / 4).await;
     }
     // A second handle would keep the client's side open as well.
-    let closed = timeout(PATIENCE, connection).await.unwrap().unwrap();
+    let closed = timeout(TIMEOUT, connection).await.unwrap().unwrap();
     closed.unwrap();
     app.until(|app| app.connections() == 0).await;
 }
@@ -266,19 +266,19 @@ async fn unread_response_over_http_2_is_reset_alone() {
             .unwrap();
         requests.send_request(request, true).unwrap().0
     };
-    let mut stream = timeout(PATIENCE, send("/events"))
+    let mut stream = timeout(TIMEOUT, send("/events"))
         .await
         .unwrap()
         .unwrap()
         .into_body();
     // The client does not release any of the stream's window.
-    let mut large = timeout(PATIENCE, send("/large"))
+    let mut large = timeout(TIMEOUT, send("/large"))
         .await
         .unwrap()
         .unwrap()
         .into_body();
     let reset = async { while let Some(Ok(_)) = large.data().await {} };
-    timeout(PATIENCE, reset)
+    timeout(TIMEOUT, reset)
         .await
         .expect("the response is reset");
     app.manager
@@ -288,7 +288,7 @@ async fn unread_response_over_http_2_is_reset_alone() {
         .unwrap();
     let mut text = Vec::new();
     while !text.ends_with(b"still here\n\n") {
-        let bytes = timeout(PATIENCE, stream.data())
+        let bytes = timeout(TIMEOUT, stream.data())
             .await
             .unwrap()
             .expect("the stream lives")
@@ -313,7 +313,7 @@ async fn ended_stream_over_http_2_is_reset_alone() {
                 .unwrap();
             requests.send_request(request, true).unwrap().0
         };
-        let mut stream = timeout(PATIENCE, send("/events"))
+        let mut stream = timeout(TIMEOUT, send("/events"))
             .await
             .unwrap()
             .unwrap()
@@ -338,11 +338,11 @@ async fn ended_stream_over_http_2_is_reset_alone() {
             }
         };
         assert!(
-            timeout(PATIENCE, reset).await.expect("the stream is reset"),
+            timeout(TIMEOUT, reset).await.expect("the stream is reset"),
             "kicked: {is_kicked}"
         );
         assert_eq!(
-            timeout(PATIENCE, send("/ping"))
+            timeout(TIMEOUT, send("/ping"))
                 .await
                 .unwrap()
                 .unwrap()
@@ -369,7 +369,7 @@ async fn slow_service_is_not_the_clients_fault() {
     let app = app(|serve| serve.keep_alive_timeout(Duration::from_millis(100))).await;
     let mut waiting = crate::connection::Connection::open(app.address).await;
     waiting.get("/slow").await;
-    app.at_the_gate().await;
+    app.request_arrived().await;
     sleep(HEADER_TIMEOUT * 5 / 4).await;
     app.site.gate.add_permits(1);
     assert!(waiting.head().await.starts_with("HTTP/1.1 200 "));
@@ -416,7 +416,7 @@ mod tls {
     }
 
     #[tokio::test]
-    async fn every_phase_ends_whatever_was_agreed() {
+    async fn every_phase_ends_with_any_protocol() {
         let identity = Identity::new();
         let config = Arc::new(identity.server());
         let app = app(|serve| serve.tls(config)).await;

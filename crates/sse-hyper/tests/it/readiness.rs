@@ -12,7 +12,7 @@ use sse_testkit::{RawRequest, request};
 use tokio::net::TcpListener;
 use tower_service::Service;
 
-use crate::app::{PATIENCE, Reply, whole};
+use crate::app::{Reply, TIMEOUT, whole};
 
 /// The readiness that the service reports when it is polled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Moody {
                 tokio::time::sleep(std::time::Duration::from_millis(2)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, asked).await.unwrap();
+        tokio::time::timeout(TIMEOUT, asked).await.unwrap();
     }
 
     async fn serve(&self) -> std::net::SocketAddr {
@@ -104,7 +104,7 @@ async fn a_request_waits_until_the_service_is_ready() {
         .unwrap();
     service.asked(2).await;
     service.becomes(Mood::Ready);
-    let head = tokio::time::timeout(PATIENCE, client.head())
+    let head = tokio::time::timeout(TIMEOUT, client.head())
         .await
         .unwrap()
         .unwrap();
@@ -120,16 +120,16 @@ async fn a_client_that_leaves_meanwhile_is_not_served() {
         .unwrap();
     service.asked(2).await;
     client.reset().unwrap();
-    let gone = async {
+    let disconnected = async {
         while Arc::strong_count(&service.0) > 2 {
             tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, gone).await.unwrap();
+    tokio::time::timeout(TIMEOUT, disconnected).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_service_that_fails_is_not_asked_again_and_the_server_goes_on() {
+async fn failed_service_is_not_polled_again() {
     let service = Moody::new(Mood::Broken);
     let address = service.serve().await;
     request(address, "GET", "/", &[], "").await.unwrap_err();
@@ -142,7 +142,7 @@ async fn a_service_that_fails_is_not_asked_again_and_the_server_goes_on() {
 }
 
 #[tokio::test]
-async fn a_service_that_fails_while_a_request_waits_closes_its_connection() {
+async fn failure_during_a_request_closes_the_connection() {
     let service = Moody::new(Mood::Busy);
     let mut client = RawRequest::get(service.serve().await, "/")
         .send()
@@ -150,7 +150,7 @@ async fn a_service_that_fails_while_a_request_waits_closes_its_connection() {
         .unwrap();
     service.asked(2).await;
     service.becomes(Mood::Broken);
-    tokio::time::timeout(PATIENCE, client.head())
+    tokio::time::timeout(TIMEOUT, client.head())
         .await
         .unwrap()
         .unwrap_err();

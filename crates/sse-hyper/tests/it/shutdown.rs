@@ -6,7 +6,7 @@ use sse_core::{DisconnectReason, Manager, ShutdownOptions};
 use sse_testkit::{RawClient, RawRequest, request};
 
 use crate::{
-    app::{App, PATIENCE},
+    app::{App, TIMEOUT},
     connection::Connection,
 };
 
@@ -17,7 +17,7 @@ async fn app(drain: ShutdownOptions) -> App {
 }
 
 async fn expect_farewell(client: &mut RawClient) {
-    let farewell = client.next_event_within(PATIENCE).await.unwrap();
+    let farewell = client.next_event_within(TIMEOUT).await.unwrap();
     assert_eq!(farewell.event_type, "system");
     assert!(
         farewell.data.starts_with(r#"{"event":"shutdown""#),
@@ -28,15 +28,15 @@ async fn expect_farewell(client: &mut RawClient) {
 }
 
 #[tokio::test]
-async fn an_answer_under_way_is_finished() {
+async fn response_in_flight_is_finished() {
     let mut app = app(ShutdownOptions::within(FOREVER)).await;
     let mut stream = app.open("/events").await;
     let mut slow = RawRequest::get(app.address, "/slow").send().await.unwrap();
-    app.at_the_gate().await;
+    app.request_arrived().await;
     app.stop();
     expect_farewell(&mut stream).await;
     app.site.gate.add_permits(1);
-    let head = tokio::time::timeout(PATIENCE, slow.head())
+    let head = tokio::time::timeout(TIMEOUT, slow.head())
         .await
         .unwrap()
         .unwrap();
@@ -50,12 +50,12 @@ async fn an_answer_under_way_is_finished() {
 }
 
 #[tokio::test]
-async fn an_answer_that_does_not_come_is_broken_off_at_the_deadline() {
+async fn missing_response_is_aborted_at_the_deadline() {
     let mut app = app(ShutdownOptions::within(Duration::from_millis(300))).await;
     let mut slow = RawRequest::get(app.address, "/slow").send().await.unwrap();
-    app.at_the_gate().await;
+    app.request_arrived().await;
     app.stop();
-    tokio::time::timeout(PATIENCE, slow.head())
+    tokio::time::timeout(TIMEOUT, slow.head())
         .await
         .unwrap()
         .unwrap_err();
@@ -77,15 +77,15 @@ async fn the_streams_of_all_managers_end() {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_asked_for_too_late_is_refused() {
+async fn late_stream_request_is_refused() {
     let mut app = app(ShutdownOptions::within(FOREVER)).await;
     let late = RawRequest::get(app.address, "/late").header("Accept", "*/*");
     let mut late = late.send().await.unwrap();
-    app.at_the_gate().await;
+    app.request_arrived().await;
     app.stop();
     app.until(|app| app.manager.is_draining()).await;
     app.site.gate.add_permits(1);
-    let head = tokio::time::timeout(PATIENCE, late.head())
+    let head = tokio::time::timeout(TIMEOUT, late.head())
         .await
         .unwrap()
         .unwrap();
@@ -95,10 +95,10 @@ async fn a_stream_that_is_asked_for_too_late_is_refused() {
 }
 
 #[tokio::test]
-async fn newcomers_are_answered_until_the_drain_is_over() {
+async fn new_requests_are_answered_until_drained() {
     let mut app = app(ShutdownOptions::within(FOREVER)).await;
     let mut slow = RawRequest::get(app.address, "/slow").send().await.unwrap();
-    app.at_the_gate().await;
+    app.request_arrived().await;
     app.stop();
     app.until(|app| app.manager.is_draining()).await;
     let mut kept = Connection::open(app.address).await;
@@ -125,7 +125,7 @@ async fn newcomers_are_answered_until_the_drain_is_over() {
     half.send("GET /ping HTTP/1.1\r\n").await;
     app.site.gate.add_permits(1);
     assert_eq!(
-        tokio::time::timeout(PATIENCE, slow.head())
+        tokio::time::timeout(TIMEOUT, slow.head())
             .await
             .unwrap()
             .unwrap()
@@ -143,7 +143,7 @@ async fn newcomers_are_answered_until_the_drain_is_over() {
 }
 
 #[tokio::test]
-async fn connections_that_ask_nothing_are_closed_at_once() {
+async fn idle_connections_are_closed_immediately() {
     let mut app = app(ShutdownOptions::within(FOREVER)).await;
     let silent = Connection::open(app.address).await;
     let mut kept = Connection::open(app.address).await;
@@ -171,7 +171,7 @@ async fn half_a_head_does_not_outlive_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_second_request_on_a_connection_is_not_answered_any_more() {
+async fn second_request_is_not_answered_during_shutdown() {
     let mut app = app(ShutdownOptions::within(FOREVER)).await;
     let mut connection = Connection::open(app.address).await;
     let (slow, ping) = (
@@ -179,7 +179,7 @@ async fn a_second_request_on_a_connection_is_not_answered_any_more() {
         "GET /ping HTTP/1.1\r\nhost: x\r\n\r\n",
     );
     connection.send(&format!("{slow}{ping}")).await;
-    app.at_the_gate().await;
+    app.request_arrived().await;
     app.stop();
     app.until(|app| app.manager.is_draining()).await;
     app.site.gate.add_permits(1);
@@ -195,7 +195,7 @@ async fn a_second_request_on_a_connection_is_not_answered_any_more() {
 }
 
 #[tokio::test]
-async fn a_deadline_may_be_as_good_as_none() {
+async fn unlimited_deadline_is_accepted() {
     let mut app = app(ShutdownOptions::within(Duration::MAX)).await;
     let mut stream = app.open("/events").await;
     app.stop();
@@ -206,7 +206,7 @@ async fn a_deadline_may_be_as_good_as_none() {
 /// A client that connects at the moment of the shutdown is served, ended or refused, and never
 /// delays the shutdown.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn newcomers_do_not_hold_up_a_shutdown() {
+async fn new_clients_do_not_delay_a_shutdown() {
     for round in 0..20 {
         let mut app = app(ShutdownOptions::within(FOREVER)).await;
         let address = app.address;
@@ -226,7 +226,7 @@ async fn newcomers_do_not_hold_up_a_shutdown() {
             .await;
         app.stop();
         app.stopped().await;
-        tokio::time::timeout(PATIENCE, clients.join_all())
+        tokio::time::timeout(TIMEOUT, clients.join_all())
             .await
             .unwrap();
     }

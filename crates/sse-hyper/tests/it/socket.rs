@@ -5,7 +5,7 @@ use sse_core::Manager;
 /// Reads the timer that probes a silent peer from the kernel's own list of sockets.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn serve_sets_them() {
+async fn serve_sets_the_socket_options() {
     let app = crate::app::App::start(Manager::builder()).await;
     let client = app.open("/events").await;
     let local = client.local_address().unwrap();

@@ -16,7 +16,7 @@ use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::{
-    app::{App, PATIENCE},
+    app::{App, TIMEOUT},
     connection::Connection,
 };
 
@@ -73,7 +73,7 @@ impl Identity {
     ) -> TlsStream<TcpStream> {
         let socket = TcpStream::connect(address).await.unwrap();
         let connector = TlsConnector::from(self.client_config(protocols));
-        timeout(PATIENCE, connector.connect(Self::name(), socket))
+        timeout(TIMEOUT, connector.connect(Self::name(), socket))
             .await
             .unwrap()
             .unwrap()
@@ -91,7 +91,7 @@ fn agreed(stream: &TlsStream<TcpStream>) -> Option<&[u8]> {
 
 #[cfg(feature = "http2")]
 #[tokio::test]
-async fn http_2_is_negotiated_and_many_streams_share_a_connection() {
+async fn negotiated_http_2_shares_one_connection() {
     let identity = Identity::new();
     let mut app = start(&identity).await;
     let socket = identity.connect(app.address, &["h2", "http/1.1"]).await;
@@ -102,7 +102,7 @@ async fn http_2_is_negotiated_and_many_streams_share_a_connection() {
     for _ in 0..20 {
         let request = Request::get("https://localhost/events").body(()).unwrap();
         let (answer, _) = requests.send_request(request, true).unwrap();
-        let answer = timeout(PATIENCE, answer).await.unwrap().unwrap();
+        let answer = timeout(TIMEOUT, answer).await.unwrap().unwrap();
         assert_eq!(
             (answer.status().as_u16(), &answer.headers()["content-type"]),
             (200, &"text/event-stream".parse().unwrap())
@@ -119,7 +119,7 @@ async fn http_2_is_negotiated_and_many_streams_share_a_connection() {
     app.stop();
     for (body, decoder) in &mut streams {
         let mut events = Vec::new();
-        while let Some(bytes) = timeout(PATIENCE, body.data()).await.unwrap() {
+        while let Some(bytes) = timeout(TIMEOUT, body.data()).await.unwrap() {
             let bytes: Bytes = bytes.unwrap();
             body.flow_control().release_capacity(bytes.len()).unwrap();
             events.extend(decoder.feed(&bytes));
@@ -129,7 +129,7 @@ async fn http_2_is_negotiated_and_many_streams_share_a_connection() {
         assert_eq!(events[1].data, "secret");
     }
     drop((requests, streams));
-    timeout(PATIENCE, connection)
+    timeout(TIMEOUT, connection)
         .await
         .unwrap()
         .unwrap()
@@ -138,7 +138,7 @@ async fn http_2_is_negotiated_and_many_streams_share_a_connection() {
 }
 
 #[tokio::test]
-async fn clients_of_http_1_are_served_whether_they_negotiate_or_not() {
+async fn http_1_clients_are_served_with_and_without_alpn() {
     let identity = Identity::new();
     let app = start(&identity).await;
     for (offered, chosen) in [(&["http/1.1"][..], Some(&b"http/1.1"[..])), (&[], None)] {
@@ -155,7 +155,7 @@ async fn clients_of_http_1_are_served_whether_they_negotiate_or_not() {
 }
 
 #[tokio::test]
-async fn protocols_that_the_configuration_names_are_kept_to() {
+async fn configured_protocols_are_respected() {
     let identity = Identity::new();
     let mut config = identity.server();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -165,7 +165,7 @@ async fn protocols_that_the_configuration_names_are_kept_to() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_shake_hands_holds_nobody_up_and_is_closed() {
+async fn missing_handshake_is_closed_and_blocks_nobody() {
     let identity = Identity::new();
     let config = Arc::new(identity.server());
     let app = App::start_with(Manager::builder(), |serve| {
@@ -190,7 +190,7 @@ async fn a_client_that_does_not_shake_hands_holds_nobody_up_and_is_closed() {
 }
 
 #[tokio::test]
-async fn a_blocked_client_is_broken_off() {
+async fn blocked_client_is_reset() {
     let identity = Identity::new();
     let config = Arc::new(identity.server());
     let builder = Manager::builder()

@@ -35,7 +35,7 @@ async fn an_upgraded_connection_is_the_services_own() {
 }
 
 #[tokio::test]
-async fn a_shutdown_neither_waits_for_nor_ends_an_upgraded_connection() {
+async fn shutdown_ignores_upgraded_connections() {
     let mut app = App::start_with(Manager::builder(), |serve| {
         serve.drain(ShutdownOptions::within(Duration::MAX / 4))
     })

@@ -48,7 +48,7 @@ fn ended(site: &Site, reason: DisconnectReason) -> bool {
 }
 
 #[test]
-fn nothing_is_taken_for_it_beyond_a_batch_and_nobody_else_waits() {
+fn blocked_client_holds_one_batch_and_blocks_nobody() {
     let site = Site::with(queued(), 1);
     let mut slow = site.open_narrow();
     block(&site);
@@ -64,7 +64,7 @@ fn nothing_is_taken_for_it_beyond_a_batch_and_nobody_else_waits() {
     );
     assert_eq!(site.stats().blocked, 1, "its own event is not written yet");
     while slow.next_data() != "19" {}
-    site.until("nobody waits", |site| {
+    site.until("no stream waits", |site| {
         site.stats().blocked == 0 && listed(site).waiting == 0
     });
     site.publish("goes on");
@@ -72,7 +72,7 @@ fn nothing_is_taken_for_it_beyond_a_batch_and_nobody_else_waits() {
 }
 
 #[test]
-fn a_stalled_client_is_broken_off_at_once() {
+fn stalled_client_is_reset_immediately() {
     let site = Site::with(queued().connection_timeout(ENOUGH), 1);
     let mut slow = site.open_narrow();
     block(&site);
@@ -96,7 +96,7 @@ fn a_full_queue_ends_its_stream_after_the_linger() {
 }
 
 #[test]
-fn a_client_that_takes_what_is_left_in_time_has_a_clean_end() {
+fn client_that_drains_in_time_ends_cleanly() {
     let site = Site::lingering(queued(), 1, NEVER);
     let mut slow = site.open_narrow();
     block(&site);
@@ -107,12 +107,12 @@ fn a_client_that_takes_what_is_left_in_time_has_a_clean_end() {
     let rest = slow.rest();
     assert_eq!(rest[rest.len() - 2].data, "waits");
     assert_eq!(rest[rest.len() - 1].event_type, "system");
-    site.until("nobody", Site::is_empty);
+    site.until("no open stream", Site::is_empty);
     assert_eq!(site.stats().resets, 0);
 }
 
 #[test]
-fn a_client_that_lost_events_is_told_of_each() {
+fn client_receives_a_gap_for_each_loss() {
     let site = Site::with(
         Manager::builder()
             .queue(4, 64 << 20)
@@ -142,7 +142,7 @@ fn a_client_that_lost_events_is_told_of_each() {
 }
 
 #[test]
-fn a_drain_gives_its_time_and_what_is_left_is_broken_off() {
+fn drain_waits_and_then_resets_the_rest() {
     let site = Site::lingering(queued(), 2, NEVER);
     let mut slow = site.open_narrow();
     block(&site);
@@ -154,7 +154,7 @@ fn a_drain_gives_its_time_and_what_is_left_is_broken_off() {
     assert_eq!(fast.rest().len(), 1);
     site.reactor.abort();
     assert!(slow.is_reset());
-    site.until("nobody", |site| site.stats().streams == 0);
+    site.until("no open stream", |site| site.stats().streams == 0);
     assert_eq!(site.stats().threads, 0);
 }
 
@@ -186,7 +186,7 @@ impl Dialect for Verbose {
 
 /// The stream is over and its end is written, but the client takes only a part of it.
 #[test]
-fn the_rest_of_a_stream_that_is_over_has_a_deadline_too() {
+fn remainder_of_an_ended_stream_has_a_deadline() {
     let site = Site::lingering(queued(), 1, SOON);
     let guard = Arc::new(());
     let alive: Weak<()> = Arc::downgrade(&guard);
@@ -208,5 +208,5 @@ fn the_rest_of_a_stream_that_is_over_has_a_deadline_too() {
     });
     assert!(slow.is_reset());
     assert_eq!((site.stats().resets, site.stats().blocked), (1, 0));
-    site.until("the guard is gone", |_| alive.strong_count() == 0);
+    site.until("the guard is dropped", |_| alive.strong_count() == 0);
 }

@@ -13,7 +13,7 @@ fn left(site: &Site) -> u64 {
 }
 
 #[test]
-fn whoever_closes_resets_or_closes_its_half_is_gone_at_once() {
+fn every_kind_of_close_is_detected_immediately() {
     let site = Site::new();
     drop(site.open());
     site.until("a client that closed", |site| {
@@ -32,7 +32,7 @@ fn whoever_closes_resets_or_closes_its_half_is_gone_at_once() {
 }
 
 #[test]
-fn four_kib_behind_the_request_are_discarded_and_not_more() {
+fn four_kib_after_the_request_are_discarded() {
     let site = Site::new();
     let mut client = site.open();
     client.send(&[b'x'; 4096]);
@@ -43,22 +43,22 @@ fn four_kib_behind_the_request_are_discarded_and_not_more() {
         assert_eq!(client.next_data(), "and there");
     }
     client.send(b"y");
-    site.until("gone", |site| left(site) == 1 && site.is_empty());
+    site.until("the disconnect", |site| left(site) == 1 && site.is_empty());
 }
 
 #[test]
-fn a_flood_is_closed() {
+fn flooding_client_is_closed() {
     let site = Site::new();
     let mut client = site.open();
     client.send(&[b'x'; 4097]);
-    site.until("gone", |site| left(site) == 1 && site.is_empty());
+    site.until("the disconnect", |site| left(site) == 1 && site.is_empty());
     let mut client = site.open();
     while std::io::Write::write_all(&mut client.socket, &[b'x'; 1 << 16]).is_ok() {}
-    site.until("gone", |site| left(site) == 2 && site.is_empty());
+    site.until("the disconnect", |site| left(site) == 2 && site.is_empty());
 }
 
 #[test]
-fn a_client_that_is_gone_before_it_is_adopted_leaves_nothing() {
+fn client_gone_before_adoption_leaves_nothing() {
     let site = Site::new();
     for reset in [false, true] {
         let (client, server) = site.pair();
@@ -70,12 +70,12 @@ fn a_client_that_is_gone_before_it_is_adopted_leaves_nothing() {
         }
         site.adopt(server, ());
     }
-    site.until("gone", |site| left(site) == 2 && site.is_empty());
+    site.until("the disconnect", |site| left(site) == 2 && site.is_empty());
 }
 
 /// Either the write fails, or the read reports the end first.
 #[test]
-fn a_client_that_goes_while_it_is_written_to_harms_nobody() {
+fn disconnect_during_a_write_affects_nobody_else() {
     let site = Site::with(Manager::builder(), 1);
     let mut stays = site.open();
     for round in 0..200 {

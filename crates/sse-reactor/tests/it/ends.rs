@@ -8,7 +8,7 @@ use sse_reactor::{Adoption, Framing, Reactor};
 use crate::site::{Client, HEAD, Site};
 
 #[test]
-fn an_abort_breaks_off_what_is_there_and_whatever_comes() {
+fn abort_resets_current_and_later_streams() {
     let site = Site::new();
     let mut clients = [site.open(), site.open(), site.open()];
     site.reactor.abort();
@@ -18,7 +18,7 @@ fn an_abort_breaks_off_what_is_there_and_whatever_comes() {
     let (client, server) = site.pair();
     site.adopt(server, ());
     assert!(Client::new(client).is_reset());
-    site.until("nobody", Site::is_empty);
+    site.until("no open stream", Site::is_empty);
     assert_eq!(
         (
             site.stats().threads,
@@ -30,7 +30,7 @@ fn an_abort_breaks_off_what_is_there_and_whatever_comes() {
 }
 
 #[test]
-fn streams_go_on_without_a_handle_and_the_threads_end_with_the_last() {
+fn threads_end_with_the_last_stream() {
     let site = Site::new();
     let thread = Arc::new(());
     let alive = Arc::downgrade(&thread);
@@ -51,12 +51,12 @@ fn streams_go_on_without_a_handle_and_the_threads_end_with_the_last() {
     assert_eq!(client.next_data(), "still");
     assert_eq!(alive.strong_count(), 1);
     drop(client);
-    site.until("gone", |_| alive.strong_count() == 0);
+    site.until("the disconnect", |_| alive.strong_count() == 0);
 }
 
 /// Adoptions race with the abort. Each stream is served or broken off, and none is forgotten.
 #[test]
-fn what_is_adopted_in_the_moment_of_an_abort_is_not_forgotten() {
+fn adoption_during_an_abort_is_not_lost() {
     for _ in 0..20 {
         let site = Site::new();
         let guard = Arc::new(());
@@ -72,14 +72,14 @@ fn what_is_adopted_in_the_moment_of_an_abort_is_not_forgotten() {
             }
             scope.spawn(|| site.reactor.abort());
         });
-        site.until("nobody", |site| {
+        site.until("no open stream", |site| {
             site.is_empty() && Arc::strong_count(&guard) == 1
         });
     }
 }
 
 #[test]
-fn a_runtime_that_shuts_down_closes_the_streams_of_its_reactor() {
+fn runtime_shutdown_closes_reactor_streams() {
     let site = Site::with(Manager::builder(), 2);
     let mut client = site.open();
     let Site {
@@ -95,7 +95,7 @@ fn a_runtime_that_shuts_down_closes_the_streams_of_its_reactor() {
     );
     let start = std::time::Instant::now();
     while (manager.stats().total_connections, reactor.stats().threads) != (0, 0) {
-        assert!(start.elapsed() < crate::site::PATIENCE, "{reactor:?}");
+        assert!(start.elapsed() < crate::site::TIMEOUT, "{reactor:?}");
         std::thread::yield_now();
     }
 }

@@ -21,7 +21,7 @@ impl Drop for Bomb {
 }
 
 #[test]
-fn a_guard_that_panics_ends_nobody_else() {
+fn panicking_guard_ends_no_other_stream() {
     let site = Site::with(Manager::builder(), 1);
     let mut other = site.open();
     let (client, server) = site.pair();
@@ -35,7 +35,7 @@ fn a_guard_that_panics_ends_nobody_else() {
 }
 
 #[test]
-fn a_hook_that_panics_ends_nobody_else() {
+fn panicking_hook_ends_no_other_stream() {
     struct Panics;
     impl Hooks for Panics {
         fn disconnected(&self, stream: &StreamInfo, _: &Disconnection) {
@@ -69,7 +69,7 @@ fn a_hook_that_panics_ends_nobody_else() {
 }
 
 #[test]
-fn a_dialect_that_panics_ends_its_stream_alone() {
+fn panicking_dialect_ends_only_its_stream() {
     #[derive(Debug)]
     struct Panics;
     impl sse_core::Dialect for Panics {
@@ -98,7 +98,7 @@ fn a_dialect_that_panics_ends_its_stream_alone() {
     };
     site.adopt_with(server, HEAD, sse_reactor::Framing::Chunked, session, ());
     assert!(!Client::new(client).is_reset(), "closed");
-    site.until("gone", |site| {
+    site.until("the disconnect", |site| {
         site.stats().panics == 1 && site.stats().streams == 1
     });
     site.publish("others go on");

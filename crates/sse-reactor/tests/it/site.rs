@@ -15,7 +15,7 @@ use sse_testkit::{Dechunker, Decoded, Decoder};
 use tokio::runtime::Runtime;
 
 /// Timeout that is long enough for a busy machine. A test that exceeds it has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// More bytes than the system ever takes for a [narrow connection](Site::narrow_pair), however it
 /// counts and whenever it checks again.
@@ -98,7 +98,7 @@ impl Site {
     }
 
     fn accepted(&self, client: TcpStream) -> (TcpStream, TcpStream) {
-        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        client.set_read_timeout(Some(TIMEOUT)).unwrap();
         let (server, _) = self.listener.accept().unwrap();
         server.set_nodelay(true).unwrap();
         (client, server)
@@ -160,8 +160,8 @@ impl Site {
         while !reached(self) {
             let state = || format!("{:?} {:?}", self.stats(), self.manager.stats());
             assert!(
-                start.elapsed() < PATIENCE,
-                "not reached: {what}; {}",
+                start.elapsed() < TIMEOUT,
+                "timed out while waiting for: {what}; {}",
                 state()
             );
             std::thread::sleep(Duration::from_millis(1));
@@ -275,7 +275,7 @@ impl Client {
         while !rest.is_empty() {
             assert!(
                 !self.chunks.is_complete(),
-                "something behind the end of the body: {rest:?}"
+                "the body is followed by {rest:?}"
             );
             let mut content = Vec::new();
             let used = self.chunks.feed(rest, &mut content).unwrap();

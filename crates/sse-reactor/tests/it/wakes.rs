@@ -43,7 +43,7 @@ fn wakes_from_many_threads_lose_nothing() {
 /// A stream is written to while it departs, and the next stream takes its slot, so that its wakes
 /// arrive late.
 #[test]
-fn a_late_wake_reaches_nobody_else() {
+fn late_wake_reaches_no_other_stream() {
     // Regardless of the publisher's lead, no stream loses an event.
     let site = Site::with(Manager::builder().queue(1 << 20, 1 << 30), 1);
     let done = std::sync::atomic::AtomicBool::new(false);
@@ -68,5 +68,5 @@ fn a_late_wake_reaches_nobody_else() {
         }
         done.store(true, std::sync::atomic::Ordering::Relaxed);
     });
-    site.until("nobody", Site::is_empty);
+    site.until("no open stream", Site::is_empty);
 }

@@ -28,7 +28,7 @@ fn a_stream_has_its_head_its_events_and_a_clean_end() {
     let rest = client.rest();
     assert_eq!(rest.len(), 1);
     assert!(rest[0].data.contains("disconnected"), "{rest:?}");
-    site.until("nobody", Site::is_empty);
+    site.until("no open stream", Site::is_empty);
     let stats = site.stats();
     assert_eq!(
         (stats.adopted, stats.failed, stats.resets, stats.panics),
@@ -37,7 +37,7 @@ fn a_stream_has_its_head_its_events_and_a_clean_end() {
 }
 
 #[test]
-fn without_chunks_the_end_of_the_connection_is_the_end() {
+fn unchunked_stream_ends_with_the_connection() {
     const OLD: &[u8] = b"HTTP/1.0 200 OK\r\n\r\n";
     let site = Site::new();
     let (mut client, server) = site.pair();
@@ -61,7 +61,7 @@ fn without_chunks_the_end_of_the_connection_is_the_end() {
 }
 
 #[test]
-fn a_session_that_was_ended_before_it_was_adopted_says_so() {
+fn session_ended_before_adoption_sends_its_reason() {
     let site = Site::new();
     let (client, server) = site.pair();
     let session = site.session();
@@ -76,11 +76,11 @@ fn a_session_that_was_ended_before_it_was_adopted_says_so() {
         .map(|event| event.event_type)
         .collect();
     assert_eq!(types, ["connection", "system"]);
-    site.until("nobody", Site::is_empty);
+    site.until("no open stream", Site::is_empty);
 }
 
 #[test]
-fn a_head_that_the_socket_does_not_take_at_once_arrives_whole() {
+fn partially_written_head_arrives_whole() {
     let head: &'static [u8] = [
         HEAD[..17].to_vec(),
         b"x: ".to_vec(),
@@ -113,7 +113,7 @@ fn a_client_that_reads_byte_by_byte_reads_the_same() {
 }
 
 #[test]
-fn what_is_longer_than_everything_arrives_whole() {
+fn event_larger_than_all_buffers_arrives_whole() {
     let site = Site::with(sse_core::Manager::builder().queue(64, 8 << 20), 1);
     let (client, server) = site.pair_with(64 << 10, 4096);
     site.adopt(server, ());

@@ -42,7 +42,7 @@ pub fn check<A: Adapter, F: Future<Output = ()>>(rule: impl FnOnce(Harness) -> F
         let rule = rule(Harness { serve: A::serve });
         tokio::time::timeout(MOST, rule)
             .await
-            .expect("the rule came to no end");
+            .expect("the rule did not finish in time");
     });
 }
 

@@ -10,7 +10,7 @@ use h2::{
 use http::{Method, Request, response::Parts};
 use tokio::{net::TcpStream, task::JoinHandle, time::timeout};
 
-use crate::adapter::running_app::PATIENCE;
+use crate::adapter::running_app::TIMEOUT;
 use crate::decoder::{Decoded, Decoder};
 
 /// A connection, closed on drop.
@@ -39,10 +39,7 @@ impl Http2 {
         builder
             .initial_window_size(window)
             .initial_connection_window_size(1 << 24);
-        let (requests, connection) = builder
-            .handshake(socket)
-            .await
-            .expect("the server speaks HTTP/2");
+        let (requests, connection) = builder.handshake(socket).await.expect("an HTTP/2 server");
         Self {
             requests,
             address,
@@ -57,14 +54,14 @@ impl Http2 {
             .uri(uri)
             .body(())
             .expect("a request");
-        let ready = timeout(PATIENCE, self.requests.clone().ready())
+        let ready = timeout(TIMEOUT, self.requests.clone().ready())
             .await
             .expect("room for a stream");
         let (answer, request) = ready
             .expect("room for a stream")
             .send_request(request, true)
             .expect("a request");
-        let answer = timeout(PATIENCE, answer)
+        let answer = timeout(TIMEOUT, answer)
             .await
             .expect("an answer")
             .expect("an answer");
@@ -87,7 +84,7 @@ impl Http2 {
 
     /// Waits until the server closes the connection regularly.
     pub(crate) async fn closed(self) {
-        let end = timeout(PATIENCE, self.connection)
+        let end = timeout(TIMEOUT, self.connection)
             .await
             .expect("the connection is closed");
         end.expect("no panic")
@@ -103,9 +100,9 @@ impl Http2Stream {
     /// Returns the next bytes and releases the same amount of window; `None` at the end of the
     /// stream.
     pub(crate) async fn bytes(&mut self) -> Option<Result<Bytes, h2::Error>> {
-        let data = timeout(PATIENCE, self.body.data())
+        let data = timeout(TIMEOUT, self.body.data())
             .await
-            .expect("something comes")?;
+            .expect("data in time")?;
         if let Ok(bytes) = &data {
             self.body
                 .flow_control()

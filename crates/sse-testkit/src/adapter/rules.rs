@@ -45,12 +45,12 @@ macro_rules! __adapter_rules {
     (everybody, $adapter:ty) => {
         $crate::__adapter_tests!($adapter, requests: [
             a_stream_has_its_status_and_headers,
-            a_stream_begins_with_one_block_that_says_who_and_how,
-            a_head_request_gets_the_headers_and_registers_nothing,
-            other_methods_are_told_which_are_allowed,
-            no_accept_is_a_reason_to_refuse,
-            a_last_event_id_arrives_by_header_and_by_each_name_in_the_query,
-            topics_may_be_encoded_and_named_more_than_once,
+            stream_begins_with_one_connection_block,
+            head_request_gets_headers_and_opens_no_stream,
+            other_methods_get_the_allowed_methods,
+            accept_header_is_never_a_reason_to_refuse,
+            last_event_id_is_read_from_header_and_query,
+            topics_can_be_encoded_and_repeated,
             a_bad_topic_is_a_bad_request_that_is_counted,
             a_topic_that_is_not_for_the_caller_is_forbidden,
             a_request_head_of_12_kib_is_read,
@@ -63,29 +63,29 @@ macro_rules! __adapter_rules {
             a_thousand_streams_get_everything,
         ]);
         $crate::__adapter_tests!($adapter, refusals: [
-            limits_refuse_and_say_when_to_return,
-            the_clients_address_counts,
-            a_newcomer_may_replace_the_oldest,
-            a_soft_refusal_is_a_stream_that_says_when_to_return,
-            an_event_source_survives_a_rejection_that_passes,
+            refusals_by_limits_have_a_retry,
+            limits_apply_to_the_clients_address,
+            new_stream_can_replace_the_oldest,
+            soft_refusal_is_a_stream_with_a_retry,
+            event_source_survives_a_temporary_rejection,
             a_draining_manager_refuses,
-            a_user_who_is_to_stay_away_gets_no_content,
+            banned_user_gets_no_content,
         ]);
         $crate::__adapter_tests!($adapter, disconnects: [
-            a_client_that_closes_is_gone_at_once,
-            a_client_that_resets_is_gone_at_once,
-            a_client_that_closes_its_half_is_gone,
-            a_pipelined_byte_hides_a_disconnect_until_a_heartbeat_at_most,
+            close_is_detected_immediately,
+            reset_is_detected_immediately,
+            half_close_is_detected,
+            heartbeat_reveals_disconnect_after_pipelined_byte,
             a_second_stream_of_a_user_outlives_the_first,
-            a_stream_that_is_ended_says_why_and_ends_cleanly,
+            ended_stream_sends_its_reason_and_ends_cleanly,
             a_connection_has_one_stream_after_the_other,
-            nothing_is_left_of_clients_that_come_and_go,
+            reconnecting_clients_leave_nothing,
         ]);
         $crate::__adapter_tests!($adapter, slow_clients: [
-            a_client_that_takes_nothing_is_ended_in_time_and_harms_nobody,
-            a_client_whose_queue_is_full_is_ended_and_harms_nobody,
-            a_silent_client_is_found_by_heartbeats,
-            a_client_that_may_lose_events_is_told_of_the_gap,
+            stalled_client_is_ended_in_time,
+            full_queue_ends_only_its_client,
+            heartbeats_detect_a_silent_client,
+            client_that_can_lose_events_receives_the_gap,
         ]);
         $crate::__adapter_tests!($adapter, heartbeats: [
             a_quiet_stream_gets_a_heartbeat_after_the_interval,
@@ -93,15 +93,15 @@ macro_rules! __adapter_rules {
             a_heartbeat_may_be_a_comment,
         ]);
         $crate::__adapter_tests!($adapter, shutdown: [
-            open_streams_end_with_a_farewell_and_the_server_with_them,
+            shutdown_ends_streams_with_a_farewell,
             a_shutdown_is_announced_before_it_begins,
-            a_client_that_takes_nothing_does_not_outlive_the_deadline,
-            connections_that_ask_nothing_do_not_hold_it_up,
-            a_stream_that_is_asked_for_meanwhile_is_refused,
+            stalled_client_ends_at_the_deadline,
+            idle_connections_do_not_delay_shutdown,
+            stream_requested_during_shutdown_is_refused,
         ]);
         $crate::__adapter_tests!($adapter, event_streams: [
             a_one_off_stream_has_events_and_an_end,
-            a_quiet_one_off_stream_gets_heartbeats_from_the_start,
+            quiet_one_off_stream_gets_heartbeats,
             a_one_off_stream_that_fails_has_no_clean_end,
             a_one_off_stream_is_dropped_when_its_client_goes,
             a_one_off_stream_does_not_outlive_the_deadline,
@@ -109,30 +109,30 @@ macro_rules! __adapter_rules {
     };
     (compression, $adapter:ty) => {
         $crate::__adapter_tests!($adapter, compression: [
-            the_middleware_compresses_what_is_no_stream,
-            a_stream_passes_as_it_is_and_each_event_at_once,
-            a_refusal_behind_it_is_the_same,
+            middleware_compresses_other_responses,
+            stream_passes_uncompressed_and_unbuffered,
+            refusal_is_the_same_with_compression,
         ]);
     };
     (management, $adapter:ty) => {
         $crate::__adapter_tests!($adapter, management: [
             a_query_is_answered_below_the_mount_point,
             a_mutation_reaches_the_screens,
-            the_caller_is_who_the_app_says,
+            the_app_determines_the_caller,
             a_body_of_more_than_the_limit_is_too_large,
-            a_body_that_does_not_say_its_length_has_the_same_limit,
-            a_body_that_breaks_off_does_nothing,
+            body_without_a_length_has_the_same_limit,
+            incomplete_body_has_no_effect,
             a_refusal_does_not_wait_for_the_body,
-            what_the_method_and_the_type_must_be,
+            method_and_content_type_are_checked,
         ]);
     };
     (http2, $adapter:ty) => {
         $crate::__adapter_tests!($adapter, http2: [
             one_connection_carries_many_streams,
-            its_answers_are_the_same_without_fields_of_http_1,
-            a_stream_that_is_reset_is_gone_and_harms_no_other,
-            a_shutdown_ends_its_streams_and_then_the_connection,
-            a_stream_whose_window_is_closed_is_ended_in_time_and_harms_no_other,
+            http2_responses_have_no_http_1_fields,
+            reset_stream_affects_no_other_stream,
+            shutdown_ends_streams_then_the_connection,
+            closed_window_ends_only_its_stream,
         ]);
     };
 }

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Long enough for a busy machine; a rule that reaches this timeout is broken.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The app under test. A drop stops the server, so that a failed rule leaves nothing running.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ impl RunningApp {
 
     /// Sends a request for a stream and reads its first event.
     pub(crate) async fn greeted(&self, request: RawRequest) -> RawClient {
-        let mut client = timeout(PATIENCE, request.open())
+        let mut client = timeout(TIMEOUT, request.open())
             .await
             .expect("an answer")
             .expect("an answer");
@@ -128,13 +128,13 @@ impl RunningApp {
             assert!(!is_stream, "{method} {path} is answered with a stream");
             response::read(client).await
         };
-        let answer = timeout(PATIENCE, answer).await.expect("an answer in time");
+        let answer = timeout(TIMEOUT, answer).await.expect("an answer in time");
         answer.unwrap_or_else(|error| panic!("{method} {path} is answered: {error}"))
     }
 
     /// Returns the sending end of the latest one-off stream.
     pub(crate) async fn answer(&mut self) -> mpsc::Sender<io::Result<Event>> {
-        timeout(PATIENCE, self.answers.recv())
+        timeout(TIMEOUT, self.answers.recv())
             .await
             .expect("a one-off stream")
             .expect("a one-off stream")
@@ -146,9 +146,9 @@ impl RunningApp {
                 sleep(Duration::from_millis(2)).await;
             }
         };
-        if timeout(PATIENCE, all).await.is_err() {
+        if timeout(TIMEOUT, all).await.is_err() {
             panic!(
-                "never {what}: {:?}, departures {:?}",
+                "timed out while waiting for: {what}: {:?}, departures {:?}",
                 self.manager.stats(),
                 self.departures.list()
             );
@@ -203,7 +203,7 @@ impl RunningApp {
                 sleep(Duration::from_millis(2)).await;
             }
         };
-        if timeout(PATIENCE, ended).await.is_err() {
+        if timeout(TIMEOUT, ended).await.is_err() {
             panic!("the server does not shut down: {:?}", self.manager.stats());
         }
         match self.server.join() {
@@ -220,11 +220,11 @@ impl RunningApp {
                 sleep(Duration::from_millis(2)).await;
             }
         };
-        let _ = timeout(PATIENCE, nothing).await;
+        let _ = timeout(TIMEOUT, nothing).await;
         assert_eq!(
             left(),
             (0, 0, 0),
-            "nothing is left of connections, users and ending streams"
+            "connections, users or ending streams are left"
         );
     }
 }
@@ -232,9 +232,9 @@ impl RunningApp {
 /// Returns the next event.
 pub(crate) async fn next(client: &mut RawClient) -> Decoded {
     client
-        .next_event_within(PATIENCE)
+        .next_event_within(TIMEOUT)
         .await
-        .unwrap_or_else(|error| panic!("an event comes: {error}"))
+        .unwrap_or_else(|error| panic!("no event arrived: {error}"))
 }
 
 /// Returns the data of the next event.
@@ -253,7 +253,7 @@ pub(crate) async fn expect_system(client: &mut RawClient, name: &str) -> Value {
 
 /// Expects a clean end of the stream.
 pub(crate) async fn expect_end(client: &mut RawClient) {
-    let end = timeout(PATIENCE, client.expect_end())
+    let end = timeout(TIMEOUT, client.expect_end())
         .await
         .expect("the stream ends in time");
     end.unwrap_or_else(|error| panic!("the stream has a clean end: {error}"));

@@ -11,7 +11,7 @@ use crate::backplane::Broker;
 const MOST: Duration = Duration::from_secs(300);
 
 /// Timeout for a condition within a rule.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Runs one rule.
 ///
@@ -23,7 +23,9 @@ pub fn check(rule: impl Future<Output = ()>) {
         .enable_all()
         .build();
     runtime.expect("a runtime for the nodes").block_on(async {
-        timeout(MOST, rule).await.expect("the rule came to no end");
+        timeout(MOST, rule)
+            .await
+            .expect("the rule did not finish in time");
     });
 }
 
@@ -34,12 +36,15 @@ pub(crate) async fn start<B: Broker>() -> Option<B> {
 
 /// Tries until an attempt succeeds.
 pub(crate) async fn eventually<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIMEOUT;
     loop {
         if let Some(found) = attempt().await {
             return found;
         }
-        assert!(Instant::now() < end, "{what}: not within {PATIENCE:?}");
+        assert!(
+            Instant::now() < end,
+            "timed out while waiting for {what}, after {TIMEOUT:?}"
+        );
         sleep(Duration::from_millis(20)).await;
     }
 }

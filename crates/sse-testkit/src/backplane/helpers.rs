@@ -133,7 +133,7 @@ pub(crate) async fn read_all(node: &Node, after: &Cursor) -> Vec<Entry> {
         }
         assert!(
             page.at_head || !page.entries.is_empty(),
-            "an empty page that is not the last"
+            "an empty page is not the last page"
         );
         all.extend(page.entries);
         if page.at_head {
@@ -150,7 +150,7 @@ pub(crate) async fn tail(node: &Node, after: &Cursor) -> Box<dyn Tail> {
 pub(crate) async fn next(tail: &mut Box<dyn Tail>) -> Result<Batch, BackplaneError> {
     timeout(PULSE, tail.next())
         .await
-        .expect("a tail gives no sign of life")
+        .expect("a tail stayed silent for too long")
 }
 
 /// Returns `count` entries of a tail.
@@ -185,6 +185,6 @@ pub(crate) async fn assert_quiet(tail: &mut Box<dyn Tail>) {
     assert_eq!(
         texts(&batch.entries),
         [""; 0],
-        "a tail brings what nobody appended"
+        "a tail yields an entry that was not appended"
     );
 }

@@ -58,98 +58,98 @@ macro_rules! __backplane_rules {
         $crate::__backplane_tests!($broker, order: [
             every_node_follows_one_order,
             appends_of_one_task_stand_in_their_order,
-            cursors_rise_and_what_follows_one_is_read_behind_it,
+            entries_are_read_in_order_after_any_cursor,
             many_appends_at_once_are_all_acknowledged,
             an_append_that_is_dropped_harms_no_other,
         ]);
         $crate::__backplane_tests!($broker, pages: [
             a_page_ends_at_its_limit_of_entries,
-            a_page_ends_at_its_limit_of_bytes_and_has_one_entry_at_least,
-            a_page_behind_the_head_is_empty_and_says_so,
+            page_ends_at_its_byte_limit_after_one_entry,
+            page_after_the_head_is_empty,
             pages_have_no_hole_while_appends_come,
-            what_is_acknowledged_is_read_at_once_by_every_node,
+            acknowledged_entries_are_read_by_every_node,
         ]);
         $crate::__backplane_tests!($broker, bounds: [
             a_new_log_is_empty,
-            nodes_that_come_at_once_agree_on_the_log,
+            concurrent_nodes_agree_on_the_log,
             two_logs_have_two_epochs,
-            the_head_is_where_the_last_entry_stands,
-            a_rewind_leads_back_so_many_entries,
+            head_is_the_last_entry,
+            rewind_goes_back_the_given_entries,
             a_cursor_of_another_epoch_is_refused,
             a_cursor_beyond_the_head_is_refused,
         ]);
         $crate::__backplane_tests!($broker, tails: [
-            a_tail_begins_behind_any_cursor,
-            a_tail_at_the_head_brings_what_follows_and_nothing_else,
-            a_quiet_tail_says_that_it_is_alive,
-            a_tail_that_caught_up_says_so,
-            tails_have_no_hole_and_no_double_while_appends_come,
-            a_wait_for_a_tail_may_be_dropped_at_any_time,
-            a_tail_goes_on_where_pages_ended,
+            tail_begins_after_any_cursor,
+            tail_at_the_head_yields_only_later_entries,
+            quiet_tail_reports_liveness,
+            tail_reports_when_it_caught_up,
+            tails_are_exact_while_appends_arrive,
+            tail_wait_can_be_dropped_at_any_time,
+            tail_continues_after_pages,
             a_tail_crosses_many_entries,
         ]);
         $crate::__backplane_tests!($broker, keys: [
             a_key_counts_once,
             a_key_counts_once_from_all_nodes_at_once,
-            a_dropped_append_with_a_key_may_be_tried_again,
+            dropped_append_with_a_key_can_be_retried,
             any_text_of_1_to_128_bytes_is_a_key,
             a_key_counts_in_its_scope_alone,
             a_bound_on_keys_refuses_and_forgets_nothing,
             a_bound_on_keys_holds_for_appends_at_once,
         ]);
         $crate::__backplane_tests!($broker, payloads: [
-            payloads_come_back_as_they_were_given,
+            payloads_are_returned_unchanged,
             large_entries_come_through_a_tail,
         ]);
         $crate::__backplane_tests!($broker, signals: [
             a_signal_reaches_every_node_once,
             a_signal_is_not_in_the_log,
-            a_signal_of_before_does_not_come,
-            a_signal_may_be_any_bytes,
-            a_wait_for_a_signal_may_be_dropped_at_any_time,
-            a_signal_that_nobody_hears_is_no_error,
+            earlier_signals_are_not_received,
+            signal_can_have_any_bytes,
+            signal_wait_can_be_dropped_at_any_time,
+            unreceived_signal_is_not_an_error,
         ]);
         $crate::__backplane_tests!($broker, leases: [
             a_lease_is_seen_by_every_node,
             a_lease_ends_with_its_term,
-            a_lease_that_is_renewed_lasts_and_says_the_latest,
-            a_lease_may_be_dropped,
-            leases_may_be_many_and_large,
+            renewed_lease_lasts_with_the_latest_data,
+            lease_can_be_dropped,
+            many_large_leases_are_kept,
             leases_are_not_in_the_log,
         ]);
         $crate::__backplane_tests!($broker, retention: [
-            the_oldest_entries_go,
-            a_tail_that_falls_behind_is_told_and_has_no_hole,
+            oldest_entries_are_trimmed,
+            lagging_tail_reports_trimmed_entries,
         ]);
     };
     (retention_by_bytes, $broker:ty) => {
         $crate::__backplane_tests!($broker, retention: [
-            bytes_are_kept_so_many,
+            retention_limits_bytes,
         ]);
     };
     (retention_by_age, $broker:ty) => {
         $crate::__backplane_tests!($broker, retention: [
-            entries_are_kept_so_long,
+            retention_limits_age,
         ]);
     };
     (trim, $broker:ty) => {
         $crate::__backplane_tests!($broker, trims: [
-            what_was_trimmed_is_told,
-            a_log_that_was_trimmed_empty_goes_on,
-            a_tail_behind_a_trim_is_told_and_has_no_hole,
+            trimmed_entries_are_reported,
+            emptied_log_continues,
+            tail_overtaken_by_a_trim_reports_it,
         ]);
     };
     (wipe, $broker:ty) => {
         $crate::__backplane_tests!($broker, wipes: [
-            a_log_that_was_wiped_is_another_one,
+            wiped_log_has_another_epoch,
             keys_of_a_lost_log_do_not_count,
         ]);
     };
     (wipe_in_use, $broker:ty) => {
         $crate::__backplane_tests!($broker, wipes: [
             nodes_notice_that_the_log_was_wiped,
-            appends_go_to_the_log_that_is_there,
-            a_tail_never_goes_over_to_another_log,
+            appends_go_to_the_current_log,
+            tail_never_continues_in_another_log,
             a_wiped_log_is_followed_anew,
         ]);
     };
@@ -163,8 +163,8 @@ macro_rules! __backplane_rules {
     };
     (reconnect, $broker:ty) => {
         $crate::__backplane_tests!($broker, reconnects: [
-            calls_fail_in_time_while_nobody_is_there,
-            nodes_come_back_by_themselves,
+            calls_fail_in_time_without_a_broker,
+            nodes_reconnect_automatically,
             nothing_is_lost_or_doubled_over_restarts,
         ]);
     };

@@ -222,7 +222,7 @@ impl ScriptedBackplane {
         self.shared.reads.load(Ordering::SeqCst)
     }
 
-    fn fault_behind(&self, position: Position) -> Option<(Range<Position>, ReadFault)> {
+    fn fault_after(&self, position: Position) -> Option<(Range<Position>, ReadFault)> {
         lock(&self.shared.broken)
             .iter()
             .find(|(places, _)| places.contains(&position))
@@ -350,7 +350,7 @@ impl Backplane for ScriptedBackplane {
         if !latency.is_zero() {
             sleep(latency).await;
         }
-        match self.fault_behind(after.position) {
+        match self.fault_after(after.position) {
             None => {}
             Some((places, ReadFault::Damaged)) => {
                 return Err(BackplaneError::damaged(places.end, "by script"));
@@ -387,7 +387,7 @@ impl Backplane for ScriptedBackplane {
     async fn tail(&self, after: &Cursor) -> Result<Box<dyn Tail>, BackplaneError> {
         self.call().await?;
         let tail = self.memory.tail(after).await?;
-        let damaged = match self.fault_behind(after.position) {
+        let damaged = match self.fault_after(after.position) {
             Some((places, ReadFault::Damaged)) => Some(places.end),
             _ => None,
         };

@@ -86,7 +86,7 @@ async fn events_are_read_to_a_clean_end() {
 }
 
 #[tokio::test]
-async fn an_answer_may_come_byte_by_byte() {
+async fn response_can_arrive_byte_by_byte() {
     let bytes = format!(
         "HTTP/1.1 103 Early Hints\r\n\r\n{STREAM}{}0\r\n\r\n",
         chunk("id: 1\ndata: a\r\n\r\n")
@@ -149,13 +149,13 @@ async fn bytes_after_the_end_are_not_a_close() {
 }
 
 #[tokio::test]
-async fn broken_chunks_are_told() {
+async fn broken_chunks_are_errors() {
     let mut client = client_of("9\ndata: a\n\n").await;
     assert!(matches!(client.next_event().await, Err(Error::Protocol(_))));
 }
 
 #[tokio::test]
-async fn a_head_that_never_ends_is_told() {
+async fn endless_head_is_an_error() {
     for answer in ["", "HTTP/1.1 200 OK\r\n", "garbage\r\n\r\n"] {
         let (address, _) = answering(vec![answer.into()]).await;
         let result = RawRequest::get(address, "/").open().await;
@@ -197,7 +197,7 @@ async fn a_body_without_a_length_ends_with_the_connection() {
 }
 
 #[tokio::test]
-async fn what_a_browser_would_not_read_is_not_a_stream() {
+async fn unreadable_response_is_not_a_stream() {
     let answer = "HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nlate";
     let (address, _) = answering(vec![answer.into()]).await;
     let mut client = RawRequest::get(address, "/").open().await.unwrap();
@@ -236,7 +236,7 @@ async fn a_quiet_stream_times_out_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn the_request_goes_out_as_said() {
+async fn request_is_sent_as_configured() {
     let (address, head) = answering(vec![format!("{STREAM}0\r\n\r\n").into()]).await;
     let request = RawRequest::get(address, "/")
         .padded_to(12 * 1024)
@@ -289,7 +289,7 @@ async fn a_request_can_trickle_and_pipeline() {
 }
 
 #[tokio::test]
-async fn after_a_half_close_reading_goes_on() {
+async fn reading_continues_after_a_half_close() {
     let (address, _) = server(|mut socket| async move {
         let mut request = String::new();
         socket.read_to_string(&mut request).await.unwrap();
@@ -322,7 +322,7 @@ async fn a_reset_reaches_the_server() {
 }
 
 #[tokio::test]
-async fn a_reset_by_the_server_is_told() {
+async fn server_reset_is_an_error() {
     let (address, _) = server(|mut socket| async move {
         read_head(&mut socket).await;
         socket
@@ -344,7 +344,7 @@ async fn a_reset_by_the_server_is_told() {
 }
 
 #[tokio::test]
-async fn a_client_that_is_left_alone_stalls_its_server() {
+async fn idle_client_stalls_its_server() {
     const MUCH: usize = 64 * 1024 * 1024;
     let (address, server) = server(|mut socket| async move {
         read_head(&mut socket).await;
@@ -372,7 +372,7 @@ async fn a_client_that_is_left_alone_stalls_its_server() {
     assert_eq!(
         client.end().await.unwrap(),
         End::Cut,
-        "what was written can still be read"
+        "written bytes can still be read"
     );
 }
 
@@ -464,7 +464,7 @@ async fn a_cut_answer_is_an_error_and_an_empty_one_is_not() {
 }
 
 #[tokio::test]
-async fn a_length_is_sent_with_a_body_and_where_the_method_wants_one() {
+async fn content_length_is_sent_when_required() {
     for (method, body, expected) in [
         ("PUT", "", Some("Content-Length: 0")),
         ("DELETE", "x", Some("Content-Length: 1")),

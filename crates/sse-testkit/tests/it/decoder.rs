@@ -74,7 +74,7 @@ fn events_are_what_a_browser_dispatches() {
         ("the first colon splits", b"data:a:b\n\n", &[message("a:b")]),
         ("a colon as value", b"data::\n\n", &[message(":")]),
         (
-            "names know case",
+            "names are case-sensitive",
             b"Data: a\nDATA: b\ndata: c\n\n",
             &[message("c")],
         ),
@@ -192,7 +192,7 @@ fn exactly_one_byte_order_mark_is_taken_off() {
             &[message("b")],
         ),
         (
-            "UTF-16 is not looked for",
+            "UTF-16 is not detected",
             b"\xFF\xFEdata: a\ndata: b\n\n",
             &[message("b")],
         ),
@@ -209,7 +209,7 @@ fn exactly_one_byte_order_mark_is_taken_off() {
 }
 
 #[test]
-fn what_is_not_utf8_becomes_replacement_characters() {
+fn invalid_utf8_becomes_replacement_characters() {
     let table: &[(&[u8], &str)] = &[
         (b"\xFF", "\u{fffd}"),
         (b"\xE2\x82", "\u{fffd}"),
@@ -351,7 +351,7 @@ fn the_latest_comments_are_kept() {
 }
 
 #[test]
-fn a_reconnect_discards_the_unfinished_block_and_keeps_the_last_id() {
+fn reconnect_drops_partial_block_and_keeps_last_id() {
     let mut decoder = Decoder::new();
     decoder.feed(b"retry: 5\nid: 1\ndata: a\n\nid: 2\nevent: x\ndata: b\ndata: c");
     decoder.reconnect();
@@ -360,12 +360,12 @@ fn a_reconnect_discards_the_unfinished_block_and_keeps_the_last_id() {
     assert_eq!(
         events,
         [event("message", "d", "1")],
-        "with a byte order mark of its own"
+        "with its own byte order mark"
     );
 }
 
 #[test]
-fn an_lf_after_a_reconnect_is_a_line_end_of_its_own() {
+fn lf_after_a_reconnect_is_its_own_line_end() {
     let mut decoder = Decoder::new();
     decoder.feed(b"data: a\r");
     decoder.reconnect();
@@ -374,7 +374,7 @@ fn an_lf_after_a_reconnect_is_a_line_end_of_its_own() {
 }
 
 #[test]
-fn the_middle_of_a_block_is_told() {
+fn partial_block_is_reported() {
     let finished: [&[u8]; 6] = [
         b"",
         b"data: a\n\n",

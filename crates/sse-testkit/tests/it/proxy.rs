@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Long enough for bytes to arrive, if there are any.
 const A_WHILE: Duration = Duration::from_millis(200);
@@ -33,7 +33,7 @@ async fn listener() -> (TcpListener, SocketAddr) {
 }
 
 /// Returns an address without a listener. The address stays free while the returned socket lives.
-fn nobody() -> (tokio::net::TcpSocket, SocketAddr) {
+fn unused_address() -> (tokio::net::TcpSocket, SocketAddr) {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
@@ -51,7 +51,7 @@ impl Network {
 
     async fn pair(&self) -> Pair {
         let client = TcpStream::connect(self.proxy.address()).await.unwrap();
-        let (server, _) = timeout(PATIENCE, self.server.accept())
+        let (server, _) = timeout(TIMEOUT, self.server.accept())
             .await
             .unwrap()
             .unwrap();
@@ -73,7 +73,7 @@ impl Pair {
 
 async fn read(socket: &mut TcpStream, bytes: usize) -> Vec<u8> {
     let mut buffer = vec![0; bytes];
-    timeout(PATIENCE, socket.read_exact(&mut buffer))
+    timeout(TIMEOUT, socket.read_exact(&mut buffer))
         .await
         .unwrap()
         .unwrap();
@@ -81,14 +81,14 @@ async fn read(socket: &mut TcpStream, bytes: usize) -> Vec<u8> {
 }
 
 /// Expects silence, without even an end.
-async fn hears_nothing(socket: &mut TcpStream) {
-    let heard = timeout(A_WHILE, socket.read(&mut [0])).await;
-    assert!(heard.is_err(), "{heard:?}");
+async fn receives_nothing(socket: &mut TcpStream) {
+    let result = timeout(A_WHILE, socket.read(&mut [0])).await;
+    assert!(result.is_err(), "{result:?}");
 }
 
 async fn is_ended(socket: &mut TcpStream) {
     assert_eq!(
-        timeout(PATIENCE, socket.read(&mut [0]))
+        timeout(TIMEOUT, socket.read(&mut [0]))
             .await
             .unwrap()
             .unwrap(),
@@ -97,7 +97,7 @@ async fn is_ended(socket: &mut TcpStream) {
 }
 
 async fn is_reset(socket: &mut TcpStream) {
-    let read = timeout(PATIENCE, socket.read(&mut [0])).await.unwrap();
+    let read = timeout(TIMEOUT, socket.read(&mut [0])).await.unwrap();
     assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset);
 }
 
@@ -107,9 +107,9 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(PATIENCE, waits)
+    timeout(TIMEOUT, waits)
         .await
-        .unwrap_or_else(|_| panic!("{what} did not come about"));
+        .unwrap_or_else(|_| panic!("timed out while waiting for {what}"));
 }
 
 #[tokio::test]
@@ -159,7 +159,7 @@ async fn resets_go_through() {
 }
 
 #[tokio::test]
-async fn much_goes_through_at_the_pace_of_who_reads() {
+async fn proxy_passes_data_at_the_readers_pace() {
     const MANY: usize = 32 << 20;
     let network = Network::new().await;
     let Pair { mut client, server } = network.pair().await;
@@ -187,7 +187,7 @@ async fn much_goes_through_at_the_pace_of_who_reads() {
 }
 
 #[tokio::test]
-async fn a_cut_resets_what_there_is() {
+async fn cut_resets_open_connections() {
     let network = Network::new().await;
     let (mut one, mut other) = (network.pair().await, network.pair().await);
     network.proxy.cut();
@@ -200,7 +200,7 @@ async fn a_cut_resets_what_there_is() {
 }
 
 #[tokio::test]
-async fn nothing_goes_through_ice_and_all_of_it_afterwards() {
+async fn frozen_data_passes_after_the_thaw() {
     let network = Network::new().await;
     let (mut pair, mut other) = (network.pair().await, network.pair().await);
     network.proxy.freeze();
@@ -210,10 +210,10 @@ async fn nothing_goes_through_ice_and_all_of_it_afterwards() {
     drop(other.client);
     let mut new = TcpStream::connect(network.proxy.address()).await.unwrap();
     new.write_all(b"new").await.unwrap();
-    hears_nothing(&mut pair.client).await;
-    hears_nothing(&mut pair.server).await;
-    hears_nothing(&mut other.server).await;
-    hears_nothing(&mut new).await;
+    receives_nothing(&mut pair.client).await;
+    receives_nothing(&mut pair.server).await;
+    receives_nothing(&mut other.server).await;
+    receives_nothing(&mut new).await;
     assert!(timeout(A_WHILE, network.server.accept()).await.is_err());
     until("the new connection", || network.proxy.open() == 3).await;
     network.proxy.thaw();
@@ -221,7 +221,7 @@ async fn nothing_goes_through_ice_and_all_of_it_afterwards() {
     assert_eq!(read(&mut pair.client, 13).await, b"to the client");
     assert_eq!(read(&mut other.server, 8).await, b"the last");
     is_ended(&mut other.server).await;
-    let (mut server, _) = timeout(PATIENCE, network.server.accept())
+    let (mut server, _) = timeout(TIMEOUT, network.server.accept())
         .await
         .unwrap()
         .unwrap();
@@ -230,7 +230,7 @@ async fn nothing_goes_through_ice_and_all_of_it_afterwards() {
 }
 
 #[tokio::test]
-async fn answers_can_freeze_alone() {
+async fn responses_can_freeze_alone() {
     let network = Network::new().await;
     let Pair {
         mut client,
@@ -240,13 +240,13 @@ async fn answers_can_freeze_alone() {
     client.write_all(b"ask").await.unwrap();
     assert_eq!(read(&mut server, 3).await, b"ask");
     server.write_all(b"answer").await.unwrap();
-    hears_nothing(&mut client).await;
+    receives_nothing(&mut client).await;
     network.proxy.thaw();
     assert_eq!(read(&mut client, 6).await, b"answer");
 }
 
 #[tokio::test]
-async fn ice_can_be_cut() {
+async fn frozen_connections_can_be_cut() {
     let network = Network::new().await;
     let mut pair = network.pair().await;
     network.proxy.freeze();
@@ -259,7 +259,7 @@ async fn ice_can_be_cut() {
 }
 
 #[tokio::test]
-async fn who_is_black_holed_hears_nothing_any_more() {
+async fn black_holed_client_receives_nothing() {
     let network = Network::new().await;
     let (
         Pair {
@@ -273,9 +273,9 @@ async fn who_is_black_holed_hears_nothing_any_more() {
     server.write_all(b"answer").await.unwrap();
     drop(other.client);
     let mut other = other.server;
-    hears_nothing(&mut client).await;
-    hears_nothing(&mut server).await;
-    hears_nothing(&mut other).await;
+    receives_nothing(&mut client).await;
+    receives_nothing(&mut server).await;
+    receives_nothing(&mut other).await;
     // Neither the write nor its loss is noticed.
     for _ in 0..100 {
         server.write_all(&[0; 1 << 16]).await.unwrap();
@@ -290,7 +290,7 @@ async fn who_is_black_holed_hears_nothing_any_more() {
 }
 
 #[tokio::test]
-async fn who_is_refused_is_refused_by_the_port() {
+async fn refused_client_is_refused_by_the_port() {
     let network = Network::new().await;
     let mut pair = network.pair().await;
     for _ in 0..20 {
@@ -311,7 +311,7 @@ async fn taken_by(proxy: &Proxy, servers: &[(TcpListener, SocketAddr)]) -> (usiz
     let accepts = servers
         .iter()
         .map(|(listener, _)| Box::pin(listener.accept()));
-    let (accepted, index, _) = timeout(PATIENCE, futures_util::future::select_all(accepts))
+    let (accepted, index, _) = timeout(TIMEOUT, futures_util::future::select_all(accepts))
         .await
         .unwrap();
     (
@@ -324,7 +324,7 @@ async fn taken_by(proxy: &Proxy, servers: &[(TcpListener, SocketAddr)]) -> (usiz
 }
 
 #[tokio::test]
-async fn a_balancer_goes_round() {
+async fn balancer_uses_round_robin() {
     let servers = [listener().await, listener().await, listener().await];
     let proxy = Proxy::balance(servers.iter().map(|(_, address)| *address))
         .await
@@ -356,8 +356,8 @@ async fn a_balancer_goes_round() {
     proxy.freeze_upstream(2);
     pairs[2].server.write_all(b"x").await.unwrap();
     pairs[5].client.write_all(b"x").await.unwrap();
-    hears_nothing(&mut pairs[2].client).await;
-    hears_nothing(&mut pairs[5].server).await;
+    receives_nothing(&mut pairs[2].client).await;
+    receives_nothing(&mut pairs[5].server).await;
     pairs[3].talk().await;
     proxy.thaw_upstream(2);
     assert_eq!(read(&mut pairs[2].client, 1).await, b"x");
@@ -365,10 +365,10 @@ async fn a_balancer_goes_round() {
 }
 
 #[tokio::test]
-async fn a_balancer_passes_over_who_refuses() {
+async fn balancer_skips_refusing_servers() {
     let servers = [listener().await, listener().await];
-    let (_socket, gone) = nobody();
-    let proxy = Proxy::balance([servers[0].1, gone, servers[1].1])
+    let (_socket, unused) = unused_address();
+    let proxy = Proxy::balance([servers[0].1, unused, servers[1].1])
         .await
         .unwrap();
     let mut turns = Vec::new();
@@ -378,7 +378,7 @@ async fn a_balancer_passes_over_who_refuses() {
         turns.push(index);
     }
     assert_eq!(turns, [0, 1, 1, 0, 1, 1]);
-    proxy.set_upstreams([gone]);
+    proxy.set_upstreams([unused]);
     is_reset(&mut TcpStream::connect(proxy.address()).await.unwrap()).await;
     proxy.set_upstreams([]);
     is_reset(&mut TcpStream::connect(proxy.address()).await.unwrap()).await;
@@ -386,7 +386,7 @@ async fn a_balancer_passes_over_who_refuses() {
 }
 
 #[tokio::test]
-async fn connections_stay_where_they_were_led() {
+async fn connections_stay_with_their_server() {
     let servers = [listener().await, listener().await];
     let proxy = Proxy::to(servers[0].1).await.unwrap();
     let (_, mut first) = taken_by(&proxy, &servers).await;
@@ -396,20 +396,20 @@ async fn connections_stay_where_they_were_led() {
     assert_eq!(index, 1);
     second.talk().await;
     first.server.write_all(b"x").await.unwrap();
-    hears_nothing(&mut first.client).await;
+    receives_nothing(&mut first.client).await;
     proxy.thaw_upstream(1);
     assert_eq!(read(&mut first.client, 1).await, b"x");
     assert_eq!((proxy.open_to(0), proxy.open_to(1)), (1, 1));
 }
 
 #[tokio::test]
-async fn dropping_it_ends_everything() {
+async fn dropping_the_proxy_ends_everything() {
     let network = Network::new().await;
     let mut pair = network.pair().await;
     let address = network.proxy.address();
     drop(network.proxy);
-    is_gone(&mut pair.client).await;
-    is_gone(&mut pair.server).await;
+    is_disconnected(&mut pair.client).await;
+    is_disconnected(&mut pair.server).await;
     assert_eq!(
         TcpStream::connect(address).await.unwrap_err().kind(),
         ErrorKind::ConnectionRefused
@@ -417,7 +417,7 @@ async fn dropping_it_ends_everything() {
 }
 
 /// Expects an end or a reset.
-async fn is_gone(socket: &mut TcpStream) {
-    let read = timeout(PATIENCE, socket.read(&mut [0])).await.unwrap();
+async fn is_disconnected(socket: &mut TcpStream) {
+    let read = timeout(TIMEOUT, socket.read(&mut [0])).await.unwrap();
     assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
 }

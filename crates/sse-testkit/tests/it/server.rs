@@ -42,19 +42,19 @@ async fn a_signal_reaches_the_server() {
         let mut server = Server::spawn(shell(script)).await.unwrap();
         assert!(
             matches!(server.wait_exit(MOMENT).await, Err(Error::Server { .. })),
-            "not by itself"
+            "the server exited without a signal"
         );
         server.signal(signal).unwrap();
         assert_eq!(server.wait_exit(LONG).await.unwrap().signal(), Some(number));
         assert!(
             matches!(server.signal(signal), Err(Error::Server { .. })),
-            "it has exited"
+            "the server has exited"
         );
     }
 }
 
 #[tokio::test]
-async fn a_server_that_ends_early_is_told_with_its_output() {
+async fn early_exit_is_an_error_with_the_output() {
     let error = Server::spawn(shell("echo hello; echo no such setting >&2; exit 2"))
         .await
         .unwrap_err()
@@ -67,7 +67,7 @@ async fn a_server_that_ends_early_is_told_with_its_output() {
 }
 
 #[tokio::test]
-async fn a_server_without_an_address_is_told_and_killed() {
+async fn server_without_address_is_killed() {
     let mut limit = Duration::from_millis(500);
     let id = loop {
         let result = Server::spawn_within(shell("echo pid $$; exec sleep 1000"), limit).await;
@@ -86,11 +86,11 @@ async fn a_server_without_an_address_is_told_and_killed() {
                 .unwrap();
         }
     };
-    gone(id).await;
+    exited(id).await;
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_be_started_is_told() {
+async fn failed_start_is_an_error() {
     assert!(matches!(
         Server::spawn(Command::new("./no-such-server")).await,
         Err(Error::Io(_))
@@ -98,17 +98,17 @@ async fn a_server_that_cannot_be_started_is_told() {
 }
 
 #[tokio::test]
-async fn dropping_it_kills_it() {
+async fn dropping_the_server_kills_it() {
     let server = Server::spawn(shell("echo http://127.0.0.1:1; exec sleep 1000"))
         .await
         .unwrap();
     let id = i32::try_from(server.id().unwrap()).unwrap();
     drop(server);
-    gone(id).await;
+    exited(id).await;
 }
 
 #[tokio::test]
-async fn output_is_read_to_its_end_and_the_last_lines_are_kept() {
+async fn output_keeps_the_last_lines() {
     // More than a pipe holds: without a reader, the shell would never reach its end.
     let script = "echo http://127.0.0.1:1; i=0; while [ $i -lt 3000 ]; do i=$((i+1)); \
                   echo line $i of a server that says a good deal about what it does; done; echo the end >&2";
@@ -123,7 +123,7 @@ async fn output_is_read_to_its_end_and_the_last_lines_are_kept() {
 
 /// Waits until a process no longer exists; a process that stays makes the test hang until its
 /// runner ends it.
-async fn gone(id: i32) {
+async fn exited(id: i32) {
     let waiting = async {
         while test_kill_process(Pid::from_raw(id).unwrap()).is_ok() {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -131,5 +131,5 @@ async fn gone(id: i32) {
     };
     tokio::time::timeout(LONG, waiting)
         .await
-        .expect("the process should be gone");
+        .expect("the process did not exit");
 }

@@ -47,7 +47,7 @@ async function serve(test, hub) {
   return `http://127.0.0.1:${server.address().port}/`;
 }
 
-test("useQuery, useMutation, useInfiniteQuery and useSubscription", async (t) => {
+test("the four tRPC hooks work", async (t) => {
   const hub = await startHub(t, "--trpc-transformer", "superjson");
   const address = await serve(t, hub);
   const browser = await chromium.launch({

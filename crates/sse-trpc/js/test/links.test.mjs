@@ -70,7 +70,7 @@ test("queries by POST", async (t) => {
   assert.equal(data.code, "METHOD_NOT_SUPPORTED");
 });
 
-test("a batch that is larger than the hub takes", async (t) => {
+test("a batch larger than the limit of the hub", async (t) => {
   const hub = await startHub(t, "--management-batch", "3");
   const small = createTRPCClient({ links: [httpBatchLink({ url: hub.url, maxItems: 3 })] });
   const four = (api) => Promise.all([1, 2, 3, 4].map((limit) => api.sse.getStats.query({ limit })));
@@ -79,7 +79,7 @@ test("a batch that is larger than the hub takes", async (t) => {
   assert.equal((await failure(four(large))).message, "Batch call exceeds maximum size");
 });
 
-test("spaces between the lines of a slow batch are nothing to the client", async (t) => {
+test("spaces between lines of a slow batch are ignored", async (t) => {
   const server = http.createServer((request, response) => {
     response.writeHead(200, { "content-type": "application/json" });
     // A response as the server writes it, with its pings.

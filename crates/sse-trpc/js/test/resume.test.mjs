@@ -78,7 +78,7 @@ for (const transformer of [undefined, superjson]) {
   });
 }
 
-test("a client that takes its connection for dead brings the id in its input", async (t) => {
+test("a reconnecting client sends the id in its input", async (t) => {
   const it = await subscribed(t, { options: ["--heartbeat-interval", "200ms"] });
   const { proxy, of, publish, arrived } = it;
   await publish(2);
@@ -90,7 +90,7 @@ test("a client that takes its connection for dead brings the id in its input", a
   assert.equal(of("connection").at(-1).data.data.resumed, true);
 });
 
-test("a quiet client resumes by its pings, whatever was trimmed meanwhile", async (t) => {
+test("a quiet client resumes by its pings after a trim", async (t) => {
   const options = ["--heartbeat-interval", "100ms", "--log-entries", "5"];
   const it = await subscribed(t, { options });
   const { api, proxy, pings, of, publish, arrived } = it;

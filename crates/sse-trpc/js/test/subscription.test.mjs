@@ -68,7 +68,7 @@ for (const transformer of [undefined, superjson]) {
   });
 }
 
-test("heartbeats are no data", async (t) => {
+test("heartbeats are not data", async (t) => {
   // The client considers a stream dead after two and a half of these intervals, which a busy
   // machine must not reach.
   const hub = await startHub(t, "--heartbeat-interval", "2s");
@@ -80,7 +80,7 @@ test("heartbeats are no data", async (t) => {
   stop();
 });
 
-test("who is kept away is told, and does not come back", async (t) => {
+test("a banned client is notified and does not return", async (t) => {
   const hub = await startHub(t);
   const api = connect(hub, { query: "?user=ada" });
   const { seen } = subscribe(api);
@@ -96,7 +96,7 @@ test("who is kept away is told, and does not come back", async (t) => {
   assert.equal(again.seen.errors[0].data.code, "FORBIDDEN");
 });
 
-test("who is cut off comes back by itself", async (t) => {
+test("a cut client reconnects automatically", async (t) => {
   const hub = await startHub(t, "--max-age", "1s", "--retry", "100ms");
   const api = connect(hub);
   const { seen, stop } = subscribe(api);
@@ -124,7 +124,7 @@ for (const limit of ["--max-connections", "--max-connections-per-user", "--max-c
   });
 }
 
-test("what is wrong is told", async (t) => {
+test("errors are reported", async (t) => {
   const hub = await startHub(t);
   const { seen } = subscribe(connect(hub), { topics: [""] });
   await until(() => seen.errors.length === 1);
@@ -132,7 +132,7 @@ test("what is wrong is told", async (t) => {
   assert.deepEqual([error.message, error.data.code], ["topics[0]: is empty", "BAD_REQUEST"]);
 });
 
-test("connection params go into the URL, and no harm comes of them", async (t) => {
+test("connection params in the URL are safe", async (t) => {
   const hub = await startHub(t);
   const { seen, stop } = subscribe(connect(hub, { connectionParams: () => ({ token: "abc" }) }));
   await until(() => seen.data.length === 1);

@@ -29,7 +29,7 @@ pub(crate) async fn disconnect(context: Context, input: Input) -> Result<Done, E
         how = how.reason(reason);
     }
     if let Some(milliseconds) = input.stay_away_ms {
-        check_absentee(&context, &input.target).await?;
+        check_ban(&context, &input.target).await?;
         validation::in_range("stayAwayMs", milliseconds, 1, LONGEST_ABSENCE_MS)?;
         how = how.ban_for(Duration::from_millis(milliseconds));
     }
@@ -38,21 +38,20 @@ pub(crate) async fn disconnect(context: Context, input: Input) -> Result<Done, E
 }
 
 /// Checks, before any stream is ended, that a ban can recognise the client when it returns.
-async fn check_absentee(context: &Context, target: &Target) -> Result<(), Error> {
+async fn check_ban(context: &Context, target: &Target) -> Result<(), Error> {
     let client = match target {
         Target::User(_) => return Ok(()),
         Target::Client(client) => *client,
         _ => {
             return Err(Error::field(
                 "stayAwayMs",
-                "only a user or a client can be told to stay away",
+                "only a user or a client can be banned",
             ));
         }
     };
     match context.cluster().connection(client).await.value {
         Some(connection) if connection.login_id.is_none() => {
-            let problem =
-                "nothing would recognise the client when it returns: it came without a login";
+            let problem = "the client cannot be recognised when it returns, because it connected without a login";
             Err(Error::field("stayAwayMs", problem))
         }
         _ => Ok(()),

@@ -50,7 +50,7 @@ pub(crate) async fn create(context: Context, input: Input) -> Result<Output, Err
             caller
         }
         None if input.claims.is_some() => {
-            return Err(Error::field("claims", "are for a user whom `userId` names"));
+            return Err(Error::field("claims", "require `userId`"));
         }
         None => own(&context)?,
     };
@@ -72,7 +72,7 @@ fn own(context: &Context) -> Result<Caller, Error> {
         )),
         None => Err(Error::field(
             "userId",
-            "must be given by a caller that is no user",
+            "is required if the caller is not a user",
         )),
     }
 }

@@ -8,8 +8,8 @@ use crate::{error::Error, outcome::Outcome, wire::transformer::Transformer};
 pub(crate) fn of(outcome: &Outcome, transformer: Transformer) -> String {
     match &outcome.result {
         Ok(output) => {
-            let (before, behind) = transformer.around();
-            [r#"{"result":{"data":"#, before, output, behind, "}}"].concat()
+            let (before, after) = transformer.around();
+            [r#"{"result":{"data":"#, before, output, after, "}}"].concat()
         }
         Err(error) => failure(error, Some(&outcome.path), transformer),
     }
@@ -17,12 +17,12 @@ pub(crate) fn of(outcome: &Outcome, transformer: Transformer) -> String {
 
 /// Writes the response to a failed call; the path is that of the call, if one was found.
 pub(crate) fn failure(error: &Error, path: Option<&str>, transformer: Transformer) -> String {
-    let (before, behind) = transformer.around();
+    let (before, after) = transformer.around();
     [
         r#"{"error":"#,
         before,
         &shape(error, error.code().json_rpc(), path),
-        behind,
+        after,
         "}",
     ]
     .concat()

@@ -76,7 +76,7 @@ pub(crate) fn too_large() -> Error {
 }
 
 pub(crate) fn too_slow() -> Error {
-    Error::new(Code::Timeout, "the body did not come in time")
+    Error::new(Code::Timeout, "the body did not arrive in time")
 }
 
 type Problem = serde_path_to_error::Error<serde_json::Error>;

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_undefined_is_left_out() {
+    fn undefined_values_are_omitted() {
         for (json, meta, expected) in [
             ("null", r#"{"values":["undefined"],"v":1}"#, ""),
             (

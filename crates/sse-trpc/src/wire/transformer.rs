@@ -74,7 +74,7 @@ impl Transformer {
 
     /// Returns data with the JSON that the transformer adds.
     pub(crate) fn wrap(self, json: &str) -> String {
-        let (before, behind) = self.around();
-        [before, json, behind].concat()
+        let (before, after) = self.around();
+        [before, json, after].concat()
     }
 }

@@ -76,7 +76,7 @@ async fn call(api: &Api, procedure: &str, input: Value) -> Answer {
 }
 
 #[tokio::test]
-async fn the_anonymous_are_unauthorized_and_others_forbidden() {
+async fn anonymous_is_unauthorized_and_others_forbidden() {
     for (caller, status, code, who) in [
         (
             Caller::anonymous(),
@@ -103,7 +103,7 @@ async fn the_anonymous_are_unauthorized_and_others_forbidden() {
 }
 
 #[tokio::test]
-async fn those_who_may_can_call_everything() {
+async fn authorized_callers_can_call_everything() {
     let api = Api::with_access(Admins).caller(backend("admin"));
     for (procedure, input) in calls() {
         let answer = call(&api, procedure, input).await;
@@ -140,7 +140,7 @@ async fn a_user_sends_to_itself() {
 }
 
 #[tokio::test]
-async fn sending_to_oneself_is_asked_for_too() {
+async fn sending_to_oneself_is_authorized_too() {
     struct Nobody;
     impl Access for Nobody {
         fn may_join(&self, _: &Caller, _: &Topic) -> bool {

@@ -71,7 +71,7 @@ async fn calls_run_side_by_side_and_are_answered_in_order() {
 }
 
 #[tokio::test]
-async fn lines_come_as_calls_are_done() {
+async fn lines_are_sent_as_calls_finish() {
     let gate = Arc::new(Semaphore::new(0));
     let api = api(&gate);
     let mut lines = lines(&api, "slow,quick?batch=1", LINES).await;
@@ -80,7 +80,7 @@ async fn lines_come_as_calls_are_done() {
     assert_eq!(
         next(&mut lines),
         None,
-        "something came before the call was done"
+        "a line arrived before the call finished"
     );
     gate.add_permits(1);
     assert_eq!(
@@ -92,7 +92,7 @@ async fn lines_come_as_calls_are_done() {
 }
 
 #[tokio::test]
-async fn the_head_waits_for_nobody() {
+async fn the_head_waits_for_no_call() {
     let api = api(&Arc::new(Semaphore::new(0)));
     let mut lines = lines(&api, "never?batch=1", LINES).await;
     assert_eq!(
@@ -164,7 +164,7 @@ async fn pieces_make_one_object() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_takes_its_calls_along() {
+async fn disconnect_cancels_the_calls() {
     let gate = Arc::new(Semaphore::new(0));
     let api = api(&gate);
     let mut lines = lines(&api, "slow,never?batch=1", LINES).await;
@@ -172,7 +172,7 @@ async fn a_client_that_leaves_takes_its_calls_along() {
     drop(lines);
     gate.add_permits(1);
     tokio::task::yield_now().await;
-    assert_eq!(gate.available_permits(), 1, "the call goes on");
+    assert_eq!(gate.available_permits(), 1, "the call was not cancelled");
 }
 
 #[tokio::test]
@@ -203,7 +203,7 @@ async fn inputs_belong_to_calls_by_number() {
 }
 
 #[tokio::test]
-async fn a_batch_has_as_many_calls_as_it_may() {
+async fn batch_size_is_limited() {
     let api = Api::open();
     let target = |count| format!("{}?batch=1", vec!["sse.getStats"; count].join(","));
     assert_eq!(

@@ -66,7 +66,7 @@ async fn status(api: &Api, path: &str, body: impl Stream<Item = Result<Bytes, ()
 }
 
 #[tokio::test]
-async fn no_body_is_read_of_a_caller_that_is_refused() {
+async fn body_of_a_refused_caller_is_not_read() {
     for (cause, expected) in [
         (ConnectErrorKind::Unauthenticated, 401),
         (
@@ -99,7 +99,7 @@ async fn no_body_is_read_of_a_caller_that_is_refused() {
 }
 
 #[tokio::test]
-async fn no_body_is_read_of_a_caller_without_rights() {
+async fn body_of_a_caller_without_rights_is_not_read() {
     let anonymous = Api::with_access(OwnEventsOnly).caller(Caller::anonymous());
     for name in MUTATIONS.iter().filter(|name| **name != "renew") {
         let expected = if *name == "unknown" { 404 } else { 401 };
@@ -124,7 +124,7 @@ async fn no_body_is_read_of_a_caller_without_rights() {
 }
 
 #[tokio::test]
-async fn no_body_is_read_where_the_head_is_wrong() {
+async fn body_after_an_invalid_head_is_not_read() {
     let api = Api::open();
     for (method, path, headers, expected) in [
         ("POST", "sse.getStats", &[JSON][..], 405),
@@ -159,7 +159,7 @@ async fn no_body_is_read_where_the_head_is_wrong() {
 }
 
 #[tokio::test]
-async fn limits_are_asked_before_the_body_is_read() {
+async fn limits_are_checked_before_the_body_is_read() {
     let mut api = Api::open().user("ada");
     api.management = api.management.limit(|demand| match demand.calls {
         1 => Ok(()),
@@ -187,7 +187,7 @@ async fn limits_are_asked_before_the_body_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_a_stranger_only_a_token_is_read() {
+async fn only_a_token_is_read_from_a_stranger() {
     let api = Api::open().refusing(ConnectErrorKind::Unauthenticated);
     let polled = Cell::new(0);
     assert_eq!(
@@ -210,7 +210,7 @@ async fn of_a_stranger_only_a_token_is_read() {
 }
 
 #[tokio::test]
-async fn an_app_s_own_procedure_may_bound_its_input() {
+async fn app_procedure_can_bound_its_input() {
     let mut api = Api::open();
     let echo =
         Procedure::mutation(|_, input: serde_json::Value| async move { Ok(input) }).max_input(9);
@@ -342,7 +342,7 @@ fn backend() -> Caller {
 }
 
 #[tokio::test]
-async fn bytes_are_limited_before_they_are_read_where_their_number_is_known() {
+async fn declared_bytes_are_limited_before_reading() {
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&asked);
     let mut api = Api::open().user("ada");

@@ -62,7 +62,7 @@ async fn settle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stats_are_of_all_nodes() {
+async fn stats_cover_all_nodes() {
     let (one, two) = pair().await;
     let _streams = [
         one.connect("ada", "a"),
@@ -100,12 +100,12 @@ async fn stats_are_of_all_nodes() {
         .query("sse.getStats", json!({ "byUser": false }))
         .await
         .data();
-    assert_eq!(stats["totalConnections"], 3, "what was known");
+    assert_eq!(stats["totalConnections"], 3, "the last known count");
     assert!(stats["incomplete"].is_array(), "{stats}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_scrape_tells_of_the_cluster_and_only_of_one() {
+async fn scrape_has_cluster_metrics_only_in_a_cluster() {
     let (one, two) = pair().await;
     let _streams = [
         one.connect("ada", "a"),
@@ -184,7 +184,7 @@ async fn a_cursor_of_the_other_kind_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn streams_are_changed_and_ended_wherever_they_are() {
+async fn streams_are_changed_and_ended_on_any_node() {
     let (one, two) = pair().await;
     let stream = two.connect("ada", "a");
     let id = stream.client_id().to_string();
@@ -231,7 +231,7 @@ async fn streams_are_changed_and_ended_wherever_they_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_is_kept_away_from_all_nodes() {
+async fn user_is_banned_from_all_nodes() {
     let (one, two) = pair().await;
     let input = json!({ "target": { "user": "ada" }, "stayAwayMs": 60_000 });
     one.api.mutate("sse.disconnect", input).await.matched(0);

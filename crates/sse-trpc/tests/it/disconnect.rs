@@ -6,7 +6,7 @@ use sse_core::{ConnectErrorKind, Handshake, LoginId};
 use crate::api::{Api, user};
 
 #[tokio::test]
-async fn it_ends_the_streams_of_its_target() {
+async fn disconnect_ends_the_streams_of_its_target() {
     let api = Api::open();
     let mut ada = api.listen("ada", &["news"]);
     let mut ben = api.listen("ben", &["news"]);
@@ -36,7 +36,7 @@ async fn it_ends_the_streams_of_its_target() {
 }
 
 #[tokio::test]
-async fn a_user_is_told_to_stay_away() {
+async fn user_can_be_banned() {
     let api = Api::open();
     let mut ada = api.listen("ada", &[]);
     let input = json!({ "target": { "user": "ada" }, "stayAwayMs": 60_000 });
@@ -51,7 +51,7 @@ async fn a_user_is_told_to_stay_away() {
 }
 
 #[tokio::test]
-async fn a_client_is_told_to_stay_away_where_something_recognises_it() {
+async fn only_a_recognisable_client_can_be_banned() {
     let api = Api::open();
     let mut caller = user("ada");
     caller.login = Some(LoginId::from_bytes([1; 16]));
@@ -63,12 +63,11 @@ async fn a_client_is_told_to_stay_away_where_something_recognises_it() {
 
     let ban_for = |client: &str| json!({ "target": { "client": client }, "stayAwayMs": 60_000 });
     let input = ban_for(&unknown.id());
-    let problem =
-        "stayAwayMs: nothing would recognise the client when it returns: it came without a login";
+    let problem = "stayAwayMs: the client cannot be recognised when it returns, because it connected without a login";
     api.mutate("sse.disconnect", input)
         .await
         .bad_request(problem);
-    assert_eq!(unknown.events(), [], "nothing is done by halves");
+    assert_eq!(unknown.events(), [], "the streams stay open");
 
     api.mutate("sse.disconnect", ban_for(&kicked.client_id().to_string()))
         .await
@@ -98,11 +97,11 @@ async fn fields_are_checked() {
         ),
         (
             json!({ "target": "all", "stayAwayMs": 1 }),
-            "stayAwayMs: only a user or a client can be told to stay away".into(),
+            "stayAwayMs: only a user or a client can be banned".into(),
         ),
         (
             json!({ "target": { "topic": "news" }, "stayAwayMs": 1 }),
-            "stayAwayMs: only a user or a client can be told to stay away".into(),
+            "stayAwayMs: only a user or a client can be banned".into(),
         ),
         (
             json!({ "target": { "user": "ada" }, "stayAwayMs": 0 }),

@@ -31,7 +31,7 @@ fn id_of(data: &Value) -> String {
 }
 
 #[tokio::test]
-async fn what_is_logged_has_an_id_and_what_is_not_has_none() {
+async fn only_logged_events_have_an_id() {
     let api = logging();
     let mut ada = api.listen("ada", &[]);
     for (procedure, input, is_logged) in [
@@ -78,7 +78,7 @@ async fn what_is_logged_has_an_id_and_what_is_not_has_none() {
 }
 
 #[tokio::test]
-async fn of_two_publishes_with_one_key_the_first_counts() {
+async fn first_publish_with_a_key_counts() {
     let api = logging();
     let mut ada = api.listen("ada", &[]);
     let input =
@@ -108,7 +108,7 @@ async fn publish(manager: &Manager, user: Option<&str>, more: Value) -> Answer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_is_its_caller_s_and_beyond_a_bound_it_is_refused() {
+async fn keys_are_scoped_and_bounded_per_caller() {
     let limits = KeyLimits::default().per_user(2).of_users(3).of_backends(1);
     let manager = Manager::builder()
         .access(AllowAll)
@@ -157,7 +157,7 @@ async fn a_key_is_its_caller_s_and_beyond_a_bound_it_is_refused() {
 }
 
 #[tokio::test]
-async fn a_procedure_of_the_app_s_own_knows_its_caller_s_scope() {
+async fn app_procedure_knows_its_callers_scope() {
     let mut api = logging();
     let keyed = Procedure::mutation(|context: Context, _: Value| async move {
         let event = Event::text("x")
@@ -214,7 +214,7 @@ async fn a_key_is_checked() {
 }
 
 #[tokio::test]
-async fn an_app_that_gives_ids_of_its_own_is_told_the_field() {
+async fn app_ids_are_rejected_with_the_field() {
     let mut api = logging();
     let numbered = Procedure::mutation(|context: Context, _: Value| async move {
         let event = Event::text("x").id(EventId::from(7));
@@ -227,7 +227,7 @@ async fn an_app_that_gives_ids_of_its_own_is_told_the_field() {
 }
 
 #[tokio::test]
-async fn stats_tell_of_the_log() {
+async fn stats_include_the_log() {
     let api = logging();
     let mut ada = api.listen("ada", &[]);
     let input = json!({ "target": "all", "event": "e", "data": 1, "key": "k" });
@@ -238,7 +238,7 @@ async fn stats_tell_of_the_log() {
         .manager
         .connect(Handshake::from_request("GET", None, Some(id.as_bytes())))
         .unwrap();
-    let _stranger = api
+    let _other = api
         .manager
         .connect(Handshake::from_request("GET", None, Some(b"zz")))
         .unwrap();
@@ -293,7 +293,7 @@ async fn stats_tell_of_the_log() {
 }
 
 /// Creates an API whose log is unavailable from now on. Returns its backplane too.
-async fn away() -> (Api, ScriptedBackplane) {
+async fn unavailable() -> (Api, ScriptedBackplane) {
     let backplane = ScriptedBackplane::new(MemoryBackplane::new(Retention::default()));
     let manager = Manager::builder()
         .access(AllowAll)
@@ -309,8 +309,8 @@ async fn away() -> (Api, ScriptedBackplane) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_log_that_is_away_is_a_503_that_says_when_to_come_back() {
-    let (api, _) = away().await;
+async fn unavailable_log_is_a_503_with_retry_after() {
+    let (api, _) = unavailable().await;
     let publish = json!({ "target": "all", "event": "e", "data": 1 });
     let ephemeral = json!({ "target": "all", "event": "e", "data": 1, "ephemeral": true });
     for (procedure, input) in [
@@ -344,8 +344,8 @@ async fn a_log_that_is_away_is_a_503_that_says_when_to_come_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_patience_publishes_once_the_log_is_back() {
-    let (api, backplane) = away().await;
+async fn retried_publish_succeeds_after_recovery() {
+    let (api, backplane) = unavailable().await;
     let input = |patience: Value| json!({ "target": "all", "event": "e", "data": 1, "patienceMs": patience });
     api.mutate("sse.publish", input(json!(30_001)))
         .await
@@ -381,7 +381,7 @@ async fn who_has_patience_publishes_once_the_log_is_back() {
 }
 
 #[tokio::test]
-async fn the_longest_of_the_times_counts_and_a_second_is_the_least() {
+async fn longest_retry_after_counts_and_is_at_least_1_s() {
     let mut api = Api::open();
     for (path, millis) in [("at.once", 0), ("soon", 1001), ("later", 7000)] {
         let later = Procedure::mutation(move |_: Context, _: Value| async move {
@@ -406,7 +406,7 @@ async fn the_longest_of_the_times_counts_and_a_second_is_the_least() {
 }
 
 #[test]
-fn what_a_backplane_says_stays_inside() {
+fn backplane_errors_are_not_disclosed() {
     for (error, code, message) in [
         (
             PublishError::Backplane(BackplaneError::rejected("NOAUTH hunter2")),
@@ -465,7 +465,7 @@ fn text(session: &mut sse_core::Session) -> String {
 }
 
 #[tokio::test]
-async fn a_subscription_is_tracked_from_its_first_message_and_goes_on_where_it_was() {
+async fn tracked_subscription_resumes_at_its_position() {
     let api = logging().user("ada");
     let publish = |data: u32| {
         let (api, input) = (

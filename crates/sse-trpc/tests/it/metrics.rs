@@ -80,7 +80,7 @@ async fn calls_count_by_procedure_and_code() {
 }
 
 #[tokio::test]
-async fn what_callers_make_up_is_no_label() {
+async fn labels_contain_no_text_from_callers() {
     let api = Api::open();
     for path in ["made-up", "sse.nothing", "sse.getStats%0A", "a,b,c?batch=1"] {
         api.request("GET", path, None, "").await;
@@ -126,7 +126,7 @@ async fn subscriptions_count_when_they_are_open_or_refused() {
 }
 
 #[tokio::test]
-async fn who_goes_away_counts_as_gone() {
+async fn departed_callers_are_counted() {
     let mut api = Api::open();
     let never = Procedure::query(|_: Context, _: serde_json::Value| pending::<Result<(), Error>>());
     api.management = api.management.procedure("never", never);
@@ -153,7 +153,7 @@ async fn who_goes_away_counts_as_gone() {
 }
 
 #[tokio::test]
-async fn durations_are_those_of_all_calls() {
+async fn durations_cover_all_calls() {
     let mut api = Api::open();
     let slow = Procedure::query(|_: Context, _: serde_json::Value| async {
         // Durations are measured with the system's clock, so real time must pass.

@@ -37,7 +37,7 @@ async fn every_field_arrives() {
 }
 
 #[tokio::test]
-async fn what_is_left_out_is_filled_in_or_left_out() {
+async fn omitted_fields_get_defaults_or_stay_absent() {
     let api = Api::open();
     let mut stream = api.listen("ada", &[]);
     let before = sse_core::unix_ms();
@@ -54,7 +54,7 @@ async fn what_is_left_out_is_filled_in_or_left_out() {
 }
 
 #[tokio::test]
-async fn without_a_user_it_goes_to_the_caller() {
+async fn notification_without_user_goes_to_the_caller() {
     let api = Api::open().user("ada");
     let (mut ada, mut ben) = (api.listen("ada", &[]), api.listen("ben", &[]));
     api.mutate("sse.sendInfo", json!({ "message": "mine" }))
@@ -92,7 +92,7 @@ async fn a_broadcast_reaches_everybody() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_no_error() {
+async fn notification_without_streams_is_not_an_error() {
     let api = Api::open();
     api.mutate(
         "sse.sendInfo",
@@ -148,7 +148,7 @@ async fn lengths_and_ranges_are_checked() {
 }
 
 #[tokio::test]
-async fn the_length_of_users_is_the_managers() {
+async fn user_id_length_is_the_managers_limit() {
     let mut config = sse_core::Config::default();
     config.limits.user = 3;
     let manager = sse_core::Manager::builder()
@@ -222,7 +222,7 @@ async fn types_are_checked() {
 }
 
 #[tokio::test]
-async fn what_is_larger_than_a_queue_is_too_large() {
+async fn event_larger_than_a_queue_is_too_large() {
     let manager = sse_core::Manager::builder()
         .queue(8, 1024)
         .access(sse_core::AllowAll)

@@ -38,7 +38,7 @@ fn with(procedure: Procedure) -> Api {
 }
 
 #[tokio::test]
-async fn it_is_called_like_the_others() {
+async fn app_procedure_is_called_like_the_others() {
     let api = with(Procedure::query(sum));
     assert_eq!(
         api.query("app.sum", json!({ "numbers": [1, 2] }))
@@ -55,7 +55,7 @@ async fn it_is_called_like_the_others() {
 }
 
 #[tokio::test]
-async fn it_may_be_for_managers() {
+async fn app_procedure_can_require_a_manager() {
     let procedure = Procedure::mutation(sum).managers_only();
     assert_eq!(procedure.kind(), Kind::Mutation);
     let answer = with(procedure)
@@ -65,7 +65,7 @@ async fn it_may_be_for_managers() {
 }
 
 #[tokio::test]
-async fn it_replaces_one_without_touching_other_apis() {
+async fn app_procedure_replaces_one_in_its_api_only() {
     let api = Api::open();
     let stats = Procedure::query(|_: Context, _: Empty| async { Ok::<_, Error>("mine") });
     let changed = api.management.clone().procedure("sse.getStats", stats);
@@ -81,7 +81,7 @@ async fn it_replaces_one_without_touching_other_apis() {
 }
 
 #[tokio::test]
-async fn an_output_that_does_not_serialize_is_an_internal_error() {
+async fn unserializable_output_is_an_internal_error() {
     let odd = Procedure::query(|_: Context, _: Sum| async {
         Ok::<_, Error>(BTreeMap::from([(vec![1], 2)]))
     });
@@ -89,6 +89,6 @@ async fn an_output_that_does_not_serialize_is_an_internal_error() {
     answer.refused(
         500,
         "INTERNAL_SERVER_ERROR",
-        "the output does not serialize",
+        "failed to serialize the output",
     );
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::api::Api;
 
 #[tokio::test]
-async fn it_reaches_its_target() {
+async fn publish_reaches_its_target() {
     let api = Api::open();
     let mut ada = api.listen("ada", &["news"]);
     let mut ben = api.listen("ben", &[]);
@@ -57,7 +57,7 @@ async fn data_with_line_breaks_stays_one_line() {
 }
 
 #[tokio::test]
-async fn streams_are_left_out() {
+async fn excepted_streams_are_left_out() {
     let api = Api::open().limits(|limits| limits.except = 2);
     let (mut ada, mut ben) = (api.listen("ada", &[]), api.listen("ben", &[]));
     let mut input = json!({ "target": "all", "event": "tick", "data": 1, "except": [ada.id()] });
@@ -196,7 +196,7 @@ async fn fields_are_checked() {
 }
 
 #[tokio::test]
-async fn all_but_three_fields_may_be_missing() {
+async fn only_three_fields_are_required() {
     let api = Api::open();
     for field in ["target", "event", "data"] {
         let mut input = json!({ "target": "all", "event": "tick", "data": 1 });

@@ -58,7 +58,7 @@ async fn greeted(api: &Api, target: &str) -> Session {
 }
 
 #[tokio::test]
-async fn it_begins_with_connected_and_the_client_id() {
+async fn subscription_begins_with_connected_and_id() {
     let api = Api::open().user("42");
     let mut session = subscribe(&api, "sse.events").await;
     let id = session.client_id();
@@ -170,7 +170,7 @@ async fn heartbeats_are_pings() {
 }
 
 #[tokio::test]
-async fn who_should_not_come_back_is_told() {
+async fn only_banned_clients_are_sent_a_return() {
     let api = Api::open().user("42");
     let mut session = greeted(&api, "sse.events").await;
     let how = DisconnectOptions::new()
@@ -205,7 +205,7 @@ async fn who_should_not_come_back_is_told() {
 }
 
 #[tokio::test]
-async fn topics_are_asked_for() {
+async fn subscription_has_the_requested_topics() {
     let api = Api::open();
     let mut session = greeted(
         &api,
@@ -230,7 +230,7 @@ fn failure(shape: &str) -> String {
 }
 
 #[tokio::test]
-async fn refusals_are_told_in_the_stream() {
+async fn refusals_are_sent_in_the_stream() {
     let api = Api::with_access(OwnEventsOnly).user("42");
     for (method, target, shape) in [
         (
@@ -271,7 +271,7 @@ async fn refusals_are_told_in_the_stream() {
 }
 
 #[tokio::test]
-async fn who_finds_no_room_is_told_when_to_return() {
+async fn full_server_sends_a_retry_delay() {
     let api = Api::of(Manager::builder().max_connections(1).build().unwrap());
     let _first = greeted(&api, "sse.events").await;
     let answer = api.ask("GET", "sse.events", EVENT_STREAM, "").await;
@@ -351,7 +351,7 @@ async fn a_temporary_cause_is_final_for_no_subscription() {
 }
 
 #[tokio::test]
-async fn superjson_is_around_what_is_sent() {
+async fn superjson_wraps_sent_values() {
     let mut api = Api::open();
     api.management = api.management.transformer(Transformer::SuperJson);
     let undefined = "%7B%22json%22%3Anull%2C%22meta%22%3A%7B%22values%22%3A%5B%22undefined%22%5D%2C%22v%22%3A1%7D%7D";
@@ -384,13 +384,13 @@ async fn superjson_is_around_what_is_sent() {
 }
 
 #[tokio::test]
-async fn an_unknown_one_is_not_found() {
+async fn unknown_subscription_is_not_found() {
     let answer = Api::open().ask("GET", "sse.zzz", EVENT_STREAM, "").await;
     answer.refused(404, "NOT_FOUND", "No procedure found on path \"sse.zzz\"");
 }
 
 #[tokio::test]
-async fn it_cannot_be_batched() {
+async fn subscription_cannot_be_batched() {
     let answer = Api::open()
         .ask("GET", "sse.events?batch=1", EVENT_STREAM, "")
         .await;
@@ -401,7 +401,7 @@ async fn it_cannot_be_batched() {
 }
 
 #[tokio::test]
-async fn connection_params_say_who_it_is() {
+async fn connection_params_authenticate_the_caller() {
     let mut api = Api::with_access(OwnEventsOnly);
     api.management = api.management.identify(|params, caller| async move {
         assert_eq!(caller, Ok(Caller::anonymous()));
@@ -453,7 +453,7 @@ struct Order {
 }
 
 #[tokio::test]
-async fn an_app_has_its_own() {
+async fn app_subscription_is_served() {
     let mut api = Api::with_access(OwnEventsOnly).user("42");
     let orders = Procedure::subscription(|context: Context, input: Order| async move {
         if context.caller().user.is_none() {

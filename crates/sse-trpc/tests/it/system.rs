@@ -7,7 +7,7 @@ use sse_trpc::Transformer;
 use crate::api::Api;
 
 #[tokio::test]
-async fn it_reaches_a_user_or_everybody() {
+async fn system_event_reaches_a_user_or_all() {
     let api = Api::open();
     let (mut ada, mut ben) = (api.listen("ada", &[]), api.listen("ben", &[]));
     let input = json!({ "userId": "ada", "event": "user_profile_updated", "data": { "changes": ["name"] } });
@@ -49,7 +49,7 @@ async fn data_is_any_value() {
 
 /// superjson writes `null` for an undefined value, and an annotation for it.
 #[tokio::test]
-async fn undefined_data_are_none() {
+async fn undefined_data_is_absent() {
     let mut api = Api::open();
     api.management = api.management.transformer(Transformer::SuperJson);
     let mut ada = api.listen("ada", &[]);

@@ -62,7 +62,7 @@ fn api() -> Api {
 }
 
 #[tokio::test]
-async fn a_user_gets_a_ticket_for_itself_and_a_manager_for_anybody() {
+async fn only_a_manager_gets_tickets_for_others() {
     let api = api().user("ada");
     let answer = api.mutate("sse.createTicket", json!({})).await;
     assert_eq!(
@@ -80,7 +80,7 @@ async fn a_user_gets_a_ticket_for_itself_and_a_manager_for_anybody() {
     answer.refused(403, "FORBIDDEN", "this caller may not manage streams");
     api.mutate("sse.createTicket", json!({ "claims": {} }))
         .await
-        .bad_request("claims: are for a user whom `userId` names");
+        .bad_request("claims: require `userId`");
 
     let api = api.user("root");
     let answer = api.mutate("sse.createTicket", others).await;
@@ -97,7 +97,7 @@ async fn a_user_gets_a_ticket_for_itself_and_a_manager_for_anybody() {
 }
 
 #[tokio::test]
-async fn who_is_no_user_gets_no_ticket_for_itself() {
+async fn caller_without_user_gets_no_own_ticket() {
     let api = api();
     let answer = api.mutate("sse.createTicket", json!({})).await;
     answer.refused(401, "UNAUTHORIZED", "anonymous callers may not get tickets");
@@ -112,11 +112,11 @@ async fn who_is_no_user_gets_no_ticket_for_itself() {
         .caller(backend)
         .mutate("sse.createTicket", json!({}))
         .await;
-    answer.bad_request("userId: must be given by a caller that is no user");
+    answer.bad_request("userId: is required if the caller is not a user");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_is_renewed_by_a_token_even_when_the_call_itself_is_refused() {
+async fn token_renews_a_stream_of_a_refused_call() {
     let api = api();
     let mut ada = user("ada");
     ada.expires_at = Some(unix_ms() + 60_000);
@@ -127,7 +127,11 @@ async fn a_stream_is_renewed_by_a_token_even_when_the_call_itself_is_refused() {
     let renew = |token: &str| json!({ "clientId": id, "token": token });
     api.mutate("sse.renew", renew("ada 60")).await.matched(1);
     tokio::time::sleep(Duration::from_secs(70)).await;
-    assert_eq!(api.manager.stats().total_connections, 1, "it lives on");
+    assert_eq!(
+        api.manager.stats().total_connections,
+        1,
+        "the stream stays open"
+    );
 
     api.mutate("sse.renew", renew("ben 60")).await.refused(
         403,
@@ -156,7 +160,7 @@ async fn a_stream_is_renewed_by_a_token_even_when_the_call_itself_is_refused() {
 }
 
 #[tokio::test]
-async fn a_refused_caller_is_refused_in_the_form_of_its_calls() {
+async fn refusal_has_the_form_of_the_calls() {
     for (cause, status, code) in [
         (ConnectErrorKind::Unauthenticated, 401, "UNAUTHORIZED"),
         (
@@ -195,9 +199,9 @@ async fn a_refused_caller_is_refused_in_the_form_of_its_calls() {
 }
 
 #[tokio::test]
-async fn without_authentication_there_are_no_tickets_and_no_tokens() {
+async fn tickets_and_tokens_require_authentication() {
     let api = Api::of(Manager::builder().build().unwrap()).user("ada");
-    let message = "this server recognises nobody by tokens or tickets";
+    let message = "this server accepts no tokens or tickets";
     api.mutate("sse.createTicket", json!({}))
         .await
         .refused(501, "NOT_IMPLEMENTED", message);

@@ -119,7 +119,7 @@ async fn a_query_ignores_the_body_and_a_mutation_the_query() {
 }
 
 #[tokio::test]
-async fn methods_are_told_apart_by_case() {
+async fn methods_are_case_sensitive() {
     let answer = Api::open()
         .request("get", "sse.getStats", Some("application/json"), "")
         .await;
@@ -148,7 +148,7 @@ async fn bodies_up_to_the_limit_are_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_body_is_told_to_the_call() {
+async fn slow_body_is_reported_to_the_call() {
     let api = Api::open();
     let json = [("content-type", "application/json")];
     let never = || futures_util::stream::pending::<Result<_, ()>>();
@@ -157,7 +157,7 @@ async fn a_slow_body_is_told_to_the_call() {
             .await,
     )
     .await;
-    answer.refused(408, "TIMEOUT", "the body did not come in time");
+    answer.refused(408, "TIMEOUT", "the body did not arrive in time");
     assert_eq!(
         answer.json()["error"]["data"]["path"],
         "sse.broadcastNotification"
@@ -170,7 +170,7 @@ async fn a_slow_body_is_told_to_the_call() {
 }
 
 #[tokio::test]
-async fn an_unknown_procedure_is_told_before_a_large_body() {
+async fn unknown_procedure_is_reported_before_a_large_body() {
     let answer = Api::open()
         .request(
             "POST",

@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_import_closes_no_circle() {
+    fn non_imports_close_no_circle() {
         for text in [
             "use crate::x::X; use crate::A;",
             "// use crate::a::A;",
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_modules_for_tests_and_the_root_are_in_no_circle() {
+    fn test_modules_and_root_are_in_no_circle() {
         let files = [
             ("lib.rs", "mod a; use crate::a::A;"),
             ("main.rs", "use crate::a::A;"),

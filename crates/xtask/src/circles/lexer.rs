@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_signs_are_told_apart() {
+    fn names_and_signs_are_distinguished() {
         assert_eq!(
             shown("use crate::a::{b, c as d};"),
             "use crate :: a :: { b , c as d } ;"

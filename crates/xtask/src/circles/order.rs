@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_beside_each_other_do_not_know_each_other() {
+    fn sibling_folders_do_not_import_each_other() {
         for (from, to) in [
             ("backplane.rs", "dialect.rs"),
             ("stream.rs", "backplane.rs"),

@@ -441,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn modules_for_tests_are_told() {
+    fn test_modules_are_recognised() {
         let text = "#[cfg(test)] mod a; mod b; mod c { #[cfg(any(test, all(test, loom)))] pub(crate) mod d; }";
         let expected: [&[&str]; 2] = [&["a"], &["c", "d"]];
         assert_eq!(Paths::of(text).for_tests, expected);

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_text_is_on_every_screen() {
+    async fn text_is_shown_on_every_screen() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let sse = Manager::builder().build().unwrap();

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_payloads_among_other_events_whatever_the_pieces() {
+    fn finds_payloads_across_any_chunk_boundaries() {
         let payload = Payload::new(64).unwrap();
         let text = format!(
             "{HELLO}{}{HELLO}{}",

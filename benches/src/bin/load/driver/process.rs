@@ -29,7 +29,8 @@ impl Process {
     /// Read from the process's CPU-time clock, since the times of `/proc` are rounded to 10 ms,
     /// which is more than a thousand connects take.
     pub(crate) fn cpu(self) -> anyhow::Result<Duration> {
-        let pid = i32::try_from(self.pid).with_context(|| format!("{} is no process", self.pid))?;
+        let pid =
+            i32::try_from(self.pid).with_context(|| format!("{} is not a process id", self.pid))?;
         let clock = ClockId::pid_cpu_clock_id(nix::unistd::Pid::from_raw(pid));
         let own = clock
             .and_then(ClockId::now)
@@ -110,7 +111,7 @@ pub(crate) fn allow_streams(streams: usize) -> anyhow::Result<()> {
 pub(crate) fn pin(cpus: &[usize]) -> anyhow::Result<()> {
     let mut set = CpuSet::new();
     for cpu in cpus {
-        ensure!(*cpu < CpuSet::MAX_CPU, "there is no processor {cpu}");
+        ensure!(*cpu < CpuSet::MAX_CPU, "processor {cpu} does not exist");
         set.set(*cpu);
     }
     sched_setaffinity(None, &set).with_context(|| format!("pinning to processors {cpus:?}"))
@@ -129,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn processor_time_is_finer_than_ticks_and_includes_threads_that_ended() {
+    fn cpu_time_is_precise_and_includes_ended_threads() {
         let before = Process::this().cpu().unwrap();
         std::thread::spawn(|| (0..200_000_u64).map(std::hint::black_box).sum::<u64>())
             .join()
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_is_not_there_has_no_processor_time() {
+    fn missing_process_has_no_cpu_time() {
         // Above the largest process id of Linux, 2^22.
         assert!(Process::new((1 << 22) + 1).cpu().is_err());
         assert!(Process::new(u32::MAX).cpu().is_err());
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn says_when_there_cannot_be_so_many_streams() {
+    fn too_many_streams_for_the_file_limit_is_an_error() {
         assert!(allow_streams(1).is_ok());
     }
 }

@@ -15,7 +15,7 @@ use crate::driver::response::Response;
 use crate::driver::target::Target;
 
 /// Timeout for one response of the server.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A publisher of one sequence number after the other.
 #[derive(Debug)]
@@ -30,11 +30,11 @@ pub(crate) struct Publisher {
 
 impl Publisher {
     pub(crate) fn connect(target: &Target, clock: Clock, payload: Payload) -> anyhow::Result<Self> {
-        let socket = TcpStream::connect_timeout(&target.publish_address(), PATIENCE)
+        let socket = TcpStream::connect_timeout(&target.publish_address(), TIMEOUT)
             .context("connecting to publish")?;
         socket.set_nodelay(true)?;
-        socket.set_read_timeout(Some(PATIENCE))?;
-        socket.set_write_timeout(Some(PATIENCE))?;
+        socket.set_read_timeout(Some(TIMEOUT))?;
+        socket.set_write_timeout(Some(TIMEOUT))?;
         let target = target.clone();
         Ok(Self {
             socket,
@@ -117,7 +117,7 @@ impl Publisher {
         match response.status() {
             Some(200..=299) => Ok(()),
             status => bail!(
-                "a publish was answered with status {}: {}",
+                "a publish received status {}: {}",
                 status.unwrap_or_default(),
                 String::from_utf8_lossy(&body)
             ),
@@ -130,10 +130,7 @@ impl Publisher {
             .socket
             .read(&mut buffer)
             .context("waiting for the answer to a publish")?;
-        ensure!(
-            length > 0,
-            "the server closed the connection that publishes"
-        );
+        ensure!(length > 0, "the server closed the publishing connection");
         self.inbox.extend_from_slice(&buffer[..length]);
         Ok(())
     }

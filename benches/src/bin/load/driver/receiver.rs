@@ -69,7 +69,7 @@ impl Receiver {
         while self.opened < count {
             ensure!(
                 Instant::now() < deadline,
-                "{} of {count} streams open after {timeout:?}",
+                "only {} of {count} streams opened within {timeout:?}",
                 self.opened
             );
             while self.streams.len() < count.min(self.opened + OPENING) {

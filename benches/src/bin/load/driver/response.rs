@@ -131,7 +131,7 @@ impl Response {
         for (at, byte) in bytes.iter().enumerate() {
             match (char::from(*byte).to_digit(16), byte) {
                 (_, b'\n') => {
-                    ensure!(*digits > 0, "a chunk without a size");
+                    ensure!(*digits > 0, "a chunk has no size");
                     self.place = if *size == 0 {
                         Place::Trailer(0)
                     } else {
@@ -146,7 +146,7 @@ impl Response {
                 }
                 (None, b'\r' | b';' | b' ') => *extension = true,
                 _ if *extension => {}
-                _ => bail!("{:?} in a chunk's size", char::from(*byte)),
+                _ => bail!("the size of a chunk contains {:?}", char::from(*byte)),
             }
         }
         Ok(bytes.len())
@@ -162,7 +162,7 @@ impl Response {
                     extension: false,
                 }
             }
-            _ => bail!("{:?} after a chunk", char::from(byte)),
+            _ => bail!("a chunk is followed by {:?}", char::from(byte)),
         }
         Ok(1)
     }
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_every_kind_of_body_whatever_the_pieces() {
+    fn reads_every_kind_of_body_in_any_chunks() {
         let cases: [(&[u8], &[u8], bool); 5] = [
             (
                 b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=f\r\nabc\r\nA\r\n0123456789\r\n",
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_the_next_response_alone() {
+    fn keeps_the_next_response_unread() {
         let (response, body, taken) = read(
             b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nabHTTP/1.1 ",
             usize::MAX,
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_not_a_response() {
+    fn rejects_malformed_responses() {
         let feed = |bytes: &[u8]| Response::new().feed(bytes, |_| ()).err();
         assert!(feed(b"SSH-2.0\r\n\r\n").is_some());
         assert!(feed(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n").is_some());

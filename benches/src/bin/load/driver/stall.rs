@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn only_time_in_which_something_is_due_counts() {
+    fn stall_counts_only_while_deliveries_are_due() {
         assert_eq!(
             longest(&[
                 (0, 0, 0),
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn every_delivery_begins_it_anew() {
+    fn every_delivery_restarts_the_stall() {
         assert_eq!(
             longest(&[(0, 0, 9), (10, 1, 9), (40, 2, 9), (50, 9, 9)]),
             30
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_comes_is_no_stall() {
+    fn missing_events_are_not_a_stall() {
         assert_eq!(longest(&[(0, 0, 2), (3, 1, 2), (5000, 1, 2)]), 3);
     }
 }

@@ -145,7 +145,7 @@ impl Stream {
         })?;
         match response.status() {
             Some(200) | None => Ok(()),
-            Some(status) => bail!("the server answered a stream with status {status}"),
+            Some(status) => bail!("the server refused a stream with status {status}"),
         }
     }
 
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_a_double_and_a_swap_on_the_wire_are_told_apart() {
+    fn detects_hole_duplicate_and_swap_on_the_wire() {
         assert_eq!(
             faults(&response(&[0, 1, 3]), 4),
             Faults {

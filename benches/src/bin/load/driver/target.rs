@@ -159,18 +159,20 @@ fn locate(url: &str) -> anyhow::Result<(SocketAddr, String, Option<String>)> {
         .map_or((url, String::new()), |(base, rest)| {
             (base, format!("{{{rest}"))
         });
-    let uri: Uri = base.parse().with_context(|| format!("not a URL: {url}"))?;
+    let uri: Uri = base
+        .parse()
+        .with_context(|| format!("invalid URL: {url}"))?;
     ensure!(
         uri.scheme_str() == Some("http"),
-        "only http:// URLs can be loaded: {url}"
+        "the URL is not an http:// URL: {url}"
     );
     let authority = uri
         .authority()
-        .with_context(|| format!("a URL without a host: {url}"))?;
+        .with_context(|| format!("the URL has no host: {url}"))?;
     let host = authority.host().trim_matches(['[', ']']);
     let addresses = (host, authority.port_u16().unwrap_or(80)).to_socket_addrs();
     let addresses: Vec<_> = addresses
-        .with_context(|| format!("cannot resolve {host}"))?
+        .with_context(|| format!("failed to resolve {host}"))?
         .collect();
     let Some(address) = addresses
         .iter()
@@ -181,7 +183,7 @@ fn locate(url: &str) -> anyhow::Result<(SocketAddr, String, Option<String>)> {
     };
     ensure!(
         address.ip().is_loopback(),
-        "{url} leads off this machine; this load stays on loopback"
+        "{url} is not a loopback address"
     );
     let path = uri
         .path_and_query()

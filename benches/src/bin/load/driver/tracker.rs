@@ -99,13 +99,13 @@ mod tests {
     }
 
     #[test]
-    fn everything_once_and_in_order_is_no_fault() {
+    fn in_order_delivery_has_no_faults() {
         assert!(faults(&[0, 1, 2, 3], 4).none());
         assert!(faults(&[], 0).none());
     }
 
     #[test]
-    fn counts_holes_at_the_start_in_the_middle_and_at_the_end() {
+    fn counts_holes_at_every_position() {
         assert_eq!(
             faults(&[2, 3, 6], 9),
             Faults {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_doubles() {
+    fn counts_duplicates() {
         assert_eq!(
             faults(&[0, 1, 1, 0, 2], 3),
             Faults {
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_latecomer_splits_its_hole_and_doubles_only_once_seen() {
+    fn late_event_splits_its_hole() {
         let expected = Faults {
             missing: 3,
             doubled: 1,

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-/// How much to do. Every number bounds the run; it ends by itself.
+/// The amount of work. Every number bounds the run, so it always ends.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Volume {
     /// Streams to open.
     #[arg(long, default_value_t = 1000)]
     pub(crate) streams: usize,
-    /// Seconds to do nothing at the end, to see what open streams cost by themselves: heartbeats.
+    /// Seconds without work at the end, to measure the cost of heartbeats alone.
     #[arg(long, default_value_t = 0.0)]
     pub(crate) idle: f64,
     /// Bytes of a payload.
@@ -26,16 +26,16 @@ pub(crate) struct Volume {
     /// Publishes in a burst; a server with bounded queues must have room for them.
     #[arg(long, default_value_t = 100)]
     pub(crate) burst: u32,
-    /// Bursts, each after the one before has been delivered.
+    /// Number of bursts. A burst starts after the previous burst was delivered.
     #[arg(long, default_value_t = 5)]
     pub(crate) bursts: u32,
-    /// Publishes of a burst that may be on their way to the server at a time.
+    /// Maximum number of publishes of a burst in flight to the server.
     #[arg(long, default_value_t = 16)]
     pub(crate) window: u32,
-    /// Microseconds for which the receiver sleeps after each look at its sockets. Without, the
-    /// server's every `send` would have to wake it, and that, which a server with clients elsewhere
-    /// never does, would be counted as its work. Latencies are up to this much too long; 0 measures
-    /// those of few streams exactly.
+    /// Microseconds for which the receiver sleeps after each check of its sockets. Without this
+    /// pause, every `send` of the server would wake the receiver, and the wake would count as work
+    /// of the server. A server with remote clients never does this work. Latencies are too long by
+    /// up to this value; 0 measures the latencies of few streams exactly.
     #[arg(long, default_value_t = 500)]
     pub(crate) nap: u64,
     /// Seconds without a delivery after which outstanding ones count as missing.
@@ -50,7 +50,7 @@ impl Volume {
             .interval
             .unwrap_or((self.streams as f64 * 0.04).max(5.0));
         let interval = Duration::try_from_secs_f64(milliseconds / 1000.0).context("--interval")?;
-        ensure!(!interval.is_zero(), "--interval must be more than nothing");
+        ensure!(!interval.is_zero(), "--interval must be greater than zero");
         Ok(interval)
     }
 

@@ -54,7 +54,7 @@ memory per idle stream | after traffic | CPU per connect | to the floor | missin
 pub(crate) fn growth(options: &Options) -> anyhow::Result<bool> {
     ensure!(
         options.rounds > 0 && !options.sizes.is_empty(),
-        "--rounds and --sizes must not be nothing"
+        "--rounds and --sizes must be at least 1"
     );
     let cpus = options.roster.cpus()?;
     let mut turns = Vec::new();
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sizes_of_a_server_stand_below_each_other_and_beside_the_floor() {
+    fn growth_table_lists_sizes_next_to_the_floor() {
         let table = table(&sizes());
         let rows: Vec<_> = table.lines().skip(2).collect();
         assert_eq!(rows.len(), 4);

@@ -154,7 +154,7 @@ mod tests {
     use crate::servers::stack::Stack;
 
     #[test]
-    fn draws_a_bar_and_a_label_for_each_server_and_quantity() {
+    fn draws_a_labelled_bar_per_server_and_quantity() {
         let servers = [
             (Stack::Floor, 10.0),
             (Stack::AxumNative, 20.0),
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_are_not_there_are_drawn_as_nothing() {
+    fn missing_numbers_are_not_drawn() {
         let mut report = report(1.0, 1.0, 1.0);
         report.memory = None;
         let svg = draw(

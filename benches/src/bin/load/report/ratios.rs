@@ -46,7 +46,7 @@ mod tests {
     use crate::report::summary::tests::report;
 
     #[test]
-    fn every_number_is_divided_by_that_of_the_same_round() {
+    fn ratios_divide_numbers_of_the_same_round() {
         let rounds = [report(8.0, 300.0, 1024.0), report(5.0, 100.0, 512.0)];
         let others = [report(10.0, 100.0, 2048.0), report(20.0, 200.0, 512.0)];
         let ratios = Ratios::between(&rounds, "other", &others);

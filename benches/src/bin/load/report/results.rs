@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::report::Report;
 
-/// Where to keep reports, and how long to go on.
+/// The file for reports, and the time limit.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Keeping {
-    /// File to which each report is added. What is in it is not measured again, so the same command
-    /// goes on where it stopped.
+    /// File to which each report is added. A measurement in the file is not repeated, so the same
+    /// command continues where it stopped.
     #[arg(long, value_name = "FILE")]
     pub(crate) results: Option<PathBuf>,
-    /// Starts no further measurement after so many seconds; needs `--results`.
+    /// Seconds after which no further measurement starts; needs `--results`.
     #[arg(long, value_name = "SECONDS", requires = "results")]
     pub(crate) within: Option<u64>,
 }
@@ -57,7 +57,7 @@ impl Results {
             .lines()
             .map(serde_json::from_str)
             .collect::<Result<_, _>>();
-        let entries = entries.context("--results is a file of something else")?;
+        let entries = entries.context("the --results file has another format")?;
         let deadline = keeping
             .within
             .map(|seconds| Instant::now() + Duration::from_secs(seconds));
@@ -104,26 +104,26 @@ impl Results {
     /// If a server cannot be measured.
     pub(crate) fn complete(
         &mut self,
-        wanted: &[(String, usize, String)],
+        requested: &[(String, usize, String)],
         mut measure: impl FnMut(usize) -> anyhow::Result<Report>,
     ) -> anyhow::Result<bool> {
-        ensure!(!wanted.is_empty(), "there is nothing to measure");
-        for (index, (name, round, setting)) in wanted.iter().enumerate() {
+        ensure!(!requested.is_empty(), "no measurement was requested");
+        for (index, (name, round, setting)) in requested.iter().enumerate() {
             if self.get(name, *round, setting).is_some() {
                 continue;
             }
             if self.is_over() {
-                let left = wanted
+                let left = requested
                     .iter()
                     .filter(|(name, round, setting)| self.get(name, *round, setting).is_none());
                 eprintln!(
                     "{} of {} measurements are left: run it again to go on",
                     left.count(),
-                    wanted.len()
+                    requested.len()
                 );
                 return Ok(false);
             }
-            eprintln!("{} of {}: {name}", index + 1, wanted.len());
+            eprintln!("{} of {}: {name}", index + 1, requested.len());
             let (name, setting) = (name.clone(), setting.clone());
             let report = measure(index)?;
             self.add(Entry {
@@ -143,10 +143,10 @@ mod tests {
     use crate::report::summary::tests::report;
 
     #[test]
-    fn a_measurement_in_pieces_measures_everything_once() {
+    fn resumed_measurement_measures_everything_once() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("results");
-        let wanted: Vec<_> = (0..5)
+        let requested: Vec<_> = (0..5)
             .map(|round| ("a".to_owned(), round, "s".to_owned()))
             .collect();
         let mut measured = Vec::new();
@@ -157,14 +157,16 @@ mod tests {
         assert!(
             !Results::open(&stopped)
                 .unwrap()
-                .complete(&wanted, |_| unreachable!("it is over"))
+                .complete(&requested, |_| unreachable!(
+                    "all measurements are complete"
+                ))
                 .unwrap()
         );
         let keeping = Keeping {
             results: Some(file),
             within: None,
         };
-        for piece in [&wanted[..2], &wanted[..], &wanted[..]] {
+        for piece in [&requested[..2], &requested[..], &requested[..]] {
             let mut results = Results::open(&keeping).unwrap();
             let all = results.complete(piece, |index| {
                 measured.push(index);
@@ -178,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_something_else_is_refused() {
+    fn foreign_results_file_is_rejected() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), "something\n").unwrap();
         assert!(

@@ -174,7 +174,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn without_the_others_there_are_no_ratios() {
+    fn ratios_require_the_other_servers() {
         let summaries = Summary::all(vec![measured(Stack::SseHyper, vec![report(1.0, 1.0, 1.0)])]);
         assert!(summaries[0].native.is_none() && summaries[0].ratios.is_empty());
         assert!(

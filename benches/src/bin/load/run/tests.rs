@@ -77,37 +77,37 @@ fn start(stack: Stack) -> SocketAddr {
 }
 
 #[test]
-fn the_floor_delivers_everything_once_and_in_order() {
+fn floor_delivers_everything_in_order() {
     assert_perfect(start(Stack::Floor), Layout::Plain);
 }
 
 #[test]
-fn so_does_axum() {
+fn axum_delivers_everything_in_order() {
     assert_perfect(start(Stack::AxumNative), Layout::Plain);
 }
 
 #[test]
-fn so_does_axum_with_the_adapter() {
+fn axum_adapter_delivers_everything_in_order() {
     assert_perfect(start(Stack::SseAxum), Layout::Plain);
 }
 
 #[test]
-fn so_does_hyper() {
+fn hyper_delivers_everything_in_order() {
     assert_perfect(start(Stack::HyperNative), Layout::Plain);
 }
 
 #[test]
-fn so_does_hyper_with_the_adapter() {
+fn hyper_adapter_delivers_everything_in_order() {
     assert_perfect(start(Stack::SseHyper), Layout::Plain);
 }
 
 #[test]
-fn so_does_actix() {
+fn actix_delivers_everything_in_order() {
     assert_perfect(start(Stack::ActixNative), Layout::Plain);
 }
 
 #[test]
-fn so_does_actix_with_the_adapter() {
+fn actix_adapter_delivers_everything_in_order() {
     assert_perfect(start(Stack::SseActix), Layout::Plain);
 }
 
@@ -141,7 +141,7 @@ fn hub_like() -> Router {
 }
 
 #[test]
-fn the_hub_s_wire_is_understood() {
+fn reads_the_wire_of_the_hub() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -162,7 +162,7 @@ fn the_hub_s_wire_is_understood() {
 }
 
 #[test]
-fn a_server_that_answers_otherwise_is_an_error_with_its_status() {
+fn unexpected_status_is_an_error() {
     let address = start(Stack::Floor);
     let mut options = options(address, Layout::Plain);
     options.url = format!("http://{address}/elsewhere");
@@ -171,7 +171,7 @@ fn a_server_that_answers_otherwise_is_an_error_with_its_status() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_an_error() {
+fn unreachable_server_is_an_error() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -204,7 +204,7 @@ fn meddle(floor: SocketAddr, size: usize) -> SocketAddr {
 }
 
 #[test]
-fn a_hole_a_double_and_a_swap_are_found_out() {
+fn detects_hole_duplicate_and_swap() {
     let address = start(Stack::Floor);
     let mut options = options(address, Layout::Plain);
     let target = Target::new(Layout::Plain, &options.url, None, &[]).unwrap();

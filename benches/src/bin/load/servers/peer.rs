@@ -66,7 +66,7 @@ fn better_sse() -> Result<Contender, String> {
     let node = output("node", &["--version"]).ok_or("node is not installed")?;
     let folder = folder_of("better-sse");
     if !folder.join("node_modules").exists() {
-        return Err("it is not installed: run `load install`".to_owned());
+        return Err("better-sse is not installed: run `load install`".to_owned());
     }
     let server = folder.join("server.js").to_string_lossy().into_owned();
     Ok(Contender::plain(
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn nchan_is_told_its_address_and_writes_nowhere_else() {
+    fn nchan_config_has_its_address_and_own_paths() {
         assert!(NCHAN.contains("listen ADDRESS "));
         assert_eq!(
             NCHAN.matches("FOLDER/").count(),

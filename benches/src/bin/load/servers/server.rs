@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::driver::process::{Process, pin};
 use crate::servers::contender::Contender;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Timeout for a server to end before it is killed.
 const GRACE: Duration = Duration::from_secs(3);
@@ -104,7 +104,7 @@ fn configured(
     let path = folder
         .path()
         .to_str()
-        .context("a temporary folder whose name is no text")?;
+        .context("the name of the temporary folder is not UTF-8")?;
     // Free a moment ago.
     let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr())?;
     let configuration = configuration
@@ -155,7 +155,7 @@ fn forward(output: impl Read + Send + 'static, lines: SyncSender<String>) {
 }
 
 fn first_address(lines: &Receiver<String>) -> anyhow::Result<SocketAddr> {
-    let (deadline, mut printed) = (Instant::now() + PATIENCE, String::new());
+    let (deadline, mut printed) = (Instant::now() + TIMEOUT, String::new());
     loop {
         match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(line) => match find_address(&line) {
@@ -163,9 +163,9 @@ fn first_address(lines: &Receiver<String>) -> anyhow::Result<SocketAddr> {
                 None => printed = printed + &line + "\n",
             },
             Err(RecvTimeoutError::Timeout) => {
-                bail!("no address within {PATIENCE:?}; it printed:\n{printed}")
+                bail!("the server printed no address within {TIMEOUT:?}; output:\n{printed}")
             }
-            Err(RecvTimeoutError::Disconnected) => bail!("it ended; it printed:\n{printed}"),
+            Err(RecvTimeoutError::Disconnected) => bail!("the server exited; output:\n{printed}"),
         }
     }
 }
@@ -184,9 +184,9 @@ fn find_address(line: &str) -> Option<SocketAddr> {
 }
 
 fn wait_for(address: SocketAddr) -> std::io::Result<()> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
-        match TcpStream::connect_timeout(&address, PATIENCE) {
+        match TcpStream::connect_timeout(&address, TIMEOUT) {
             Ok(_) => return Ok(()),
             Err(error) if Instant::now() > deadline => return Err(error),
             Err(_) => thread::sleep(Duration::from_millis(20)),
@@ -201,7 +201,7 @@ mod tests {
     use crate::driver::target::Layout;
 
     #[test]
-    fn finds_an_address_in_whatever_is_printed() {
+    fn finds_the_address_in_any_output() {
         let find = |line: &str| find_address(line).map(|address| address.to_string());
         assert_eq!(
             find("demo: http://127.0.0.1:8080/sse-demo").as_deref(),
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_ends_is_an_error_with_what_it_printed() {
+    fn early_exit_is_an_error_with_the_output() {
         let arguments = ["-c", "echo sorry >&2; exit 2"].map(str::to_owned).into();
         let (name, program) = ("x".to_owned(), "/bin/sh".into());
         let contender = Contender {

@@ -24,12 +24,13 @@ pub(crate) struct Serving {
     /// Threads of the reactor [default: as many as `--workers`].
     #[arg(long)]
     pub(crate) reactor_threads: Option<NonZeroUsize>,
-    /// Events that may wait for a stream; one that is further behind loses some, or is ended. The
-    /// floor holds none, and actix's broadcaster 10, since it waits for its streams.
+    /// Maximum number of events that wait for a stream. A slower stream loses events or is ended.
+    /// The floor holds no events. The broadcaster of actix holds 10, because it waits for its
+    /// streams.
     #[arg(long, default_value_t = 1024)]
     pub(crate) capacity: usize,
-    /// Whether a reactor serves the streams of `sse-hyper` and `sse-axum`, as it does by itself, or
-    /// hyper.
+    /// The server of the streams of `sse-hyper` and `sse-axum`: a reactor with `on`, which is their
+    /// default, or hyper with `off`.
     #[arg(long, value_enum, default_value_t = Switch::On)]
     pub(crate) reactor: Switch,
 }

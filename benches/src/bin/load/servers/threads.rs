@@ -60,7 +60,7 @@ pub(crate) fn threads(options: &Options) -> anyhow::Result<bool> {
                 Contender::plain(format!("{threads} threads"), load.clone(), arguments, None);
             let server = Server::start(&contender, &cpus)?;
             let report = run(&run::Options {
-                url: server.url().context("a server without an address")?,
+                url: server.url().context("the server has no address")?,
                 target: Layout::Plain,
                 publish_url: None,
                 headers: Vec::new(),

@@ -40,7 +40,7 @@ pub(crate) struct Options {
 }
 
 /// Timeout for deliveries and responses.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A transport from the hub to its clients.
 #[derive(Clone, Copy, Debug)]
@@ -116,7 +116,7 @@ struct Cost {
 pub(crate) fn transports(options: &Options) -> anyhow::Result<()> {
     ensure!(
         options.streams > 0 && options.broadcasts > 0 && options.rounds > 0,
-        "nothing to measure"
+        "--streams, --broadcasts and --rounds must be at least 1"
     );
     allow_streams(options.streams)?;
     let cpus = cpus()?;
@@ -156,7 +156,10 @@ pub(crate) fn transports(options: &Options) -> anyhow::Result<()> {
 /// Returns a processor for the server and another for the load, if there are two.
 fn cpus() -> anyhow::Result<Cpus> {
     let all = allowed_cpus()?;
-    let (first, last) = all.first().zip(all.last()).context("no processor")?;
+    let (first, last) = all
+        .first()
+        .zip(all.last())
+        .context("no processor is available")?;
     Ok(Cpus {
         server: vec![*first],
         load: vec![*last],
@@ -181,7 +184,7 @@ impl Transport {
         server: &Server,
         identity: Option<&Identity>,
     ) -> anyhow::Result<Cost> {
-        let address = server.address().context("a server without an address")?;
+        let address = server.address().context("the server has no address")?;
         let process = Process::new(server.pid());
         let connect = || Connection::open(address, self.protocol, identity);
         let mut publisher = Publisher::new(connect().await?, Payload::new(options.payload)?);
@@ -197,7 +200,7 @@ impl Transport {
                     .await?;
                 ensure!(
                     response.status().is_success(),
-                    "a stream was refused with {}",
+                    "a stream was refused with status {}",
                     response.status()
                 );
                 tokio::spawn(Arc::clone(&readers).read(response.into_body()));
@@ -259,7 +262,7 @@ impl Publisher {
         let body = response.into_body().collect().await?.to_bytes();
         ensure!(
             status.is_success(),
-            "a publish was answered with {status}: {}",
+            "a publish received status {status}: {}",
             String::from_utf8_lossy(&body)
         );
         Ok(())
@@ -284,7 +287,7 @@ impl Readers {
     }
 
     async fn wait_for(&self, events: u64) -> anyhow::Result<()> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while self.events.load(Ordering::Relaxed) < events && Instant::now() < deadline {
             sleep(Duration::from_millis(1)).await;
         }
@@ -299,7 +302,7 @@ impl Readers {
         ensure!(ended == 0, "{ended} streams ended");
         ensure!(
             events == expected,
-            "{events} events came instead of {expected}"
+            "{events} events arrived instead of {expected}"
         );
         Ok(())
     }

@@ -7,8 +7,8 @@ export const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--
   "--disable-component-update", "--disable-sync"];
 
 /** Timeout that is long enough for a busy machine. */
-const PATIENCE_MS = 60_000;
-export const START_MS = 2 * PATIENCE_MS;
+const TIMEOUT_MS = 60_000;
+export const START_MS = 2 * TIMEOUT_MS;
 
 /** Starts the browser, and ends it after the test. */
 export async function startChromium(test) {
@@ -22,19 +22,19 @@ export async function startChromium(test) {
 
 /** Sets the timeout of a context or a page. */
 function patient(it) {
-  it.setDefaultTimeout(PATIENCE_MS);
+  it.setDefaultTimeout(TIMEOUT_MS);
   return it;
 }
 
 /** Does the same for a page of puppeteer, which counts navigations separately. */
 export function patientPage(page) {
-  page.setDefaultNavigationTimeout(PATIENCE_MS);
+  page.setDefaultNavigationTimeout(TIMEOUT_MS);
   return patient(page);
 }
 
 /** Waits until a condition holds. */
 export async function until(isSo) {
-  for (const end = Date.now() + PATIENCE_MS; !(await isSo());) {
+  for (const end = Date.now() + TIMEOUT_MS; !(await isSo());) {
     if (Date.now() > end) throw new Error(`it has not become so: ${isSo}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

@@ -10,7 +10,7 @@ use crate::adapter::{
 
 const ANY: [(&str, &str); 1] = [("accept-encoding", "gzip, deflate, br, zstd")];
 
-pub async fn the_middleware_compresses_what_is_no_stream(harness: Harness) {
+pub async fn middleware_compresses_other_responses(harness: Harness) {
     let app = harness.start(Manager::builder());
     let answer = app.ask("GET", "/compressed/prose", &ANY, "").await;
     assert!(
@@ -22,7 +22,7 @@ pub async fn the_middleware_compresses_what_is_no_stream(harness: Harness) {
     app.finish().await;
 }
 
-pub async fn a_stream_passes_as_it_is_and_each_event_at_once(harness: Harness) {
+pub async fn stream_passes_uncompressed_and_unbuffered(harness: Harness) {
     for encoding in ["gzip", "br", "zstd", "deflate", "gzip, deflate, br, zstd"] {
         let app = harness.start(Manager::builder());
         let mut client = app
@@ -56,7 +56,7 @@ pub async fn a_stream_passes_as_it_is_and_each_event_at_once(harness: Harness) {
     }
 }
 
-pub async fn a_refusal_behind_it_is_the_same(harness: Harness) {
+pub async fn refusal_is_the_same_with_compression(harness: Harness) {
     let app = harness.start(Manager::builder().max_connections(1));
     let _only = app.open("/events").await;
     let answer = app.ask("GET", "/compressed/events", &ANY, "").await;

@@ -16,7 +16,7 @@ const OFTEN: Duration = Duration::from_millis(200);
 /// Long enough for a server on a busy machine to send a farewell.
 const SOON: Duration = Duration::from_secs(2);
 
-async fn expect_nobody(app: &RunningApp) {
+async fn expect_no_stream(app: &RunningApp) {
     assert_eq!(app.departures(1).await, [DisconnectReason::ClientLeft]);
     let stats = app.manager.stats();
     assert_eq!(
@@ -26,40 +26,42 @@ async fn expect_nobody(app: &RunningApp) {
     assert_eq!(stats.counters.disconnected.get("client_left"), 1);
 }
 
-pub async fn a_client_that_closes_is_gone_at_once(harness: Harness) {
+pub async fn close_is_detected_immediately(harness: Harness) {
     // No heartbeat detects it within the timeout of a rule.
     let app = harness.start(Manager::builder());
     drop(app.open("/events?user=42&topics=news").await);
-    expect_nobody(&app).await;
+    expect_no_stream(&app).await;
     assert_eq!(app.publish("to nobody").await, 0);
     app.finish().await;
 }
 
-pub async fn a_client_that_resets_is_gone_at_once(harness: Harness) {
+pub async fn reset_is_detected_immediately(harness: Harness) {
     let app = harness.start(Manager::builder());
     app.open("/events?user=42").await.reset().expect("a reset");
-    expect_nobody(&app).await;
+    expect_no_stream(&app).await;
     app.finish().await;
 }
 
-pub async fn a_client_that_closes_its_half_is_gone(harness: Harness) {
+pub async fn half_close_is_detected(harness: Harness) {
     let app = harness.start(Manager::builder().heartbeat_interval(OFTEN));
     let mut client = app.open("/events?user=42").await;
     client.half_close().await.expect("a FIN");
-    app.until("gone", |manager| manager.stats().total_connections == 0)
-        .await;
+    app.until("the disconnect", |manager| {
+        manager.stats().total_connections == 0
+    })
+    .await;
     drop(client);
-    expect_nobody(&app).await;
+    expect_no_stream(&app).await;
     app.finish().await;
 }
 
 /// A server with unread bytes does not notice an end of the connection that follows them.
-pub async fn a_pipelined_byte_hides_a_disconnect_until_a_heartbeat_at_most(harness: Harness) {
+pub async fn heartbeat_reveals_disconnect_after_pipelined_byte(harness: Harness) {
     let app = harness.start(Manager::builder().heartbeat_interval(OFTEN));
     let mut client = app.open("/events?user=42").await;
     client.send(b"G").await.expect("a byte");
     client.reset().expect("a reset");
-    expect_nobody(&app).await;
+    expect_no_stream(&app).await;
     app.finish().await;
 }
 
@@ -81,7 +83,7 @@ pub async fn a_second_stream_of_a_user_outlives_the_first(harness: Harness) {
     app.finish().await;
 }
 
-pub async fn a_stream_that_is_ended_says_why_and_ends_cleanly(harness: Harness) {
+pub async fn ended_stream_sends_its_reason_and_ends_cleanly(harness: Harness) {
     let app = harness.start(Manager::builder());
     let mut client = app.open("/events?user=42").await;
     app.publish("before").await;
@@ -122,7 +124,7 @@ pub async fn a_connection_has_one_stream_after_the_other(harness: Harness) {
     app.finish().await;
 }
 
-pub async fn nothing_is_left_of_clients_that_come_and_go(harness: Harness) {
+pub async fn reconnecting_clients_leave_nothing(harness: Harness) {
     const CYCLES: usize = 400;
     let app = harness.start(Manager::builder().heartbeat_interval(OFTEN));
     let mut read = 0;
@@ -138,7 +140,7 @@ pub async fn nothing_is_left_of_clients_that_come_and_go(harness: Harness) {
             client.reset().expect("a reset");
         }
     }
-    app.until("all gone", |manager| {
+    app.until("all disconnects", |manager| {
         let stats = manager.stats();
         let disconnected = stats.counters.disconnected.get("client_left");
         stats.total_connections == 0

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use crate::{
     adapter::{
         harness::Harness,
-        running_app::{PATIENCE, expect_end, next_data},
+        running_app::{TIMEOUT, expect_end, next_data},
     },
     decoder::Item,
 };
@@ -27,7 +27,7 @@ pub async fn a_one_off_stream_has_events_and_an_end(harness: Harness) {
         answer
             .send(Ok(Event::text(token)))
             .await
-            .expect("somebody who listens");
+            .expect("a connected receiver");
         assert_eq!(next_data(&mut client).await, token);
     }
     drop(answer);
@@ -36,12 +36,12 @@ pub async fn a_one_off_stream_has_events_and_an_end(harness: Harness) {
     app.finish().await;
 }
 
-pub async fn a_quiet_one_off_stream_gets_heartbeats_from_the_start(harness: Harness) {
+pub async fn quiet_one_off_stream_gets_heartbeats(harness: Harness) {
     let mut app = harness.start(Manager::builder());
     let mut client = app.get("/tokens").send().await.expect("a request");
     let answer = app.answer().await;
     for _ in 0..3 {
-        let item = timeout(PATIENCE, client.next_item())
+        let item = timeout(TIMEOUT, client.next_item())
             .await
             .expect("a heartbeat")
             .expect("a heartbeat");
@@ -50,7 +50,7 @@ pub async fn a_quiet_one_off_stream_gets_heartbeats_from_the_start(harness: Harn
     answer
         .send(Ok(Event::text("at last")))
         .await
-        .expect("somebody who listens");
+        .expect("a connected receiver");
     assert_eq!(next_data(&mut client).await, "at last");
     drop((answer, client));
     app.finish().await;
@@ -63,17 +63,20 @@ pub async fn a_one_off_stream_that_fails_has_no_clean_end(harness: Harness) {
     answer
         .send(Ok(Event::text("half")))
         .await
-        .expect("somebody who listens");
+        .expect("a connected receiver");
     assert_eq!(next_data(&mut client).await, "half");
     answer
-        .send(Err(io::Error::other("the model is gone")))
+        .send(Err(io::Error::other("the model failed")))
         .await
-        .expect("somebody who listens");
-    let end = timeout(PATIENCE, client.end())
+        .expect("a connected receiver");
+    let end = timeout(TIMEOUT, client.end())
         .await
         .expect("an end")
         .expect("an end");
-    assert!(!end.is_clean(), "{end:?} would pass for the whole answer");
+    assert!(
+        !end.is_clean(),
+        "{end:?} would be taken for the complete response"
+    );
     app.finish().await;
 }
 
@@ -84,10 +87,10 @@ pub async fn a_one_off_stream_is_dropped_when_its_client_goes(harness: Harness) 
     answer
         .send(Ok(Event::text("one")))
         .await
-        .expect("somebody who listens");
+        .expect("a connected receiver");
     assert_eq!(next_data(&mut client).await, "one");
     drop(client);
-    timeout(PATIENCE, answer.closed())
+    timeout(TIMEOUT, answer.closed())
         .await
         .expect("the stream is dropped");
     app.finish().await;
@@ -101,7 +104,7 @@ pub async fn a_one_off_stream_does_not_outlive_the_deadline(harness: Harness) {
     let _client = app.get("/tokens").send().await.expect("a request");
     let answer = app.answer().await;
     app.finish().await;
-    timeout(PATIENCE, answer.closed())
+    timeout(TIMEOUT, answer.closed())
         .await
         .expect("the stream is dropped");
 }

@@ -77,8 +77,7 @@ pub async fn a_heartbeat_may_be_a_comment(harness: Harness) {
         .heartbeat(HeartbeatKind::Comment);
     let app = harness.start(builder);
     let mut client = app.open("/events").await;
-    let item =
-        tokio::time::timeout(crate::adapter::running_app::PATIENCE, client.next_item()).await;
+    let item = tokio::time::timeout(crate::adapter::running_app::TIMEOUT, client.next_item()).await;
     let item = item.expect("a heartbeat").expect("a heartbeat");
     assert!(matches!(&item, Item::Comment(_)), "{item:?}");
     drop(client);

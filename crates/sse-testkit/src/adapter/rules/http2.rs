@@ -47,7 +47,7 @@ pub async fn one_connection_carries_many_streams(harness: Harness) {
     app.finish().await;
 }
 
-pub async fn its_answers_are_the_same_without_fields_of_http_1(harness: Harness) {
+pub async fn http2_responses_have_no_http_1_fields(harness: Harness) {
     let app = harness.start(Manager::builder().max_connections(1));
     let mut connection = Http2::connect(app.address, WINDOW).await;
     let stream = connection.open("/events").await;
@@ -84,7 +84,7 @@ pub async fn its_answers_are_the_same_without_fields_of_http_1(harness: Harness)
     app.finish().await;
 }
 
-pub async fn a_stream_that_is_reset_is_gone_and_harms_no_other(harness: Harness) {
+pub async fn reset_stream_affects_no_other_stream(harness: Harness) {
     let app = harness.start(often());
     let mut connection = Http2::connect(app.address, WINDOW).await;
     let mut stays = connection.open("/events?user=42").await;
@@ -104,7 +104,7 @@ async fn expect_farewell(stream: &mut Http2Stream, name: &str) {
     stream.expect_end().await;
 }
 
-pub async fn a_shutdown_ends_its_streams_and_then_the_connection(harness: Harness) {
+pub async fn shutdown_ends_streams_then_the_connection(harness: Harness) {
     let mut app = harness.start(Manager::builder());
     let mut connection = Http2::connect(app.address, WINDOW).await;
     let mut streams = [
@@ -120,7 +120,7 @@ pub async fn a_shutdown_ends_its_streams_and_then_the_connection(harness: Harnes
     app.finish().await;
 }
 
-pub async fn a_stream_whose_window_is_closed_is_ended_in_time_and_harms_no_other(harness: Harness) {
+pub async fn closed_window_ends_only_its_stream(harness: Harness) {
     let builder = Manager::builder()
         .connection_timeout(SOON)
         .queue(1 << 20, 1 << 30);

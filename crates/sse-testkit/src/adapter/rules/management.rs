@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use crate::{
     adapter::{
         harness::Harness,
-        running_app::{PATIENCE, RunningApp, next},
+        running_app::{RunningApp, TIMEOUT, next},
         test_app::BODY_LIMIT,
     },
     request::RawRequest,
@@ -104,7 +104,7 @@ pub async fn a_mutation_reaches_the_screens(harness: Harness) {
     app.finish().await;
 }
 
-pub async fn the_caller_is_who_the_app_says(harness: Harness) {
+pub async fn the_app_determines_the_caller(harness: Harness) {
     let app = harness.start_guarded(Manager::builder(), OwnEventsOnly);
     let _stream = app.open("/events?user=42").await;
     let (path, own) = ("/api/trpc/sse.sendSuccess", r#"{"message":"to myself"}"#);
@@ -157,7 +157,7 @@ fn chunked(app: &RunningApp, chunks: &[&str]) -> RawRequest {
         .body(chunks.iter().map(chunk).collect::<String>())
 }
 
-pub async fn a_body_that_does_not_say_its_length_has_the_same_limit(harness: Harness) {
+pub async fn body_without_a_length_has_the_same_limit(harness: Harness) {
     let app = harness.start(Manager::builder());
     for (bytes, status) in [(BODY_LIMIT - 100, 200), (BODY_LIMIT + 100, 413)] {
         let sent = body(bytes);
@@ -166,7 +166,7 @@ pub async fn a_body_that_does_not_say_its_length_has_the_same_limit(harness: Har
             .send()
             .await
             .expect("a request");
-        let head = timeout(PATIENCE, client.head())
+        let head = timeout(TIMEOUT, client.head())
             .await
             .expect("an answer")
             .expect("an answer");
@@ -175,7 +175,7 @@ pub async fn a_body_that_does_not_say_its_length_has_the_same_limit(harness: Har
     app.finish().await;
 }
 
-pub async fn a_body_that_breaks_off_does_nothing(harness: Harness) {
+pub async fn incomplete_body_has_no_effect(harness: Harness) {
     let app = harness.start(Manager::builder());
     let mut client = chunked(&app, &[r#"{"message":"all of it"}"#])
         .send()
@@ -183,7 +183,7 @@ pub async fn a_body_that_breaks_off_does_nothing(harness: Harness) {
         .expect("a request");
     client.half_close().await.expect("a FIN");
     // The server may or may not respond.
-    if let Ok(head) = timeout(PATIENCE, client.head())
+    if let Ok(head) = timeout(TIMEOUT, client.head())
         .await
         .expect("an answer or an end")
     {
@@ -218,7 +218,7 @@ pub async fn a_refusal_does_not_wait_for_the_body(harness: Harness) {
                 .send()
                 .await
                 .expect("a request");
-            let head = timeout(PATIENCE, client.head())
+            let head = timeout(TIMEOUT, client.head())
                 .await
                 .expect("an answer")
                 .expect("an answer");
@@ -227,16 +227,16 @@ pub async fn a_refusal_does_not_wait_for_the_body(harness: Harness) {
                 continue;
             }
             // The rest of the body is not awaited.
-            let closed = timeout(PATIENCE, client.expect_close())
+            let closed = timeout(TIMEOUT, client.expect_close())
                 .await
                 .expect("the end of the connection");
-            closed.expect("nothing more");
+            closed.expect("the end of the connection");
         }
     }
     app.finish().await;
 }
 
-pub async fn what_the_method_and_the_type_must_be(harness: Harness) {
+pub async fn method_and_content_type_are_checked(harness: Harness) {
     let app = harness.start(Manager::builder());
     let wrong = app.ask("GET", BROADCAST, &[], "").await;
     assert_eq!(

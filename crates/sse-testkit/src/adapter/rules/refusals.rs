@@ -27,7 +27,7 @@ fn expect_retry_after(answer: &Response, status: u16) {
     );
 }
 
-pub async fn limits_refuse_and_say_when_to_return(harness: Harness) {
+pub async fn refusals_by_limits_have_a_retry(harness: Harness) {
     let builder = Manager::builder()
         .max_connections(2)
         .max_connections_per_user(1, LimitPolicy::Refuse);
@@ -44,7 +44,7 @@ pub async fn limits_refuse_and_say_when_to_return(harness: Harness) {
     app.finish().await;
 }
 
-pub async fn the_clients_address_counts(harness: Harness) {
+pub async fn limits_apply_to_the_clients_address(harness: Harness) {
     let app = harness.start(Manager::builder().max_connections_per_address(1, LimitPolicy::Refuse));
     let _first = app.open("/events").await;
     let elsewhere = "127.0.0.9".parse().expect("an address");
@@ -60,7 +60,7 @@ pub async fn the_clients_address_counts(harness: Harness) {
     app.finish().await;
 }
 
-pub async fn a_newcomer_may_replace_the_oldest(harness: Harness) {
+pub async fn new_stream_can_replace_the_oldest(harness: Harness) {
     let app =
         harness.start(Manager::builder().max_connections_per_user(1, LimitPolicy::ReplaceOldest));
     let mut first = app.open("/events?user=42").await;
@@ -76,7 +76,7 @@ pub async fn a_newcomer_may_replace_the_oldest(harness: Harness) {
     app.finish().await;
 }
 
-pub async fn a_soft_refusal_is_a_stream_that_says_when_to_return(harness: Harness) {
+pub async fn soft_refusal_is_a_stream_with_a_retry(harness: Harness) {
     let app = harness.start(
         Manager::builder()
             .max_connections(1)
@@ -115,7 +115,7 @@ async fn expect_soft(app: &RunningApp, path: &str) {
     );
 }
 
-pub async fn an_event_source_survives_a_rejection_that_passes(harness: Harness) {
+pub async fn event_source_survives_a_temporary_rejection(harness: Harness) {
     let builder = Manager::builder()
         .max_connections(2)
         .max_connections_per_user(1, LimitPolicy::Refuse);
@@ -155,11 +155,11 @@ pub async fn a_draining_manager_refuses(harness: Harness) {
     app.finish().await;
 }
 
-pub async fn a_user_who_is_to_stay_away_gets_no_content(harness: Harness) {
+pub async fn banned_user_gets_no_content(harness: Harness) {
     let app = harness.start(Manager::builder());
     let user = UserId::new("42").expect("a user");
-    let away = DisconnectOptions::new().ban_for(Duration::from_secs(60));
-    app.manager.disconnect(Target::User(user), away).await;
+    let ban = DisconnectOptions::new().ban_for(Duration::from_secs(60));
+    app.manager.disconnect(Target::User(user), ban).await;
     let answer = app.ask("GET", "/events?user=42", &[], "").await;
     // RFC 9110, section 8.6: no length in a 204.
     assert_eq!(

@@ -6,7 +6,7 @@ use tokio::time::timeout;
 use crate::{
     adapter::{
         harness::Harness,
-        running_app::{PATIENCE, expect_end, json, next, next_data},
+        running_app::{TIMEOUT, expect_end, json, next, next_data},
     },
     request::{RawRequest, Version},
 };
@@ -27,11 +27,11 @@ pub async fn a_stream_has_its_status_and_headers(harness: Harness) {
     app.finish().await;
 }
 
-pub async fn a_stream_begins_with_one_block_that_says_who_and_how(harness: Harness) {
+pub async fn stream_begins_with_one_connection_block(harness: Harness) {
     let app = harness.start(Manager::builder());
     for (path, user) in [("/events", None), ("/events?user=42", Some("42"))] {
         let mut client = app.get(path).open().await.expect("an answer");
-        let first = timeout(PATIENCE, client.next_bytes())
+        let first = timeout(TIMEOUT, client.next_bytes())
             .await
             .expect("bytes")
             .expect("bytes");
@@ -70,7 +70,7 @@ pub async fn a_stream_begins_with_one_block_that_says_who_and_how(harness: Harne
     app.finish().await;
 }
 
-pub async fn a_head_request_gets_the_headers_and_registers_nothing(harness: Harness) {
+pub async fn head_request_gets_headers_and_opens_no_stream(harness: Harness) {
     let app = harness.start(Manager::builder());
     let answer = app.ask("HEAD", "/events", &[], "").await;
     assert_eq!((answer.status, answer.body.len()), (200, 0));
@@ -90,7 +90,7 @@ pub async fn a_head_request_gets_the_headers_and_registers_nothing(harness: Harn
     app.finish().await;
 }
 
-pub async fn other_methods_are_told_which_are_allowed(harness: Harness) {
+pub async fn other_methods_get_the_allowed_methods(harness: Harness) {
     let app = harness.start(Manager::builder());
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW"] {
         let answer = app.ask(method, "/events", &[], "").await;
@@ -108,7 +108,7 @@ pub async fn other_methods_are_told_which_are_allowed(harness: Harness) {
     app.finish().await;
 }
 
-pub async fn no_accept_is_a_reason_to_refuse(harness: Harness) {
+pub async fn accept_header_is_never_a_reason_to_refuse(harness: Harness) {
     let app = harness.start(Manager::builder());
     let bare = RawRequest::new(app.address, "GET", "/events");
     for request in [
@@ -121,7 +121,7 @@ pub async fn no_accept_is_a_reason_to_refuse(harness: Harness) {
     app.finish().await;
 }
 
-pub async fn a_last_event_id_arrives_by_header_and_by_each_name_in_the_query(harness: Harness) {
+pub async fn last_event_id_is_read_from_header_and_query(harness: Harness) {
     let app = harness.start(Manager::builder());
     let byte_by_byte = [
         ("7-12".as_bytes(), "7-12"),
@@ -157,14 +157,14 @@ pub async fn a_last_event_id_arrives_by_header_and_by_each_name_in_the_query(har
     assert_eq!(
         app.handshake().last_event_id(),
         Some("query"),
-        "an empty header says nothing"
+        "an empty header is ignored"
     );
     app.open("/events").await;
     assert_eq!(app.handshake().last_event_id(), None);
     app.finish().await;
 }
 
-pub async fn topics_may_be_encoded_and_named_more_than_once(harness: Harness) {
+pub async fn topics_can_be_encoded_and_repeated(harness: Harness) {
     let app = harness.start(Manager::builder());
     let mut client = app
         .open("/events?topics=orders%2F7,news&topics=m%C3%BCsli,news")
@@ -195,7 +195,7 @@ pub async fn a_bad_topic_is_a_bad_request_that_is_counted(harness: Harness) {
         let text = answer.text().expect("text");
         assert!(
             text.starts_with("topics: "),
-            "it names the parameter: {text:?}"
+            "the error names the parameter: {text:?}"
         );
     }
     assert_eq!(app.manager.stats().counters.refused.get("invalid"), 3);

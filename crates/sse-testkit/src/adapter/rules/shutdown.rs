@@ -9,7 +9,7 @@ use crate::adapter::{
     running_app::{expect_end, expect_system, next_data},
 };
 
-pub async fn open_streams_end_with_a_farewell_and_the_server_with_them(harness: Harness) {
+pub async fn shutdown_ends_streams_with_a_farewell(harness: Harness) {
     const STREAMS: usize = 300;
     // A server that waits for its streams would wait for an hour.
     let mut app = harness.start_with(
@@ -56,7 +56,7 @@ pub async fn a_shutdown_is_announced_before_it_begins(harness: Harness) {
     app.finish().await;
 }
 
-pub async fn a_client_that_takes_nothing_does_not_outlive_the_deadline(harness: Harness) {
+pub async fn stalled_client_ends_at_the_deadline(harness: Harness) {
     let builder = Manager::builder().queue(1 << 16, 1 << 30);
     let mut app = harness.start_narrow(builder, ShutdownOptions::within(Duration::from_secs(1)));
     let slow = app.greeted(app.get("/events").receive_buffer(4096)).await;
@@ -68,13 +68,16 @@ pub async fn a_client_that_takes_nothing_does_not_outlive_the_deadline(harness: 
     drop(slow);
 }
 
-pub async fn connections_that_ask_nothing_do_not_hold_it_up(harness: Harness) {
+pub async fn idle_connections_do_not_delay_shutdown(harness: Harness) {
     let mut app = harness.start_with(
         Manager::builder(),
         ShutdownOptions::within(Duration::from_secs(1)),
     );
     let half = app.get("/ping").body("GET /ping HTTP/1.1\r\nhost: local");
-    let mut half = half.send().await.expect("half a request behind one");
+    let mut half = half
+        .send()
+        .await
+        .expect("half a request after a complete one");
     assert_eq!(half.head().await.expect("an answer").status, 200);
     let mut idle = app.get("/ping").send().await.expect("a request");
     assert_eq!(idle.head().await.expect("an answer").status, 200);
@@ -86,11 +89,11 @@ pub async fn connections_that_ask_nothing_do_not_hold_it_up(harness: Harness) {
     app.finish().await;
     tokio::net::TcpStream::connect(address)
         .await
-        .expect_err("nobody listens any more");
+        .expect_err("a closed listener");
     drop((half, idle, silent));
 }
 
-pub async fn a_stream_that_is_asked_for_meanwhile_is_refused(harness: Harness) {
+pub async fn stream_requested_during_shutdown_is_refused(harness: Harness) {
     // The manager alone shuts down; the server still answers.
     let app = harness.start(Manager::builder());
     let mut stays = app.open("/events").await;

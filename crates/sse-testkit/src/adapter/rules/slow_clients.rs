@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use crate::{
     adapter::{
         harness::Harness,
-        running_app::{PATIENCE, RunningApp, next, next_data},
+        running_app::{RunningApp, TIMEOUT, next, next_data},
     },
     client::RawClient,
 };
@@ -45,16 +45,16 @@ async fn stall(harness: Harness, builder: ManagerBuilder) -> DisconnectReason {
     assert_eq!(
         app.manager.stats().total_connections,
         1,
-        "the fast client is there"
+        "the fast client is connected"
     );
     is_closed(&app, &slow).await;
     // The client reads what its system still holds, and finds the connection broken off.
-    let end = timeout(PATIENCE, slow.end())
+    let end = timeout(TIMEOUT, slow.end())
         .await
         .expect("the slow client's connection is closed");
     assert!(
         !end.is_ok_and(crate::end::End::is_clean),
-        "an end that hides what is missing"
+        "a clean end hides missing events"
     );
     drop((slow, fast));
     app.finish().await;
@@ -76,7 +76,7 @@ async fn is_closed(app: &RunningApp, client: &RawClient) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    timeout(PATIENCE, closed)
+    timeout(TIMEOUT, closed)
         .await
         .expect("the server closes the connection of a client that takes nothing");
 }
@@ -101,7 +101,7 @@ fn is_there(app: &RunningApp, user: &str) -> bool {
     })
 }
 
-pub async fn a_client_that_takes_nothing_is_ended_in_time_and_harms_nobody(harness: Harness) {
+pub async fn stalled_client_is_ended_in_time(harness: Harness) {
     let builder = Manager::builder()
         .connection_timeout(SOON)
         .queue(1 << 20, 1 << 30);
@@ -109,7 +109,7 @@ pub async fn a_client_that_takes_nothing_is_ended_in_time_and_harms_nobody(harne
     assert!(is_found(reason), "{reason}");
 }
 
-pub async fn a_client_whose_queue_is_full_is_ended_and_harms_nobody(harness: Harness) {
+pub async fn full_queue_ends_only_its_client(harness: Harness) {
     let builder = Manager::builder()
         .connection_timeout(3 * SOON)
         .queue(8, 1 << 20);
@@ -117,7 +117,7 @@ pub async fn a_client_whose_queue_is_full_is_ended_and_harms_nobody(harness: Har
 }
 
 /// No event is published: heartbeats alone fill the connection of a silent client.
-pub async fn a_silent_client_is_found_by_heartbeats(harness: Harness) {
+pub async fn heartbeats_detect_a_silent_client(harness: Harness) {
     struct Large;
     impl sse_core::Heartbeat for Large {
         fn beat(&self) -> sse_core::Event {
@@ -136,7 +136,7 @@ pub async fn a_silent_client_is_found_by_heartbeats(harness: Harness) {
     app.finish().await;
 }
 
-pub async fn a_client_that_may_lose_events_is_told_of_the_gap(harness: Harness) {
+pub async fn client_that_can_lose_events_receives_the_gap(harness: Harness) {
     let builder = Manager::builder()
         .queue(2, 1 << 20)
         .overflow(Overflow::DropOldest);
@@ -174,7 +174,10 @@ pub async fn a_client_that_may_lose_events_is_told_of_the_gap(harness: Harness) 
         }
     }
     assert!(lost > 0, "the gap comes before what follows it");
-    assert_eq!(expected, sent, "every event came or was told of");
+    assert_eq!(
+        expected, sent,
+        "an event was neither delivered nor covered by a gap"
+    );
     drop(client);
     app.finish().await;
 }

@@ -27,7 +27,7 @@ pub async fn a_new_log_is_empty<B: Broker>() {
     );
 }
 
-pub async fn nodes_that_come_at_once_agree_on_the_log<B: Broker>() {
+pub async fn concurrent_nodes_agree_on_the_log<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };
@@ -60,7 +60,7 @@ pub async fn two_logs_have_two_epochs<B: Broker>() {
     expect_epoch(&other, &cursor).await;
 }
 
-pub async fn the_head_is_where_the_last_entry_stands<B: Broker>() {
+pub async fn head_is_the_last_entry<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };
@@ -77,7 +77,7 @@ pub async fn the_head_is_where_the_last_entry_stands<B: Broker>() {
     }
 }
 
-pub async fn a_rewind_leads_back_so_many_entries<B: Broker>() {
+pub async fn rewind_goes_back_the_given_entries<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };
@@ -138,11 +138,15 @@ pub async fn a_cursor_beyond_the_head_is_refused<B: Broker>() {
         ] {
             let cursor = Cursor::new(head.epoch.clone(), beyond);
             match node.read(&cursor, ALL).await {
-                Err(BackplaneError::Future { head: told }) => assert_eq!(told, head.position),
+                Err(BackplaneError::Future { head: reported }) => {
+                    assert_eq!(reported, head.position);
+                }
                 other => panic!("a read of the future {cursor}: {other:?}"),
             }
             match node.tail(&cursor).await.map(|_| "a tail") {
-                Err(BackplaneError::Future { head: told }) => assert_eq!(told, head.position),
+                Err(BackplaneError::Future { head: reported }) => {
+                    assert_eq!(reported, head.position);
+                }
                 other => panic!("a tail of the future {cursor}: {other:?}"),
             }
         }

@@ -86,7 +86,7 @@ pub async fn a_key_counts_once_from_all_nodes_at_once<B: Broker>() {
     assert_eq!(texts(&read_all(&nodes[0], &start).await), expected);
 }
 
-pub async fn a_dropped_append_with_a_key_may_be_tried_again<B: Broker>() {
+pub async fn dropped_append_with_a_key_can_be_retried<B: Broker>() {
     const KEYS: u64 = 60;
     let Some(broker) = start::<B>().await else {
         return;
@@ -272,7 +272,7 @@ async fn expect_full(
             let seconds = full.retry_after.as_secs();
             assert!(
                 (1..=140).contains(&seconds),
-                "{scope:?} may come back after {seconds} s"
+                "{scope:?} can retry after {seconds} s"
             );
         }
         other => panic!("{scope:?} is beyond its bound: {other:?}"),

@@ -75,7 +75,7 @@ pub async fn a_lease_ends_with_its_term<B: Broker>() {
     );
 }
 
-pub async fn a_lease_that_is_renewed_lasts_and_says_the_latest<B: Broker>() {
+pub async fn renewed_lease_lasts_with_the_latest_data<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };
@@ -106,7 +106,7 @@ pub async fn a_lease_that_is_renewed_lasts_and_says_the_latest<B: Broker>() {
     .await;
 }
 
-pub async fn a_lease_may_be_dropped<B: Broker>() {
+pub async fn lease_can_be_dropped<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };
@@ -116,12 +116,14 @@ pub async fn a_lease_may_be_dropped<B: Broker>() {
             .await
             .expect("a lease");
     }
+    other.drop_lease("a").await.expect("a dropped lease");
     other
         .drop_lease("a")
         .await
-        .expect("a lease that is dropped");
-    other.drop_lease("a").await.expect("one that is not held");
-    node.drop_lease("nobody").await.expect("one that never was");
+        .expect("dropping a lease that is not held");
+    node.drop_lease("nobody")
+        .await
+        .expect("dropping an unknown lease");
     assert_eq!(held(&node).await, [lease("b", "b")]);
     node.hold_lease(lease("a", "again"), LONG)
         .await
@@ -129,7 +131,7 @@ pub async fn a_lease_may_be_dropped<B: Broker>() {
     assert_eq!(held(&other).await, [lease("a", "again"), lease("b", "b")]);
 }
 
-pub async fn leases_may_be_many_and_large<B: Broker>() {
+pub async fn many_large_leases_are_kept<B: Broker>() {
     const NODES: u8 = 60;
     let Some(broker) = start::<B>().await else {
         return;
@@ -141,7 +143,10 @@ pub async fn leases_may_be_many_and_large<B: Broker>() {
     for lease in &leases {
         node.hold_lease(lease.clone(), LONG).await.expect("a lease");
     }
-    assert!(held(&other).await == leases, "the leases came back changed");
+    assert!(
+        held(&other).await == leases,
+        "the listed leases differ from the held leases"
+    );
 }
 
 pub async fn leases_are_not_in_the_log<B: Broker>() {
@@ -153,6 +158,6 @@ pub async fn leases_are_not_in_the_log<B: Broker>() {
     node.hold_lease(lease("a", "x"), LONG)
         .await
         .expect("a lease");
-    node.drop_lease("a").await.expect("a lease that is dropped");
+    node.drop_lease("a").await.expect("a dropped lease");
     assert_eq!(node.bounds().await.expect("bounds"), before);
 }

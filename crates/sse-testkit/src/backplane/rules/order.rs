@@ -51,8 +51,11 @@ pub async fn every_node_follows_one_order<B: Broker>() {
     let order = &orders[0];
     assert_rising(order);
     for other in &orders[1..] {
-        assert_eq!(texts(other), texts(order), "two nodes see two orders");
-        assert_eq!(other, order, "two nodes see one entry at two positions");
+        assert_eq!(texts(other), texts(order), "two nodes see different orders");
+        assert_eq!(
+            other, order,
+            "two nodes see an entry at different positions"
+        );
     }
     let written: Vec<_> = writers.join_all().await.into_iter().flatten().collect();
     assert_eq!(written.len(), order.len());
@@ -61,7 +64,7 @@ pub async fn every_node_follows_one_order<B: Broker>() {
         assert_eq!(
             entry.map(text),
             Some(name),
-            "what stands at the cursor of an append"
+            "another entry is at the cursor of an append"
         );
     }
 }
@@ -89,7 +92,7 @@ pub async fn appends_of_one_task_stand_in_their_order<B: Broker>() {
     }
 }
 
-pub async fn cursors_rise_and_what_follows_one_is_read_behind_it<B: Broker>() {
+pub async fn entries_are_read_in_order_after_any_cursor<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };

@@ -17,7 +17,7 @@ async fn pages(node: &Node, limit: ReadLimit) -> Vec<Page> {
     let mut pages = Vec::new();
     loop {
         let page = node.read(&after, limit).await.expect("a page");
-        after.position = page.entries.last().expect("one entry at least").position;
+        after.position = page.entries.last().expect("at least one entry").position;
         let at_head = page.at_head;
         pages.push(page);
         if at_head {
@@ -75,7 +75,7 @@ pub async fn a_page_ends_at_its_limit_of_entries<B: Broker>() {
     assert_eq!(one.len(), 25);
 }
 
-pub async fn a_page_ends_at_its_limit_of_bytes_and_has_one_entry_at_least<B: Broker>() {
+pub async fn page_ends_at_its_byte_limit_after_one_entry<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };
@@ -114,7 +114,7 @@ pub async fn a_page_ends_at_its_limit_of_bytes_and_has_one_entry_at_least<B: Bro
     assert_eq!((page.entries.len(), page.at_head), (1, false));
 }
 
-pub async fn a_page_behind_the_head_is_empty_and_says_so<B: Broker>() {
+pub async fn page_after_the_head_is_empty<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };
@@ -180,7 +180,7 @@ pub async fn pages_have_no_hole_while_appends_come<B: Broker>() {
     );
 }
 
-pub async fn what_is_acknowledged_is_read_at_once_by_every_node<B: Broker>() {
+pub async fn acknowledged_entries_are_read_by_every_node<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };

@@ -24,7 +24,7 @@ fn payloads() -> Vec<Bytes> {
     ]
 }
 
-pub async fn payloads_come_back_as_they_were_given<B: Broker>() {
+pub async fn payloads_are_returned_unchanged<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };
@@ -50,7 +50,7 @@ pub async fn payloads_come_back_as_they_were_given<B: Broker>() {
             .collect();
         let sizes = |payloads: &[Bytes]| payloads.iter().map(Bytes::len).collect::<Vec<_>>();
         assert_eq!(sizes(&came), sizes(&expected));
-        assert!(came == expected, "a payload came back changed");
+        assert!(came == expected, "a payload was changed");
     }
 }
 

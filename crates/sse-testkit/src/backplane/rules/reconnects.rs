@@ -22,15 +22,15 @@ const PAUSE: Duration = Duration::from_millis(20);
 async fn expect_unavailable<T>(what: &str, call: impl Future<Output = Result<T, BackplaneError>>) {
     let result = timeout(PULSE, call)
         .await
-        .unwrap_or_else(|_| panic!("{what} waits for nobody"));
+        .unwrap_or_else(|_| panic!("{what} did not fail in time without a broker"));
     let result = result.map(|_| ());
     assert!(
         matches!(result, Err(BackplaneError::Unavailable { .. })),
-        "{what} while nobody is there: {result:?}"
+        "{what} without a broker: {result:?}"
     );
 }
 
-pub async fn calls_fail_in_time_while_nobody_is_there<B: Restart>() {
+pub async fn calls_fail_in_time_without_a_broker<B: Restart>() {
     let Some(mut broker) = start::<B>().await else {
         return;
     };
@@ -50,11 +50,11 @@ pub async fn calls_fail_in_time_while_nobody_is_there<B: Restart>() {
     expect_unavailable("a lease", node.hold_lease(lease(), PULSE)).await;
     expect_unavailable("leases", node.leases()).await;
     expect_unavailable("signals that were there", signals.next()).await;
-    eventually("the end of a tail that was there", async || {
+    eventually("the end of an open tail", async || {
         match next(&mut live).await {
             Ok(_) => None,
             Err(BackplaneError::Unavailable { .. }) => Some(()),
-            Err(error) => panic!("a tail while nobody is there: {error:?}"),
+            Err(error) => panic!("a tail without a broker: {error:?}"),
         }
     })
     .await;
@@ -67,7 +67,7 @@ fn lease() -> Lease {
     }
 }
 
-pub async fn nodes_come_back_by_themselves<B: Restart>() {
+pub async fn nodes_reconnect_automatically<B: Restart>() {
     let Some(mut broker) = start::<B>().await else {
         return;
     };

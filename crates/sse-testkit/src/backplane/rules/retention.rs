@@ -31,15 +31,15 @@ async fn trimmed(node: &Node) -> Cursor {
 async fn expect_trimmed(node: &Node, cursor: &Cursor) {
     let read = match node.read(cursor, ALL).await {
         Err(BackplaneError::Trimmed { trimmed }) => trimmed,
-        other => panic!("a read of what went: {other:?}"),
+        other => panic!("a read of trimmed entries: {other:?}"),
     };
     match node.tail(cursor).await.map(|_| "a tail") {
         Err(BackplaneError::Trimmed { trimmed }) => assert!(trimmed >= read),
-        other => panic!("a tail of what went: {other:?}"),
+        other => panic!("a tail of trimmed entries: {other:?}"),
     }
 }
 
-pub async fn the_oldest_entries_go<B: Broker>() {
+pub async fn oldest_entries_are_trimmed<B: Broker>() {
     const KEPT: usize = 1_000;
     const APPENDED: usize = 5_000;
     let Some(broker) = B::start(Retention::default().entries(KEPT)).await else {
@@ -76,7 +76,7 @@ pub async fn the_oldest_entries_go<B: Broker>() {
     assert_eq!(node.bounds().await.expect("bounds").head, tail[9].position);
 }
 
-pub async fn a_tail_that_falls_behind_is_told_and_has_no_hole<B: Broker>() {
+pub async fn lagging_tail_reports_trimmed_entries<B: Broker>() {
     const KEPT: usize = 200;
     let Some(broker) = B::start(Retention::default().entries(KEPT)).await else {
         return;
@@ -92,11 +92,7 @@ pub async fn a_tail_that_falls_behind_is_told_and_has_no_hole<B: Broker>() {
         match next(&mut slow).await {
             Ok(batch) => {
                 for entry in &batch.entries {
-                    assert_eq!(
-                        text(entry),
-                        followed.to_string(),
-                        "a hole that nobody told of"
-                    );
+                    assert_eq!(text(entry), followed.to_string(), "a hole was not reported");
                     followed += 1;
                 }
             }
@@ -107,13 +103,13 @@ pub async fn a_tail_that_falls_behind_is_told_and_has_no_hole<B: Broker>() {
                 assert!(!next(&mut fresh).await.expect("a batch").entries.is_empty());
                 return;
             }
-            Err(error) => panic!("a tail that fell behind: {error:?}"),
+            Err(error) => panic!("a lagging tail failed: {error:?}"),
         }
     }
     trimmed(&reader).await;
 }
 
-pub async fn bytes_are_kept_so_many<B: Broker>() {
+pub async fn retention_limits_bytes<B: Broker>() {
     const KEPT: usize = 64 << 10;
     let Some(broker) = B::start(Retention::default().bytes(KEPT as u64)).await else {
         return;
@@ -134,7 +130,7 @@ pub async fn bytes_are_kept_so_many<B: Broker>() {
     assert_eq!(text(&held[held.len() - 1]), format!("{:0>1000}", 399));
 }
 
-pub async fn entries_are_kept_so_long<B: Broker>() {
+pub async fn retention_limits_age<B: Broker>() {
     let Some(broker) = B::start(Retention::default().age(Duration::from_secs(1))).await else {
         return;
     };
@@ -142,7 +138,7 @@ pub async fn entries_are_kept_so_long<B: Broker>() {
     let start = beginning(&node).await;
     append_numbered(&node, "old", 20).await;
     // Some logs trim only on an append.
-    let gone = eventually("old entries go", async || {
+    let trimmed_entries = eventually("the trim of old entries", async || {
         append(&node, "new").await;
         let trimmed = node.bounds().await.expect("bounds").trimmed;
         // Further entries may be trimmed meanwhile.
@@ -155,6 +151,6 @@ pub async fn entries_are_kept_so_long<B: Broker>() {
             .all(|entry| !entry.payload.starts_with(b"old"))
             .then_some(trimmed)
     });
-    assert!(gone.await > Position::ZERO);
+    assert!(trimmed_entries.await > Position::ZERO);
     expect_trimmed(&node, &start).await;
 }

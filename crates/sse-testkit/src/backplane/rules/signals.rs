@@ -21,13 +21,13 @@ async fn next(signals: &mut Box<dyn Signals>) -> Bytes {
 
 /// Returns everything up to a last signal, which must arrive.
 async fn until(signals: &mut Box<dyn Signals>, last: &[u8]) -> Vec<Bytes> {
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     loop {
         let signal = next(signals).await;
         if signal == last {
-            return heard;
+            return received;
         }
-        heard.push(signal);
+        received.push(signal);
     }
 }
 
@@ -55,12 +55,12 @@ pub async fn a_signal_reaches_every_node_once<B: Broker>() {
         expected.insert(signal);
     }
     for listener in &mut listeners {
-        let mut heard = HashSet::new();
-        while heard.len() < SIGNALS {
+        let mut received = HashSet::new();
+        while received.len() < SIGNALS {
             let signal = next(listener).await;
-            assert!(heard.insert(signal.clone()), "{signal:?} came twice");
+            assert!(received.insert(signal.clone()), "{signal:?} arrived twice");
         }
-        assert_eq!(heard, expected);
+        assert_eq!(received, expected);
     }
     nodes[0]
         .signal(Bytes::from_static(b"last"))
@@ -70,7 +70,7 @@ pub async fn a_signal_reaches_every_node_once<B: Broker>() {
         assert_eq!(
             until(listener, b"last").await,
             [""; 0],
-            "a signal came twice"
+            "a signal arrived twice"
         );
     }
 }
@@ -92,11 +92,14 @@ pub async fn a_signal_is_not_in_the_log<B: Broker>() {
     append(&node, "after").await;
     assert_eq!(texts(&take(&mut tail, 2).await), ["before", "after"]);
     assert_quiet(&mut tail).await;
-    let heard = timeout(Duration::from_millis(50), signals.next()).await;
-    assert!(heard.is_err(), "an entry is no signal: {heard:?}");
+    let received = timeout(Duration::from_millis(50), signals.next()).await;
+    assert!(
+        received.is_err(),
+        "an entry was received as a signal: {received:?}"
+    );
 }
 
-pub async fn a_signal_of_before_does_not_come<B: Broker>() {
+pub async fn earlier_signals_are_not_received<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };
@@ -114,7 +117,7 @@ pub async fn a_signal_of_before_does_not_come<B: Broker>() {
     assert_eq!(next(&mut early).await, "after");
 }
 
-pub async fn a_signal_may_be_any_bytes<B: Broker>() {
+pub async fn signal_can_have_any_bytes<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };
@@ -128,13 +131,13 @@ pub async fn a_signal_may_be_any_bytes<B: Broker>() {
         node.signal(payload.clone()).await.expect("a signal");
         assert!(
             next(&mut signals).await == payload,
-            "a signal of {} bytes came changed",
+            "a signal of {} bytes was changed",
             payload.len()
         );
     }
 }
 
-pub async fn a_wait_for_a_signal_may_be_dropped_at_any_time<B: Broker>() {
+pub async fn signal_wait_can_be_dropped_at_any_time<B: Broker>() {
     const SIGNALS: usize = 200;
     let Some(broker) = start::<B>().await else {
         return;
@@ -151,7 +154,7 @@ pub async fn a_wait_for_a_signal_may_be_dropped_at_any_time<B: Broker>() {
             }
         }
     });
-    let mut heard = HashSet::new();
+    let mut received = HashSet::new();
     for turn in 0_u64.. {
         let wait = if turn % 50 == 49 {
             PULSE
@@ -160,20 +163,24 @@ pub async fn a_wait_for_a_signal_may_be_dropped_at_any_time<B: Broker>() {
         };
         if let Ok(signal) = timeout(wait, signals.next()).await {
             assert!(
-                heard.insert(signal.expect("a signal")),
-                "a signal came twice"
+                received.insert(signal.expect("a signal")),
+                "a signal arrived twice"
             );
         } else {
-            assert!(wait < PULSE, "{} of {SIGNALS} signals came", heard.len());
+            assert!(
+                wait < PULSE,
+                "only {} of {SIGNALS} signals arrived",
+                received.len()
+            );
         }
-        if heard.len() == SIGNALS {
+        if received.len() == SIGNALS {
             break;
         }
     }
     sender.await.expect("the sender");
 }
 
-pub async fn a_signal_that_nobody_hears_is_no_error<B: Broker>() {
+pub async fn unreceived_signal_is_not_an_error<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };

@@ -17,7 +17,7 @@ use crate::backplane::{
     },
 };
 
-pub async fn a_tail_begins_behind_any_cursor<B: Broker>() {
+pub async fn tail_begins_after_any_cursor<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };
@@ -33,7 +33,7 @@ pub async fn a_tail_begins_behind_any_cursor<B: Broker>() {
     }
 }
 
-pub async fn a_tail_at_the_head_brings_what_follows_and_nothing_else<B: Broker>() {
+pub async fn tail_at_the_head_yields_only_later_entries<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };
@@ -50,7 +50,7 @@ pub async fn a_tail_at_the_head_brings_what_follows_and_nothing_else<B: Broker>(
     assert_quiet(&mut tail).await;
 }
 
-pub async fn a_quiet_tail_says_that_it_is_alive<B: Broker>() {
+pub async fn quiet_tail_reports_liveness<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };
@@ -63,7 +63,7 @@ pub async fn a_quiet_tail_says_that_it_is_alive<B: Broker>() {
     assert_eq!(texts(&take(&mut tail, 1).await), ["at last"]);
 }
 
-pub async fn a_tail_that_caught_up_says_so<B: Broker>() {
+pub async fn tail_reports_when_it_caught_up<B: Broker>() {
     let Some(broker) = start::<B>().await else {
         return;
     };
@@ -82,7 +82,7 @@ pub async fn a_tail_that_caught_up_says_so<B: Broker>() {
     assert_eq!(
         texts(&entries),
         numbered("entry", 0..50),
-        "a tail says early that it caught up"
+        "a tail reports too early that it caught up"
     );
 }
 
@@ -103,7 +103,7 @@ fn writers(nodes: [&Node; 2], each: usize) -> JoinSet<()> {
     writers
 }
 
-pub async fn tails_have_no_hole_and_no_double_while_appends_come<B: Broker>() {
+pub async fn tails_are_exact_while_appends_arrive<B: Broker>() {
     const EACH: usize = 150;
     let Some(broker) = start::<B>().await else {
         return;
@@ -150,7 +150,7 @@ pub async fn tails_have_no_hole_and_no_double_while_appends_come<B: Broker>() {
     }
 }
 
-pub async fn a_wait_for_a_tail_may_be_dropped_at_any_time<B: Broker>() {
+pub async fn tail_wait_can_be_dropped_at_any_time<B: Broker>() {
     const EACH: usize = 80;
     let Some(broker) = start::<B>().await else {
         return;
@@ -183,12 +183,12 @@ pub async fn a_wait_for_a_tail_may_be_dropped_at_any_time<B: Broker>() {
     assert_eq!(
         all.len(),
         6 * EACH,
-        "what nobody waited for is lost, or came twice"
+        "an entry was lost or arrived twice after a dropped wait"
     );
     assert_eq!(texts(&all), texts(&read_all(&nodes[0], &start).await));
 }
 
-pub async fn a_tail_goes_on_where_pages_ended<B: Broker>() {
+pub async fn tail_continues_after_pages<B: Broker>() {
     const EACH: usize = 60;
     let Some(broker) = start::<B>().await else {
         return;

@@ -29,7 +29,7 @@ async fn expect_trimmed(node: &Node, cursor: &Cursor) {
     );
 }
 
-pub async fn what_was_trimmed_is_told<B: Trim>() {
+pub async fn trimmed_entries_are_reported<B: Trim>() {
     let Some(mut broker) = start::<B>().await else {
         return;
     };
@@ -61,7 +61,7 @@ pub async fn what_was_trimmed_is_told<B: Trim>() {
     );
 }
 
-pub async fn a_log_that_was_trimmed_empty_goes_on<B: Trim>() {
+pub async fn emptied_log_continues<B: Trim>() {
     let Some(mut broker) = start::<B>().await else {
         return;
     };
@@ -86,13 +86,13 @@ pub async fn a_log_that_was_trimmed_empty_goes_on<B: Trim>() {
     assert_eq!(texts(&take(&mut live, 1).await), ["after"]);
 }
 
-pub async fn a_tail_behind_a_trim_is_told_and_has_no_hole<B: Trim>() {
+pub async fn tail_overtaken_by_a_trim_reports_it<B: Trim>() {
     const ENTRIES: usize = 20_000;
     let Some(mut broker) = B::start(Retention::default()).await else {
         return;
     };
     let node = broker.node().await;
-    let mut behind = tail(&node, &beginning(&node).await).await;
+    let mut lagging = tail(&node, &beginning(&node).await).await;
     let mut last = Position::ZERO;
     let mut appends = tokio::task::JoinSet::new();
     for _ in 0..ENTRIES / 1_000 {
@@ -108,7 +108,7 @@ pub async fn a_tail_behind_a_trim_is_told_and_has_no_hole<B: Trim>() {
     append(&node, "after").await;
     let mut followed = 0;
     loop {
-        match next(&mut behind).await {
+        match next(&mut lagging).await {
             Ok(batch) => {
                 let (old, new): (Vec<_>, Vec<_>) = batch
                     .entries
@@ -117,12 +117,12 @@ pub async fn a_tail_behind_a_trim_is_told_and_has_no_hole<B: Trim>() {
                 followed += old.len();
                 if let Some(new) = new.first() {
                     assert_eq!(text(new), "after");
-                    assert_eq!(followed, ENTRIES, "a hole that nobody told of");
+                    assert_eq!(followed, ENTRIES, "a hole was not reported");
                     return;
                 }
             }
             Err(BackplaneError::Trimmed { .. }) => return,
-            Err(error) => panic!("a tail behind a trim: {error:?}"),
+            Err(error) => panic!("a tail overtaken by a trim failed: {error:?}"),
         }
     }
 }

@@ -24,7 +24,7 @@ async fn expect_epoch(node: &Node, cursor: &Cursor) {
     );
 }
 
-pub async fn a_log_that_was_wiped_is_another_one<B: Wipe>() {
+pub async fn wiped_log_has_another_epoch<B: Wipe>() {
     let Some(mut broker) = start::<B>().await else {
         return;
     };
@@ -64,10 +64,7 @@ pub async fn keys_of_a_lost_log_do_not_count<B: Wipe>() {
     let after = try_append(&node, keyed("after", "key"))
         .await
         .expect("an append");
-    assert!(
-        !after.duplicate,
-        "an entry that is lost stands for a new one"
-    );
+    assert!(!after.duplicate, "a lost entry is taken for a new one");
     assert_ne!(after.cursor.epoch, before.cursor.epoch);
     assert_eq!(
         texts(&read_all(&node, &beginning(&node).await).await),
@@ -100,7 +97,7 @@ pub async fn nodes_notice_that_the_log_was_wiped<B: Wipe>() {
     }
 }
 
-pub async fn appends_go_to_the_log_that_is_there<B: Wipe>() {
+pub async fn appends_go_to_the_current_log<B: Wipe>() {
     let Some(mut broker) = start::<B>().await else {
         return;
     };
@@ -128,7 +125,7 @@ pub async fn appends_go_to_the_log_that_is_there<B: Wipe>() {
     assert_eq!(texts, ["one", "other"]);
 }
 
-pub async fn a_tail_never_goes_over_to_another_log<B: Wipe>() {
+pub async fn tail_never_continues_in_another_log<B: Wipe>() {
     for refill in [0, 3, 40] {
         let Some(mut broker) = start::<B>().await else {
             return;
@@ -137,7 +134,7 @@ pub async fn a_tail_never_goes_over_to_another_log<B: Wipe>() {
         append_numbered(&one, "before", 20).await;
         let mut caught_up = tail(&one, &beginning(&one).await).await;
         take(&mut caught_up, 20).await;
-        let mut behind = tail(&one, &beginning(&one).await).await;
+        let mut lagging = tail(&one, &beginning(&one).await).await;
         broker.wipe().await;
         for number in 0..refill {
             eventually("an append to the new log", async || {
@@ -148,7 +145,7 @@ pub async fn a_tail_never_goes_over_to_another_log<B: Wipe>() {
             .await;
         }
         expect_end(&mut caught_up).await;
-        expect_end(&mut behind).await;
+        expect_end(&mut lagging).await;
     }
 }
 
@@ -168,7 +165,7 @@ async fn expect_end(tail: &mut Box<dyn sse_core::Tail>) {
             Err(error) => panic!("a tail of a lost log: {error:?}"),
         }
     }
-    panic!("a tail of a lost log goes on");
+    panic!("a tail of a lost log continues");
 }
 
 pub async fn a_wiped_log_is_followed_anew<B: Wipe>() {
