@@ -3,11 +3,11 @@
 mod kind;
 mod notification;
 mod notifier;
-mod recipient;
+mod notify_to;
 mod send;
 
 pub use kind::{Kind, UnknownKind};
 pub use notification::Notification;
 pub use notifier::Notifier;
-pub use recipient::Recipient;
+pub use notify_to::NotifyTo;
 pub use send::{SendNotification, SendSystemEvent, Sending};

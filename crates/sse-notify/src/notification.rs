@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sse_core::{Event, EventError, EventType, IntoEvent, unix_ms};
+use sse_core::{Event, EventType, IntoEvent, backplane::unix_ms, event::EventError};
 
 use crate::kind::Kind;
 
@@ -79,6 +79,6 @@ impl Notification {
 impl IntoEvent for Notification {
     fn into_event(mut self) -> Result<Event, EventError> {
         self.timestamp.get_or_insert_with(unix_ms);
-        Ok(Event::json(&self)?.event_type(EventType::NOTIFICATION))
+        Ok(Event::json(&self)?.with_event_type(EventType::NOTIFICATION))
     }
 }

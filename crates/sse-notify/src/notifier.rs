@@ -2,9 +2,9 @@
 
 use std::{fmt, sync::Arc};
 
-use sse_core::{ClientId, FieldError, Publish, PublishError, Target, Topic, UserId};
+use sse_core::{ClientId, Publish, PublishError, Target, Topic, UserId, id::FieldError};
 
-use crate::recipient::Recipient;
+use crate::notify_to::NotifyTo;
 
 /// Sends notifications and system events. Cloning is cheap.
 ///
@@ -39,7 +39,7 @@ impl Notifier {
     }
 
     /// Selects all streams of a user. Sending reports an invalid name.
-    pub fn user<N: TryInto<UserId, Error: Into<FieldError>>>(&self, user: N) -> Recipient<'_> {
+    pub fn user<N: TryInto<UserId, Error: Into<FieldError>>>(&self, user: N) -> NotifyTo<'_> {
         self.named(
             "user",
             user.try_into().map(Target::User).map_err(Into::into),
@@ -47,7 +47,7 @@ impl Notifier {
     }
 
     /// Selects all streams that joined a topic. Sending reports an invalid name.
-    pub fn topic<N: TryInto<Topic, Error: Into<FieldError>>>(&self, topic: N) -> Recipient<'_> {
+    pub fn topic<N: TryInto<Topic, Error: Into<FieldError>>>(&self, topic: N) -> NotifyTo<'_> {
         self.named(
             "topic",
             topic.try_into().map(Target::Topic).map_err(Into::into),
@@ -55,23 +55,23 @@ impl Notifier {
     }
 
     /// Selects one stream.
-    pub fn client(&self, client: ClientId) -> Recipient<'_> {
+    pub fn client(&self, client: ClientId) -> NotifyTo<'_> {
         self.to(Target::Client(client))
     }
 
     /// Selects every stream.
-    pub fn everyone(&self) -> Recipient<'_> {
+    pub fn all(&self) -> NotifyTo<'_> {
         self.to(Target::All)
     }
 
     /// Selects a target.
-    pub fn to(&self, target: impl Into<Target>) -> Recipient<'_> {
-        Recipient::new(&*self.publisher, Ok(target.into()))
+    pub fn to(&self, target: impl Into<Target>) -> NotifyTo<'_> {
+        NotifyTo::new(&*self.publisher, Ok(target.into()))
     }
 
-    fn named(&self, field: &'static str, target: Result<Target, FieldError>) -> Recipient<'_> {
+    fn named(&self, field: &'static str, target: Result<Target, FieldError>) -> NotifyTo<'_> {
         let target = target.map_err(|source| PublishError::Target { field, source });
-        Recipient::new(&*self.publisher, target)
+        NotifyTo::new(&*self.publisher, target)
     }
 }
 

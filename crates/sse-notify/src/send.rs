@@ -7,16 +7,20 @@ use std::{
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sse_core::{Event, EventError, PublishError, Receipt, SystemEvent, unix_ms};
+use sse_core::{
+    Event, PublishError, Receipt,
+    backplane::unix_ms,
+    event::{EventError, SystemEvent},
+};
 
-use crate::{kind::Kind, notification::Notification, recipient::Recipient};
+use crate::{kind::Kind, notification::Notification, notify_to::NotifyTo};
 
 /// The future of a notification in flight.
 ///
 /// For order, slow clients and cancel safety see [`Manager::publish`](sse_core::Manager::publish).
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Receipt, PublishError>> + Send + 'a>>;
 
-impl<'a> Recipient<'a> {
+impl<'a> NotifyTo<'a> {
     /// Notifies of a success. Sent when awaited.
     pub fn success(self, message: impl Into<String>) -> SendNotification<'a> {
         self.notification(Notification::new(Kind::Success, message))
@@ -53,14 +57,14 @@ impl<'a> Recipient<'a> {
 #[derive(Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct SendNotification<'a> {
-    recipient: Recipient<'a>,
+    to: NotifyTo<'a>,
     notification: Result<Notification, EventError>,
 }
 
 impl<'a> SendNotification<'a> {
-    pub(crate) fn new(recipient: Recipient<'a>, notification: Notification) -> Self {
+    pub(crate) fn new(to: NotifyTo<'a>, notification: Notification) -> Self {
         Self {
-            recipient,
+            to,
             notification: Ok(notification),
         }
     }
@@ -94,27 +98,27 @@ impl<'a> IntoFuture for SendNotification<'a> {
     type IntoFuture = Sending<'a>;
 
     fn into_future(self) -> Sending<'a> {
-        Box::pin(async move { self.recipient.event(self.notification?).await })
+        Box::pin(async move { self.to.event(self.notification?).await })
     }
 }
 
 /// A system event that is sent when it is awaited.
 ///
-/// The names in [`RESERVED_SYSTEM_EVENTS`](sse_core::RESERVED_SYSTEM_EVENTS) belong to the manager,
-/// and are refused.
+/// The names in [`RESERVED_SYSTEM_EVENTS`](sse_core::event::RESERVED_SYSTEM_EVENTS) belong to the
+/// manager, and are refused.
 #[derive(Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct SendSystemEvent<'a> {
-    recipient: Recipient<'a>,
+    to: NotifyTo<'a>,
     name: String,
     data: Result<Option<Value>, EventError>,
     timestamp: Option<u64>,
 }
 
 impl<'a> SendSystemEvent<'a> {
-    pub(crate) fn new(recipient: Recipient<'a>, name: String) -> Self {
+    pub(crate) fn new(to: NotifyTo<'a>, name: String) -> Self {
         Self {
-            recipient,
+            to,
             name,
             data: Ok(None),
             timestamp: None,
@@ -151,7 +155,7 @@ impl<'a> IntoFuture for SendSystemEvent<'a> {
                 timestamp,
             }
             .to_event()?;
-            self.recipient.event(event).await
+            self.to.event(event).await
         })
     }
 }

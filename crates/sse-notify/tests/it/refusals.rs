@@ -1,7 +1,10 @@
 //! Notifications and events that are refused.
 
 use serde_json::json;
-use sse_core::{Event, EventError, EventType, Manager, PublishError, RESERVED_SYSTEM_EVENTS};
+use sse_core::{
+    Event, EventType, Manager, PublishError,
+    event::{EventError, RESERVED_SYSTEM_EVENTS},
+};
 use sse_notify::Notifier;
 
 /// A value that does not serialize.
@@ -30,12 +33,7 @@ fn notifier() -> (Manager, Notifier) {
 async fn reserved_names_are_rejected() {
     let (manager, notify) = notifier();
     for name in RESERVED_SYSTEM_EVENTS {
-        let error = notify
-            .everyone()
-            .system(name)
-            .data(json!({}))
-            .await
-            .unwrap_err();
+        let error = notify.all().system(name).data(json!({})).await.unwrap_err();
         assert!(
             matches!(&error, PublishError::Reserved { kind: "system event", name: found } if found == name),
             "{error:?}"
@@ -45,11 +43,11 @@ async fn reserved_names_are_rejected() {
             format!("system event \"{name}\" is reserved")
         );
     }
-    notify.everyone().system("gaps").await.unwrap();
+    notify.all().system("gaps").await.unwrap();
     for event_type in [EventType::CONNECTION, EventType::HEARTBEAT] {
         let error = notify
             .user("42")
-            .event(Event::text("x").event_type(event_type))
+            .event(Event::text("x").with_event_type(event_type))
             .await
             .unwrap_err();
         assert!(

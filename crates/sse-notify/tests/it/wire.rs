@@ -2,7 +2,9 @@
 
 use futures_util::StreamExt;
 use serde_json::json;
-use sse_core::{EventType, Handshake, Manager, Payload, PublishError, Session, unix_ms};
+use sse_core::{
+    EventType, Handshake, Manager, PublishError, Session, backplane::unix_ms, event::Payload,
+};
 use sse_notify::{Kind, Notification, Notifier};
 use sse_testkit::{Decoded, Decoder};
 
@@ -115,7 +117,7 @@ async fn each_event_reaches_its_recipients() {
     let (manager, notify) = setting();
     let user = Screen::open(&manager, Handshake::new().user("42").topic("orders"));
     let anonymous = Screen::open(&manager, Handshake::new());
-    let everyone = notify.everyone();
+    let everyone = notify.all();
     everyone
         .warning("Please save your work")
         .title("System Alert")
@@ -123,7 +125,7 @@ async fn each_event_reaches_its_recipients() {
         .await
         .unwrap();
     notify
-        .everyone()
+        .all()
         .system("server_maintenance")
         .data(json!({ "duration": "30min" }))
         .timestamp(2)
@@ -142,7 +144,7 @@ async fn each_event_reaches_its_recipients() {
         .unwrap();
     assert_eq!(receipt.matched, 1);
     notify
-        .everyone()
+        .all()
         .except(anonymous.session.client_id())
         .info("not you")
         .timestamp(4)

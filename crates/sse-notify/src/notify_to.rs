@@ -4,7 +4,7 @@ use std::fmt;
 
 use sse_core::{ClientId, IntoEvent, Publish, PublishError, Receipt, Target};
 
-/// The recipient of a notification, created by [`Notifier`](crate::Notifier).
+/// A notification with its target set, created by [`Notifier`](crate::Notifier).
 ///
 /// ```
 /// use sse_core::{Handshake, Manager};
@@ -22,13 +22,13 @@ use sse_core::{ClientId, IntoEvent, Publish, PublishError, Receipt, Target};
 /// # Ok(()) }
 /// ```
 #[must_use = "nothing is sent before `.await`"]
-pub struct Recipient<'a> {
+pub struct NotifyTo<'a> {
     publisher: &'a dyn Publish,
     target: Result<Target, PublishError>,
     except: Vec<ClientId>,
 }
 
-impl<'a> Recipient<'a> {
+impl<'a> NotifyTo<'a> {
     pub(crate) fn new(publisher: &'a dyn Publish, target: Result<Target, PublishError>) -> Self {
         Self {
             publisher,
@@ -55,9 +55,9 @@ impl<'a> Recipient<'a> {
     }
 }
 
-impl fmt::Debug for Recipient<'_> {
+impl fmt::Debug for NotifyTo<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recipient")
+        f.debug_struct("NotifyTo")
             .field("target", &self.target)
             .finish_non_exhaustive()
     }
