@@ -14,10 +14,11 @@ use std::{
 };
 
 use axum::{
-    Json, Router,
+    Json,
+    Router,
     extract::{FromRequestParts, State},
     http::{StatusCode, header::COOKIE, request::Parts},
-    routing::get,
+    routing::{any, get}, // + any
 };
 use serde::{Deserialize, Serialize};
 use sse_axum::{Rejection, SseHandshake, SseResponse}; // +
@@ -109,7 +110,7 @@ fn app(sse: Manager) -> Router {
     };
     Router::new()
         .route("/tickets", get(tickets).post(create))
-        .route("/api/sse", get(events)) // +
+        .route("/api/sse", any(events)) // +
         .with_state(app)
 }
 

@@ -10,7 +10,7 @@ use axum::{
     Router,
     extract::State,
     http::StatusCode,
-    routing::{get, post},
+    routing::{any, post},
 };
 use sse_axum::{Rejection, SseHandshake, SseResponse};
 use sse_core::{Event, Manager};
@@ -31,7 +31,7 @@ async fn say(State(sse): State<Manager>, text: String) -> Result<String, (Status
 
 fn app(sse: Manager) -> Router {
     Router::new()
-        .route("/api/sse", get(events))
+        .route("/api/sse", any(events))
         .route("/say", post(say))
         .with_state(sse)
 }

@@ -10,11 +10,11 @@ use axum::{
     Json, Router,
     extract::{Query, State},
     http::StatusCode,
-    routing::{get, post},
+    routing::{any, post},
 };
 use serde::{Deserialize, Serialize};
 use sse_axum::{Rejection, SseHandshake, SseResponse};
-use sse_core::{EventType, Manager, Payload, PublishError};
+use sse_core::{EventType, Manager, PublishError, event::Payload};
 use sse_notify::Notifier;
 use tokio::net::TcpListener;
 
@@ -77,7 +77,7 @@ async fn notify_user(app: &App, made: &Report) -> Result<usize, PublishError> {
 fn app(sse: Manager) -> Router {
     let notify = Notifier::new(sse.clone());
     Router::new()
-        .route("/api/sse", get(events))
+        .route("/api/sse", any(events))
         .route("/reports", post(report))
         .with_state(App { sse, notify })
 }
