@@ -30,7 +30,7 @@ use rustix::{
     time::{ClockId, clock_gettime},
 };
 use serde_json::{Value, json};
-use sse_core::{AllowAll, Manager};
+use sse_core::{Manager, access::AllowAll};
 use sse_trpc::Management;
 use tower::ServiceExt as _;
 

@@ -70,9 +70,11 @@ fn texts(text: &str) -> Vec<Column> {
     let given = ByteString::from(&*text);
     vec![
         Column::new("floor", move || floor::text(&a)),
-        Column::new("ours", move || Event::text(&b).event_type(TYPE).encode()),
+        Column::new("ours", move || {
+            Event::text(&b).with_event_type(TYPE).encode()
+        }),
         Column::new("ours, shared frame", move || {
-            Event::text(&c).event_type(TYPE).into_frame().event()
+            Event::text(&c).with_event_type(TYPE).into_frame().event()
         }),
         Column::new("axum", peers::axum(move |event| event.data(&d))),
         Column::new("russe", move || peers::russe(ByteString::from(&*e))),
@@ -108,7 +110,7 @@ fn jsons(order: Order) -> Vec<Column> {
 fn ours_json(order: Order) -> Event {
     Event::json(&order)
         .expect("an order serializes")
-        .event_type(TYPE)
+        .with_event_type(TYPE)
 }
 
 /// An order of about 200 bytes.

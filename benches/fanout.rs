@@ -77,7 +77,7 @@ impl Streams {
 
 fn event() -> Event {
     const DATA: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-    Event::text(DATA).event_type(EventType::NOTIFICATION)
+    Event::text(DATA).with_event_type(EventType::NOTIFICATION)
 }
 
 /// Publishes to all, and returns the time that it took.

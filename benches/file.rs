@@ -18,7 +18,10 @@ use benches::{
     scale::Scale,
 };
 use bytes::Bytes;
-use sse_core::{Backplane, NewEntry, Retention};
+use sse_core::{
+    Retention,
+    backplane::{Backplane, NewEntry},
+};
 use sse_file::{FileBackplane, FileConfig, SyncPolicy};
 use tokio::{runtime::Runtime, task::JoinSet};
 

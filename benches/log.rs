@@ -36,7 +36,7 @@ fn main() {
 
 fn event() -> Event {
     const DATA: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-    Event::text(DATA).event_type(EventType::NOTIFICATION)
+    Event::text(DATA).with_event_type(EventType::NOTIFICATION)
 }
 
 /// Returns the time that this thread has run.

@@ -117,7 +117,7 @@ impl Site {
 
 fn event() -> Event {
     const DATA: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-    Event::text(DATA).event_type(EventType::NOTIFICATION)
+    Event::text(DATA).with_event_type(EventType::NOTIFICATION)
 }
 
 fn broadcasts(site: &mut Site, rounds: usize) {

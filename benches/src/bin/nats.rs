@@ -19,7 +19,10 @@ use bytes::Bytes;
 use clap::Parser;
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
-use sse_core::{Backplane, Cursor, NewEntry, Retention, Tail};
+use sse_core::{
+    Retention,
+    backplane::{Backplane, Cursor, NewEntry, Tail},
+};
 use sse_nats::{NatsBackplane, NatsConfig};
 use tempfile::TempDir;
 use tokio::{task::JoinSet, time::sleep};

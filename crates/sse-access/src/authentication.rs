@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use sse_auth::{AuthError, Authenticator, Identity, Origins, RequestView, Tickets, Verdict};
-use sse_core::{Caller, ConnectErrorKind, FieldError, LoginId, UserId};
+use sse_core::{Caller, ConnectErrorKind, LoginId, UserId, id::FieldError};
 
 use crate::denial::Denial;
 

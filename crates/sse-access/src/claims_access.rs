@@ -1,7 +1,7 @@
 //! Rights of a caller, derived from its claims.
 
 use serde_json::Value;
-use sse_core::{Access, Caller, Target, Topic};
+use sse_core::{Caller, Target, Topic, access::Access};
 
 use crate::topic_pattern::{PatternError, TopicPattern, claim};
 

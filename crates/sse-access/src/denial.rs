@@ -4,7 +4,8 @@ use std::fmt;
 
 use sse_auth::{AuthError, CrossSite, Rejection};
 use sse_core::{
-    ConnectErrorKind, FieldError,
+    ConnectErrorKind,
+    id::FieldError,
     throttle::{INTERVAL, Throttle},
 };
 use tracing::{debug, info, warn};
@@ -39,7 +40,7 @@ impl Denial {
     #[must_use]
     pub fn cause(&self) -> ConnectErrorKind {
         match self {
-            Self::Credentials(error) if error.refusal() == Rejection::Unavailable => {
+            Self::Credentials(error) if error.rejection() == Rejection::Unavailable => {
                 ConnectErrorKind::Unavailable
             }
             Self::Page(page) => ConnectErrorKind::CrossSite(page.page()),

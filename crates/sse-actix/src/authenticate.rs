@@ -26,7 +26,7 @@ pub async fn authenticate(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let admitted = authentication.admit(&view(request.request())).await;
+    let admitted = authentication.admit(&request_view(request.request())).await;
     match admitted {
         Ok(caller) => drop(request.extensions_mut().insert(caller)),
         Err(cause) => drop(request.extensions_mut().insert(cause)),
@@ -38,7 +38,7 @@ pub async fn authenticate(
 /// extensions is the origin under which the client reached the server. Without an [`OwnOrigin`],
 /// the authority of the request is used.
 #[must_use]
-pub fn view(request: &HttpRequest) -> RequestView<'_> {
+pub fn request_view(request: &HttpRequest) -> RequestView<'_> {
     let headers = request
         .headers()
         .iter()

@@ -7,7 +7,9 @@ use std::{
 };
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::HeaderValue};
-use sse_core::{Caller, ConnectErrorKind, FieldError, Handshake, Overflow, Topic, UserId};
+use sse_core::{
+    Caller, ConnectErrorKind, Handshake, Topic, UserId, config::Overflow, id::FieldError,
+};
 
 /// An extractor of the [`Handshake`] of a request.
 ///

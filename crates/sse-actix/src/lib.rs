@@ -15,7 +15,7 @@ mod shutdown_signal;
 mod trpc;
 
 #[cfg(feature = "access")]
-pub use authenticate::{authenticate, view};
+pub use authenticate::{authenticate, request_view};
 #[cfg(feature = "browser")]
 pub use browser::{browser, files};
 pub use event_stream::{SseEvents, event_stream};

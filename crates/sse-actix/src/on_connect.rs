@@ -22,7 +22,7 @@ struct Prepared;
 ///
 /// ```no_run
 /// # use actix_web::{App, HttpServer};
-/// # use sse_core::{ShutdownOptions, Manager};
+/// # use sse_core::{Manager, ShutdownOptions};
 /// # async fn example(sse: Manager) -> std::io::Result<()> {
 /// let server = sse_actix::prepare(HttpServer::new(App::new), sse_actix::SocketOptions::default());
 /// let server = server.disable_signals().bind("127.0.0.1:3000")?.run();

@@ -10,7 +10,7 @@ use actix_web::{
         header::{ACCEPT_ENCODING, CONTENT_ENCODING},
     },
 };
-use sse_core::{ConnectError, STREAM_HEADERS, Session};
+use sse_core::{ConnectError, Session, dialect::STREAM_HEADERS};
 
 use crate::{
     body::{HeadersOnly, SessionBody},
@@ -103,11 +103,11 @@ impl fmt::Display for Rejection {
 
 impl ResponseError for Rejection {
     fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.0.answer().status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
+        StatusCode::from_u16(self.0.response().status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
     }
 
     fn error_response(&self) -> HttpResponse {
-        let answer = self.0.answer();
+        let answer = self.0.response();
         let mut response = HttpResponseBuilder::new(self.status_code());
         for (name, value) in &answer.headers {
             response.insert_header((*name, &**value));

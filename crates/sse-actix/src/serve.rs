@@ -121,8 +121,8 @@ where
     ///
     /// Actix counts in whole seconds, so its workers can take up to one second longer than the
     /// deadline for the remaining connections.
-    pub fn drain(mut self, drain: ShutdownOptions) -> Self {
-        self.drain = drain;
+    pub fn shutdown_options(mut self, options: ShutdownOptions) -> Self {
+        self.drain = options;
         self
     }
 
@@ -233,7 +233,7 @@ impl Running {
     /// wait for their connections.
     async fn stop(&self, mut server: Server) -> io::Result<()> {
         self.managers.iter().for_each(Manager::announce_shutdown);
-        let delay = self.drain.delay_before().min(FOREVER);
+        let delay = self.drain.delay().min(FOREVER);
         if !delay.is_zero() {
             info!(?delay, "shutdown announced");
             tokio::select! {
@@ -244,7 +244,10 @@ impl Running {
         info!("shutdown started");
         let mut drains = JoinSet::new();
         for manager in &self.managers {
-            let (manager, drain) = (manager.clone(), self.drain.clone().delay(Duration::ZERO));
+            let (manager, drain) = (
+                manager.clone(),
+                self.drain.clone().with_delay(Duration::ZERO),
+            );
             drains.spawn(async move { manager.shutdown(drain).await });
         }
         let (result, (), _) = tokio::join!(server, self.handle.stop(true), drains.join_all());

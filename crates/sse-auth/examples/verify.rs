@@ -76,7 +76,7 @@ async fn answer(line: &Line) -> Result<Value, Error> {
             "user": who.user, "claims": who.claims, "expiresAt": who.expires_at, "credential": format!("{:?}", who.credential),
         }),
         Ok(None) => json!({ "refusal": "missing" }),
-        Err(error) => json!({ "refusal": error.refusal().code(), "error": error.to_string() }),
+        Err(error) => json!({ "refusal": error.rejection().code(), "error": error.to_string() }),
     })
 }
 

@@ -168,7 +168,7 @@ impl AuthError {
 
     /// Returns the part of the error that a client may learn.
     #[must_use]
-    pub fn refusal(&self) -> Rejection {
+    pub fn rejection(&self) -> Rejection {
         match self {
             Self::Expired { .. } => Rejection::Expired,
             Self::Keys(_) | Self::Store(_) | Self::Unavailable(_) => Rejection::Unavailable,

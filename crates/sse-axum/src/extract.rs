@@ -4,7 +4,7 @@ use std::{convert::Infallible, net::IpAddr, net::SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use http::request::Parts;
-use sse_core::{Caller, FieldError, Handshake, Overflow, Topic, UserId};
+use sse_core::{Caller, Handshake, Topic, UserId, config::Overflow, id::FieldError};
 use sse_hyper::PeerAddr;
 
 /// An extractor of the [`Handshake`] of a request.
@@ -15,7 +15,7 @@ use sse_hyper::PeerAddr;
 /// [`sse_hyper::handshake`].
 ///
 /// ```
-/// use axum::{Router, extract::State, routing::get};
+/// use axum::{Router, extract::State, routing::any};
 /// use sse_axum::{Rejection, SseHandshake, SseResponse};
 /// use sse_core::Manager;
 ///
@@ -27,7 +27,7 @@ use sse_hyper::PeerAddr;
 /// }
 ///
 /// let sse = Manager::builder().build()?;
-/// let app: Router = Router::new().route("/api/sse", get(events)).with_state(sse);
+/// let app: Router = Router::new().route("/api/sse", any(events)).with_state(sse);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]

@@ -79,6 +79,6 @@ impl From<ConnectError> for Rejection {
 
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        sse_hyper::refusal(&self.0).map(Body::new)
+        sse_hyper::rejection(&self.0).map(Body::new)
     }
 }

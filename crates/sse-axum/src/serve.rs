@@ -46,9 +46,9 @@ impl Serve {
         Self(self.0.manager(manager))
     }
 
-    /// See [`sse_hyper::Serve::drain`].
-    pub fn drain(self, drain: ShutdownOptions) -> Self {
-        Self(self.0.drain(drain))
+    /// See [`sse_hyper::Serve::shutdown_options`].
+    pub fn shutdown_options(self, options: ShutdownOptions) -> Self {
+        Self(self.0.shutdown_options(options))
     }
 
     /// See [`sse_hyper::Serve::socket_options`].

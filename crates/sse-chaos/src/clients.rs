@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use rand::RngExt;
-use sse_core::Cursor;
+use sse_core::backplane::Cursor;
 
 use crate::{
     client::{Client, request::ClientRequest, state::Phase},

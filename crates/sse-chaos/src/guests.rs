@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
 use serde_json::Value;
-use sse_core::Cursor;
+use sse_core::backplane::Cursor;
 use sse_testkit::{RawClient, RawRequest};
 use tokio::{
     sync::watch,
@@ -127,10 +127,14 @@ fn forged(at: &Cursor, dice: &mut StdRng) -> (String, Forgery) {
         format!("foreign-{minor}"),
         format!("{epoch}x-{minor}"),
         format!("{epoch}-{}.0.0", u64::MAX),
-        Cursor::new(epoch.clone(), sse_core::Position::new(u64::MAX, u64::MAX)).to_string(),
         Cursor::new(
             epoch.clone(),
-            sse_core::Position::new(major + 1_000_000_000, minor),
+            sse_core::backplane::Position::new(u64::MAX, u64::MAX),
+        )
+        .to_string(),
+        Cursor::new(
+            epoch.clone(),
+            sse_core::backplane::Position::new(major + 1_000_000_000, minor),
         )
         .to_string(),
         format!("{epoch}-99999999999999999999999999"),
@@ -145,7 +149,7 @@ fn forged(at: &Cursor, dice: &mut StdRng) -> (String, Forgery) {
         );
     }
     let step = dice.random_range(1..4);
-    let position = sse_core::Position::new(major, minor.saturating_sub(step));
+    let position = sse_core::backplane::Position::new(major, minor.saturating_sub(step));
     (
         Cursor::new(epoch.clone(), position).to_string(),
         Forgery::Plausible,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_core::{Cursor, Epoch, Position};
+use sse_core::backplane::{Cursor, Epoch, Position};
 use tokio::time::Instant;
 
 use crate::observation::Observation;

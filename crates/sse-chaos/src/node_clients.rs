@@ -4,7 +4,7 @@ use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sse_core::Cursor;
+use sse_core::backplane::Cursor;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     process::{Child, ChildStdin, ChildStdout},

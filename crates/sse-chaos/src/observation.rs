@@ -1,6 +1,6 @@
 //! Observations of a client.
 
-use sse_core::Cursor;
+use sse_core::backplane::Cursor;
 
 /// One observation of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,5 +134,5 @@ pub enum Stop {
     /// The server answered with something other than an event stream.
     NotAStream,
     /// The server forbade the client to reconnect: `disconnected` with `reconnect: false`.
-    StayAway,
+    Banned,
 }

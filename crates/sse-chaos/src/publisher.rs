@@ -13,7 +13,7 @@ use std::{
 
 use rand::RngExt;
 use serde_json::{Value, json};
-use sse_core::{Cursor, Target};
+use sse_core::{Target, backplane::Cursor};
 use sse_testkit::request;
 use tokio::{
     sync::watch,

@@ -259,7 +259,10 @@ impl fmt::Display for Score {
 
 #[cfg(test)]
 mod tests {
-    use sse_core::{Cursor, Epoch, Position, Target};
+    use sse_core::{
+        Target,
+        backplane::{Cursor, Epoch, Position},
+    };
     use tokio::time::Instant;
 
     use super::*;

@@ -6,7 +6,12 @@ use std::{
     time::Duration,
 };
 
-use sse_core::{Backoff, Banned, PresenceWatch, Target, UserChanges, UserId};
+use sse_core::{
+    Target, UserId,
+    access::Banned,
+    backplane::Backoff,
+    connections::{PresenceWatch, UserChanges},
+};
 use tokio::time::{Instant, sleep};
 use tracing::{debug, warn};
 

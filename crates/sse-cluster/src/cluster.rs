@@ -29,7 +29,7 @@ use crate::{
 ///
 /// ```
 /// use sse_cluster::{Cluster, ClusterConfig};
-/// use sse_core::{DisconnectOptions, Handshake, Manager, MemoryBackplane, Retention, UserId};
+/// use sse_core::{DisconnectOptions, Handshake, Manager, Retention, UserId, backplane::MemoryBackplane};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {

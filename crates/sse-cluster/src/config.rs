@@ -22,7 +22,7 @@ pub struct ClusterConfig {
     pub(crate) name: Option<Arc<str>>,
     pub(crate) term: Duration,
     pub(crate) batch: Duration,
-    pub(crate) patience: Duration,
+    pub(crate) timeout: Duration,
     pub(crate) grace: Duration,
     pub(crate) hooks: Option<Arc<dyn PresenceHooks>>,
 }
@@ -36,7 +36,7 @@ impl Default for ClusterConfig {
             name: None,
             term: Duration::from_secs(10),
             batch: Duration::from_millis(100),
-            patience: Duration::from_secs(3),
+            timeout: Duration::from_secs(3),
             grace: Duration::from_secs(10),
             hooks: None,
         }
@@ -73,8 +73,8 @@ impl ClusterConfig {
     }
 
     /// Sets the timeout for replies of other nodes: 3 seconds by default, 100 ms to 1 minute.
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience.clamp(Duration::from_millis(100), Duration::from_secs(60));
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout.clamp(Duration::from_millis(100), Duration::from_secs(60));
         self
     }
 
@@ -98,7 +98,7 @@ impl fmt::Debug for ClusterConfig {
             .field("name", &self.name)
             .field("term", &self.term)
             .field("batch", &self.batch)
-            .field("patience", &self.patience)
+            .field("timeout", &self.timeout)
             .field("grace", &self.grace)
             .field("hooks", &self.hooks.is_some())
             .finish()

@@ -1,6 +1,6 @@
 //! A stream on any node.
 
-use sse_core::{Caller, ClientId, Connection, RenewError, Topic};
+use sse_core::{Caller, ClientId, RenewError, Topic, connections::Connection};
 
 use crate::{
     cluster::Cluster,

@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use sse_core::{Connection, ConnectionQuery};
+use sse_core::connections::{Connection, ConnectionQuery};
 use thiserror::Error;
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_core::{Banned, DisconnectOptions, Target};
+use sse_core::{DisconnectOptions, Target, access::Banned};
 
 use crate::{
     cluster::Cluster,
@@ -39,13 +39,13 @@ impl Cluster {
     ) -> Disconnected {
         let target = target.into();
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let ban = match how.ban_duration().filter(|_| self.has_others()) {
+        let ban = match how.ban_for().filter(|_| self.has_others()) {
             Some(duration) => self.to_ban(&target).await.map(|who| (who, duration)),
             None => None,
         };
         let request = Request::Disconnect {
             target: target.clone(),
-            reason: how.reason_ref().map(str::to_owned),
+            reason: how.reason().map(str::to_owned),
             away: ban
                 .clone()
                 .map(|(who, duration)| (who, milliseconds(duration))),

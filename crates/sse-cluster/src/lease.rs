@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, error::Error, sync::Arc, time::Duration};
 
-use sse_core::{Backplane, BackplaneError, Lease};
+use sse_core::backplane::{Backplane, BackplaneError, Lease};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak, atomic::Ordering};
 
 use bytes::Bytes;
-use sse_core::SignalHandler;
+use sse_core::backplane::SignalHandler;
 use tracing::warn;
 
 use crate::{

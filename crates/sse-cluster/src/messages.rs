@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use sse_core::{Banned, ClientId, Connection, LoginId, Target, Topic, UserId};
+use sse_core::{ClientId, LoginId, Target, Topic, UserId, access::Banned, connections::Connection};
 use thiserror::Error;
 
 use crate::node_id::NodeId;
@@ -169,7 +169,7 @@ pub(crate) fn read<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Option<Result<
 #[cfg(test)]
 mod tests {
     use proptest::{collection::vec, prelude::*};
-    use sse_core::{ConnectionQuery, Handshake, Manager};
+    use sse_core::{Handshake, Manager, connections::ConnectionQuery};
 
     use super::*;
 

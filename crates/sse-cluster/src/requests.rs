@@ -54,7 +54,7 @@ impl Shared {
         enough: impl Fn(&Response) -> bool,
     ) -> Responses {
         let mut waiting = self.pending_requests.ask(open.len());
-        let deadline = Instant::now() + self.config.patience;
+        let deadline = Instant::now() + self.config.timeout;
         let request = Message::Request {
             number: waiting.number,
             to,

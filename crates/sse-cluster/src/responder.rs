@@ -3,7 +3,8 @@
 use std::{error::Error, sync::Arc, time::Duration};
 
 use sse_core::{
-    Caller, ConnectionQuery, DisconnectOptions, RenewError,
+    Caller, DisconnectOptions, RenewError,
+    connections::ConnectionQuery,
     throttle::{INTERVAL, Throttle},
 };
 use tokio::{sync::mpsc, task::JoinSet};
@@ -123,12 +124,12 @@ impl Shared {
             } => {
                 let mut how = DisconnectOptions::new();
                 if let Some(reason) = reason {
-                    how = how.reason(reason);
+                    how = how.with_reason(reason);
                 }
                 if let Some((who, milliseconds)) = away {
                     let duration = Duration::from_millis(milliseconds);
                     manager.ban(who, duration);
-                    how = how.ban_for(duration);
+                    how = how.with_ban_for(duration);
                 }
                 Response::Count(manager.disconnect(target, how).await as u64)
             }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use sse_core::{BackplaneError, Banned, Manager};
+use sse_core::{Manager, access::Banned, backplane::BackplaneError};
 use tokio::{
     sync::{Notify, mpsc},
     time::Instant,

@@ -8,6 +8,17 @@ pub(crate) mod receipt;
 pub(crate) mod retry_budget;
 pub(crate) mod signal_handler;
 
+pub use self::{memory::MemoryBackplane, signal_handler::SignalHandler};
+pub use crate::{
+    backoff::Backoff,
+    clock::unix_ms,
+    event::cursor::{Cursor, CursorError, Epoch, Position},
+    log::{
+        entry_key::{EntryKey, IdempotencyKeyError, MAX_ENTRY_KEY_BYTES, MAX_KEY_BYTES},
+        idempotency::{IdempotencyKeys, KEY_WINDOW},
+    },
+};
+
 use std::{error::Error, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -15,10 +26,7 @@ use bytes::Bytes;
 use thiserror::Error;
 use tokio::time::timeout;
 
-use crate::{
-    event::cursor::{Cursor, Epoch, Position},
-    log::{entry_key::EntryKey, key_limits::KeysFull},
-};
+use crate::log::key_limits::KeysFull;
 
 /// An ordered log that every node appends to and follows, together with signals and leases.
 /// Published events go into the backplane and come out of it.
@@ -40,7 +48,7 @@ use crate::{
 /// ```
 /// use std::sync::Arc;
 ///
-/// use sse_core::{Backplane, Cursor, Event, Manager, MemoryBackplane, Retention};
+/// use sse_core::{Event, Manager, Retention, backplane::{Backplane, Cursor, MemoryBackplane}};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -183,7 +191,7 @@ impl<B: Backplane + ?Sized> Backplane for Arc<B> {
 /// A subscription to the log, created by [`Backplane::tail`].
 ///
 /// ```
-/// use sse_core::{Backplane, Cursor, MemoryBackplane, NewEntry, Position, Retention};
+/// use sse_core::{Retention, backplane::{Backplane, Cursor, MemoryBackplane, NewEntry, Position}};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -216,7 +224,7 @@ pub trait Tail: Send {
 /// A subscription to signals, created by [`Backplane::signals`].
 ///
 /// ```
-/// use sse_core::{Backplane, MemoryBackplane, Retention};
+/// use sse_core::{Retention, backplane::{Backplane, MemoryBackplane}};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -253,7 +261,7 @@ pub struct Bounds {
 /// An entry to append.
 ///
 /// ```
-/// use sse_core::{Backplane, Cursor, MemoryBackplane, NewEntry, Position, ReadLimit, Retention};
+/// use sse_core::{Retention, backplane::{Backplane, Cursor, MemoryBackplane, NewEntry, Position, ReadLimit}};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -329,7 +337,7 @@ pub struct ReadLimit {
 /// ```
 /// use std::time::Duration;
 ///
-/// use sse_core::{Backplane, Lease, MemoryBackplane, Retention};
+/// use sse_core::{Retention, backplane::{Backplane, Lease, MemoryBackplane}};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {

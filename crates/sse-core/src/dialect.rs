@@ -8,20 +8,20 @@ pub(crate) mod hello;
 pub(crate) mod message;
 pub(crate) mod reason;
 
+pub use self::{
+    connect_error::{HttpResponse, STREAM_HEADERS},
+    farewell::Farewell,
+    heartbeat::{CommentHeartbeat, EventHeartbeat, Heartbeat},
+    hello::Hello,
+};
+pub use crate::event::{frame::Frame, frame_writer::FrameWriter};
+
 use std::{
     fmt,
     sync::{Arc, OnceLock},
 };
 
-use crate::{
-    dialect::{farewell::Farewell, hello::Hello},
-    event::{
-        Event,
-        event_id::EventId,
-        frame::{Frame, Kind},
-        frame_writer::FrameWriter,
-    },
-};
+use crate::event::{Event, event_id::EventId, frame::Kind};
 
 /// The wire format of hello, event, heartbeat and end blocks.
 ///
@@ -37,7 +37,7 @@ use crate::{
 /// use std::sync::Arc;
 ///
 /// use futures_util::StreamExt;
-/// use sse_core::{Dialect, Event, Farewell, FrameWriter, Handshake, Hello, Manager};
+/// use sse_core::{Event, Handshake, Manager, dialect::{Dialect, Farewell, FrameWriter, Hello}};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -78,7 +78,8 @@ pub trait Dialect: Send + Sync + 'static {
     /// Writes a published event, or a system event of the manager.
     fn event(&self, event: &Event, out: &mut FrameWriter);
 
-    /// Writes a heartbeat for a quiet stream. The manager's [`Heartbeat`](crate::Heartbeat) created
+    /// Writes a heartbeat for a quiet stream. The manager's
+    /// [`Heartbeat`](crate::dialect::Heartbeat) created
     /// `beat`.
     fn heartbeat(&self, beat: &Event, out: &mut FrameWriter);
 

@@ -13,6 +13,13 @@ pub(crate) mod publishing;
 pub(crate) mod system;
 pub(crate) mod writer;
 
+pub use self::{
+    event_id::EventId,
+    into_event::Payload,
+    system::{RESERVED_SYSTEM_EVENTS, SystemEvent},
+    writer::EventWriter,
+};
+
 use std::{borrow::Cow, fmt, time::Duration};
 
 use bytes::{Buf as _, BufMut, Bytes};
@@ -21,8 +28,8 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::event::{
-    chunk::ChunkFraming, data_lines::DataLines, event_id::EventId, event_type::EventType,
-    frame::Frame, publish_options::PublishOptions,
+    chunk::ChunkFraming, data_lines::DataLines, event_type::EventType, frame::Frame,
+    publish_options::PublishOptions,
 };
 
 /// Number of bytes that a buffer reserves in front of its data. The head (chunk size, id, type) is
@@ -42,9 +49,9 @@ const TAIL: usize = 2;
 /// ```
 /// use sse_core::{Event, EventType};
 ///
-/// let event = Event::json(&[1, 2])?.event_type(EventType::from_static("numbers"));
+/// let event = Event::json(&[1, 2])?.with_event_type(EventType::from_static("numbers"));
 /// assert_eq!(event.encode(), "event: numbers\ndata: [1,2]\n\n");
-/// # Ok::<(), sse_core::EventError>(())
+/// # Ok::<(), sse_core::event::EventError>(())
 /// ```
 #[derive(Clone, Default)]
 pub struct Event {
@@ -68,7 +75,7 @@ pub enum EventError {
         /// Name of the field.
         field: &'static str,
         /// Reason why the field is invalid.
-        source: crate::FieldError,
+        source: crate::id::FieldError,
     },
 }
 
@@ -140,7 +147,7 @@ impl Event {
     /// Sets the `event` field. Without the field, clients dispatch a `message` event.
     #[must_use]
     #[inline]
-    pub fn event_type(mut self, event_type: EventType) -> Self {
+    pub fn with_event_type(mut self, event_type: EventType) -> Self {
         self.head.event_type = Some(event_type);
         self
     }
@@ -149,7 +156,7 @@ impl Event {
     /// events themselves reject an event with an id.
     #[must_use]
     #[inline]
-    pub fn id(mut self, id: EventId) -> Self {
+    pub fn with_id(mut self, id: EventId) -> Self {
         self.head.id = Some(id);
         self
     }
@@ -158,7 +165,7 @@ impl Event {
     /// whole milliseconds, at most `u32::MAX`.
     #[must_use]
     #[inline]
-    pub fn retry(mut self, delay: Duration) -> Self {
+    pub fn with_retry(mut self, delay: Duration) -> Self {
         self.head.retry = Some(u32::try_from(delay.as_millis()).unwrap_or(u32::MAX));
         self
     }
@@ -166,7 +173,7 @@ impl Event {
     /// Adds a comment, which clients ignore. An event that consists of comments alone ends without
     /// a blank line.
     #[must_use]
-    pub fn comment(mut self, comment: impl AsRef<str>) -> Self {
+    pub fn with_comment(mut self, comment: impl AsRef<str>) -> Self {
         let mut text = self
             .head
             .comment
@@ -181,35 +188,35 @@ impl Event {
         self
     }
 
-    /// Sets the key by which [`Overflow::KeepLatest`](crate::Overflow::KeepLatest) replaces older
-    /// events. The key is not sent.
+    /// Sets the key by which [`Overflow::KeepLatest`](crate::config::Overflow::KeepLatest) replaces
+    /// older events. The key is not sent.
     #[must_use]
-    pub fn collapse_key(mut self, key: impl Into<Box<str>>) -> Self {
+    pub fn with_collapse_key(mut self, key: impl Into<Box<str>>) -> Self {
         self.head.collapse_key = Some(key.into());
         self
     }
 
     /// Returns the `event` field.
     #[must_use]
-    pub fn event_type_ref(&self) -> Option<&EventType> {
+    pub fn event_type(&self) -> Option<&EventType> {
         self.head.event_type.as_ref()
     }
 
     /// Returns the `id` field.
     #[must_use]
-    pub fn id_ref(&self) -> Option<&EventId> {
+    pub fn id(&self) -> Option<&EventId> {
         self.head.id.as_ref()
     }
 
-    /// Returns the key set by [`Event::collapse_key`].
+    /// Returns the key set by [`Event::with_collapse_key`].
     #[must_use]
-    pub fn collapse_key_ref(&self) -> Option<&str> {
+    pub fn collapse_key(&self) -> Option<&str> {
         self.head.collapse_key.as_deref()
     }
 
     /// Returns the `retry` field.
     #[must_use]
-    pub fn retry_ref(&self) -> Option<Duration> {
+    pub fn retry(&self) -> Option<Duration> {
         self.head
             .retry
             .map(|retry| Duration::from_millis(retry.into()))
@@ -322,8 +329,8 @@ impl Event {
         id.is_some() && retry.is_none() && comment.is_none() && collapse_key.is_none()
     }
 
-    /// Creates an event with an id, a type unless it is empty, and encoded data lines. The texts are
-    /// from another event.
+    /// Creates an event with an id, a type unless it is empty, and encoded data lines. The texts
+    /// are from another event.
     pub(crate) fn of_type_and_data(id: &[u8], name: &[u8], lines: Bytes, is_json: bool) -> Self {
         let mut event = Self::default().with_lines(lines);
         event.head.is_json = is_json;

@@ -10,3 +10,8 @@ pub(crate) mod names;
 pub(crate) mod network;
 pub(crate) mod target;
 pub(crate) mod validate;
+
+pub use self::{
+    client_id::ClientIdError, login_id::LoginIdError, names::MAX_NAME_BYTES, network::network,
+    validate::FieldError,
+};

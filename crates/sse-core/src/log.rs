@@ -147,7 +147,7 @@ impl Log {
     ) -> (u64, Message) {
         let head = self.window.head();
         let position = position.unwrap_or_else(|| Position::new(head.major(), head.minor() + 1));
-        let event = event.id(self.window.epoch().id_at(position));
+        let event = event.with_id(self.window.epoch().id_at(position));
         let message = Message::new(event, collapse, Mark::Logged(self.window.place(position)));
         let number = self.window.push(position, target, except, &message, at_ms);
         (number, message)

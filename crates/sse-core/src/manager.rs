@@ -104,7 +104,7 @@ impl Manager {
     ///
     /// # Errors
     /// [`ConnectError`] with the cause, which the statistics also count. Respond to the client with
-    /// [`ConnectError::answer`].
+    /// [`ConnectError::response`].
     pub fn connect(&self, handshake: impl Into<Handshake>) -> Result<Session, ConnectError> {
         let handshake = handshake.into();
         let user = handshake.caller.user.clone();
@@ -149,7 +149,7 @@ impl Manager {
     /// Returns `true` once [`Manager::shutdown`] was called and its delay is over: new streams are
     /// rejected.
     #[must_use]
-    pub fn is_draining(&self) -> bool {
+    pub fn rejects_streams(&self) -> bool {
         self.inner.order.lock().draining
     }
 
@@ -259,7 +259,7 @@ impl Manager {
     ) -> Result<(), ConnectErrorKind> {
         let config = &self.inner.config;
         if order.draining {
-            return Err(ConnectErrorKind::Draining);
+            return Err(ConnectErrorKind::ShuttingDown);
         }
         if order.log.as_ref().is_some_and(|log| !log.is_started()) {
             return Err(ConnectErrorKind::Starting);
@@ -269,7 +269,7 @@ impl Manager {
             .bans
             .is_banned(&handshake.caller, self.inner.clock.uptime_ms())
         {
-            return Err(ConnectErrorKind::StayAway);
+            return Err(ConnectErrorKind::Banned);
         }
         if let (Some(user), Some(most)) = (&handshake.caller.user, config.max_connections_per_user)
         {

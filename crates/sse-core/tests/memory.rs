@@ -15,8 +15,8 @@ use std::{
 
 use futures_util::{FutureExt, Stream};
 use sse_core::{
-    ConnectionQuery, Event, Handshake, LimitPolicy, Manager, ManagerBuilder, Retention, Session,
-    Topic,
+    Event, Handshake, Manager, ManagerBuilder, Retention, Session, Topic, config::LimitPolicy,
+    connections::ConnectionQuery,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use parking_lot::{Condvar, Mutex};
-use sse_core::{Appended, BackplaneError, NewEntry, ReadLimit};
+use sse_core::backplane::{Appended, BackplaneError, NewEntry, ReadLimit};
 use tokio::sync::oneshot;
 
 /// An append that waits for the disk.

@@ -9,8 +9,11 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use sse_core::{
-    Appended, Backplane, BackplaneError, Bounds, Cursor, Lease, MemoryBackplane, NewEntry, Page,
-    ReadLimit, Retention, Signals, Tail,
+    Retention,
+    backplane::{
+        Appended, Backplane, BackplaneError, Bounds, Cursor, Lease, MemoryBackplane, NewEntry,
+        Page, ReadLimit, Signals, Tail,
+    },
 };
 use tokio::{sync::oneshot, task, time::timeout};
 

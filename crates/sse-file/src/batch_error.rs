@@ -2,7 +2,7 @@
 
 use std::{io, path::Path, sync::Arc, time::Duration};
 
-use sse_core::BackplaneError;
+use sse_core::backplane::BackplaneError;
 
 use crate::{append_queue::Pending, error::blocked};
 

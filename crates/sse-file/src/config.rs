@@ -30,7 +30,7 @@ pub struct FileConfig {
     /// Maximum number of bytes of a payload. Default 8 MiB; 1 byte to 64 MiB.
     pub entry_bytes: usize,
     /// Maximum number of appends that wait for the disk; a further append fails with
-    /// [`Busy`](sse_core::BackplaneError::Busy). Default 16,384; 1 to 1,000,000.
+    /// [`Busy`](sse_core::backplane::BackplaneError::Busy). Default 16,384; 1 to 1,000,000.
     pub pending_entries: usize,
     /// Maximum number of bytes of payloads that wait for the disk; a single entry is always
     /// accepted. Default 32 MiB; 1 KiB to 1 GiB.

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sse_core::BackplaneError;
+use sse_core::backplane::BackplaneError;
 use thiserror::Error;
 
 /// The reason why a log was not opened. No acknowledged entry was changed.
@@ -47,7 +47,7 @@ pub enum OpenError {
 /// A place on disk that does not contain the data that was written.
 ///
 /// Damage is found when a log is opened or, in older segments, when they are read; then it is the
-/// source of a [`BackplaneError::Damaged`](sse_core::BackplaneError::Damaged).
+/// source of a [`BackplaneError::Damaged`](sse_core::backplane::BackplaneError::Damaged).
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{file} is damaged at byte {offset}: {what}")]
 pub struct Damage {

@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use sse_core::{Appended, BackplaneError, Entry, NewEntry, ReadLimit, Retention};
+use sse_core::{
+    Retention,
+    backplane::{Appended, BackplaneError, Entry, NewEntry, ReadLimit},
+};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 

@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use sse_core::KEY_WINDOW;
+use sse_core::backplane::KEY_WINDOW;
 use tracing::warn;
 
 use crate::{
@@ -131,7 +131,7 @@ fn read(path: &Path, seal: Seal, mut visit: impl FnMut(Record)) -> Result<(), St
 
 #[cfg(test)]
 mod tests {
-    use sse_core::unix_ms;
+    use sse_core::backplane::unix_ms;
     use tempfile::tempdir;
 
     use super::*;

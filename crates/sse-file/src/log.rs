@@ -9,7 +9,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use sse_core::{BackplaneError, Bounds, Cursor, Entry, Epoch, Page, ReadLimit};
+use sse_core::backplane::{BackplaneError, Bounds, Cursor, Entry, Epoch, Page, ReadLimit};
 use tokio::{
     sync::{Semaphore, watch},
     time::timeout,
@@ -201,7 +201,7 @@ impl Log {
         self.status.subscribe()
     }
 
-    /// Reads a page, like [`Backplane::read`](sse_core::Backplane::read).
+    /// Reads a page, like [`Backplane::read`](sse_core::backplane::Backplane::read).
     pub(crate) async fn page(
         self: &Arc<Self>,
         after: &Cursor,

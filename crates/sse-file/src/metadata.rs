@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sse_core::Epoch;
+use sse_core::backplane::Epoch;
 
 use crate::{
     config::SyncPolicy,

@@ -1,6 +1,6 @@
 //! A page that is being filled.
 
-use sse_core::{Entry, Page, ReadLimit};
+use sse_core::backplane::{Entry, Page, ReadLimit};
 
 /// A page that is being filled.
 #[derive(Debug)]

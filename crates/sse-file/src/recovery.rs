@@ -10,7 +10,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use sse_core::{Epoch, IdempotencyKeys, KEY_WINDOW, unix_ms};
+use sse_core::backplane::{Epoch, IdempotencyKeys, KEY_WINDOW, unix_ms};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 

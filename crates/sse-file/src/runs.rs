@@ -1,7 +1,7 @@
 //! The openings of a log, which are part of its positions.
 
 use rand::RngExt as _;
-use sse_core::Position;
+use sse_core::backplane::Position;
 
 /// Maximum distance between the marks of two consecutive openings.
 const MOST_APART: u64 = 1 << 24;

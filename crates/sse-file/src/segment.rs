@@ -13,7 +13,7 @@ use std::{
 
 use memchr::memmem;
 use parking_lot::Mutex;
-use sse_core::Entry;
+use sse_core::backplane::Entry;
 
 use crate::{
     error::{Damage, ReadError},

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use sse_core::{BackplaneError, Batch, Cursor, ReadLimit, Tail};
+use sse_core::backplane::{BackplaneError, Batch, Cursor, ReadLimit, Tail};
 use tokio::{sync::watch, time::timeout};
 
 use crate::log::{Log, Status, closed};

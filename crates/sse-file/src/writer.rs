@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sse_core::{Appended, Cursor, Entry, IdempotencyKeys, KeysFull, ReadLimit, unix_ms};
+use sse_core::{
+    backplane::{Appended, Cursor, Entry, IdempotencyKeys, ReadLimit, unix_ms},
+    config::KeysFull,
+};
 use tracing::{debug, error, warn};
 
 use crate::{

@@ -23,7 +23,7 @@ use axum::Router;
 use sse_auth::Origins;
 use sse_axum::TransportStatsHandle;
 use sse_cluster::{Cluster, ClusterConfig};
-use sse_core::{AllowAll, Manager, ManagerBuilder, ShutdownOptions};
+use sse_core::{Manager, ManagerBuilder, ShutdownOptions, access::AllowAll};
 use sse_trpc::{Limits, Management, Transformer};
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -116,7 +116,7 @@ pub(crate) async fn serve(mut settings: Settings, max_connections: usize) -> Res
         .keep_alive_timeout(settings.connections.keep_alive)
         .max_connections(max_connections)
         .proxies(move |address| proxies.contains(address))
-        .drain(ShutdownOptions::within(settings.drain))
+        .shutdown_options(ShutdownOptions::within(settings.drain))
         .with_graceful_shutdown(ended(
             signals,
             reload,

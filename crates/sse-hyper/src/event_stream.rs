@@ -25,7 +25,7 @@ pin_project! {
 }
 
 /// Creates the response that carries a one-off stream: 200 with
-/// [`STREAM_HEADERS`](sse_core::STREAM_HEADERS).
+/// [`STREAM_HEADERS`](sse_core::dialect::STREAM_HEADERS).
 ///
 /// No manager knows the stream, so a shutdown does not end it. The stream has until the shutdown
 /// deadline to end on its own.

@@ -18,7 +18,7 @@ pub use event_stream::{EventBody, event_stream};
 pub use extract::{PeerAddr, handshake};
 pub use handoff::KeepBody;
 pub use handoff::fallback::{Fallback, Fallbacks};
-pub use response::{refusal, response};
+pub use response::{rejection, response};
 pub use serve::{Serve, serve};
 pub use sse_reactor::ReactorStats;
 pub use sse_socket::SocketOptions;

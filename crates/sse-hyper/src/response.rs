@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use sse_core::{ConnectError, STREAM_HEADERS, Session};
+use sse_core::{ConnectError, Session, dialect::STREAM_HEADERS};
 
 use crate::{
     body::SseBody,
@@ -47,17 +47,17 @@ pub(crate) fn stream_headers() -> HeaderMap {
         .collect()
 }
 
-/// Creates the response to a refused stream from [`ConnectError::answer`].
+/// Creates the response to a refused stream from [`ConnectError::response`].
 ///
 /// ```
 /// use sse_core::{ConnectError, ConnectErrorKind};
 ///
 /// let error = ConnectError::new(ConnectErrorKind::Full);
-/// assert_eq!(sse_hyper::refusal(&error).status(), 503);
+/// assert_eq!(sse_hyper::rejection(&error).status(), 503);
 /// ```
 #[must_use]
-pub fn refusal(refused: &ConnectError) -> Response<SseBody> {
-    let answer = refused.answer();
+pub fn rejection(error: &ConnectError) -> Response<SseBody> {
+    let answer = error.response();
     let body = if answer.is_headers_only() {
         SseBody::headers_only()
     } else {

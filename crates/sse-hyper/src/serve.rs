@@ -92,7 +92,7 @@ const LINGER: Duration = Duration::from_secs(5);
 ///         let (parts, _) = request.into_parts();
 ///         Ok::<_, Infallible>(match streams.connect(sse_hyper::handshake(&parts)) {
 ///             Ok(session) => sse_hyper::response(session),
-///             Err(error) => sse_hyper::refusal(&error),
+///             Err(error) => sse_hyper::rejection(&error),
 ///         })
 ///     }
 /// });
@@ -187,8 +187,8 @@ impl<S> Serve<S> {
     }
 
     /// Sets the options of the shutdown. The default deadline is 10 s.
-    pub fn drain(mut self, drain: ShutdownOptions) -> Self {
-        self.drain = drain;
+    pub fn shutdown_options(mut self, options: ShutdownOptions) -> Self {
+        self.drain = options;
         self
     }
 

@@ -1,6 +1,9 @@
 //! The metrics of a manager.
 
-use sse_core::{LogState, LogStats, Manager};
+use sse_core::{
+    Manager,
+    stats::{LogState, LogStats},
+};
 
 use crate::{collector::Collector, family::Family, source::Source};
 
@@ -116,7 +119,7 @@ impl Source for Manager {
         families.put(&STREAMS_ENDING, [], stats.ending);
         families.put(&STREAMS_MOST, [], self.config().max_connections);
         families.put(&USERS, [], stats.unique_users);
-        families.put(&DRAINING, [], self.is_draining());
+        families.put(&DRAINING, [], self.rejects_streams());
         let counters = stats.counters;
         families.put(&ACCEPTED, [], counters.connected);
         families.put_each(&ENDED, counters.disconnected.iter());

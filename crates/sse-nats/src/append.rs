@@ -2,7 +2,7 @@
 
 pub(crate) mod limits;
 
-use sse_core::{Appended, BackplaneError, Cursor, NewEntry};
+use sse_core::backplane::{Appended, BackplaneError, Cursor, NewEntry};
 
 use crate::{
     epochs::Current,

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use sse_core::{
+use sse_core::backplane::{
     Appended, Backplane, BackplaneError, Bounds, Cursor, Lease, NewEntry, Page, ReadLimit, Signals,
     Tail,
 };

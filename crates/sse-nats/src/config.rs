@@ -155,8 +155,8 @@ impl NatsConfig {
     }
 
     /// Sets the maximum number of appends that wait for their acknowledgement, which take at most
-    /// 64 MiB. A further append fails with [`Busy`](sse_core::BackplaneError::Busy). Default 4,096;
-    /// 1 to 100,000.
+    /// 64 MiB. A further append fails with [`Busy`](sse_core::backplane::BackplaneError::Busy).
+    /// Default 4,096; 1 to 100,000.
     #[must_use]
     pub fn appends_under_way(mut self, appends: usize) -> Self {
         self.appends_under_way = appends;

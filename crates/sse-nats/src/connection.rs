@@ -13,7 +13,7 @@ use async_nats::{
     rustls::crypto,
 };
 use parking_lot::Mutex;
-use sse_core::{Backoff, BackplaneError};
+use sse_core::backplane::{Backoff, BackplaneError};
 use tokio::{
     sync::watch,
     time::{Instant, timeout},

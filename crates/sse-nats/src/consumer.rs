@@ -10,7 +10,7 @@ use async_nats::{HeaderMap, Message, StatusCode, Subscriber};
 use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _};
 use serde_json::json;
-use sse_core::{BackplaneError, Entry};
+use sse_core::backplane::{BackplaneError, Entry};
 use tokio::time::Instant;
 
 use crate::{

@@ -21,7 +21,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use async_nats::Subject;
 use parking_lot::Mutex;
-use sse_core::{BackplaneError, Epoch};
+use sse_core::backplane::{BackplaneError, Epoch};
 use tokio::{
     sync::{Mutex as AsyncMutex, OnceCell},
     time::{Instant, sleep},

@@ -2,7 +2,7 @@
 
 use std::{error::Error, time::Duration};
 
-use sse_core::BackplaneError;
+use sse_core::backplane::BackplaneError;
 
 /// Delay before a retry of a request without a reply.
 const SOON: Duration = Duration::from_millis(500);

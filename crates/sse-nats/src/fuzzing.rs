@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde_json::Value;
-use sse_core::{Cursor, Entry, Epoch};
+use sse_core::backplane::{Cursor, Entry, Epoch};
 
 use crate::{
     connection::Generation,

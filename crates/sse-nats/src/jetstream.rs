@@ -7,7 +7,7 @@ use base64ct::{Base64, Encoding as _};
 use bytes::Bytes;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use sse_core::BackplaneError;
+use sse_core::backplane::BackplaneError;
 use thiserror::Error;
 
 use crate::{

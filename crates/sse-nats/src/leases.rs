@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_nats::{HeaderMap, HeaderName, HeaderValue, Subject};
 use bytes::Bytes;
-use sse_core::{BackplaneError, Lease};
+use sse_core::backplane::{BackplaneError, Lease};
 
 use crate::{
     consumer::Delivered,

@@ -1,6 +1,6 @@
 //! The state of the log.
 
-use sse_core::{BackplaneError, Bounds, Cursor, Entry, Epoch, Position};
+use sse_core::backplane::{BackplaneError, Bounds, Cursor, Entry, Epoch, Position};
 
 use crate::connection::Generation;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_core::{BackplaneError, Cursor, Page, ReadLimit};
+use sse_core::backplane::{BackplaneError, Cursor, Page, ReadLimit};
 use tokio::time::{Instant, timeout};
 
 use crate::{

@@ -13,7 +13,7 @@ use async_nats::{HeaderMap, Message, StatusCode, Subject, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use parking_lot::Mutex;
-use sse_core::BackplaneError;
+use sse_core::backplane::BackplaneError;
 use tokio::{
     sync::oneshot,
     task::AbortHandle,

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-use sse_core::BackplaneError;
+use sse_core::backplane::BackplaneError;
 use tokio::time::{Instant, timeout};
 
 use crate::{

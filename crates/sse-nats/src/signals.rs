@@ -6,7 +6,7 @@ use async_nats::Subscriber;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use sse_core::{BackplaneError, Signals};
+use sse_core::backplane::{BackplaneError, Signals};
 use tokio::{task::yield_now, time::Instant};
 
 use crate::{

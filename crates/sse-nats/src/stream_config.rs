@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use sse_core::{Epoch, KEY_WINDOW};
+use sse_core::backplane::{Epoch, KEY_WINDOW};
 
 use crate::{
     config::{NatsConfig, Storage},

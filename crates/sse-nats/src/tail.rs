@@ -3,7 +3,7 @@
 use std::{mem, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use sse_core::{BackplaneError, Batch, Cursor, Entry, Tail};
+use sse_core::backplane::{BackplaneError, Batch, Cursor, Entry, Tail};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use mio::{Interest, Registry, Token, net::TcpStream};
-use sse_core::{DisconnectReason, Frame, Session};
+use sse_core::{DisconnectReason, Session, dialect::Frame};
 
 use crate::{
     adoption::{Adoption, Framing},

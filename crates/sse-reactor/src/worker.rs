@@ -10,7 +10,7 @@ use std::{
 
 use mio::{Events, Poll, Token, net::TcpStream};
 use sse_core::{
-    Frame,
+    dialect::Frame,
     throttle::{INTERVAL, Throttle},
 };
 use tracing::{debug, error, warn};

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, IoSlice, Write};
 
 use bytes::Bytes;
-use sse_core::Frame;
+use sse_core::dialect::Frame;
 
 use crate::adoption::Framing;
 

@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use parking_lot::Mutex;
-use sse_core::{Appended, BackplaneError, NewEntry};
+use sse_core::backplane::{Appended, BackplaneError, NewEntry};
 use tokio::{
     sync::{mpsc, oneshot},
     task::yield_now,

@@ -17,7 +17,7 @@ use std::sync::{
 
 use bytes::Bytes;
 use redis::{Cmd, Pipeline, RedisError, Value, aio::MultiplexedConnection};
-use sse_core::{BackplaneError, Epoch, Position};
+use sse_core::backplane::{BackplaneError, Epoch, Position};
 
 use crate::{
     connection::connector::Connected,

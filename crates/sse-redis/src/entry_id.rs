@@ -1,6 +1,6 @@
 //! Positions as Redis writes them.
 
-use sse_core::Position;
+use sse_core::backplane::Position;
 
 /// Returns the id of an entry.
 pub(crate) fn of(position: Position) -> String {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
-use sse_core::BackplaneError;
+use sse_core::backplane::BackplaneError;
 
 /// Delay before a retry of a call that failed on a working connection.
 pub(crate) const SOON: Duration = Duration::from_millis(50);

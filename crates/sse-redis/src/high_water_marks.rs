@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use sse_core::{Epoch, Position};
+use sse_core::backplane::{Epoch, Position};
 
 /// The last entry that each connection of a node received.
 ///

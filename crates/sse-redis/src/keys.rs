@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sse_core::BackplaneError;
+use sse_core::backplane::BackplaneError;
 
 /// The key names of one log and its accompanying data. The braces put all of them into one slot of
 /// a cluster.

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use redis::Value;
-use sse_core::{BackplaneError, Lease};
+use sse_core::backplane::{BackplaneError, Lease};
 
 use crate::{
     connection::{Connection, reconnecting::Reconnecting},

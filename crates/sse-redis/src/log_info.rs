@@ -1,7 +1,7 @@
 //! The extent of a log, as its server reports it.
 
 use redis::{RedisError, Value};
-use sse_core::{BackplaneError, Bounds, Cursor, Epoch, Position};
+use sse_core::backplane::{BackplaneError, Bounds, Cursor, Epoch, Position};
 
 use crate::{
     entry_id,

@@ -54,7 +54,7 @@ impl PageSize {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use sse_core::Position;
+    use sse_core::backplane::Position;
 
     use super::*;
 

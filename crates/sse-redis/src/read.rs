@@ -1,7 +1,7 @@
 //! Reads the log.
 
 use redis::{RedisError, Value};
-use sse_core::{BackplaneError, Cursor, Entry, Page, Position, ReadLimit};
+use sse_core::backplane::{BackplaneError, Cursor, Entry, Page, Position, ReadLimit};
 
 use crate::{
     connection::{Connection, reconnecting::Reconnecting},
@@ -146,7 +146,7 @@ pub(crate) async fn open(slot: &Reconnecting<Connection>) -> Result<LogInfo, Bac
     slot.ask(|connection| async move {
         let mut pipe = redis::pipe();
         pipe.add_command(connection.trim());
-        let new = sse_core::Epoch::random();
+        let new = sse_core::backplane::Epoch::random();
         pipe.add_command(connection.call_log(Script::Open))
             .arg(new.as_str());
         let answers = connection.ask_many(&pipe, 2).await?;

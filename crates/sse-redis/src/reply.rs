@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use redis::{ErrorKind, RedisError, ServerErrorKind, Value};
-use sse_core::{Entry, Epoch, Position};
+use sse_core::backplane::{Entry, Epoch, Position};
 
 use crate::entry_id;
 

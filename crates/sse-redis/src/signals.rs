@@ -14,7 +14,7 @@ use redis::{
     PushInfo, PushKind, Value,
     aio::{AsyncPushSender, SendError},
 };
-use sse_core::{BackplaneError, Signals};
+use sse_core::backplane::{BackplaneError, Signals};
 use tokio::{
     sync::mpsc,
     time::{Instant, Interval, MissedTickBehavior, interval_at},

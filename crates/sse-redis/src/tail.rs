@@ -5,7 +5,7 @@ use std::{io, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use redis::{RedisError, Value};
-use sse_core::{BackplaneError, Batch, Cursor, Entry, Position, Tail};
+use sse_core::backplane::{BackplaneError, Batch, Cursor, Entry, Position, Tail};
 
 use crate::{
     connection::{Connection, connector::Purpose},

@@ -12,7 +12,10 @@ mod scripted_backplane;
 
 use std::{future::Future, sync::Arc};
 
-use sse_core::{Backplane, Position, Retention};
+use sse_core::{
+    Retention,
+    backplane::{Backplane, Position},
+};
 
 #[doc(hidden)]
 pub use harness::check;
@@ -25,7 +28,7 @@ pub use scripted_backplane::{Calls, ReadFault, Rejection, ScriptedBackplane};
 ///
 /// ```
 /// use std::sync::Arc;
-/// use sse_core::{Backplane, MemoryBackplane, Retention};
+/// use sse_core::{Retention, backplane::{Backplane, MemoryBackplane}};
 /// use sse_testkit::backplane::{Broker, Wipe};
 ///
 /// struct Memory(MemoryBackplane);

@@ -13,8 +13,12 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use sse_core::{
-    Appended, Backplane, BackplaneError, Batch, Bounds, Cursor, EntryKey, Epoch, KeyScope, Lease,
-    MemoryBackplane, NewEntry, Page, ReadLimit, Retention, Signals, Tail,
+    Retention,
+    access::KeyScope,
+    backplane::{
+        Appended, Backplane, BackplaneError, Batch, Bounds, Cursor, EntryKey, Epoch, Lease,
+        MemoryBackplane, NewEntry, Page, ReadLimit, Signals, Tail,
+    },
 };
 use sse_testkit::backplane::{Broker, Wipe, check, rules};
 use tokio::time::sleep;

@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use sse_core::{Backplane, MemoryBackplane, Retention};
+use sse_core::{
+    Retention,
+    backplane::{Backplane, MemoryBackplane},
+};
 use sse_testkit::backplane::{Broker, Restart, ScriptedBackplane, Wipe};
 
 struct Memory(MemoryBackplane);

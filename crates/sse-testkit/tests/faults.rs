@@ -84,7 +84,7 @@ fn answer(fault: Fault, app: &TestApp, request: &Request<Incoming>) -> Reply {
     let mut reply = match request.uri().path() {
         "/events" => match app.connect(handshake(fault, request), request.uri().query()) {
             Ok(session) => spoiled(fault, sse_hyper::response(session)),
-            Err(refused) => boxed(sse_hyper::refusal(&refused)),
+            Err(refused) => boxed(sse_hyper::rejection(&refused)),
         },
         "/tokens" => spoiled(fault, sse_hyper::event_stream(app.tokens())),
         _ => boxed(Response::new(Full::from("pong"))),
@@ -164,7 +164,7 @@ fn serve(fault: Fault, listener: TcpListener, app: &TestApp, stop: Stop) -> io::
                 async { Ok::<_, Infallible>(reply) }
             }
         });
-        let server = sse_hyper::serve(listener, service).drain(app.drain());
+        let server = sse_hyper::serve(listener, service).shutdown_options(app.drain());
         let server = if fault == Fault::Stubborn {
             server
         } else {

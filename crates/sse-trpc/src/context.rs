@@ -3,7 +3,7 @@
 use std::{fmt, net::IpAddr, sync::Arc};
 
 use sse_cluster::Cluster;
-use sse_core::{Caller, ConnectErrorKind, Handshake, KeyScope, Manager, Target};
+use sse_core::{Caller, ConnectErrorKind, Handshake, Manager, Target, access::KeyScope};
 
 use crate::{
     credentials::Credentials, error::Error, error_code::Code, limits::Limits,

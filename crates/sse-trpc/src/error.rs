@@ -3,7 +3,10 @@
 use std::{error::Error as _, fmt, time::Duration};
 
 use sse_core::{
-    BackplaneError, ConnectErrorKind, EventError, KeyBound, PublishError,
+    ConnectErrorKind, PublishError,
+    backplane::BackplaneError,
+    config::KeyBound,
+    event::EventError,
     throttle::{INTERVAL, Throttle},
 };
 use tracing::warn;
@@ -141,7 +144,7 @@ impl From<&ConnectErrorKind> for Error {
             // reconnect.
             ConnectErrorKind::Forbidden(_)
             | ConnectErrorKind::CrossSite(_)
-            | ConnectErrorKind::StayAway => Code::Forbidden,
+            | ConnectErrorKind::Banned => Code::Forbidden,
             ConnectErrorKind::UserLimit
             | ConnectErrorKind::AddressLimit
             | ConnectErrorKind::RateLimit => Code::TooManyRequests,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Limits of calls. [`sse_core::Limits`] bounds the length of names.
+/// Limits of calls. [`sse_core::config::Limits`] bounds the length of names.
 ///
 /// ```
 /// use sse_core::Manager;

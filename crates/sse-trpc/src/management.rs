@@ -17,7 +17,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::future::join_all;
 use sse_cluster::Cluster;
-use sse_core::{Caller, ConnectErrorKind, Manager, UserId, network};
+use sse_core::{Caller, ConnectErrorKind, Manager, UserId, id::network};
 use tracing::{Instrument as _, Span, debug, debug_span, field};
 
 use crate::{
@@ -50,7 +50,7 @@ use crate::{
 /// The API is a [`Source`](sse_metrics::Source) of numbers on its calls.
 ///
 /// ```
-/// use sse_core::{AllowAll, Caller, Manager};
+/// use sse_core::{Caller, Manager, access::AllowAll};
 /// use sse_trpc::{Body, Headers, Management, Request};
 ///
 /// # #[tokio::main(flavor = "current_thread")]

@@ -125,8 +125,8 @@ impl Procedure {
         Self::new(Kind::Subscription, handler)
     }
 
-    /// Restricts the procedure to callers that [may manage](sse_core::Access::may_manage). This
-    /// right is checked before the input is read.
+    /// Restricts the procedure to callers that [may manage](sse_core::access::Access::may_manage).
+    /// This right is checked before the input is read.
     #[must_use]
     pub fn managers_only(mut self) -> Self {
         self.right = Right::Manage;

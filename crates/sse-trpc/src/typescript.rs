@@ -149,7 +149,7 @@ struct ConnectionPage {
 fn listings_look_as_they_are_described() {
     let manager = Manager::builder().build().unwrap();
     let _streams = ["ada", "bob"].map(|user| manager.connect(Handshake::new().user(user)).unwrap());
-    let page = manager.connections(&sse_core::ConnectionQuery::first(1));
+    let page = manager.connections(&sse_core::connections::ConnectionQuery::first(1));
     serde_json::from_value::<ConnectionPage>(json!(page)).unwrap();
 }
 

@@ -1,6 +1,6 @@
 //! Checks of inputs that types do not express: lengths and ranges.
 
-use sse_core::{EventType, FieldError, RESERVED_SYSTEM_EVENTS, Target, Topic, UserId};
+use sse_core::{EventType, Target, Topic, UserId, event::RESERVED_SYSTEM_EVENTS, id::FieldError};
 
 use crate::{context::Context, error::Error};
 
@@ -81,7 +81,7 @@ pub(crate) fn length(field: &str, text: &str, limit: usize) -> Result<(), Error>
 }
 
 pub(crate) fn timestamp(timestamp: Option<u64>) -> Result<u64, Error> {
-    let timestamp = timestamp.unwrap_or_else(sse_core::unix_ms);
+    let timestamp = timestamp.unwrap_or_else(sse_core::backplane::unix_ms);
     in_range("timestamp", timestamp, 0, LAST_TIMESTAMP)?;
     Ok(timestamp)
 }

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use sse_core::{AllowAll, Caller, Manager};
+use sse_core::{Caller, Manager, access::AllowAll};
 use sse_trpc::{Body, Headers, Management, Request};
 use tracing::{Instrument as _, info, info_span};
 

@@ -165,7 +165,7 @@ key?: string | null,
  * Time during which the publish is retried while the event log is unavailable, in
  * milliseconds, up to 30,000; without it the call fails at once.
  */
-patienceMs?: number | null, };
+retryForMs?: number | null, };
 
 export type MembershipInput = { clientId: string, topics: Array<string>, };
 

@@ -15,7 +15,7 @@ use actix_web::{
 };
 use serde::{Deserialize, Serialize};
 use sse_actix::{Rejection, SseHandshake, SseResponse};
-use sse_core::{EventType, Manager, Payload, PublishError};
+use sse_core::{EventType, Manager, PublishError, event::Payload};
 use sse_notify::Notifier;
 
 /// Placeholder for the app's own authentication: never take a user's name from the query in

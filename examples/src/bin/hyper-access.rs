@@ -45,7 +45,7 @@ impl App {
         sse_hyper::authenticate(&self.gate, &mut parts).await;
         match self.sse.connect(sse_hyper::handshake(&parts)) {
             Ok(session) => sse_hyper::response(session).map(BodyExt::boxed),
-            Err(refused) => sse_hyper::refusal(&refused).map(BodyExt::boxed),
+            Err(refused) => sse_hyper::rejection(&refused).map(BodyExt::boxed),
         }
     }
 

@@ -80,7 +80,7 @@ impl App {
         let (parts, _) = request.into_parts();
         match self.sse.connect(sse_hyper::handshake(&parts).user(user)) {
             Ok(session) => sse_hyper::response(session).map(BodyExt::boxed),
-            Err(refused) => sse_hyper::refusal(&refused).map(BodyExt::boxed),
+            Err(refused) => sse_hyper::rejection(&refused).map(BodyExt::boxed),
         }
     }
 

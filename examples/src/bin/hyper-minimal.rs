@@ -23,7 +23,7 @@ fn events(sse: &Manager, request: Request<Incoming>) -> Answer {
     let (parts, _) = request.into_parts();
     match sse.connect(sse_hyper::handshake(&parts)) {
         Ok(session) => sse_hyper::response(session).map(BodyExt::boxed),
-        Err(refused) => sse_hyper::refusal(&refused).map(BodyExt::boxed),
+        Err(refused) => sse_hyper::rejection(&refused).map(BodyExt::boxed),
     }
 }
 

@@ -13,7 +13,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited, combinators::BoxBody};
 use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
-use sse_core::{EventType, Manager, Payload, UserId};
+use sse_core::{EventType, Manager, UserId, event::Payload};
 use sse_notify::Notifier;
 use tokio::net::TcpListener;
 use tower::Service;
@@ -54,7 +54,7 @@ impl App {
             .connect(sse_hyper::handshake(&parts).user(user).topic("reports"))
         {
             Ok(session) => sse_hyper::response(session).map(BodyExt::boxed),
-            Err(refused) => sse_hyper::refusal(&refused).map(BodyExt::boxed),
+            Err(refused) => sse_hyper::rejection(&refused).map(BodyExt::boxed),
         }
     }
 

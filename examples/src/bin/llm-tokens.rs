@@ -10,7 +10,7 @@ use std::{collections::VecDeque, error::Error, io, time::Duration};
 use axum::{Router, extract::Query, response::Response, routing::get};
 use futures_util::{Stream, StreamExt, stream};
 use serde::{Deserialize, Serialize};
-use sse_core::{EventStream, EventType, IntoEvent, Payload};
+use sse_core::{EventStream, EventType, IntoEvent, event::Payload};
 use tokio::net::TcpListener;
 
 type BoxError = Box<dyn Error + Send + Sync>;

@@ -186,7 +186,7 @@ impl Run {
         &mut self,
         publish: impl FnOnce(&mut Publisher) -> anyhow::Result<()> + Send,
     ) -> anyhow::Result<Sample> {
-        let patience = self.volume.patience()?;
+        let timeout = self.volume.timeout()?;
         let Self {
             receiver,
             publisher,
@@ -207,7 +207,7 @@ impl Run {
                 .join()
                 .map_err(|_| anyhow!("the publishing thread panicked"))?
         })?;
-        watch.drain(receiver, patience)?;
+        watch.drain(receiver, timeout)?;
         Ok(Sample {
             publishes: publisher.published() - published_before,
             deliveries: receiver.deliveries() - deliveries_before,

@@ -12,7 +12,10 @@ use std::{
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use sse_core::{Backplane, NewEntry, Retention};
+use sse_core::{
+    Retention,
+    backplane::{Backplane, NewEntry},
+};
 use sse_redis::{RedisBackplane, RedisConfig};
 use tokio::task::JoinSet;
 
@@ -177,7 +180,7 @@ async fn appends(node: &RedisBackplane, cli: &Cli, depth: usize) -> anyhow::Resu
                 own += 1;
             }
             count.fetch_add(own, Ordering::Relaxed);
-            Ok::<_, sse_core::BackplaneError>(())
+            Ok::<_, sse_core::backplane::BackplaneError>(())
         });
     }
     while let Some(result) = tasks.join_next().await {

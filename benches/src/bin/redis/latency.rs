@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use hdrhistogram::Histogram;
-use sse_core::{Backplane, BackplaneError, NewEntry, Tail};
+use sse_core::backplane::{Backplane, BackplaneError, NewEntry, Tail};
 use sse_redis::{RedisBackplane, RedisConfig};
 use tokio::{
     task::JoinSet,

@@ -13,7 +13,7 @@ use anyhow::{Context, ensure};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sse_core::{
-    Event, EventType, Handshake, LogState, Manager, Retention, Session, Target, UserId,
+    Event, EventType, Handshake, Manager, Retention, Session, Target, UserId, stats::LogState,
 };
 use sse_redis::RedisConfig;
 use tokio::{
@@ -88,7 +88,8 @@ async fn miss(server: &RedisServer) -> anyhow::Result<String> {
     let publisher = Manager::builder()
         .backplane(server.node(RedisConfig::default().prefix(PREFIX)).await?)
         .build()?;
-    let event = || Event::text("0123456789abcdef".repeat(4)).event_type(EventType::NOTIFICATION);
+    let event =
+        || Event::text("0123456789abcdef".repeat(4)).with_event_type(EventType::NOTIFICATION);
     let nobody = UserId::try_from("nobody")?;
     let had = publisher
         .publish(Target::All, event())

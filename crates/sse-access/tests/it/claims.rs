@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 use sse_access::ClaimsAccess;
-use sse_core::{Access as _, Caller, ConnectErrorKind, Handshake, Manager, Target, Topic, UserId};
+use sse_core::{
+    Caller, ConnectErrorKind, Handshake, Manager, Target, Topic, UserId, access::Access as _,
+};
 
 fn access() -> ClaimsAccess {
     let access = ClaimsAccess::new()

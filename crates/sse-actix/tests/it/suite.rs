@@ -54,7 +54,7 @@ impl Adapter for Actix {
         actix_web::rt::System::new().block_on(
             sse_actix::serve(listener, HttpServer::new(factory).workers(2))
                 .manager(app.manager())
-                .drain(app.drain())
+                .shutdown_options(app.drain())
                 .with_graceful_shutdown(stop)
                 .into_future(),
         )

@@ -3,7 +3,7 @@
 use std::{net::TcpListener, time::Duration};
 
 use actix_web::{App, HttpServer};
-use sse_core::{AllowAll, Manager};
+use sse_core::{Manager, access::AllowAll};
 use sse_trpc::Management;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},

@@ -242,7 +242,7 @@ async fn failures_are_not_remembered() {
     store.down.store(1, Ordering::SeqCst);
     let error = ask_cookie(&sessions, "s", "a").await.unwrap_err();
     assert_eq!(
-        (error.to_string().as_str(), error.refusal()),
+        (error.to_string().as_str(), error.rejection()),
         ("the session store failed", Rejection::Unavailable)
     );
     store.down.store(0, Ordering::SeqCst);

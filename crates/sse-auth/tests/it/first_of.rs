@@ -308,14 +308,14 @@ async fn custom_authenticator_takes_part() {
     let error = ask(&all, "x-user", "eve").await.unwrap_err();
     assert_eq!(
         (
-            error.refusal(),
+            error.rejection(),
             std::error::Error::source(&error).unwrap().to_string()
         ),
         (Rejection::Invalid, "banned".to_owned())
     );
     let error = ask(&all, "x-user", "down").await.unwrap_err();
     assert_eq!(
-        (error.refusal(), error.refusal().status()),
+        (error.rejection(), error.rejection().status()),
         (Rejection::Unavailable, 503)
     );
 }
@@ -353,7 +353,7 @@ fn clients_receive_four_kinds_of_rejection() {
         ),
     ] {
         assert_eq!(
-            (error.refusal(), refusal.status(), refusal.code()),
+            (error.rejection(), refusal.status(), refusal.code()),
             (refusal, status, code)
         );
         assert_eq!(refusal.www_authenticate().is_some(), status == 401);

@@ -174,7 +174,7 @@ async fn keys_survive_an_unavailable_issuer_for_max_age() {
     clock.advance(Duration::from_secs(3600));
     let error = ask_bearer(&*jwt, &token).await.unwrap_err();
     assert_eq!(
-        (error.to_string().as_str(), error.refusal()),
+        (error.to_string().as_str(), error.rejection()),
         ("failed to load the keys", Rejection::Unavailable)
     );
     issuer.set(Answer::Keys(json!([key.jwk("a")])));
@@ -192,7 +192,7 @@ async fn delay_doubles_after_each_failure() {
     let mut asked = Vec::new();
     for _ in 0..64 {
         assert_eq!(
-            ask_bearer(&*jwt, &token).await.unwrap_err().refusal(),
+            ask_bearer(&*jwt, &token).await.unwrap_err().rejection(),
             Rejection::Unavailable
         );
         asked.push(issuer.asked());
@@ -234,7 +234,7 @@ async fn failing_fetchers_are_errors() {
         let error = ask_bearer(&*jwt, &key.sign("a", &claims()))
             .await
             .unwrap_err();
-        assert_eq!(error.refusal(), Rejection::Unavailable);
+        assert_eq!(error.rejection(), Rejection::Unavailable);
         assert!(keys.load().await.is_err());
     }
     issuer.set(Answer::Never);

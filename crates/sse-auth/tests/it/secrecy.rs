@@ -101,7 +101,7 @@ async fn errors_do_not_repeat_a_token() {
         let error = ask_cookie(&next_auth, V4, token).await.unwrap_err();
         hidden(&error, &["hunter2hunter2"]);
         assert!(!error.to_string().contains("hunter2"));
-        assert!(!error.refusal().to_string().contains("hunter2"));
+        assert!(!error.rejection().to_string().contains("hunter2"));
     }
     // The repeated parts of a request are short and escaped.
     let algorithm = "\n\u{1b}[31m".repeat(100);

@@ -65,7 +65,7 @@ fn serve(
         let listener = tokio::net::TcpListener::from_std(listener)?;
         settings(sse_axum::serve(listener, routes(app.clone())))
             .manager(app.manager())
-            .drain(app.drain())
+            .shutdown_options(app.drain())
             .with_graceful_shutdown(stop)
             .await
     })

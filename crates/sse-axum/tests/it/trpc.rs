@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Router;
-use sse_core::{AllowAll, Manager};
+use sse_core::{Manager, access::AllowAll};
 use sse_testkit::request;
 use sse_trpc::Management;
 use tokio::{

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, de::DeserializeOwned};
-use sse_core::{Cursor, Epoch};
+use sse_core::backplane::{Cursor, Epoch};
 use sse_testkit::{Decoded, Decoder};
 use tokio::time::Instant;
 

@@ -151,7 +151,7 @@ impl Session {
                 self.failures = 0;
             }
             if forbids_reconnect {
-                return Over::For(Stop::StayAway);
+                return Over::For(Stop::Banned);
             }
         }
     }

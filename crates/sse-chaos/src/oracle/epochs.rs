@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sse_core::{Cursor, Epoch};
+use sse_core::backplane::{Cursor, Epoch};
 use tokio::time::Instant;
 
 use crate::{

@@ -1,6 +1,6 @@
 //! The parts of logs that gaps cover.
 
-use sse_core::Position;
+use sse_core::backplane::Position;
 
 use crate::journal::Place;
 

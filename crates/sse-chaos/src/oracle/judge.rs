@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_core::Cursor;
+use sse_core::backplane::Cursor;
 use tokio::time::Instant;
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, hash_map::Entry};
 
-use sse_core::{Cursor, Target};
+use sse_core::{Target, backplane::Cursor};
 use tokio::time::Instant;
 
 /// An event that a publisher tried to append to the log.

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use sse_core::Cursor;
+use sse_core::backplane::Cursor;
 
 use crate::observation::GapReason;
 

@@ -256,7 +256,7 @@ async fn client_stops_after_permanent_rejections() {
         (status(401, ""), Stop::Refused(401)),
         (status(403, ""), Stop::Refused(403)),
         (html, Stop::NotAStream),
-        (stream(ban_for), Stop::StayAway),
+        (stream(ban_for), Stop::Banned),
     ];
     for (answer, expected) in cases {
         let mut server = Scripted::start(vec![answer]).await;

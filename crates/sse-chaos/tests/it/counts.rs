@@ -38,7 +38,7 @@ fn verdict_counts_every_kind() {
             gap(TRIMMED, Some("e-1"), Some("e-3")),
             Observation::Restored,
             e(4),
-            Observation::Stopped(Stop::StayAway),
+            Observation::Stopped(Stop::Banned),
         ],
     );
     let verdict = story.verdict();

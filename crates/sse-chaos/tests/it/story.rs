@@ -6,7 +6,7 @@ use sse_chaos::{
     Acknowledgement, Gap, GapReason, Journal, Observation, OffenceKind, Oracle, Publication, Stop,
     Subscriber, Verdict,
 };
-use sse_core::{Cursor, Target, Topic, UserId};
+use sse_core::{Target, Topic, UserId, backplane::Cursor};
 use tokio::time::Instant;
 
 /// The publications, and the observations of the client `ann`, who has the topic `news`.

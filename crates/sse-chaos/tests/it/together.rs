@@ -8,7 +8,9 @@ use sse_chaos::{
     Client, ClientRequest, Departure, Fault, GapReason, Journal, Oracle, Publication, Subscriber,
 };
 use sse_core::{
-    AllowAll, Backplane, Event, Manager, MemoryBackplane, Retention, Target, Topic, UserId,
+    Event, Manager, Retention, Target, Topic, UserId,
+    access::AllowAll,
+    backplane::{Backplane, MemoryBackplane},
 };
 use sse_testkit::Proxy;
 use tokio::net::TcpListener;
@@ -49,7 +51,7 @@ async fn serve(manager: Manager, servers: &mut JoinSet<()>) -> SocketAddr {
             let handshake = sse_hyper::handshake(&parts).user(UserId::new(name).unwrap());
             let response = match manager.connect(handshake) {
                 Ok(session) => sse_hyper::response(session),
-                Err(refused) => sse_hyper::refusal(&refused),
+                Err(refused) => sse_hyper::rejection(&refused),
             };
             async { Ok::<_, Infallible>(response) }
         }

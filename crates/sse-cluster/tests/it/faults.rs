@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use sse_core::{Backplane, Lease, SignalHandler};
+use sse_core::backplane::{Backplane, Lease, SignalHandler};
 use tokio::time::sleep;
 
 use crate::support::{LATER, Node, SOON, TERM, memory};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sse_core::{
     Caller, ConnectErrorKind, DisconnectOptions, Event, Handshake, LoginId, RenewError, Target,
-    Topic, unix_ms,
+    Topic, backplane::unix_ms,
 };
 use tokio::time::sleep;
 
@@ -99,7 +99,7 @@ async fn disconnect_ends_and_counts_streams_on_all_nodes() {
     ];
     let ended = one
         .cluster
-        .disconnect(user("ada"), DisconnectOptions::new().reason("bye"))
+        .disconnect(user("ada"), DisconnectOptions::new().with_reason("bye"))
         .await;
     assert_eq!((ended.streams, ended.complete), (3, true));
     assert_eq!(
@@ -144,7 +144,7 @@ fn is_refused(node: &Node, name: &str) -> bool {
     match node.manager.connect(Handshake::new().user(name)) {
         Ok(_) => false,
         Err(refused) => {
-            assert_eq!(*refused.cause(), ConnectErrorKind::StayAway);
+            assert_eq!(*refused.cause(), ConnectErrorKind::Banned);
             true
         }
     }
@@ -158,7 +158,7 @@ async fn banned_user_is_rejected_by_all_and_later_nodes() {
     let minute = Duration::from_secs(60);
     let ended = one
         .cluster
-        .disconnect(user("ada"), DisconnectOptions::new().ban_for(minute))
+        .disconnect(user("ada"), DisconnectOptions::new().with_ban_for(minute))
         .await;
     assert_eq!(ended.streams, 1);
     assert!(is_refused(&one, "ada") && is_refused(&two, "ada"));
@@ -179,7 +179,7 @@ async fn missed_ban_is_delivered_later() {
     let memory = memory();
     let (one, two) = (Node::start(&memory).await, Node::start(&memory).await);
     one.way.lose_signals(1);
-    let how = DisconnectOptions::new().ban_for(Duration::from_secs(60));
+    let how = DisconnectOptions::new().with_ban_for(Duration::from_secs(60));
     let ended = one.cluster.disconnect(user("ada"), how).await;
     assert!(!ended.complete);
     sleep(SOON).await;
@@ -223,14 +223,17 @@ async fn banned_client_is_rejected_by_all_nodes() {
     let is_refused = |node: &Node, login| {
         let refused = node.manager.connect(signed_in(login)).err();
         refused
-            .inspect(|refused| assert_eq!(*refused.cause(), ConnectErrorKind::StayAway))
+            .inspect(|refused| assert_eq!(*refused.cause(), ConnectErrorKind::Banned))
             .is_some()
     };
     for (holder, login) in [(&one, 1), (&two, 2)] {
         let stream = holder.manager.connect(signed_in(login)).unwrap();
         let ended = one
             .cluster
-            .disconnect(stream.client_id(), DisconnectOptions::new().ban_for(minute))
+            .disconnect(
+                stream.client_id(),
+                DisconnectOptions::new().with_ban_for(minute),
+            )
             .await;
         assert_eq!((ended.streams, ended.complete), (1, true));
         assert!(

@@ -6,7 +6,7 @@ use std::{
 };
 
 use proptest::{collection::vec, prelude::*};
-use sse_core::{MemoryBackplane, Session};
+use sse_core::{Session, backplane::MemoryBackplane};
 use tokio::time::{sleep, timeout};
 
 use crate::support::{Heard, Node, memory};

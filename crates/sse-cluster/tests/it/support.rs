@@ -6,7 +6,9 @@ use std::{
 };
 
 use sse_cluster::{Cluster, ClusterConfig, PresenceHooks};
-use sse_core::{Handshake, LogState, Manager, MemoryBackplane, Retention, Session, UserId};
+use sse_core::{
+    Handshake, Manager, Retention, Session, UserId, backplane::MemoryBackplane, stats::LogState,
+};
 use sse_testkit::backplane::ScriptedBackplane;
 use tokio::time::sleep;
 

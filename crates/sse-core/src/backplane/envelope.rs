@@ -113,12 +113,12 @@ impl Envelope {
                 Target::Client(client) => To::Client(client.number()),
             },
             except: except.iter().map(|client| client.number()).collect(),
-            event_type: event.event_type_ref().map(EventType::as_str),
+            event_type: event.event_type().map(EventType::as_str),
             retry_ms: event
-                .retry_ref()
+                .retry()
                 .map(|retry| u32::try_from(retry.as_millis()).unwrap_or(u32::MAX)),
             comment,
-            collapse_key: event.collapse_key_ref(),
+            collapse_key: event.collapse_key(),
             is_json: event.is_json(),
         };
         let mut bytes = BytesMut::with_capacity(128 + comment.map_or(0, str::len) + lines.len());
@@ -145,13 +145,13 @@ impl Head<'_> {
     fn open(&self, lines: Bytes) -> Option<Envelope> {
         let mut event = Event::from_raw(lines, self.comment, self.is_json)?;
         if let Some(event_type) = self.event_type {
-            event = event.event_type(EventType::new(event_type).ok()?);
+            event = event.with_event_type(EventType::new(event_type).ok()?);
         }
         if let Some(retry) = self.retry_ms {
-            event = event.retry(std::time::Duration::from_millis(retry.into()));
+            event = event.with_retry(std::time::Duration::from_millis(retry.into()));
         }
         if let Some(key) = self.collapse_key {
-            event = event.collapse_key(key);
+            event = event.with_collapse_key(key);
         }
         Some(Envelope {
             ticket: self.ticket,
@@ -206,13 +206,13 @@ mod tests {
         )
             .prop_map(|(data, comment, key, retry, event_type)| {
                 let mut event = data.map_or_else(Event::empty, Event::text);
-                event = comment.into_iter().fold(event, Event::comment);
-                event = key.into_iter().fold(event, Event::collapse_key);
+                event = comment.into_iter().fold(event, Event::with_comment);
+                event = key.into_iter().fold(event, Event::with_collapse_key);
                 event = retry.into_iter().fold(event, |event, ms| {
-                    event.retry(Duration::from_millis(ms.into()))
+                    event.with_retry(Duration::from_millis(ms.into()))
                 });
                 event_type.into_iter().fold(event, |event, it| {
-                    event.event_type(EventType::new(it).expect("the event type is valid"))
+                    event.with_event_type(EventType::new(it).expect("the event type is valid"))
                 })
             })
     }
@@ -223,7 +223,7 @@ mod tests {
             let except: Vec<_> = except.into_iter().map(ClientId::of_number).collect();
             let read = Envelope::read(&Envelope::write(TICKET, &target, &except, &event)).unwrap();
             prop_assert_eq!((read.ticket, read.target, read.except), (TICKET, target, except));
-            prop_assert_eq!(read.event.collapse_key_ref(), event.collapse_key_ref());
+            prop_assert_eq!(read.event.collapse_key(), event.collapse_key());
             prop_assert_eq!(read.event.is_json(), event.is_json());
             prop_assert_eq!(read.event.encode(), event.encode());
         }

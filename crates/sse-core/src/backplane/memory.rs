@@ -29,7 +29,7 @@ use crate::{
 ///
 /// ```
 /// use futures_util::StreamExt;
-/// use sse_core::{Event, Handshake, Manager, MemoryBackplane, Retention};
+/// use sse_core::{Event, Handshake, Manager, Retention, backplane::MemoryBackplane};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -19,7 +19,7 @@ use crate::{
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let manager = Manager::builder().log(Retention::default()).build()?;
-/// let paid = || Event::text("paid").idempotency_key("order-7-paid");
+/// let paid = || Event::text("paid").with_idempotency_key("order-7-paid");
 ///
 /// let first = manager.user("42").publish(paid()).await?;
 /// let retry = manager.user("42").publish(paid()).await?;
@@ -38,9 +38,9 @@ pub struct Receipt {
     /// Id of the event. Set only if the event was logged.
     pub id: Option<EventId>,
     /// `true` if the log already held an event with the same [idempotency
-    /// key](crate::Event::idempotency_key) in the same [scope](crate::KeyScope). Then `id` is the
-    /// id of the earlier event, and this event was not published, whatever its target and content.
-    /// `matched` is zero.
+    /// key](crate::Event::with_idempotency_key) in the same [scope](crate::access::KeyScope). Then
+    /// `id` is the id of the earlier event, and this event was not published, whatever its target
+    /// and content. `matched` is zero.
     pub duplicate: bool,
 }
 
@@ -106,7 +106,8 @@ pub enum PublishError {
     KeysFull(#[from] KeysFull),
     /// The event log is unreachable or rejects events now: the log is full, it stopped accepting
     /// writes, or permissions are missing. The event can have been published all the same; a caller
-    /// that retries avoids a duplicate with an [idempotency key](crate::Event::idempotency_key).
+    /// that retries avoids a duplicate with an [idempotency
+    /// key](crate::Event::with_idempotency_key).
     #[error("the event log is unavailable")]
     Unavailable {
         /// Delay after which a retry makes sense.
@@ -118,7 +119,7 @@ pub enum PublishError {
     /// The event log acknowledged the event, but this node did not receive the entry in time: the
     /// node lost the log or lags, or the entry is unreadable. Once the node follows the log again,
     /// clients receive the event, or a gap in its place. A retry publishes the event twice, unless
-    /// the event has an [idempotency key](crate::Event::idempotency_key): then the receipt has
+    /// the event has an [idempotency key](crate::Event::with_idempotency_key): then the receipt has
     /// `duplicate` set and the same id.
     #[error("the event was logged as {id} but was not delivered in time")]
     Unconfirmed {

@@ -12,7 +12,7 @@ use crate::{
 
 /// The error for a stream that was not accepted.
 ///
-/// Adapters send the response that [`ConnectError::answer`] returns.
+/// Adapters send the response that [`ConnectError::response`] returns.
 ///
 /// ```
 /// use sse_core::{ConnectErrorKind, Handshake, Manager};
@@ -24,7 +24,7 @@ use crate::{
 /// assert_eq!(*error.cause(), ConnectErrorKind::Full);
 /// assert!(error.retry_after().is_some());
 ///
-/// let response = error.answer();
+/// let response = error.response();
 /// assert_eq!(response.status, 503);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -45,7 +45,7 @@ pub struct ConnectError {
 /// let kind = ConnectErrorKind::RateLimit;
 /// assert_eq!(kind.as_str(), "rate_limit");
 /// assert!(kind.is_temporary());
-/// assert_eq!(ConnectError::from(kind).answer().status, 429);
+/// assert_eq!(ConnectError::from(kind).response().status, 429);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -104,10 +104,10 @@ pub enum ConnectErrorKind {
     Starting,
     /// The manager is shutting down.
     #[error("the server is shutting down")]
-    Draining,
+    ShuttingDown,
     /// The client is banned.
     #[error("the client is banned")]
-    StayAway,
+    Banned,
     /// The manager already uses the maximum number of dialects.
     #[error("the manager has too many dialects")]
     TooManyDialects,
@@ -128,8 +128,8 @@ impl ConnectErrorKind {
             Self::UserLimit => 3,
             Self::AddressLimit => 4,
             Self::Full => 5,
-            Self::Draining => 6,
-            Self::StayAway => 7,
+            Self::ShuttingDown => 6,
+            Self::Banned => 7,
             Self::TooManyDialects => 8,
             Self::HeadersOnly => 9,
             Self::Method => 10,
@@ -143,8 +143,8 @@ impl ConnectErrorKind {
     /// Returns `true` if the cause passes without an action of the client, so that the same request
     /// can succeed later.
     ///
-    /// [`RejectionStyle`](crate::RejectionStyle) applies to these causes, and only these causes
-    /// have a [`ConnectError::retry_after`].
+    /// [`RejectionStyle`](crate::config::RejectionStyle) applies to these causes, and only these
+    /// causes have a [`ConnectError::retry_after`].
     #[must_use]
     pub const fn is_temporary(&self) -> bool {
         // No wildcard, so that a new cause forces the decision whether clients can retry.
@@ -155,7 +155,7 @@ impl ConnectErrorKind {
             | Self::UserLimit
             | Self::AddressLimit
             | Self::Full
-            | Self::Draining
+            | Self::ShuttingDown
             | Self::TooManyDialects => true,
             Self::Invalid { .. }
             | Self::TooManyTopics { .. }
@@ -164,7 +164,7 @@ impl ConnectErrorKind {
             | Self::Unauthenticated
             | Self::Forbidden(_)
             | Self::CrossSite(_)
-            | Self::StayAway => false,
+            | Self::Banned => false,
         }
     }
 
@@ -175,11 +175,11 @@ impl ConnectErrorKind {
             Self::Forbidden(_) | Self::CrossSite(_) => 403,
             Self::UserLimit | Self::AddressLimit | Self::RateLimit => 429,
             Self::Full
-            | Self::Draining
+            | Self::ShuttingDown
             | Self::Starting
             | Self::TooManyDialects
             | Self::Unavailable => 503,
-            Self::StayAway => 204,
+            Self::Banned => 204,
             Self::HeadersOnly => 200,
             Self::Method => 405,
         }
@@ -243,7 +243,7 @@ impl ConnectError {
         self
     }
 
-    /// Requests the soft form, see [`ConnectError::answer`].
+    /// Requests the soft form, see [`ConnectError::response`].
     pub(crate) fn softly(mut self, soft: bool) -> Self {
         self.soft = soft;
         self
@@ -267,16 +267,17 @@ impl ConnectError {
     /// The response to a [temporary](ConnectErrorKind::is_temporary) cause is 429 or 503 with
     /// `Retry-After`. A browser's `EventSource` never reconnects after a status other than 200
     /// (WHATWG HTML, section 9.2.3). The soft form is therefore a 200 whose stream has a `retry:`
-    /// field and a comment with the cause, and then ends. [`RejectionStyle`](crate::RejectionStyle)
-    /// selects the clients that receive the soft form.
+    /// field and a comment with the cause, and then ends.
+    /// [`RejectionStyle`](crate::config::RejectionStyle) selects the clients that receive the soft
+    /// form.
     #[must_use]
-    pub fn answer(&self) -> HttpResponse {
+    pub fn response(&self) -> HttpResponse {
         let status = self.cause.status();
         match (status, self.retry_after) {
             (_, Some(delay)) if self.soft => HttpResponse::stream(
                 Event::empty()
-                    .comment(self.to_string())
-                    .retry(delay)
+                    .with_comment(self.to_string())
+                    .with_retry(delay)
                     .encode(),
             ),
             (200, _) => HttpResponse::stream(Bytes::new()),

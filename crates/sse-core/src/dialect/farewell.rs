@@ -47,7 +47,7 @@ impl Farewell {
         };
         let event = system::own(name, data);
         match self.retry {
-            Some(delay) => event.retry(delay),
+            Some(delay) => event.with_retry(delay),
             None => event,
         }
     }

@@ -13,13 +13,13 @@ use crate::{
 /// the event.
 ///
 /// ```
-/// use sse_core::{Event, Heartbeat, Manager};
+/// use sse_core::{Event, Manager, dialect::Heartbeat};
 ///
 /// struct Ping;
 ///
 /// impl Heartbeat for Ping {
 ///     fn beat(&self) -> Event {
-///         Event::empty().comment("ping")
+///         Event::empty().with_comment("ping")
 ///     }
 /// }
 ///
@@ -43,7 +43,7 @@ impl Heartbeat for EventHeartbeat {
         let data = json!({ "timestamp": unix_ms() });
         Event::json(&data)
             .unwrap_or_default()
-            .event_type(EventType::HEARTBEAT)
+            .with_event_type(EventType::HEARTBEAT)
     }
 }
 
@@ -54,6 +54,6 @@ pub struct CommentHeartbeat;
 
 impl Heartbeat for CommentHeartbeat {
     fn beat(&self) -> Event {
-        Event::empty().comment("heartbeat")
+        Event::empty().with_comment("heartbeat")
     }
 }

@@ -56,10 +56,10 @@ impl Hello {
         };
         let event = Event::json(&data)
             .unwrap_or_default()
-            .event_type(EventType::CONNECTION)
-            .retry(self.retry);
+            .with_event_type(EventType::CONNECTION)
+            .with_retry(self.retry);
         match &self.id {
-            Some(id) => event.id(id.clone()),
+            Some(id) => event.with_id(id.clone()),
             None => event,
         }
     }

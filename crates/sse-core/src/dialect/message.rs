@@ -65,7 +65,7 @@ pub(crate) struct Message {
     others: OnceLock<Box<[OnceLock<Frame>; MAX_DIALECTS]>>,
 }
 
-/// What a message has besides its data lines.
+/// The parts of a message other than its data lines.
 #[derive(Debug)]
 enum Head {
     /// The event without its data.
@@ -107,7 +107,7 @@ impl Message {
             length: u16::try_from(chunk.len()).ok()?,
             lines: u16::try_from(self.lines.start).ok()?,
             event: u8::try_from(chunk.len() - self.plain.len() - 2).ok()?,
-            id: u8::try_from(head.id_ref()?.as_str().len()).ok()?,
+            id: u8::try_from(head.id()?.as_str().len()).ok()?,
             is_json: head.is_json(),
         })
     }
@@ -134,7 +134,7 @@ impl Message {
 
     pub(crate) fn id(&self) -> Option<&EventId> {
         match &self.head {
-            Head::Event(head) => head.id_ref(),
+            Head::Event(head) => head.id(),
             Head::Packed(_) => None,
         }
     }

@@ -18,7 +18,7 @@ pub enum DisconnectReason {
     ClientLeft,
     /// The transport accepted no data for `connection_timeout`.
     Stalled,
-    /// The queue of the stream was full, and its [`Overflow`](crate::Overflow) policy is to
+    /// The queue of the stream was full, and its [`Overflow`](crate::config::Overflow) policy is to
     /// disconnect.
     Overflow,
     /// A newer stream replaced this one under a connection limit.

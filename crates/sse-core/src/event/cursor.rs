@@ -13,7 +13,7 @@ use crate::event::event_id::EventId;
 /// An epoch has 1 to 32 ASCII letters and digits. A clone shares the text.
 ///
 /// ```
-/// use sse_core::Epoch;
+/// use sse_core::backplane::Epoch;
 ///
 /// assert_eq!(Epoch::new("7f3a")?.as_str(), "7f3a");
 /// assert!(Epoch::new("not-an-epoch").is_err());
@@ -31,7 +31,7 @@ pub struct Epoch(Arc<str>);
 /// text form is `7`, or `1732312345678.0` if the first number is not zero.
 ///
 /// ```
-/// use sse_core::Position;
+/// use sse_core::backplane::Position;
 ///
 /// assert!(Position::ZERO < Position::from(7));
 /// assert_eq!(Position::from(7).to_string(), "7");
@@ -49,7 +49,7 @@ pub struct Position {
 /// The text form is `<epoch>-<position>`, 3 to 74 bytes. Clients must treat it as opaque.
 ///
 /// ```
-/// use sse_core::{Cursor, Epoch, Position};
+/// use sse_core::backplane::{Cursor, Epoch, Position};
 ///
 /// let cursor: Cursor = "7f3a-12".parse()?;
 /// assert_eq!(cursor, Cursor::new(Epoch::new("7f3a")?, Position::from(12)));

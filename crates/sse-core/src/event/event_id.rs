@@ -11,9 +11,9 @@ use crate::id::validate::{FieldError, Forbidden};
 /// section 9.2.4).
 ///
 /// ```
-/// use sse_core::{Event, EventId};
+/// use sse_core::{Event, event::EventId};
 ///
-/// let event = Event::text("hello").id(EventId::new("7")?);
+/// let event = Event::text("hello").with_id(EventId::new("7")?);
 /// assert_eq!(event.encode(), "id: 7\ndata: hello\n\n");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -16,7 +16,7 @@ use crate::id::validate::{FieldError, Forbidden};
 ///
 /// const TICK: EventType = EventType::from_static("tick");
 ///
-/// let event = Event::text("7").event_type(TICK);
+/// let event = Event::text("7").with_event_type(TICK);
 /// assert_eq!(event.encode(), "event: tick\ndata: 7\n\n");
 /// assert!(EventType::new("two\nlines").is_err());
 /// ```

@@ -29,14 +29,14 @@ struct Inner {
     collapse: Collapse,
     kind: Kind,
     /// The client's last event id after this frame, or `None` if the frame leaves it unchanged. Set
-    /// only in frames of a [`FrameWriter`](crate::FrameWriter).
+    /// only in frames of a [`FrameWriter`](crate::dialect::FrameWriter).
     last_id: Option<EventId>,
     /// Place of the event in the log, if the event is logged.
     place: Option<Place>,
 }
 
-/// The values that [`Overflow::KeepLatest`](crate::Overflow::KeepLatest) compares, hashed under a
-/// secret of the manager. Set only if a stream with this overflow policy can exist.
+/// The values that [`Overflow::KeepLatest`](crate::config::Overflow::KeepLatest) compares, hashed
+/// under a secret of the manager. Set only if a stream with this overflow policy can exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Collapse {
     pub(crate) event_type: Option<u64>,

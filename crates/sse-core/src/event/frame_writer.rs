@@ -2,11 +2,11 @@
 
 use crate::event::{Event, chunk::ChunkFraming, event_id::EventId, frame::Frame};
 
-/// A writer that encodes one or more events into one frame. A [`Dialect`](crate::Dialect) writes to
-/// it.
+/// A writer that encodes one or more events into one frame. A [`Dialect`](crate::dialect::Dialect)
+/// writes to it.
 ///
 /// ```
-/// use sse_core::{Event, FrameWriter};
+/// use sse_core::{Event, dialect::FrameWriter};
 ///
 /// let mut writer = FrameWriter::new();
 /// writer.event(&Event::text("one"));
@@ -30,7 +30,7 @@ impl FrameWriter {
     /// Appends an event.
     pub fn event(&mut self, event: &Event) {
         event.encode_to(&mut self.buffer);
-        if let Some(id) = event.id_ref() {
+        if let Some(id) = event.id() {
             self.last_id = Some(id.clone());
         }
     }

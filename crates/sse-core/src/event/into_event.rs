@@ -10,7 +10,7 @@ use crate::event::{Event, EventError, event_type::EventType};
 /// [`Payload`].
 ///
 /// ```
-/// use sse_core::{Event, EventError, IntoEvent};
+/// use sse_core::{Event, IntoEvent, event::EventError};
 ///
 /// struct Progress(u8);
 ///
@@ -34,7 +34,7 @@ pub trait IntoEvent {
 /// A type of the app that is sent as JSON under its own event type.
 ///
 /// ```
-/// use sse_core::{EventType, IntoEvent, Payload};
+/// use sse_core::{EventType, IntoEvent, event::Payload};
 ///
 /// #[derive(serde::Serialize)]
 /// struct OrderShipped { order: u32 }
@@ -45,14 +45,14 @@ pub trait IntoEvent {
 ///
 /// let event = (&OrderShipped { order: 7 }).into_event()?;
 /// assert_eq!(event.encode(), "event: order_shipped\ndata: {\"order\":7}\n\n");
-/// # Ok::<(), sse_core::EventError>(())
+/// # Ok::<(), sse_core::event::EventError>(())
 /// ```
 pub trait Payload: Serialize {
     /// Event type of every value.
     const EVENT: EventType;
 
     /// Returns the key by which newer values replace older ones under
-    /// [`Overflow::KeepLatest`](crate::Overflow::KeepLatest). The default is no key.
+    /// [`Overflow::KeepLatest`](crate::config::Overflow::KeepLatest). The default is no key.
     fn collapse_key(&self) -> Option<Cow<'_, str>> {
         None
     }
@@ -66,9 +66,9 @@ impl IntoEvent for Event {
 
 impl<T: Payload> IntoEvent for &T {
     fn into_event(self) -> Result<Event, EventError> {
-        let event = Event::json(self)?.event_type(T::EVENT);
+        let event = Event::json(self)?.with_event_type(T::EVENT);
         Ok(match self.collapse_key() {
-            Some(key) => event.collapse_key(key),
+            Some(key) => event.with_collapse_key(key),
             None => event,
         })
     }

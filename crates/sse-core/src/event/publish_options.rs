@@ -10,5 +10,5 @@ pub(crate) struct PublishOptions {
     pub(crate) ephemeral: bool,
     pub(crate) idempotency_key: Option<Arc<str>>,
     pub(crate) key_scope: KeyScope,
-    pub(crate) patience: Option<Duration>,
+    pub(crate) retry_for: Option<Duration>,
 }

@@ -18,12 +18,12 @@ impl Event {
     /// one key within two minutes, only the first takes effect, on whichever node. The key alone
     /// decides: target and content of later publishes are not compared with the first.
     ///
-    /// A key has 1 to 128 bytes and is unique within its [scope](Event::key_scope).
+    /// A key has 1 to 128 bytes and is unique within its [scope](Event::with_key_scope).
     /// [`Config::keys`](crate::Config::keys) limits the number of keys that are remembered at the
     /// same time. A key is rejected without an [event log](crate::ManagerBuilder::log), and on
     /// events that are not logged. The key is not sent.
     #[must_use]
-    pub fn idempotency_key(mut self, key: impl Into<Arc<str>>) -> Self {
+    pub fn with_idempotency_key(mut self, key: impl Into<Arc<str>>) -> Self {
         self.logging_mut().idempotency_key = Some(key.into());
         self
     }
@@ -32,8 +32,8 @@ impl Event {
     /// accepts keys from its users must set their scopes, see
     /// [`Manager::key_scope`](crate::Manager::key_scope). The scope is not sent.
     #[must_use]
-    pub fn key_scope(mut self, scope: KeyScope) -> Self {
-        if scope != *self.key_scope_ref() {
+    pub fn with_key_scope(mut self, scope: KeyScope) -> Self {
+        if scope != *self.key_scope() {
             self.logging_mut().key_scope = scope;
         }
         self
@@ -44,11 +44,11 @@ impl Event {
     /// manager bounds the waiting publishes in bytes.
     ///
     /// An event without an idempotency key receives a random one, so that a retry publishes the
-    /// event once. This key counts towards the bounds of its [scope](Event::key_scope). The timeout
-    /// is not sent.
+    /// event once. This key counts towards the bounds of its [scope](Event::with_key_scope). The
+    /// timeout is not sent.
     #[must_use]
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.logging_mut().patience = Some(patience);
+    pub fn with_retry_for(mut self, duration: Duration) -> Self {
+        self.logging_mut().retry_for = Some(duration);
         self
     }
 
@@ -58,22 +58,22 @@ impl Event {
         self.logging().is_some_and(|logging| logging.ephemeral)
     }
 
-    /// Returns the key set by [`Event::idempotency_key`].
+    /// Returns the key set by [`Event::with_idempotency_key`].
     #[must_use]
-    pub fn idempotency_key_ref(&self) -> Option<&Arc<str>> {
+    pub fn idempotency_key(&self) -> Option<&Arc<str>> {
         self.logging()?.idempotency_key.as_ref()
     }
 
-    /// Returns the scope set by [`Event::key_scope`].
+    /// Returns the scope set by [`Event::with_key_scope`].
     #[must_use]
-    pub fn key_scope_ref(&self) -> &KeyScope {
+    pub fn key_scope(&self) -> &KeyScope {
         self.logging()
             .map_or(&KeyScope::App, |logging| &logging.key_scope)
     }
 
-    /// Returns the timeout set by [`Event::patience`].
+    /// Returns the timeout set by [`Event::with_retry_for`].
     #[must_use]
-    pub fn patience_ref(&self) -> Option<Duration> {
-        self.logging()?.patience
+    pub fn retry_for(&self) -> Option<Duration> {
+        self.logging()?.retry_for
     }
 }

@@ -13,7 +13,7 @@ use crate::event::{Event, EventError, event_type::EventType};
 /// The data of a `system` event: `{"event": …, "data": …, "timestamp": …}`.
 ///
 /// ```
-/// use sse_core::SystemEvent;
+/// use sse_core::event::SystemEvent;
 ///
 /// let event = SystemEvent {
 ///     event: "user_profile_updated",
@@ -54,7 +54,7 @@ impl SystemEvent<'_> {
     /// # Errors
     /// [`EventError::Json`] if `data` does not serialize.
     pub fn to_event(&self) -> Result<Event, EventError> {
-        Ok(Event::json(self)?.event_type(EventType::SYSTEM))
+        Ok(Event::json(self)?.with_event_type(EventType::SYSTEM))
     }
 }
 
@@ -65,7 +65,7 @@ impl SystemEvent<'_> {
 /// The data can also contain values that JavaScript accepts and serde_json does not: lone
 /// surrogates, huge numbers, any depth.
 pub(crate) fn reserved_name(event: &Event) -> Option<&'static str> {
-    if event.event_type_ref()? != &EventType::SYSTEM {
+    if event.event_type()? != &EventType::SYSTEM {
         return None;
     }
     let data = event.data()?;
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     fn name_in(data: &str) -> Option<&'static str> {
-        reserved_name(&Event::text(data).event_type(EventType::SYSTEM))
+        reserved_name(&Event::text(data).with_event_type(EventType::SYSTEM))
     }
 
     #[test]

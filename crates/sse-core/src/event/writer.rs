@@ -13,7 +13,7 @@ use crate::event::{Event, EventError, HEADROOM, buffer, data_lines::DataLines};
 /// write!(writer, "two\r").unwrap();
 /// write!(writer, "\nlines").unwrap();
 /// assert_eq!(writer.finish()?.encode(), "data: two\ndata: lines\n\n");
-/// # Ok::<(), sse_core::EventError>(())
+/// # Ok::<(), sse_core::event::EventError>(())
 /// ```
 #[derive(Debug)]
 pub struct EventWriter {

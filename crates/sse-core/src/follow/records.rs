@@ -33,7 +33,7 @@ pub(crate) fn read_records(inner: &Inner, after: &Cursor, entries: &[Entry]) -> 
 fn read_record(inner: &Inner, epoch: &Epoch, previous: Position, entry: &Entry) -> Record {
     let envelope = read_envelope(inner, epoch, previous, entry);
     let collapse = inner.collapse(&envelope.event);
-    let event = envelope.event.id(epoch.id_at(entry.position));
+    let event = envelope.event.with_id(epoch.id_at(entry.position));
     // The record is delivered to streams that catch up, without a queue that could drop it.
     let place = Place {
         log: 0,

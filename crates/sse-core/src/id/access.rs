@@ -9,7 +9,7 @@ use crate::id::{caller::Caller, names::Topic, target::Target};
 /// that needs a database belongs in authentication.
 ///
 /// ```
-/// use sse_core::{Access, Caller, Handshake, Manager, Target, Topic};
+/// use sse_core::{Caller, Handshake, Manager, Target, Topic, access::Access};
 ///
 /// /// Everyone can listen to public topics.
 /// struct PublicTopics;
@@ -56,7 +56,7 @@ pub trait Access: Send + Sync + 'static {
 /// protects.
 ///
 /// ```
-/// use sse_core::{Access, AllowAll, Caller, Target};
+/// use sse_core::{Caller, Target, access::{Access, AllowAll}};
 ///
 /// assert!(AllowAll.may_publish(&Caller::anonymous(), &Target::All));
 /// ```
@@ -81,7 +81,7 @@ impl Access for AllowAll {
 /// streams. Topics come from the app alone.
 ///
 /// ```
-/// use sse_core::{Access, Caller, OwnEventsOnly, Target, Topic, UserId};
+/// use sse_core::{Caller, Target, Topic, UserId, access::{Access, OwnEventsOnly}};
 ///
 /// let caller = Caller::user(UserId::new("42")?);
 /// assert!(OwnEventsOnly.may_publish(&caller, &Target::User(UserId::new("42")?)));

@@ -13,7 +13,7 @@ use crate::{
 /// scheme.
 ///
 /// ```
-/// use sse_core::{Caller, Handshake, Manager, UserId, unix_ms};
+/// use sse_core::{Caller, Handshake, Manager, UserId, backplane::unix_ms};
 ///
 /// let mut caller = Caller::user(UserId::new("42")?);
 /// caller.claims.insert("role".into(), "editor".into());

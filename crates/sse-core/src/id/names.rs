@@ -4,14 +4,14 @@ use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
 use crate::id::validate::FieldError;
 
-/// Maximum length of a name in bytes, whatever [`Limits`](crate::Limits) allow.
+/// Maximum length of a name in bytes, whatever [`Limits`](crate::config::Limits) allow.
 pub const MAX_NAME_BYTES: usize = 1024;
 
 macro_rules! name {
     ($(#[$doc:meta])* $Name:ident) => {
         $(#[$doc])*
         ///
-        /// A name has 1 to [`MAX_NAME_BYTES`](crate::MAX_NAME_BYTES) bytes and no control
+        /// A name has 1 to [`MAX_NAME_BYTES`](crate::id::MAX_NAME_BYTES) bytes and no control
         /// characters. Names are compared byte by byte. A clone shares the text.
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $Name(Arc<str>);
@@ -116,7 +116,7 @@ name! {
     /// The id of the user that a stream belongs to. A user can have any number of streams.
     ///
     /// ```
-    /// use sse_core::{FieldError, Handshake, Manager, UserId};
+    /// use sse_core::{Handshake, Manager, UserId, id::FieldError};
     ///
     /// let user = UserId::new("42")?;
     /// let manager = Manager::builder().build()?;
@@ -140,7 +140,7 @@ name! {
     /// let session = manager.connect(Handshake::new())?;
     ///
     /// let topic = Topic::new(format!("orders/{}", 7))?;
-    /// assert!(session.join(&topic));
+    /// session.join(&topic)?;
     /// assert_eq!(manager.count(&Target::Topic(topic)), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

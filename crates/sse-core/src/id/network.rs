@@ -6,7 +6,7 @@ use std::net::IpAddr;
 /// IPv6 address, which belongs to one client as a whole.
 ///
 /// ```
-/// let network = |address: &str| sse_core::network(address.parse().unwrap()).to_string();
+/// let network = |address: &str| sse_core::id::network(address.parse().unwrap()).to_string();
 /// assert_eq!(network("2001:db8::1:2:3:4"), "2001:db8::");
 /// assert_eq!(network("::ffff:192.0.2.1"), "192.0.2.1");
 /// ```

@@ -5,7 +5,7 @@ use thiserror::Error;
 /// The error for text that cannot become an event type, an event id, a topic or a user id.
 ///
 /// ```
-/// use sse_core::{FieldError, Topic};
+/// use sse_core::{Topic, id::FieldError};
 ///
 /// let error = Topic::new("two\nlines").unwrap_err();
 /// assert_eq!(error, FieldError::Character { character: '\n', at: 3 });

@@ -27,7 +27,7 @@ const DIGEST: usize = 32;
 /// distinguishes the two forms.
 ///
 /// ```
-/// use sse_core::{EntryKey, KeyLimits, KeyScope, UserId};
+/// use sse_core::{UserId, access::KeyScope, backplane::EntryKey, config::KeyLimits};
 ///
 /// let key = |scope: &KeyScope| EntryKey::new(scope, "order-7-paid", KeyLimits::default());
 /// assert_eq!(&**key(&KeyScope::App)?.text(), "order-7-paid");

@@ -89,6 +89,7 @@ impl Gap {
             "from": self.from.as_ref().map(EventId::as_str),
             "to": to.as_ref().map(EventId::as_str),
         });
-        to.into_iter().fold(system::own("gap", data), Event::id)
+        to.into_iter()
+            .fold(system::own("gap", data), Event::with_id)
     }
 }

@@ -29,7 +29,7 @@ const REMOVED_AT_ONCE: usize = 256;
 /// ```
 /// use std::sync::Arc;
 ///
-/// use sse_core::{EntryKey, IdempotencyKeys, KeyLimits, KeyScope, Position};
+/// use sse_core::{access::KeyScope, backplane::{EntryKey, IdempotencyKeys, Position}, config::KeyLimits};
 ///
 /// let mut keys = IdempotencyKeys::<Position>::default();
 /// let key = EntryKey::new(&KeyScope::App, "order-7-paid", KeyLimits::default())?;

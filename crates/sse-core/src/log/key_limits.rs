@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Maximum numbers of idempotency keys that count at the same time, within
-/// [`KEY_WINDOW`](crate::KEY_WINDOW).
+/// [`KEY_WINDOW`](crate::backplane::KEY_WINDOW).
 ///
 /// A key is never forgotten early to make room for another key. Instead, a publish with a new key
-/// is rejected at the limit. A publish with [`Event::patience`](crate::Event::patience) uses a key
-/// as well. Users and backends have separate limits, so that neither group uses up the keys of the
-/// other.
+/// is rejected at the limit. A publish with [`Event::with_retry_for`](crate::Event::with_retry_for)
+/// uses a key as well. Users and backends have separate limits, so that neither group uses up the
+/// keys of the other.
 ///
 /// ```
-/// use sse_core::{Event, KeyLimits, KeyScope, Manager, PublishError, Retention, UserId};
+/// use sse_core::{Event, Manager, PublishError, Retention, UserId, access::KeyScope, config::KeyLimits};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -22,9 +22,9 @@ use thiserror::Error;
 /// let manager = Manager::builder().log(Retention::default()).keys(keys).build()?;
 /// let scope = KeyScope::User(UserId::new("42")?);
 ///
-/// let first = Event::text("hello").idempotency_key("1").key_scope(scope.clone());
+/// let first = Event::text("hello").with_idempotency_key("1").with_key_scope(scope.clone());
 /// manager.user("42").publish(first).await?;
-/// let second = Event::text("hello").idempotency_key("2").key_scope(scope);
+/// let second = Event::text("hello").with_idempotency_key("2").with_key_scope(scope);
 /// let error = manager.user("42").publish(second).await.unwrap_err();
 /// assert!(matches!(error, PublishError::KeysFull(_)));
 /// # Ok(()) }

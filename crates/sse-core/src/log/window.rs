@@ -361,7 +361,7 @@ mod tests {
 
     fn push(window: &mut Window, target: &Target, at_ms: u64) {
         let position = Position::from(window.next() + 1);
-        let event = Event::text("x").id(Cursor::new(window.epoch().clone(), position).to_id());
+        let event = Event::text("x").with_id(Cursor::new(window.epoch().clone(), position).to_id());
         window.push(
             position,
             target,
@@ -424,17 +424,17 @@ mod tests {
             Event::text("x"),
             Event::json(&["a"])
                 .unwrap()
-                .event_type(EventType::from_static("numbers: all")),
-            Event::text("two\nlines").event_type(EventType::NOTIFICATION),
-            Event::empty().event_type(EventType::SYSTEM),
+                .with_event_type(EventType::from_static("numbers: all")),
+            Event::text("two\nlines").with_event_type(EventType::NOTIFICATION),
+            Event::empty().with_event_type(EventType::SYSTEM),
             Event::text(long.as_str()),
             Event::text("x")
-                .comment("kept")
-                .retry(Duration::from_secs(1)),
+                .with_comment("kept")
+                .with_retry(Duration::from_secs(1)),
         ];
         for (number, event) in events.into_iter().enumerate() {
             let position = Position::from(number as u64 + 1);
-            let event = event.id(Cursor::new(window.epoch().clone(), position).to_id());
+            let event = event.with_id(Cursor::new(window.epoch().clone(), position).to_id());
             let message = Message::new(event, None, Mark::Logged(window.place(position)));
             let at = window.push(position, &topic("a"), &[], &message, 0);
             assert_eq!(message.packed().is_some(), number < 4);
@@ -507,7 +507,7 @@ mod tests {
         let mut window = window(Retention::default().entries(3));
         for position in [10, 20, 30, 40] {
             let (at, target) = (Position::from(position), topic("a"));
-            let event = Event::text("x").id(Cursor::new(window.epoch().clone(), at).to_id());
+            let event = Event::text("x").with_id(Cursor::new(window.epoch().clone(), at).to_id());
             let message = Message::new(event, None, Mark::Logged(window.place(at)));
             window.push(at, &target, &[], &message, 0);
         }

@@ -86,7 +86,7 @@ pub struct Config {
     /// is [`Retention`]'s.
     pub log: Option<Retention>,
     /// Maximum number of bytes of events that wait for an unavailable backplane (see
-    /// [`Event::patience`](crate::Event::patience)). Default 16 MiB.
+    /// [`Event::with_retry_for`](crate::Event::with_retry_for)). Default 16 MiB.
     pub spool_bytes: usize,
     /// Limits of remembered idempotency keys.
     pub keys: KeyLimits,
@@ -124,7 +124,7 @@ pub struct Limits {
 /// The kind of heartbeat that an idle stream receives.
 ///
 /// ```
-/// use sse_core::{HeartbeatKind, Manager};
+/// use sse_core::{Manager, config::HeartbeatKind};
 ///
 /// let manager = Manager::builder().heartbeat(HeartbeatKind::Comment).build()?;
 /// assert_eq!(manager.config().heartbeat, HeartbeatKind::Comment);
@@ -145,7 +145,7 @@ pub enum HeartbeatKind {
 /// Policy for a new stream beyond a limit.
 ///
 /// ```
-/// use sse_core::{DisconnectReason, Handshake, LimitPolicy, Manager};
+/// use sse_core::{DisconnectReason, Handshake, Manager, config::LimitPolicy};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -171,7 +171,7 @@ pub enum LimitPolicy {
 /// Style of a rejection whose cause is [temporary](crate::ConnectErrorKind::is_temporary).
 ///
 /// ```
-/// use sse_core::{Config, Handshake, Manager, RejectionStyle};
+/// use sse_core::{Config, Handshake, Manager, config::RejectionStyle};
 ///
 /// let mut config = Config::default();
 /// config.max_connections = 1;
@@ -180,7 +180,7 @@ pub enum LimitPolicy {
 ///
 /// let session = manager.connect(Handshake::new())?;
 /// let error = manager.connect(Handshake::new()).unwrap_err();
-/// assert_eq!(error.answer().status, 200); // a stream with `retry:` that ends at once
+/// assert_eq!(error.response().status, 200); // a stream with `retry:` that ends at once
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

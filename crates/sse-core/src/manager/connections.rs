@@ -24,7 +24,7 @@ use crate::{
 /// cursor is a number.
 ///
 /// ```
-/// use sse_core::{ConnectionQuery, Handshake, Manager, UserId};
+/// use sse_core::{Handshake, Manager, UserId, connections::ConnectionQuery};
 ///
 /// let manager = Manager::builder().build()?;
 /// let sessions = [(); 3].map(|()| manager.connect(Handshake::new().user("42")).unwrap());

@@ -30,7 +30,7 @@ const LONGEST: Duration = Duration::from_secs(20 * 24 * 60 * 60);
 /// let session = manager.connect(Handshake::new().user("42"))?;
 ///
 /// let hour = Duration::from_secs(60 * 60);
-/// let options = DisconnectOptions::new().reason("account closed").ban_for(hour);
+/// let options = DisconnectOptions::new().with_reason("account closed").with_ban_for(hour);
 /// assert_eq!(manager.disconnect(UserId::new("42")?, options).await, 1);
 /// assert!(manager.connect(Handshake::new().user("42")).is_err());
 /// # Ok(()) }
@@ -49,7 +49,7 @@ impl DisconnectOptions {
     }
 
     /// Sets the reason that the client receives in the `disconnected` event.
-    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+    pub fn with_reason(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into());
         self
     }
@@ -60,22 +60,22 @@ impl DisconnectOptions {
     ///
     /// For a client, the ban applies to its [login](crate::Caller::login), and so to every new
     /// stream of that browser; its other live streams stay until they end. A stream without a login
-    /// ([`Connection::login_id`](crate::Connection::login_id)) is ended, and its client can
-    /// reconnect.
-    pub fn ban_for(mut self, duration: Duration) -> Self {
+    /// ([`Connection::login_id`](crate::connections::Connection::login_id)) is ended, and its
+    /// client can reconnect.
+    pub fn with_ban_for(mut self, duration: Duration) -> Self {
         self.ban_for = Some(duration.min(LONGEST));
         self
     }
 
     /// Returns the reason.
     #[must_use]
-    pub fn reason_ref(&self) -> Option<&str> {
+    pub fn reason(&self) -> Option<&str> {
         self.reason.as_deref()
     }
 
     /// Returns the duration of the ban.
     #[must_use]
-    pub fn ban_duration(&self) -> Option<Duration> {
+    pub fn ban_for(&self) -> Option<Duration> {
         self.ban_for
     }
 }

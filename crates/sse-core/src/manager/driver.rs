@@ -103,8 +103,8 @@ impl Driver {
 
     /// Marks a task as ended, unless `has_work` holds afterwards. Returns `true` if the task ends.
     ///
-    /// Whoever brings work does so before it starts the task. So either the task finds the work, or
-    /// the task is started again.
+    /// Work is added before its task is started. So either the task finds the work, or the task is
+    /// started again.
     pub(crate) fn rest(&self, task: Task, has_work: impl FnOnce() -> bool) -> bool {
         let is_running = &self.is_running[task as usize];
         is_running.store(false, Ordering::SeqCst);

@@ -19,10 +19,10 @@ use crate::{
 ///
 /// An adapter creates the handshake from a request, the app adds what it knows, and
 /// [`Manager::connect`](crate::Manager::connect) consumes it. Topics that the *client* requests are
-/// subject to [`Access`](crate::Access); topics that the app adds are not.
+/// subject to [`Access`](crate::access::Access); topics that the app adds are not.
 ///
 /// ```
-/// use sse_core::{AllowAll, Handshake, Manager, Topic, UserId};
+/// use sse_core::{Handshake, Manager, Topic, UserId, access::AllowAll};
 ///
 /// let manager = Manager::builder().access(AllowAll).build()?;
 ///
@@ -98,8 +98,8 @@ impl Handshake {
     ///
     /// A client that accepts only `text/event-stream`, like a browser's `EventSource`, closes
     /// permanently after any other response. For such a client,
-    /// [`RejectionStyle::Auto`](crate::RejectionStyle::Auto) avoids the statuses of temporary
-    /// causes.
+    /// [`RejectionStyle::Auto`](crate::config::RejectionStyle::Auto) avoids the statuses of
+    /// temporary causes.
     #[must_use]
     pub fn accept<'a>(mut self, values: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let ranges = values
@@ -158,8 +158,8 @@ impl Handshake {
         self
     }
 
-    /// Requests a topic for the client, subject to [`Access`](crate::Access). `connect` reports an
-    /// invalid name.
+    /// Requests a topic for the client, subject to [`Access`](crate::access::Access). `connect`
+    /// reports an invalid name.
     #[must_use]
     pub fn requested_topic<N: TryInto<Topic, Error: Into<FieldError>>>(mut self, topic: N) -> Self {
         match topic.try_into() {
@@ -197,7 +197,7 @@ impl Handshake {
         self
     }
 
-    /// Sets the dialect of the stream; [`Plain`](crate::Plain) by default.
+    /// Sets the dialect of the stream; [`Plain`](crate::dialect::Plain) by default.
     #[must_use]
     pub fn dialect(mut self, dialect: Arc<dyn Dialect>) -> Self {
         self.dialect = Some(dialect);

@@ -141,13 +141,11 @@ impl Inner {
         }
         let hash = |by: CollapseBy, text: &str| self.collapse_secret.hash_one((by as u8, text));
         let event_type = event
-            .event_type_ref()
+            .event_type()
             .map_or("message", |event_type| event_type.as_str());
         Some(Collapse {
             event_type: Some(hash(CollapseBy::EventType, event_type)),
-            key: event
-                .collapse_key_ref()
-                .map(|key| hash(CollapseBy::Key, key)),
+            key: event.collapse_key().map(|key| hash(CollapseBy::Key, key)),
         })
     }
 }

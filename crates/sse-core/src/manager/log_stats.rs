@@ -49,7 +49,7 @@ impl LogState {
 /// built.
 ///
 /// ```
-/// use sse_core::{Event, LogState, Manager, Retention};
+/// use sse_core::{Event, Manager, Retention, stats::LogState};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {

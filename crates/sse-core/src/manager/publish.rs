@@ -193,8 +193,8 @@ impl Manager {
     /// same order. If one task awaits two publishes in turn, the first precedes the second. When
     /// this method returns, the event is in the queue of every stream that it matched.
     ///
-    /// *Slow clients.* A publish never waits for a client; the [`Overflow`](crate::Overflow) of a
-    /// stream applies if its queue is full.
+    /// *Slow clients.* A publish never waits for a client; the
+    /// [`Overflow`](crate::config::Overflow) of a stream applies if its queue is full.
     ///
     /// *Large targets.* An event for very many streams is queued in steps, between which other
     /// tasks of the thread run. Other publishes do not wait for it to finish.
@@ -212,7 +212,7 @@ impl Manager {
     /// [`PublishError`] if the event or the target is invalid; the event was not sent then. After
     /// [`PublishError::Unavailable`] the event can have been sent, and after
     /// [`PublishError::Unconfirmed`] the log has it. An [idempotency
-    /// key](crate::Event::idempotency_key) makes a retry safe in both cases.
+    /// key](crate::Event::with_idempotency_key) makes a retry safe in both cases.
     pub async fn publish(
         &self,
         target: impl Into<Target>,
@@ -224,8 +224,8 @@ impl Manager {
     /// Returns the scope of a caller's keys.
     ///
     /// Every user has its own scope, including an admin. A caller that is not a user and [may
-    /// manage](crate::Access::may_manage) is a backend, which shares the app's scope. Every other
-    /// caller is anonymous.
+    /// manage](crate::access::Access::may_manage) is a backend, which shares the app's scope. Every
+    /// other caller is anonymous.
     #[must_use]
     pub fn key_scope(&self, caller: &Caller) -> KeyScope {
         match &caller.user {
@@ -301,7 +301,7 @@ async fn publish_unlogged(
     if !is_here {
         let waiting = inner.tickets.take();
         let envelope = Envelope::write(waiting.ticket, target, except, &event);
-        signal_with_retries(inner, &envelope, event.patience_ref()).await?;
+        signal_with_retries(inner, &envelope, event.retry_for()).await?;
     }
     let collapse = inner.collapse(&event);
     Ok(inner.with_sequencer(|order, hold| {
@@ -321,13 +321,12 @@ async fn append(
     let mut waiting = inner.tickets.take();
     let payload = Envelope::write(waiting.ticket, target, except, event);
     // A retry must not append the event twice.
-    let key = match (entry_key(inner, event)?, event.patience_ref()) {
+    let key = match (entry_key(inner, event)?, event.retry_for()) {
         (None, Some(_)) => Some(random_key(inner, event)?),
         (key, _) => key,
     };
     let entry = NewEntry { payload, key };
-    let (appended, tries) =
-        append_with_retries(inner, backplane, entry, event.patience_ref()).await?;
+    let (appended, tries) = append_with_retries(inner, backplane, entry, event.retry_for()).await?;
     let id = Some(appended.cursor.to_id());
     // After a retry, the duplicate can be this publish's own entry: then its ticket reports how
     // many streams it reached.
@@ -473,13 +472,13 @@ fn check(inner: &Inner, target: &Target, event: &Event) -> Result<(), PublishErr
         FieldError::check_length(name, limit)
             .map_err(|source| PublishError::Target { field, source })?;
     }
-    if let Some(event_type) = event.event_type_ref() {
+    if let Some(event_type) = event.event_type() {
         check_event_type(event_type, limits.event_type)?;
     }
-    if inner.has_log() && event.id_ref().is_some() {
+    if inner.has_log() && event.id().is_some() {
         return Err(PublishError::Id);
     }
-    if let Some(key) = event.idempotency_key_ref() {
+    if let Some(key) = event.idempotency_key() {
         check_key(key, inner.has_log() && is_logged(target, event)).map_err(PublishError::Key)?;
     }
     match system::reserved_name(event) {
@@ -502,10 +501,10 @@ fn check_key(key: &str, is_logged: bool) -> Result<(), IdempotencyKeyError> {
 
 /// Returns the event's idempotency key in its scope.
 fn entry_key(inner: &Inner, event: &Event) -> Result<Option<EntryKey>, PublishError> {
-    let Some(key) = event.idempotency_key_ref() else {
+    let Some(key) = event.idempotency_key() else {
         return Ok(None);
     };
-    EntryKey::new(event.key_scope_ref(), key, inner.config.keys)
+    EntryKey::new(event.key_scope(), key, inner.config.keys)
         .map(Some)
         .map_err(PublishError::Key)
 }
@@ -513,7 +512,7 @@ fn entry_key(inner: &Inner, event: &Event) -> Result<Option<EntryKey>, PublishEr
 /// Creates a key for retries of an event without its own key.
 fn random_key(inner: &Inner, event: &Event) -> Result<EntryKey, PublishError> {
     let key = format!("{:032x}", rand::random::<u128>());
-    EntryKey::new(event.key_scope_ref(), &key, inner.config.keys).map_err(PublishError::Key)
+    EntryKey::new(event.key_scope(), &key, inner.config.keys).map_err(PublishError::Key)
 }
 
 fn check_event_type(event_type: &EventType, limit: usize) -> Result<(), PublishError> {

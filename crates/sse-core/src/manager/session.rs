@@ -61,7 +61,7 @@ const STEPS_PER_TURN: usize = 64;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let manager = Manager::builder().build()?;
 /// let mut session = manager.connect(Handshake::new().user("42"))?;
-/// assert!(session.join(&Topic::new("news")?));
+/// session.join(&Topic::new("news")?)?;
 /// manager.topic("news").publish(Event::text("hello")).await?;
 ///
 /// session.next().await; // `connection`

@@ -22,7 +22,7 @@ use crate::{
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let manager = Manager::builder().build()?;
 /// let options = ShutdownOptions::within(Duration::from_secs(5))
-///     .retry(Duration::from_secs(1)..=Duration::from_secs(30));
+///     .with_retry(Duration::from_secs(1)..=Duration::from_secs(30));
 ///
 /// manager.shutdown(options).await;
 /// assert!(manager.is_shutting_down());
@@ -87,13 +87,13 @@ impl ShutdownOptions {
     /// during which the manager accepts and serves streams. Load balancers, which learn from a
     /// readiness check that the node leaves, can then stop sending clients before any client is
     /// rejected. The deadline counts from the end of the delay.
-    pub fn delay(mut self, delay: Duration) -> Self {
+    pub fn with_delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
     /// Sets the range from which each client receives a random reconnection delay.
-    pub fn retry(mut self, range: RangeInclusive<Duration>) -> Self {
+    pub fn with_retry(mut self, range: RangeInclusive<Duration>) -> Self {
         self.retry = range;
         self
     }
@@ -106,7 +106,7 @@ impl ShutdownOptions {
 
     /// Returns the time between the announcement and the rejection of new streams.
     #[must_use]
-    pub fn delay_before(&self) -> Duration {
+    pub fn delay(&self) -> Duration {
         self.delay
     }
 }

@@ -170,7 +170,7 @@ impl HeartbeatFrames {
         let head = inner.log_head();
         let served = head
             .iter()
-            .fold(event.clone(), |event, head| event.id(head.to_id()));
+            .fold(event.clone(), |event, head| event.with_id(head.to_id()));
         let dialects = &inner.rules.dialects;
         let frames = std::array::from_fn(|index| {
             let (index, _) = dialects.entry(index)?;
@@ -185,7 +185,7 @@ impl HeartbeatFrames {
         let frame = match given {
             None => self.frames[slot.stream.dialect.get()].clone()?,
             Some(given) => {
-                let event = self.event.clone().id(given.to_id());
+                let event = self.event.clone().with_id(given.to_id());
                 let dialects = &inner.rules.dialects;
                 dialects.encode(slot.stream.dialect, |dialect, out| {
                     dialect.heartbeat(&event, out);

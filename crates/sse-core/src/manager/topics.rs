@@ -30,13 +30,13 @@ pub enum JoinError {
     /// The stream is in the topic already.
     #[error("stream is already in the topic")]
     AlreadyJoined,
-    /// The stream has [`Limits::topics`](crate::Limits::topics) topics.
+    /// The stream has [`Limits::topics`](crate::config::Limits::topics) topics.
     #[error("stream has the maximum number of topics, {limit}")]
     TooManyTopics {
         /// Maximum number of topics of a stream.
         limit: usize,
     },
-    /// The name of the topic is longer than [`Limits::topic`](crate::Limits::topic).
+    /// The name of the topic is longer than [`Limits::topic`](crate::config::Limits::topic).
     #[error("topic name has {length} bytes, the maximum is {limit}")]
     NameTooLong {
         /// Length of the name in bytes.

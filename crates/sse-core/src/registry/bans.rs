@@ -14,7 +14,7 @@ const MAX_BANS: usize = 10_000;
 /// ```
 /// use std::time::Duration;
 ///
-/// use sse_core::{Banned, Handshake, Manager, UserId};
+/// use sse_core::{Handshake, Manager, UserId, access::Banned};
 ///
 /// let manager = Manager::builder().build()?;
 /// manager.ban(UserId::new("42")?, Duration::from_secs(60));

@@ -14,7 +14,8 @@ use proptest::{collection::vec, option, prelude::*, sample::Index};
 use sse_testkit::Decoder;
 
 use crate::{
-    Event, Handshake, Manager, Overflow, Receipt, Session, Target, Topic, UserId,
+    Event, Handshake, Manager, Receipt, Session, Target, Topic, UserId,
+    config::Overflow,
     dialect::{farewell::Farewell, message::Message, reason::DisconnectReason},
     event::cursor::{Before, Mark},
     id::client_id::ClientId,

@@ -18,7 +18,7 @@ use crate::{
 ///     atomic::{AtomicUsize, Ordering::Relaxed},
 /// };
 ///
-/// use sse_core::{Disconnection, Handshake, Hooks, Manager, StreamInfo};
+/// use sse_core::{Handshake, Manager, hooks::{Disconnection, Hooks, StreamInfo}};
 ///
 /// #[derive(Clone, Default)]
 /// struct Gauge(Arc<AtomicUsize>);

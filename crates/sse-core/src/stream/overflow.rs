@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// ```
 /// use futures_util::StreamExt;
-/// use sse_core::{Event, Handshake, Manager, Overflow};
+/// use sse_core::{Event, Handshake, Manager, config::Overflow};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -45,7 +45,7 @@ pub enum Overflow {
 ///
 /// ```
 /// use futures_util::StreamExt;
-/// use sse_core::{CollapseBy, Event, Handshake, Manager, Overflow};
+/// use sse_core::{Event, Handshake, Manager, config::{CollapseBy, Overflow}};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -55,7 +55,7 @@ pub enum Overflow {
 /// session.next().await; // `connection`
 ///
 /// for (key, price) in [("gold", "70"), ("silver", "1"), ("gold", "71")] {
-///     manager.all().publish(Event::text(price).collapse_key(key)).await?;
+///     manager.all().publish(Event::text(price).with_collapse_key(key)).await?;
 /// }
 /// let events = session.next().await.unwrap(); // a `gap`, and the latest price of each metal
 /// assert!(events.ends_with(b"data: 1\n\ndata: 71\n\n"));
@@ -66,7 +66,7 @@ pub enum Overflow {
 pub enum CollapseBy {
     /// Events of the same [`EventType`](crate::EventType) replace each other.
     EventType,
-    /// Events with the same [`Event::collapse_key`](crate::Event::collapse_key) replace each other;
-    /// events without a key replace nothing.
+    /// Events with the same [`Event::with_collapse_key`](crate::Event::with_collapse_key) replace
+    /// each other; events without a key replace nothing.
     Key,
 }

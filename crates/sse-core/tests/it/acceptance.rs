@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use sse_core::{
-    Backplane, BackplaneError, Event, Handshake, LogState, Manager, MemoryBackplane, PublishError,
-    Receipt, Retention, Target,
+    Event, Handshake, Manager, PublishError, Receipt, Retention, Target,
+    backplane::{Backplane, BackplaneError, MemoryBackplane},
+    stats::LogState,
 };
 use sse_testkit::backplane::{Calls, Rejection, ScriptedBackplane};
 use tokio::time::sleep;
@@ -42,11 +43,15 @@ fn events() -> [(&'static str, Calls, Event); 4] {
     let event = || Event::text("x");
     [
         ("plain", Calls::Appends, event()),
-        ("with a key", Calls::Appends, event().idempotency_key("k")),
+        (
+            "with a key",
+            Calls::Appends,
+            event().with_idempotency_key("k"),
+        ),
         (
             "patient",
             Calls::Appends,
-            event().patience(Duration::from_secs(1)),
+            event().with_retry_for(Duration::from_secs(1)),
         ),
         ("ephemeral", Calls::Signals, event().ephemeral()),
     ]
@@ -130,7 +135,7 @@ async fn patient_publish_waits_until_rejection_ends() {
                 async move {
                     manager
                         .all()
-                        .publish(event.patience(Duration::from_secs(60)))
+                        .publish(event.with_retry_for(Duration::from_secs(60)))
                         .await
                 }
             });
@@ -158,41 +163,44 @@ async fn too_large_event_does_not_affect_others() {
         }
         async fn append(
             &self,
-            entry: sse_core::NewEntry,
-        ) -> Result<sse_core::Appended, BackplaneError> {
+            entry: sse_core::backplane::NewEntry,
+        ) -> Result<sse_core::backplane::Appended, BackplaneError> {
             match entry.payload.len() {
                 size if size > 200 => Err(BackplaneError::TooLarge { size, limit: 200 }),
                 _ => self.0.append(entry).await,
             }
         }
-        async fn bounds(&self) -> Result<sse_core::Bounds, BackplaneError> {
+        async fn bounds(&self) -> Result<sse_core::backplane::Bounds, BackplaneError> {
             self.0.bounds().await
         }
         async fn read(
             &self,
-            after: &sse_core::Cursor,
-            limit: sse_core::ReadLimit,
-        ) -> Result<sse_core::Page, BackplaneError> {
+            after: &sse_core::backplane::Cursor,
+            limit: sse_core::backplane::ReadLimit,
+        ) -> Result<sse_core::backplane::Page, BackplaneError> {
             self.0.read(after, limit).await
         }
-        async fn rewind(&self, entries: u64) -> Result<sse_core::Cursor, BackplaneError> {
+        async fn rewind(
+            &self,
+            entries: u64,
+        ) -> Result<sse_core::backplane::Cursor, BackplaneError> {
             self.0.rewind(entries).await
         }
         async fn tail(
             &self,
-            after: &sse_core::Cursor,
-        ) -> Result<Box<dyn sse_core::Tail>, BackplaneError> {
+            after: &sse_core::backplane::Cursor,
+        ) -> Result<Box<dyn sse_core::backplane::Tail>, BackplaneError> {
             self.0.tail(after).await
         }
         async fn signal(&self, payload: bytes::Bytes) -> Result<(), BackplaneError> {
             self.0.signal(payload).await
         }
-        async fn signals(&self) -> Result<Box<dyn sse_core::Signals>, BackplaneError> {
+        async fn signals(&self) -> Result<Box<dyn sse_core::backplane::Signals>, BackplaneError> {
             self.0.signals().await
         }
         async fn hold_lease(
             &self,
-            lease: sse_core::Lease,
+            lease: sse_core::backplane::Lease,
             term: Duration,
         ) -> Result<(), BackplaneError> {
             self.0.hold_lease(lease, term).await
@@ -200,12 +208,12 @@ async fn too_large_event_does_not_affect_others() {
         async fn drop_lease(&self, node: &str) -> Result<(), BackplaneError> {
             self.0.drop_lease(node).await
         }
-        async fn leases(&self) -> Result<Vec<sse_core::Lease>, BackplaneError> {
+        async fn leases(&self) -> Result<Vec<sse_core::backplane::Lease>, BackplaneError> {
             self.0.leases().await
         }
     }
     let manager = node(Small(MemoryBackplane::new(Retention::default()))).await;
-    let large = Event::text("x".repeat(300)).patience(Duration::from_secs(60));
+    let large = Event::text("x".repeat(300)).with_retry_for(Duration::from_secs(60));
     let error = manager.all().publish(large).await.unwrap_err();
     assert!(
         matches!(
@@ -301,7 +309,7 @@ async fn probe_is_as_large_as_the_rejected_payload() {
         ));
         backplane.reject(Calls::Appends, None);
         sleep(PROBED).await;
-        let limit = sse_core::ReadLimit {
+        let limit = sse_core::backplane::ReadLimit {
             entries: 10,
             bytes: 1 << 20,
         };

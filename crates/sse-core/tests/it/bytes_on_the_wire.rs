@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use serde_json::value::RawValue;
-use sse_core::{Event, EventId, EventType};
+use sse_core::{Event, EventType, event::EventId};
 
 use crate::readers;
 
@@ -44,13 +44,13 @@ fn empty_data_is_dispatched_by_every_reader() {
 
 #[test]
 fn comment_or_retry_alone_dispatches_no_event() {
-    let comment = Event::empty().comment("heartbeat").encode();
+    let comment = Event::empty().with_comment("heartbeat").encode();
     assert_eq!(
         comment, ": heartbeat\n",
         "no blank line: some readers take it for an empty message"
     );
     let retry = Event::empty()
-        .retry(std::time::Duration::from_secs(1))
+        .with_retry(std::time::Duration::from_secs(1))
         .encode();
     for wire in [comment, retry] {
         assert!(readers::testkit(&wire, 99).is_empty());
@@ -64,13 +64,13 @@ fn empty_id_resets_and_missing_id_is_omitted() {
     let with = |id: Option<&str>| {
         let event = Event::text("x");
         match id {
-            Some(id) => event.id(EventId::new(id).unwrap()).encode(),
+            Some(id) => event.with_id(EventId::new(id).unwrap()).encode(),
             None => event.encode(),
         }
     };
     assert_eq!(with(Some("")), "id: \ndata: x\n\n");
     assert_eq!(
-        Event::text("x").id(EventId::reset()).encode(),
+        Event::text("x").with_id(EventId::reset()).encode(),
         with(Some(""))
     );
     assert_eq!(with(None), "data: x\n\n");
@@ -85,10 +85,10 @@ fn empty_id_resets_and_missing_id_is_omitted() {
 #[test]
 fn field_order_is_comment_retry_id_event_data() {
     let event = Event::text("x")
-        .retry(std::time::Duration::from_secs(3))
-        .event_type(EventType::from_static("t"))
-        .comment("c")
-        .id(EventId::from(u64::MAX));
+        .with_retry(std::time::Duration::from_secs(3))
+        .with_event_type(EventType::from_static("t"))
+        .with_comment("c")
+        .with_id(EventId::from(u64::MAX));
     assert_eq!(
         event.encode(),
         ": c\nretry: 3000\nid: 18446744073709551615\nevent: t\ndata: x\n\n"

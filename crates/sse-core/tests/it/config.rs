@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use sse_core::{CollapseBy, Config, HeartbeatKind, LimitPolicy, Manager, Overflow, RejectionStyle};
+use sse_core::{
+    Config, Manager,
+    config::{CollapseBy, HeartbeatKind, LimitPolicy, Overflow, RejectionStyle},
+};
 
 #[test]
 fn every_invalid_field_is_reported_at_once() {

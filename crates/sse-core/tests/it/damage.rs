@@ -3,8 +3,9 @@
 use std::{ops::Range, time::Duration};
 
 use sse_core::{
-    Backplane as _, Event, Handshake, LogState, Manager, MemoryBackplane, NewEntry, Position,
-    PublishError, Retention,
+    Event, Handshake, Manager, PublishError, Retention,
+    backplane::{Backplane as _, MemoryBackplane, NewEntry, Position},
+    stats::LogState,
 };
 use sse_testkit::{
     Decoded,
@@ -374,7 +375,7 @@ async fn undelivered_publish_is_an_error() {
         } else {
             way.hold_tails(true);
         }
-        let event = || Event::text("once").idempotency_key("k");
+        let event = || Event::text("once").with_idempotency_key("k");
         let start = Instant::now();
         let error = manager.all().publish(event()).await.unwrap_err();
         let PublishError::Unconfirmed { id, retry_after } = &error else {

@@ -3,8 +3,9 @@
 use std::{sync::Arc, task::Poll, time::Duration};
 
 use sse_core::{
-    ConnectErrorKind, Dialect, DisconnectOptions, Event, EventId, EventType, Farewell, FrameWriter,
-    Handshake, Hello, MAX_DIALECTS, Manager, Target,
+    ConnectErrorKind, DisconnectOptions, Event, EventType, Handshake, Manager, Target,
+    dialect::{Dialect, Farewell, FrameWriter, Hello, MAX_DIALECTS},
+    event::EventId,
 };
 use tokio::time::advance;
 
@@ -21,7 +22,7 @@ async fn silent_dialect_sends_no_empty_buffer() {
     assert_eq!(client.buffer(), Poll::Pending, "no hello");
     manager
         .all()
-        .publish(Event::text("x").event_type(EventType::from_static("silent")))
+        .publish(Event::text("x").with_event_type(EventType::from_static("silent")))
         .await
         .unwrap();
     assert_eq!(client.buffer(), Poll::Pending);
@@ -45,7 +46,7 @@ async fn every_stream_gets_its_own_dialect() {
         Client::greeted(&manager, Handshake::new()),
         Client::connect(&manager, laconic()),
     );
-    let event = Event::text("a\r\nb").comment("not for everyone");
+    let event = Event::text("a\r\nb").with_comment("not for everyone");
     assert_eq!(manager.all().publish(event).await.unwrap().matched, 2);
     assert_eq!(
         plain.buffer(),
@@ -130,13 +131,13 @@ impl Dialect for Restoring {
     }
 
     fn hello(&self, _: &Hello, out: &mut FrameWriter) {
-        out.event(&Event::text("hello").id(EventId::reset()));
+        out.event(&Event::text("hello").with_id(EventId::reset()));
     }
 
     fn event(&self, event: &Event, out: &mut FrameWriter) {
-        match event.id_ref() {
+        match event.id() {
             Some(_) => out.event(event),
-            None => out.event(&event.clone().id(EventId::reset())),
+            None => out.event(&event.clone().with_id(EventId::reset())),
         }
     }
 
@@ -151,7 +152,7 @@ impl Dialect for Restoring {
     }
 
     fn restore(&self, id: &EventId, out: &mut FrameWriter) {
-        out.event(&Event::empty().id(id.clone()));
+        out.event(&Event::empty().with_id(id.clone()));
     }
 }
 
@@ -188,7 +189,7 @@ async fn last_event_id_is_restored_after_events_without_id() {
 
     manager
         .all()
-        .publish(Event::text("tracked").id(EventId::from(7)))
+        .publish(Event::text("tracked").with_id(EventId::from(7)))
         .await
         .unwrap();
     manager.all().publish(Event::text("a")).await.unwrap();

@@ -13,8 +13,8 @@ use std::{
 use bytes::Bytes;
 use futures_util::{StreamExt, future::poll_fn};
 use sse_core::{
-    Event, Handshake, Manager, ManagerBuilder, MemoryBackplane, Retention, Session, SignalHandler,
-    Target,
+    Event, Handshake, Manager, ManagerBuilder, Retention, Session, Target,
+    backplane::{MemoryBackplane, SignalHandler},
 };
 use sse_testkit::backplane::ScriptedBackplane;
 use tokio::{

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, io::Write as _, time::Duration};
 
 use proptest::{collection::vec, prelude::*};
 use serde_json::value::RawValue;
-use sse_core::{Event, EventId, EventType};
+use sse_core::{Event, EventType, event::EventId};
 use sse_testkit::{Dechunker, Decoded, Decoder};
 
 use crate::{
@@ -84,8 +84,8 @@ proptest! {
     fn event_data_equals_what_a_client_receives(parts in parts()) {
         let event = parts.event();
         prop_assert_eq!(event.data().map(String::from), parts.normalized_data());
-        prop_assert_eq!(event.id_ref().map(EventId::as_str), parts.id.as_deref());
-        prop_assert_eq!(event.event_type_ref().map(EventType::as_str), parts.event_type.as_deref());
+        prop_assert_eq!(event.id().map(EventId::as_str), parts.id.as_deref());
+        prop_assert_eq!(event.event_type().map(EventType::as_str), parts.event_type.as_deref());
     }
 
     #[test]
@@ -170,7 +170,7 @@ fn frames_are_correct_at_every_chunk_size_digit() {
 
 #[test]
 fn retry_is_whole_milliseconds_and_never_too_large() {
-    let retry = |delay| Event::empty().retry(delay).encode();
+    let retry = |delay| Event::empty().with_retry(delay).encode();
     assert_eq!(retry(Duration::from_micros(1999)), "retry: 1\n\n");
     assert_eq!(retry(Duration::ZERO), "retry: 0\n\n");
     assert_eq!(retry(Duration::MAX), "retry: 4294967295\n\n");
@@ -219,6 +219,6 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
 
 #[test]
 fn comment_can_come_in_parts() {
-    let event = Event::empty().comment("a").comment("b\r\nc\rd\n");
+    let event = Event::empty().with_comment("a").with_comment("b\r\nc\rd\n");
     assert_eq!(event.encode(), ": a\n: b\n: c\n: d\n: \n");
 }

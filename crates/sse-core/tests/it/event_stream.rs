@@ -12,7 +12,11 @@ use std::{
 };
 
 use futures_util::{FutureExt, Stream, StreamExt, stream};
-use sse_core::{Event, EventError, EventHeartbeat, EventStream, EventType, IntoEvent, Payload};
+use sse_core::{
+    Event, EventStream, EventType, IntoEvent,
+    dialect::EventHeartbeat,
+    event::{EventError, Payload},
+};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep},

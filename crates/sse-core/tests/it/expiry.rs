@@ -3,7 +3,8 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use sse_core::{
-    Caller, ConnectErrorKind, DisconnectReason, Handshake, Manager, RenewError, UserId, unix_ms,
+    Caller, ConnectErrorKind, DisconnectReason, Handshake, Manager, RenewError, UserId,
+    backplane::unix_ms,
 };
 use tokio::time::{Instant, sleep};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
-use sse_core::{Event, Handshake, Manager, MemoryBackplane, Retention};
+use sse_core::{Event, Handshake, Manager, Retention, backplane::MemoryBackplane};
 use sse_testkit::backplane::ScriptedBackplane;
 use tokio::time::{Instant, sleep};
 

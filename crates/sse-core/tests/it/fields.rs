@@ -1,7 +1,11 @@
 //! Values that fields and names reject.
 
 use proptest::prelude::*;
-use sse_core::{ClientId, EventId, EventType, FieldError, MAX_NAME_BYTES, Topic, UserId};
+use sse_core::{
+    ClientId, EventType, Topic, UserId,
+    event::EventId,
+    id::{FieldError, MAX_NAME_BYTES},
+};
 
 use crate::support::text;
 

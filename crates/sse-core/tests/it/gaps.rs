@@ -2,7 +2,7 @@
 
 use std::task::Poll;
 
-use sse_core::{Event, Handshake, Manager, Overflow, Retention};
+use sse_core::{Event, Handshake, Manager, Retention, config::Overflow};
 
 use crate::support::{Client, data, from, name, publish_all, resumed};
 

@@ -1,7 +1,7 @@
 //! Any request becomes a handshake without a panic.
 
 use proptest::{collection::vec, prelude::*};
-use sse_core::{AllowAll, ConnectErrorKind, Handshake, Manager, Topic};
+use sse_core::{ConnectErrorKind, Handshake, Manager, Topic, access::AllowAll};
 
 use crate::support::text;
 
@@ -24,7 +24,7 @@ proptest! {
             let handshake = request(&query, header.as_deref());
             prop_assert!(handshake.last_event_id().is_none_or(|id| !id.is_empty()));
             if let Err(refused) = manager.connect(handshake) {
-                prop_assert_eq!(refused.answer().status, 400);
+                prop_assert_eq!(refused.response().status, 400);
             }
         }
     }
@@ -82,7 +82,7 @@ fn connect_reports_an_invalid_name() {
             matches!(refused.cause(), ConnectErrorKind::Invalid { .. }),
             "{refused:?}"
         );
-        assert_eq!(refused.answer().status, 400);
+        assert_eq!(refused.response().status, 400);
     }
     assert_eq!(manager.stats().counters.refused.get("invalid"), 7);
 }
@@ -120,7 +120,7 @@ fn only_requested_topics_need_access() {
     assert!(
         matches!(refused.cause(), ConnectErrorKind::Forbidden(topic) if topic.as_str() == "secret")
     );
-    assert_eq!(refused.answer().status, 403);
+    assert_eq!(refused.response().status, 403);
     assert!(manager.connect(Handshake::new().topic("secret")).is_ok());
 }
 
@@ -131,7 +131,7 @@ fn only_get_opens_a_stream() {
         manager
             .connect(Handshake::from_request(method, None, None))
             .unwrap_err()
-            .answer()
+            .response()
     };
     let head = answer("HEAD");
     assert_eq!((head.status, head.body.len()), (200, 0));

@@ -11,7 +11,9 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use sse_core::{Event, EventType, Handshake, Heartbeat, HeartbeatKind, Manager, Session};
+use sse_core::{
+    Event, EventType, Handshake, Manager, Session, config::HeartbeatKind, dialect::Heartbeat,
+};
 use sse_testkit::Decoder;
 use tokio::time::{Instant, sleep};
 
@@ -185,7 +187,7 @@ struct Counting(Arc<AtomicU32>);
 impl Heartbeat for Counting {
     fn beat(&self) -> Event {
         let number = self.0.fetch_add(1, Ordering::Relaxed);
-        Event::text(number.to_string()).event_type(EventType::from_static("pulse"))
+        Event::text(number.to_string()).with_event_type(EventType::from_static("pulse"))
     }
 }
 

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use sse_core::{
-    AllowAll, Caller, Event, KEY_WINDOW, KeyBound, KeyLimits, KeyScope, Manager, MemoryBackplane,
-    OwnEventsOnly, PublishError, Receipt, Retention, UserId,
+    Caller, Event, Manager, PublishError, Receipt, Retention, UserId,
+    access::{AllowAll, KeyScope, OwnEventsOnly},
+    backplane::{KEY_WINDOW, MemoryBackplane},
+    config::{KeyBound, KeyLimits},
 };
 use sse_testkit::backplane::ScriptedBackplane;
 use tokio::time::advance;
@@ -29,8 +31,8 @@ async fn publish(manager: &Manager, scope: &KeyScope, key: &str) -> Result<Recei
         .all()
         .publish(
             Event::text("x")
-                .idempotency_key(key)
-                .key_scope(scope.clone()),
+                .with_idempotency_key(key)
+                .with_key_scope(scope.clone()),
         )
         .await
 }
@@ -69,7 +71,7 @@ async fn key_counts_for_its_caller_alone() {
                 "{scope:?}"
             );
         }
-        let ours = Event::text("x").idempotency_key("order-7-paid");
+        let ours = Event::text("x").with_idempotency_key("order-7-paid");
         assert!(
             manager.user("43").publish(ours).await.unwrap().duplicate,
             "the app's scope is the default"
@@ -169,7 +171,7 @@ async fn user_at_its_limit_is_rejected_until_a_key_expires() {
         assert!(publish(&manager, &ada, "0").await.unwrap().duplicate);
         manager
             .user("ada")
-            .publish(Event::text("x").key_scope(ada.clone()))
+            .publish(Event::text("x").with_key_scope(ada.clone()))
             .await
             .unwrap();
         for other in [user("ben"), KeyScope::Anonymous, KeyScope::App] {
@@ -242,8 +244,8 @@ async fn patient_publish_uses_a_key_and_fails_at_the_limit() {
     let patient = |scope: KeyScope| {
         manager.all().publish(
             Event::text("x")
-                .patience(Duration::from_secs(30))
-                .key_scope(scope),
+                .with_retry_for(Duration::from_secs(30))
+                .with_key_scope(scope),
         )
     };
     for _ in 0..2 {
@@ -267,7 +269,7 @@ async fn patient_publish_uses_a_key_and_fails_at_the_limit() {
 #[tokio::test]
 async fn first_publish_under_a_key_counts() {
     for manager in managers(KeyLimits::default()).await {
-        let keyed = |text: &str| Event::text(text).idempotency_key("order-7");
+        let keyed = |text: &str| Event::text(text).with_idempotency_key("order-7");
         let first = manager.user("42").publish(keyed("paid")).await.unwrap();
         for (target, text) in [("42", "sent"), ("43", "paid")] {
             let again = manager.user(target).publish(keyed(text)).await.unwrap();

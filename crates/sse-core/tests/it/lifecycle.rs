@@ -12,8 +12,11 @@ use std::{
 
 use futures_util::FutureExt;
 use sse_core::{
-    ConnectionQuery, DisconnectOptions, DisconnectReason, Disconnection, Event, Handshake,
-    Heartbeat, Hooks, Manager, Overflow, StreamInfo, Target, Topic, UserId,
+    DisconnectOptions, DisconnectReason, Event, Handshake, Manager, Target, Topic, UserId,
+    config::Overflow,
+    connections::ConnectionQuery,
+    dialect::Heartbeat,
+    hooks::{Disconnection, Hooks, StreamInfo},
 };
 use tokio::time::sleep;
 

@@ -3,8 +3,10 @@
 use std::{net::IpAddr, time::Duration};
 
 use sse_core::{
-    ConnectError, ConnectErrorKind, DisconnectOptions, DisconnectReason, Handshake, HttpResponse,
-    LimitPolicy, Manager, RejectionStyle, Session, ShutdownOptions, Target, UserId,
+    ConnectError, ConnectErrorKind, DisconnectOptions, DisconnectReason, Handshake, Manager,
+    Session, ShutdownOptions, Target, UserId,
+    config::{LimitPolicy, RejectionStyle},
+    dialect::HttpResponse,
 };
 use tokio::time::sleep;
 
@@ -263,7 +265,7 @@ fn rejections_carry_a_retry_delay() {
     let manager = form(RejectionStyle::Status);
     let _full = manager.connect(user("ann")).unwrap();
     for (handshake, status) in [(user("ann"), 429), (user("bob"), 503)] {
-        let answer = manager.connect(handshake).unwrap_err().answer();
+        let answer = manager.connect(handshake).unwrap_err().response();
         assert_eq!(answer.status, status);
         let after: u64 = header(&answer, "retry-after").unwrap().parse().unwrap();
         assert!((4..=20).contains(&after), "{after}");
@@ -271,7 +273,7 @@ fn rejections_carry_a_retry_delay() {
     let manager = form(RejectionStyle::Soft);
     let _full = manager.connect(user("ann")).unwrap();
     for handshake in [user("ann"), user("bob")] {
-        let answer = manager.connect(handshake).unwrap_err().answer();
+        let answer = manager.connect(handshake).unwrap_err().response();
         assert_eq!(
             (answer.status, header(&answer, "content-type")),
             (200, Some("text/event-stream"))
@@ -281,7 +283,7 @@ fn rejections_carry_a_retry_delay() {
         assert!(decoder.feed(&answer.body).is_empty());
         assert!((4000..=20_000).contains(&decoder.retry().unwrap()));
     }
-    let answer = manager.connect(user("")).unwrap_err().answer();
+    let answer = manager.connect(user("")).unwrap_err().response();
     assert_eq!(
         answer.status, 400,
         "a retry with an invalid name does not help"
@@ -313,14 +315,14 @@ fn all_causes() -> Vec<(ConnectErrorKind, bool)> {
             false,
         ),
         (ConnectErrorKind::CrossSite(String::new()), false),
-        (ConnectErrorKind::StayAway, false),
+        (ConnectErrorKind::Banned, false),
         (ConnectErrorKind::Unavailable, true),
         (ConnectErrorKind::RateLimit, true),
         (ConnectErrorKind::UserLimit, true),
         (ConnectErrorKind::AddressLimit, true),
         (ConnectErrorKind::Starting, true),
         (ConnectErrorKind::Full, true),
-        (ConnectErrorKind::Draining, true),
+        (ConnectErrorKind::ShuttingDown, true),
         (ConnectErrorKind::TooManyDialects, true),
     ]
 }
@@ -357,7 +359,7 @@ fn no_temporary_cause_is_final_for_an_event_source() {
                 let refused = manager
                     .connect(handshake.refuse(cause.clone()))
                     .unwrap_err();
-                let answer = refused.answer();
+                let answer = refused.response();
                 let is_soft = is_temporary
                     && match form {
                         RejectionStyle::Auto => is_event_source,
@@ -416,7 +418,7 @@ fn only_event_streams_are_accepted_by_an_event_source() {
         let handshake = Handshake::new()
             .accept([accept.as_bytes()])
             .refuse(ConnectErrorKind::Full);
-        let status = manager.connect(handshake).unwrap_err().answer().status;
+        let status = manager.connect(handshake).unwrap_err().response().status;
         assert_eq!(
             status,
             if is_event_source { 200 } else { 503 },
@@ -451,8 +453,8 @@ async fn banned_user_is_rejected_until_the_ban_ends() {
     let mut ann = Client::greeted(&manager, user("ann"));
     let ann_target = || Target::User(UserId::new("ann").unwrap());
     let how = DisconnectOptions::new()
-        .reason("behave")
-        .ban_for(Duration::from_secs(60));
+        .with_reason("behave")
+        .with_ban_for(Duration::from_secs(60));
     assert_eq!(manager.disconnect(ann_target(), how).await, 1);
     let (name, data) = farewell(&mut ann);
     assert_eq!(
@@ -464,14 +466,14 @@ async fn banned_user_is_rejected_until_the_ban_ends() {
     );
     let refused = manager.connect(user("ann")).unwrap_err();
     assert_eq!(
-        (refused.cause(), refused.answer().status),
-        (&ConnectErrorKind::StayAway, 204)
+        (refused.cause(), refused.response().status),
+        (&ConnectErrorKind::Banned, 204)
     );
     assert!(manager.connect(user("bob")).is_ok());
     sleep(Duration::from_millis(59_990)).await;
     assert_eq!(
         cause(manager.connect(user("ann"))),
-        ConnectErrorKind::StayAway
+        ConnectErrorKind::Banned
     );
     sleep(Duration::from_millis(20)).await;
     assert!(manager.connect(user("ann")).is_ok());
@@ -481,7 +483,7 @@ async fn banned_user_is_rejected_until_the_ban_ends() {
     manager
         .disconnect(
             ann_target(),
-            DisconnectOptions::new().ban_for(Duration::from_secs(60)),
+            DisconnectOptions::new().with_ban_for(Duration::from_secs(60)),
         )
         .await;
     sleep(Duration::from_secs(26 * 24 * 60 * 60)).await;
@@ -493,12 +495,15 @@ async fn longest_ban_ends() {
     let manager = Manager::builder().build().unwrap();
     let ann_target = Target::User(UserId::new("ann").unwrap());
     manager
-        .disconnect(ann_target, DisconnectOptions::new().ban_for(Duration::MAX))
+        .disconnect(
+            ann_target,
+            DisconnectOptions::new().with_ban_for(Duration::MAX),
+        )
         .await;
     sleep(Duration::from_secs(20 * 24 * 60 * 60 - 1)).await;
     assert_eq!(
         cause(manager.connect(user("ann"))),
-        ConnectErrorKind::StayAway
+        ConnectErrorKind::Banned
     );
     sleep(Duration::from_secs(2)).await;
     assert!(manager.connect(user("ann")).is_ok());
@@ -528,7 +533,10 @@ async fn streams_are_ended_by_target() {
     assert_eq!(manager.stats().total_connections, 149);
     assert_eq!(
         manager
-            .disconnect(Target::All, DisconnectOptions::new().reason("x\ny\u{2028}"))
+            .disconnect(
+                Target::All,
+                DisconnectOptions::new().with_reason("x\ny\u{2028}")
+            )
             .await,
         149
     );

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use sse_core::{
-    DisconnectOptions, Event, EventId, EventType, Handshake, IdempotencyKeyError, Manager,
-    PublishError, Receipt, Retention, Target, Topic,
+    DisconnectOptions, Event, EventType, Handshake, Manager, PublishError, Receipt, Retention,
+    Target, Topic, backplane::IdempotencyKeyError, event::EventId,
 };
 use sse_testkit::Decoded;
 
@@ -274,7 +274,7 @@ async fn key_takes_effect_once() {
     let publish = || {
         manager
             .all()
-            .publish(Event::text("once").idempotency_key("order 7"))
+            .publish(Event::text("once").with_idempotency_key("order 7"))
     };
     let first = publish().await.unwrap();
     let again = publish().await.unwrap();
@@ -288,10 +288,10 @@ async fn key_takes_effect_once() {
 async fn invalid_keys_and_ids_are_rejected() {
     let manager = logging();
     let publish = |event: Event| manager.all().publish(event);
-    let id = Event::text("x").id(EventId::new("mine").unwrap());
+    let id = Event::text("x").with_id(EventId::new("mine").unwrap());
     assert!(matches!(publish(id).await, Err(PublishError::Id)));
     for key in [String::new(), "k".repeat(129)] {
-        let error = publish(Event::text("x").idempotency_key(key))
+        let error = publish(Event::text("x").with_idempotency_key(key))
             .await
             .unwrap_err();
         assert!(
@@ -302,7 +302,7 @@ async fn invalid_keys_and_ids_are_rejected() {
             "{error:?}"
         );
     }
-    let unlogged = Event::text("x").ephemeral().idempotency_key("k");
+    let unlogged = Event::text("x").ephemeral().with_idempotency_key("k");
     assert!(matches!(
         publish(unlogged).await,
         Err(PublishError::Key(IdempotencyKeyError::NotLogged))
@@ -310,7 +310,7 @@ async fn invalid_keys_and_ids_are_rejected() {
     let without = Manager::builder().build().unwrap();
     let error = without
         .all()
-        .publish(Event::text("x").idempotency_key("k"))
+        .publish(Event::text("x").with_idempotency_key("k"))
         .await
         .unwrap_err();
     assert!(matches!(
@@ -392,7 +392,7 @@ async fn other_dialects_resume_as_well() {
     publish_all(&manager, ["1", "2"]).await;
     manager
         .all()
-        .publish(Event::text("typed").event_type(EventType::from_static("t")))
+        .publish(Event::text("typed").with_event_type(EventType::from_static("t")))
         .await
         .unwrap();
     let shake = from(&had).dialect(std::sync::Arc::new(crate::support::Laconic));

@@ -39,7 +39,7 @@ async fn banned_client_is_recognised_by_its_login() {
         .into();
     assert_eq!(logins, [1, 1, 2]);
 
-    let how = DisconnectOptions::new().ban_for(Duration::from_secs(60));
+    let how = DisconnectOptions::new().with_ban_for(Duration::from_secs(60));
     assert_eq!(
         manager
             .disconnect(Target::Client(kicked.client_id()), how)
@@ -51,9 +51,8 @@ async fn banned_client_is_recognised_by_its_login() {
         2,
         "open streams stay"
     );
-    let is_refused = |caller| {
-        connect(caller).is_err_and(|refused| *refused.cause() == ConnectErrorKind::StayAway)
-    };
+    let is_refused =
+        |caller| connect(caller).is_err_and(|refused| *refused.cause() == ConnectErrorKind::Banned);
     assert!(is_refused(signed_in("ada", 1)));
     assert!(!is_refused(signed_in("ada", 2)) && !is_refused(Caller::user(user("ada"))));
     assert_eq!(
@@ -72,7 +71,7 @@ async fn ban_applies_to_the_login_of_the_renewal() {
     manager
         .renew(stream.client_id(), &signed_in("ada", 2))
         .unwrap();
-    let how = DisconnectOptions::new().ban_for(Duration::from_secs(60));
+    let how = DisconnectOptions::new().with_ban_for(Duration::from_secs(60));
     manager
         .disconnect(Target::Client(stream.client_id()), how)
         .await;
@@ -84,7 +83,7 @@ async fn ban_applies_to_the_login_of_the_renewal() {
 async fn kick_without_a_login_bans_nobody() {
     let manager = Manager::builder().build().unwrap();
     let mut client = Client::greeted(&manager, Handshake::new().user("ada"));
-    let how = DisconnectOptions::new().ban_for(Duration::from_secs(60));
+    let how = DisconnectOptions::new().with_ban_for(Duration::from_secs(60));
     assert_eq!(
         manager
             .disconnect(Target::Client(client.id()), how.clone())

@@ -3,8 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use sse_core::{
-    Backplane, ConnectErrorKind, Event, EventId, Handshake, LogState, Manager, MemoryBackplane,
-    Overflow, PublishError, Retention, Target,
+    ConnectErrorKind, Event, Handshake, Manager, PublishError, Retention, Target,
+    backplane::{Backplane, MemoryBackplane},
+    config::Overflow,
+    event::EventId,
+    stats::LogState,
 };
 use sse_testkit::{Decoded, backplane::ScriptedBackplane};
 use tokio::time::sleep;
@@ -113,7 +116,7 @@ async fn streams_are_rejected_until_the_log_is_read() {
         .unwrap();
     let refused = manager.connect(Handshake::new()).unwrap_err();
     assert_eq!(refused.cause(), &ConnectErrorKind::Starting);
-    assert_eq!(refused.answer().status, 503);
+    assert_eq!(refused.response().status, 503);
     assert_eq!(manager.log().unwrap().state, LogState::Starting);
     backplane.set_away(false);
     sleep(Duration::from_secs(10)).await;
@@ -239,7 +242,7 @@ async fn patient_publish_waits_and_is_delivered_once() {
         async move {
             manager
                 .all()
-                .publish(Event::text("x").patience(Duration::from_secs(60)))
+                .publish(Event::text("x").with_retry_for(Duration::from_secs(60)))
                 .await
         }
     });
@@ -271,7 +274,7 @@ async fn patient_publish_times_out_and_spool_is_bounded() {
     backplane.set_away(true);
     let publish = |bytes: usize| {
         let manager = manager.clone();
-        let event = Event::text("x".repeat(bytes)).patience(Duration::from_secs(30));
+        let event = Event::text("x".repeat(bytes)).with_retry_for(Duration::from_secs(30));
         tokio::spawn(async move {
             (
                 manager.all().publish(event).await,
@@ -306,7 +309,7 @@ async fn retry_of_a_key_on_another_node_is_one_event() {
         let node = node.clone();
         async move {
             node.all()
-                .publish(Event::text("once").idempotency_key("k"))
+                .publish(Event::text("once").with_idempotency_key("k"))
                 .await
         }
     };
@@ -436,7 +439,7 @@ async fn garbage_in_log_or_signals_is_harmless() {
     let manager = node(backplane.clone()).await;
     let mut client = Client::greeted(&manager, Handshake::new());
     for garbage in [&b""[..], b"\x01", b"\x02\x00", b"\xff\xff\xff", &[1; 64]] {
-        let entry = sse_core::NewEntry {
+        let entry = sse_core::backplane::NewEntry {
             payload: garbage.to_vec().into(),
             key: None,
         };
@@ -558,8 +561,8 @@ async fn endless_retries_still_report_a_duplicate_key() {
     let manager = node(backplane.clone()).await;
     let publish = async || {
         let event = Event::text("x")
-            .patience(Duration::MAX)
-            .idempotency_key("k");
+            .with_retry_for(Duration::MAX)
+            .with_idempotency_key("k");
         manager.all().publish(event).await.unwrap()
     };
     assert!(!publish().await.duplicate);
@@ -572,7 +575,7 @@ async fn endless_retries_still_report_a_duplicate_key() {
 #[tokio::test(start_paused = true)]
 async fn panicking_handler_receives_the_next_signal() {
     struct Panics(std::sync::atomic::AtomicU32);
-    impl sse_core::SignalHandler for Panics {
+    impl sse_core::backplane::SignalHandler for Panics {
         fn signalled(&self, _: bytes::Bytes) {
             self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
             panic!("intentional panic of a handler");

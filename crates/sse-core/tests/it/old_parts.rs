@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use sse_core::{Backplane as _, Event, Handshake, Manager, MemoryBackplane, NewEntry, Retention};
+use sse_core::{
+    Event, Handshake, Manager, Retention,
+    backplane::{Backplane as _, MemoryBackplane, NewEntry},
+};
 use sse_testkit::backplane::ScriptedBackplane;
 use tokio::time::sleep;
 

@@ -274,8 +274,8 @@ async fn reserved_events_are_rejected() {
     let manager = Manager::builder().build().unwrap();
     let mut client = Client::greeted(&manager, Handshake::new());
     let reserved = [
-        Event::text("x").event_type(EventType::CONNECTION),
-        Event::text("x").event_type(EventType::new("heartbeat").unwrap()),
+        Event::text("x").with_event_type(EventType::CONNECTION),
+        Event::text("x").with_event_type(EventType::new("heartbeat").unwrap()),
     ];
     // Every spelling of a name that `JSON.parse` in a browser takes for a name of the manager.
     let systems = [
@@ -302,7 +302,7 @@ async fn reserved_events_are_rejected() {
         "]".repeat(500)
     );
     let systems = systems.into_iter().chain([deep]);
-    let systems = systems.map(|data| Event::text(data).event_type(EventType::SYSTEM));
+    let systems = systems.map(|data| Event::text(data).with_event_type(EventType::SYSTEM));
     for event in reserved.into_iter().chain(systems) {
         let shown = format!("{event:?}");
         let result = manager.all().publish(event).await;
@@ -318,7 +318,7 @@ async fn reserved_events_are_rejected() {
         "gap",
         "",
     ] {
-        let event = Event::text(free).event_type(EventType::SYSTEM);
+        let event = Event::text(free).with_event_type(EventType::SYSTEM);
         assert_eq!(
             manager.all().publish(event).await.unwrap().matched,
             1,
@@ -342,8 +342,13 @@ async fn publish_reports_an_invalid_name() {
     );
     let event_type = EventType::new("x".repeat(129)).unwrap();
     assert!(
-        error(manager.all().publish(text().event_type(event_type)).await)
-            .contains("129 bytes long")
+        error(
+            manager
+                .all()
+                .publish(text().with_event_type(event_type))
+                .await
+        )
+        .contains("129 bytes long")
     );
     assert_eq!(manager.stats().counters.published, 0);
     publish_all(&manager, ["x"]).await;

@@ -4,7 +4,8 @@ use std::task::{Context, Poll, Waker};
 
 use proptest::prelude::*;
 use sse_core::{
-    CollapseBy, DisconnectReason, Event, EventType, Handshake, Manager, Overflow, PublishError,
+    DisconnectReason, Event, EventType, Handshake, Manager, PublishError,
+    config::{CollapseBy, Overflow},
 };
 use sse_testkit::{Dechunker, Decoded};
 
@@ -120,7 +121,7 @@ async fn newer_event_of_the_same_type_replaces() {
         ("b", "b2"),
         ("c", "c1"),
     ] {
-        let event = Event::text(text).event_type(EventType::new(name).unwrap());
+        let event = Event::text(text).with_event_type(EventType::new(name).unwrap());
         manager.all().publish(event).await.unwrap();
     }
     let events = client.take();
@@ -148,7 +149,7 @@ async fn newer_event_of_the_same_key_replaces_if_enabled() {
     ] {
         let event = Event::text(text);
         let event = if let Some(key) = key {
-            event.collapse_key(key)
+            event.with_collapse_key(key)
         } else {
             event
         };
@@ -269,7 +270,7 @@ async fn listing_reports_waiting_events() {
     publish_all(&manager, ["a", "b"]).await;
     let listed = || {
         manager
-            .connections(&sse_core::ConnectionQuery::first(1))
+            .connections(&sse_core::connections::ConnectionQuery::first(1))
             .items[0]
             .clone()
     };

@@ -60,14 +60,14 @@ async fn nobody_is_rejected_during_the_delay() {
     let manager = Manager::builder().build().unwrap();
     let mut old = Client::greeted(&manager, Handshake::new());
     let start = Instant::now();
-    let drain = ShutdownOptions::within(Duration::from_secs(7)).delay(Duration::from_secs(5));
+    let drain = ShutdownOptions::within(Duration::from_secs(7)).with_delay(Duration::from_secs(5));
     let shutdown = tokio::spawn({
         let manager = manager.clone();
         async move { manager.shutdown(drain).await }
     });
     for second in 0..5 {
         sleep(Duration::from_millis(if second == 0 { 1 } else { 1000 })).await;
-        assert!(manager.is_shutting_down() && !manager.is_draining());
+        assert!(manager.is_shutting_down() && !manager.rejects_streams());
         let mut newcomer = Client::greeted(&manager, Handshake::new());
         publish_all(&manager, ["news"]).await;
         assert_eq!(
@@ -76,7 +76,7 @@ async fn nobody_is_rejected_during_the_delay() {
         );
     }
     sleep(Duration::from_millis(1100)).await;
-    assert!(manager.is_draining());
+    assert!(manager.rejects_streams());
     assert_eq!(old.names(), ["shutdown"]);
     assert_eq!(
         shutdown.await.unwrap().left,
@@ -91,7 +91,7 @@ async fn announced_shutdown_changes_only_readiness() {
     let manager = Manager::builder().build().unwrap();
     assert!(!manager.is_shutting_down());
     manager.announce_shutdown();
-    assert!(manager.is_shutting_down() && !manager.is_draining());
+    assert!(manager.is_shutting_down() && !manager.rejects_streams());
     Client::greeted(&manager, Handshake::new());
 }
 
@@ -100,10 +100,10 @@ async fn deadline_holds_and_newcomers_are_rejected() {
     let manager = Manager::builder().build().unwrap();
     let mut blocked = Client::greeted(&manager, Handshake::new());
     let ending = blocked.session.closed();
-    assert!(!manager.is_draining());
+    assert!(!manager.rejects_streams());
     let start = Instant::now();
     let drain = ShutdownOptions::within(Duration::from_secs(7))
-        .retry(Duration::from_secs(5)..=Duration::from_secs(5));
+        .with_retry(Duration::from_secs(5)..=Duration::from_secs(5));
     let shutdown = tokio::spawn({
         let manager = manager.clone();
         async move { manager.shutdown(drain).await }
@@ -113,11 +113,11 @@ async fn deadline_holds_and_newcomers_are_rejected() {
         DisconnectReason::Shutdown,
         "a server can close blocked streams"
     );
-    assert!(manager.is_draining());
+    assert!(manager.rejects_streams());
     let refused = manager.connect(Handshake::new()).unwrap_err();
     assert_eq!(
-        (refused.cause(), refused.answer().status),
-        (&ConnectErrorKind::Draining, 503)
+        (refused.cause(), refused.response().status),
+        (&ConnectErrorKind::ShuttingDown, 503)
     );
     assert_eq!(
         manager
@@ -187,7 +187,7 @@ async fn invalid_retry_range_does_not_panic() {
         let manager = Manager::builder().build().unwrap();
         let mut client = Client::greeted(&manager, Handshake::new());
         manager
-            .shutdown(ShutdownOptions::within(Duration::ZERO).retry(range))
+            .shutdown(ShutdownOptions::within(Duration::ZERO).with_retry(range))
             .await;
         assert_eq!(client.names(), ["shutdown"]);
     }

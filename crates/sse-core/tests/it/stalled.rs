@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures_util::{FutureExt, StreamExt};
-use sse_core::{DisconnectReason, Event, Handshake, HeartbeatKind, Manager};
+use sse_core::{DisconnectReason, Event, Handshake, Manager, config::HeartbeatKind};
 use sse_testkit::Decoder;
 use tokio::time::{Instant, sleep};
 

@@ -15,8 +15,10 @@ use futures_util::Stream;
 use proptest::{collection::vec, option, prelude::*};
 use serde_json::Value;
 use sse_core::{
-    ClientId, Dialect, DisconnectReason, Disconnection, Event, EventId, EventType, Farewell,
-    FrameWriter, Handshake, Hello, Hooks, Manager, Session, StreamInfo,
+    ClientId, DisconnectReason, Event, EventType, Handshake, Manager, Session,
+    dialect::{Dialect, Farewell, FrameWriter, Hello},
+    event::EventId,
+    hooks::{Disconnection, Hooks, StreamInfo},
 };
 use sse_testkit::{Decoded, Decoder};
 
@@ -34,16 +36,16 @@ impl Parts {
     pub(crate) fn event(&self) -> Event {
         let mut event = self.data.as_ref().map_or_else(Event::empty, Event::text);
         if let Some(name) = &self.event_type {
-            event = event.event_type(EventType::new(name.as_str()).unwrap());
+            event = event.with_event_type(EventType::new(name.as_str()).unwrap());
         }
         if let Some(id) = &self.id {
-            event = event.id(EventId::new(id.as_str()).unwrap());
+            event = event.with_id(EventId::new(id.as_str()).unwrap());
         }
         if let Some(retry) = self.retry {
-            event = event.retry(Duration::from_millis(retry.into()));
+            event = event.with_retry(Duration::from_millis(retry.into()));
         }
         match &self.comment {
-            Some(comment) => event.comment(comment),
+            Some(comment) => event.with_comment(comment),
             None => event,
         }
     }
@@ -248,7 +250,7 @@ impl Dialect for Laconic {
     fn hello(&self, _: &Hello, _: &mut FrameWriter) {}
 
     fn event(&self, event: &Event, out: &mut FrameWriter) {
-        if let Some(data) = event.data().filter(|_| event.event_type_ref().is_none()) {
+        if let Some(data) = event.data().filter(|_| event.event_type().is_none()) {
             out.event(&Event::text(data));
         }
     }

@@ -100,7 +100,7 @@ proptest! {
         let mut watch = manager.watch_users();
         let mut sessions: Vec<Session> = Vec::new();
         let mut known = HashMap::new();
-        let take = |watch: &mut sse_core::PresenceWatch, known: &mut HashMap<UserId, usize>| {
+        let take = |watch: &mut sse_core::connections::PresenceWatch, known: &mut HashMap<UserId, usize>| {
             let changes = watch.take(limit).unwrap();
             for (user, count) in changes.users {
                 if count == 0 { known.remove(&user) } else { known.insert(user, count) };
@@ -161,7 +161,7 @@ async fn users_are_banned_without_a_disconnect_and_listed() {
     manager.ban(user("ada"), Duration::from_secs(60));
     assert_eq!(manager.count(&Target::User(user("ada"))), 1);
     let refused = manager.connect(Handshake::new().user("ada")).unwrap_err();
-    assert_eq!(*refused.cause(), ConnectErrorKind::StayAway);
+    assert_eq!(*refused.cause(), ConnectErrorKind::Banned);
     manager.ban(user("ada"), Duration::from_secs(1));
     tokio::time::advance(Duration::from_secs(20)).await;
     assert_eq!(
@@ -178,7 +178,7 @@ async fn shorter_ban_leaves_a_longer_one() {
     let manager = Manager::builder().build().unwrap();
     let (short, long) = (Duration::from_secs(1), Duration::from_secs(60));
     let kick = async |duration| {
-        let how = DisconnectOptions::new().ban_for(duration);
+        let how = DisconnectOptions::new().with_ban_for(duration);
         manager.disconnect(Target::User(user("ada")), how).await;
         manager.bans()
     };

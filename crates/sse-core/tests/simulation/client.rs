@@ -7,7 +7,9 @@ use std::{
 
 use futures_util::Stream;
 use serde_json::Value;
-use sse_core::{Cursor, Handshake, Manager, Overflow, Session, Target, Topic, UserId};
+use sse_core::{
+    Handshake, Manager, Session, Target, Topic, UserId, backplane::Cursor, config::Overflow,
+};
 use sse_testkit::{Decoded, Decoder};
 
 /// A client with a permanent identity and temporary connections.

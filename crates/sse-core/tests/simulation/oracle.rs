@@ -2,7 +2,10 @@
 
 use std::collections::HashSet;
 
-use sse_core::{Cursor, Epoch, Position, Target};
+use sse_core::{
+    Target,
+    backplane::{Cursor, Epoch, Position},
+};
 
 use crate::client::{Client, Received};
 

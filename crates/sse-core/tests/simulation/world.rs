@@ -4,8 +4,9 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use sse_core::{
-    Backplane, Cursor, Epoch, Event, Manager, MemoryBackplane, Overflow, Retention, Target, Topic,
-    UserId,
+    Event, Manager, Retention, Target, Topic, UserId,
+    backplane::{Backplane, Cursor, Epoch, MemoryBackplane},
+    config::Overflow,
 };
 use sse_testkit::backplane::{ReadFault, ScriptedBackplane};
 use tokio::{
@@ -221,7 +222,7 @@ impl World {
         if !is_logged {
             event = event.ephemeral();
         } else if self.random.random_bool(0.3) {
-            event = event.patience(Duration::from_secs(self.random.random_range(1..20)));
+            event = event.with_retry_for(Duration::from_secs(self.random.random_range(1..20)));
         }
         self.tell(|| format!("event {number} for {target:?} at node {node}, logged: {is_logged}"));
         self.published.borrow_mut().push(Published {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use proptest::{prelude::*, sample::Index};
-use sse_core::{Backplane, BackplaneError, Cursor, Position, ReadLimit};
+use sse_core::backplane::{Backplane, BackplaneError, Cursor, Position, ReadLimit};
 use sse_file::SyncPolicy;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;

@@ -4,8 +4,10 @@ use std::{fs, path::Path, time::Duration};
 
 use bytes::Bytes;
 use sse_core::{
-    Backplane, BackplaneError, Cursor, EntryKey, KeyLimits, KeyScope, NewEntry, ReadLimit,
     Retention, UserId,
+    access::KeyScope,
+    backplane::{Backplane, BackplaneError, Cursor, EntryKey, NewEntry, ReadLimit},
+    config::KeyLimits,
 };
 use sse_file::{FileBackplane, FileConfig, OpenError, SyncPolicy};
 use tokio::{

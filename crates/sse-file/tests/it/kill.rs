@@ -10,7 +10,10 @@ use std::{
 };
 
 use rand::random_range;
-use sse_core::{Backplane, Cursor, NewEntry, Retention};
+use sse_core::{
+    Retention,
+    backplane::{Backplane, Cursor, NewEntry},
+};
 use sse_file::{FileBackplane, FileConfig, SyncPolicy};
 use tokio::task::JoinSet;
 

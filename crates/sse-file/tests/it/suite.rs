@@ -2,7 +2,7 @@
 
 use std::{fs, sync::Arc};
 
-use sse_core::{Backplane, Retention};
+use sse_core::{Retention, backplane::Backplane};
 use sse_file::{FileBackplane, FileConfig, SyncPolicy};
 use sse_testkit::backplane::{Broker, Restart, Wipe};
 use tempfile::TempDir;

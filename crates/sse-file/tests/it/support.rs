@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sse_core::{Backplane, Cursor, Entry, NewEntry, Position, ReadLimit};
+use sse_core::backplane::{Backplane, Cursor, Entry, NewEntry, Position, ReadLimit};
 use sse_file::{FileBackplane, FileConfig};
 use tempfile::TempDir;
 

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use sse_core::{
-    Backplane, BackplaneError, Bounds, Cursor, Entry, NewEntry, Position, ReadLimit, Retention,
+    Retention,
+    backplane::{Backplane, BackplaneError, Bounds, Cursor, Entry, NewEntry, Position, ReadLimit},
 };
 use sse_file::{Damage, FileBackplane, FileConfig, OpenError};
 use tempfile::TempDir;

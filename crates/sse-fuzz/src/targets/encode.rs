@@ -4,7 +4,7 @@
 use std::{io::Write, time::Duration};
 
 use arbitrary::Arbitrary;
-use sse_core::{Event, EventId, EventType};
+use sse_core::{Event, EventType, event::EventId};
 use sse_testkit::{Dechunker, Decoded, Decoder};
 
 #[derive(Debug, Arbitrary)]
@@ -39,17 +39,17 @@ pub(crate) fn play(input: &[u8]) {
 
     let event_type = parts.event_type.and_then(|name| EventType::new(name).ok());
     if let Some(event_type) = &event_type {
-        event = event.event_type(event_type.clone());
+        event = event.with_event_type(event_type.clone());
     }
     let id = parts.id.and_then(|id| EventId::new(id).ok());
     if let Some(id) = &id {
-        event = event.id(id.clone());
+        event = event.with_id(id.clone());
     }
     if let Some(retry) = parts.retry {
-        event = event.retry(Duration::from_millis(retry.into()));
+        event = event.with_retry(Duration::from_millis(retry.into()));
     }
     if let Some(comment) = parts.comment {
-        event = event.comment(comment);
+        event = event.with_comment(comment);
     }
 
     let frame = event.into_frame();

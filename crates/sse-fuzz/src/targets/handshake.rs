@@ -1,7 +1,7 @@
 //! Any request is accepted or rejected. The same property as in `tests/it/handshake.rs` of
 //! `sse-core`.
 
-use sse_core::{AllowAll, Handshake, Manager};
+use sse_core::{Handshake, Manager, access::AllowAll};
 
 pub(crate) fn play(input: &[u8]) {
     let request = super::value::<(&str, Option<&str>, Option<&[u8]>)>(input);
@@ -17,7 +17,7 @@ pub(crate) fn play(input: &[u8]) {
     match manager.connect(handshake) {
         Ok(session) => drop(session),
         Err(refused) => assert!(
-            matches!(refused.answer().status, 200 | 400 | 405),
+            matches!(refused.response().status, 200 | 400 | 405),
             "{refused}"
         ),
     }

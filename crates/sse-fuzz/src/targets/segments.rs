@@ -11,8 +11,10 @@ use std::{collections::BTreeMap, fs, ops::RangeInclusive, path::Path, sync::Lazy
 use arbitrary::Arbitrary;
 use bytes::Bytes;
 use sse_core::{
-    Backplane, BackplaneError, Cursor, Entry, EntryKey, Epoch, NewEntry, Position, ReadLimit,
     Retention,
+    backplane::{
+        Backplane, BackplaneError, Cursor, Entry, EntryKey, Epoch, NewEntry, Position, ReadLimit,
+    },
 };
 use sse_file::{FileBackplane, FileConfig};
 use tempfile::TempDir;

@@ -12,7 +12,8 @@ use futures_util::{FutureExt as _, Stream, StreamExt as _, stream};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use sse_core::{
-    AllowAll, Caller, ConnectErrorKind, Handshake, Manager, OwnEventsOnly, Session, UserId,
+    Caller, ConnectErrorKind, Handshake, Manager, Session, UserId,
+    access::{AllowAll, OwnEventsOnly},
 };
 use sse_testkit::{Decoder, Item};
 use sse_trpc::{Code, Content, Headers, Management, PathSeparator, Request, Response, Transformer};

@@ -30,7 +30,7 @@ pub(crate) fn denied(denial: &Denial, kind: AuthKind) {
             warn!(target: AUTH, cause = denial as &dyn std::error::Error, remedy, left_out, "rejected a request");
         }
         Some(left_out) => {
-            info!(target: AUTH, cause = %denial, remedy, left_out, "rejected a request")
+            info!(target: AUTH, cause = %denial, remedy, left_out, "rejected a request");
         }
         None => debug!(target: AUTH, cause = %denial, remedy, "rejected a request"),
     }

@@ -11,7 +11,7 @@ use axum::{
 use serde_json::json;
 use sse_auth::Origins;
 use sse_axum::request_view;
-use sse_core::{Caller, FieldError, Manager, UserId};
+use sse_core::{Caller, Manager, UserId, id::FieldError};
 
 use crate::app::auth_log;
 

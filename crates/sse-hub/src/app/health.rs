@@ -1,7 +1,7 @@
 //! Liveness and readiness checks.
 
 use axum::{extract::State, http::StatusCode};
-use sse_core::{LogState, Manager};
+use sse_core::{Manager, stats::LogState};
 
 /// Responds as long as the process serves requests.
 pub(crate) async fn live() -> &'static str {

@@ -6,7 +6,7 @@ use axum::{
     response::IntoResponse,
 };
 use sse_axum::{TransportStats, TransportStatsHandle};
-use sse_core::{Manager, Stats};
+use sse_core::{Manager, stats::Stats};
 use sse_metrics::{Collector, Family, Metrics};
 use sse_trpc::Management;
 

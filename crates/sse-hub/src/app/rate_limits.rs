@@ -7,7 +7,7 @@ use std::{
 };
 
 use sse_access::ClaimsAccess;
-use sse_core::{Access as _, Caller, ConnectErrorKind, UserId, network};
+use sse_core::{Caller, ConnectErrorKind, UserId, access::Access as _, id::network};
 use sse_trpc::{CallInfo, Kind};
 
 use crate::{

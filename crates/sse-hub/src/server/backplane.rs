@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use sse_core::{Backplane as Log, BackplaneError, Config, Retention};
+use sse_core::{
+    Config, Retention,
+    backplane::{Backplane as Log, BackplaneError},
+};
 use sse_file::{FileBackplane, FileConfig, OpenError};
 use sse_nats::{NatsBackplane, NatsConfig};
 use sse_redis::{RedisBackplane, RedisConfig};

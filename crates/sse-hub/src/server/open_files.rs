@@ -2,7 +2,7 @@
 
 use std::thread::available_parallelism;
 
-use sse_core::{Config, LimitPolicy};
+use sse_core::{Config, config::LimitPolicy};
 
 /// Files for everything but streams: the reserve, and connections without a stream.
 const OTHER_FILES: u64 = 256;

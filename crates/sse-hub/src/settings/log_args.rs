@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
-use sse_core::{Config, KeyLimits, Retention};
+use sse_core::{Config, Retention, config::KeyLimits};
 
 use crate::{
     error::Error,

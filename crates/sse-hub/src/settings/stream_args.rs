@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use clap::Args;
-use sse_core::{Config, HeartbeatKind, LimitPolicy, Overflow, RejectionStyle};
+use sse_core::{
+    Config,
+    config::{HeartbeatKind, LimitPolicy, Overflow, RejectionStyle},
+};
 
 use crate::settings::values::{choice, duration, overflow, put};
 
@@ -70,18 +73,18 @@ pub(crate) struct StreamArgs {
     #[arg(long, value_name = "POLICY", value_parser = overflow, env = "SSE_HUB_OVERFLOW")]
     overflow: Option<Overflow>,
     /// Maximum size of all events that wait for an unavailable event log, from publishes with
-    /// patienceMs [default: 16777216]
+    /// retryForMs [default: 16777216]
     #[arg(long, value_name = "BYTES", env = "SSE_HUB_SPOOL_BYTES")]
     spool_bytes: Option<usize>,
-    /// Maximum number of publishes with key or patienceMs of one user within two minutes [default:
+    /// Maximum number of publishes with key or retryForMs of one user within two minutes [default:
     /// 1000]
     #[arg(long, value_name = "N", env = "SSE_HUB_KEYS_PER_USER")]
     keys_per_user: Option<usize>,
-    /// Maximum number of publishes with key or patienceMs of all users within two minutes
+    /// Maximum number of publishes with key or retryForMs of all users within two minutes
     /// [default: 200000]
     #[arg(long, value_name = "N", env = "SSE_HUB_KEYS_OF_USERS")]
     keys_of_users: Option<usize>,
-    /// Maximum number of publishes with key or patienceMs of all backends within two minutes
+    /// Maximum number of publishes with key or retryForMs of all backends within two minutes
     /// [default: 500000]
     #[arg(long, value_name = "N", env = "SSE_HUB_KEYS_OF_BACKENDS")]
     keys_of_backends: Option<usize>,

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error};
-use sse_core::Overflow;
+use sse_core::config::Overflow;
 
 /// Parses a duration in the format of `[streams]`: `30s`, `1m 30s`, or a number of milliseconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
@@ -104,7 +104,7 @@ impl<'de> Deserialize<'de> for Milliseconds {
 
 #[cfg(test)]
 mod tests {
-    use sse_core::{CollapseBy, HeartbeatKind};
+    use sse_core::config::{CollapseBy, HeartbeatKind};
 
     use super::*;
 

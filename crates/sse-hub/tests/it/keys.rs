@@ -139,7 +139,7 @@ fn keyed() -> Vec<Value> {
 
 /// Returns the publishes that use up a key in every other log.
 fn keyed_or_patient() -> Vec<Value> {
-    vec![json!({ "key": "more" }), json!({ "patienceMs": 1000 })]
+    vec![json!({ "key": "more" }), json!({ "retryForMs": 1000 })]
 }
 
 /// Fills the bounds, which are 5, 12 and 8.

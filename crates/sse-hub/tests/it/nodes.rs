@@ -157,7 +157,7 @@ async fn a_broker_that_dies_and_comes_back(kind: Kind) {
         becomes(hub, 200).await;
     }
     let input =
-        json!({ "target": "all", "event": "number", "data": 2, "key": "k", "patienceMs": 30_000 });
+        json!({ "target": "all", "event": "number", "data": 2, "key": "k", "retryForMs": 30_000 });
     for (hub, is_there) in [(&one, Value::Null), (&two, json!(true))] {
         let (status, answer) = hub.post("publish", &input.to_string()).await;
         assert_eq!(

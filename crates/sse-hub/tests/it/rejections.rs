@@ -106,7 +106,7 @@ async fn rejects_for_a_while(
 
     // A publish with a retry period waits.
     let mut patient = sort.input(1);
-    patient["patienceMs"] = json!(30_000);
+    patient["retryForMs"] = json!(30_000);
     let body = patient.to_string();
     let publishing = hub.post("publish", &body);
     let mending = async {
@@ -285,7 +285,7 @@ async fn nats_without_its_files_starts_a_new_log() {
         assert!(start.elapsed() < 3 * TIMEOUT, "{}", one.0.output());
         let target = json!({ "user": "nobody" });
         let input = json!({
-            "target": target, "event": "large", "data": "x".repeat(900_000), "patienceMs": 30_000,
+            "target": target, "event": "large", "data": "x".repeat(900_000), "retryForMs": 30_000,
         });
         let (status, answer) = two.post("publish", &input.to_string()).await;
         if status == 200 {
@@ -411,7 +411,7 @@ async fn rejects_again(
         hub.0.output()
     );
     let mut patient =
-        json!({ "target": "all", "event": "number", "data": 1, "patienceMs": 30_000 });
+        json!({ "target": "all", "event": "number", "data": 1, "retryForMs": 30_000 });
     patient["key"] = json!("k");
     let body = patient.to_string();
     let publishing = hub.post("publish", &body);

@@ -82,7 +82,7 @@ where
             biased;
             () = &mut signal => {
                 drop(acceptor);
-                stop(&shutdown, &managers, drain.delay(Duration::ZERO), &lazy_reactor).await;
+                stop(&shutdown, &managers, drain.with_delay(Duration::ZERO), &lazy_reactor).await;
                 return Ok(());
             }
             () = started(&managers) => {}
@@ -117,7 +117,7 @@ where
         stop(
             &shutdown,
             &managers,
-            drain.delay(Duration::ZERO),
+            drain.with_delay(Duration::ZERO),
             &lazy_reactor,
         )
         .await;
@@ -144,7 +144,7 @@ async fn started(managers: &[Manager]) {
 /// Announces the shutdown to readiness checks, and waits for load balancers to react.
 async fn announce(managers: &[Manager], drain: &ShutdownOptions) {
     managers.iter().for_each(Manager::announce_shutdown);
-    let delay = drain.delay_before().min(FOREVER);
+    let delay = drain.delay().min(FOREVER);
     if !delay.is_zero() {
         info!(?delay, "shutdown announced");
         sleep(delay).await;

@@ -20,7 +20,8 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, BodyStream, Full, Limited, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use sse_core::{
-    DisconnectReason, Disconnection, Handshake, Hooks, Manager, ManagerBuilder, StreamInfo,
+    DisconnectReason, Handshake, Manager, ManagerBuilder,
+    hooks::{Disconnection, Hooks, StreamInfo},
 };
 use sse_hyper::{KeepBody, Serve, TransportStats, TransportStatsHandle};
 use sse_testkit::{RawClient, RawRequest};
@@ -128,7 +129,7 @@ impl Site {
         let handshake = user.into_iter().fold(handshake, Handshake::user);
         let response = match self.managers[manager].connect(handshake) {
             Ok(session) => sse_hyper::response(session),
-            Err(refused) => sse_hyper::refusal(&refused),
+            Err(refused) => sse_hyper::rejection(&refused),
         };
         response.map(BodyExt::boxed_unsync)
     }
@@ -332,7 +333,9 @@ impl App {
         F: FnOnce(Serve<Site>) -> Serve<Site>,
     {
         let departures = Departures::default();
-        let builder = builder.hooks(departures.clone()).access(sse_core::AllowAll);
+        let builder = builder
+            .hooks(departures.clone())
+            .access(sse_core::access::AllowAll);
         let managers: Vec<_> = (0..2).map(|_| builder.clone().build().unwrap()).collect();
         let site = Site {
             managers: managers.clone(),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use sse_core::{
-    ConnectionQuery, DisconnectOptions, DisconnectReason, Event, Manager, ShutdownOptions, Target,
+    DisconnectOptions, DisconnectReason, Event, Manager, ShutdownOptions, Target,
+    connections::ConnectionQuery,
 };
 use sse_hyper::Serve;
 use sse_testkit::{End, RawClient, RawRequest};
@@ -165,7 +166,7 @@ async fn shutdown_resets_blocked_hyper_clients_at_deadline() {
 async fn shut_down(settings: impl FnOnce(Serve<Site>) -> Serve<Site>) {
     let drain = ShutdownOptions::within(Duration::from_millis(300));
     let builder = Manager::builder().queue(1 << 16, 1 << 30);
-    let mut app = App::start_with(builder, |serve| settings(serve.drain(drain))).await;
+    let mut app = App::start_with(builder, |serve| settings(serve.shutdown_options(drain))).await;
     let mut client = stall(&app).await;
     fill(&app).await;
     app.stop();

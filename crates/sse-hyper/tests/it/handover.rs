@@ -432,7 +432,7 @@ async fn foreign_managers_stream_ends_at_the_deadline() {
     let transports = TransportStatsHandle::default();
     let server = sse_hyper::serve(listener, service)
         .transports(&transports)
-        .drain(sse_core::ShutdownOptions::within(Duration::from_millis(
+        .shutdown_options(sse_core::ShutdownOptions::within(Duration::from_millis(
             200,
         )))
         .with_graceful_shutdown(async {
@@ -502,8 +502,12 @@ fn a_stream_ends_with_its_runtime() {
 #[tokio::test]
 async fn hooks_run_in_the_context_of_the_servers_runtime() {
     struct Spawning(tokio::sync::mpsc::UnboundedSender<DisconnectReason>);
-    impl sse_core::Hooks for Spawning {
-        fn disconnected(&self, _: &sse_core::StreamInfo, departure: &sse_core::Disconnection) {
+    impl sse_core::hooks::Hooks for Spawning {
+        fn disconnected(
+            &self,
+            _: &sse_core::hooks::StreamInfo,
+            departure: &sse_core::hooks::Disconnection,
+        ) {
             let (sender, reason) = (self.0.clone(), departure.reason);
             tokio::spawn(async move { sender.send(reason) });
         }

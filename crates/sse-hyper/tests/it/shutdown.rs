@@ -13,7 +13,7 @@ use crate::{
 const FOREVER: Duration = Duration::from_secs(3600);
 
 async fn app(drain: ShutdownOptions) -> App {
-    App::start_with(Manager::builder(), |serve| serve.drain(drain)).await
+    App::start_with(Manager::builder(), |serve| serve.shutdown_options(drain)).await
 }
 
 async fn expect_farewell(client: &mut RawClient) {
@@ -71,7 +71,7 @@ async fn the_streams_of_all_managers_end() {
     for client in &mut clients {
         expect_farewell(client).await;
     }
-    assert!(app.site.managers.iter().all(Manager::is_draining));
+    assert!(app.site.managers.iter().all(Manager::rejects_streams));
     assert_eq!(app.departures(2).await, [DisconnectReason::Shutdown; 2]);
     app.stopped().await;
 }
@@ -83,7 +83,7 @@ async fn late_stream_request_is_refused() {
     let mut late = late.send().await.unwrap();
     app.request_arrived().await;
     app.stop();
-    app.until(|app| app.manager.is_draining()).await;
+    app.until(|app| app.manager.rejects_streams()).await;
     app.site.gate.add_permits(1);
     let head = tokio::time::timeout(TIMEOUT, late.head())
         .await
@@ -100,7 +100,7 @@ async fn new_requests_are_answered_until_drained() {
     let mut slow = RawRequest::get(app.address, "/slow").send().await.unwrap();
     app.request_arrived().await;
     app.stop();
-    app.until(|app| app.manager.is_draining()).await;
+    app.until(|app| app.manager.rejects_streams()).await;
     let mut kept = Connection::open(app.address).await;
     for _ in 0..3 {
         kept.get("/ping").await;
@@ -181,7 +181,7 @@ async fn second_request_is_not_answered_during_shutdown() {
     connection.send(&format!("{slow}{ping}")).await;
     app.request_arrived().await;
     app.stop();
-    app.until(|app| app.manager.is_draining()).await;
+    app.until(|app| app.manager.rejects_streams()).await;
     app.site.gate.add_permits(1);
     assert!(
         connection

@@ -24,7 +24,7 @@ async fn answer(app: TestApp, request: Request<Incoming>) -> Result<Reply, Infal
     Ok(match parts.uri.path() {
         "/events" => match app.connect(sse_hyper::handshake(&parts), parts.uri.query()) {
             Ok(session) => boxed(sse_hyper::response(session)),
-            Err(refused) => boxed(sse_hyper::refusal(&refused)),
+            Err(refused) => boxed(sse_hyper::rejection(&refused)),
         },
         "/tokens" => boxed(sse_hyper::event_stream(app.tokens())),
         "/ping" => boxed(Response::new(Full::from("pong"))),
@@ -64,7 +64,7 @@ fn serve(
         });
         let server = sse_hyper::serve(listener, service)
             .manager(app.manager())
-            .drain(app.drain());
+            .shutdown_options(app.drain());
         let server = match transport {
             Transport::Reactor => server,
             Transport::Bodies => server.without_reactor(),

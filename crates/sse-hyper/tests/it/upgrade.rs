@@ -37,7 +37,7 @@ async fn an_upgraded_connection_is_the_services_own() {
 #[tokio::test]
 async fn shutdown_ignores_upgraded_connections() {
     let mut app = App::start_with(Manager::builder(), |serve| {
-        serve.drain(ShutdownOptions::within(Duration::MAX / 4))
+        serve.shutdown_options(ShutdownOptions::within(Duration::MAX / 4))
     })
     .await;
     let mut connection = upgraded(&app).await;

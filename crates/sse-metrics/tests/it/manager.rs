@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use futures_util::{FutureExt, StreamExt};
 use sse_core::{
-    DisconnectReason, Event, Handshake, KeyLimits, Manager, Retention, ShutdownOptions,
+    DisconnectReason, Event, Handshake, Manager, Retention, ShutdownOptions, config::KeyLimits,
 };
 use sse_metrics::Metrics;
 
@@ -65,13 +65,13 @@ async fn log_samples_exist_only_with_event_log() {
     let publish = || {
         manager
             .all()
-            .publish(Event::text("hello").idempotency_key("k"))
+            .publish(Event::text("hello").with_idempotency_key("k"))
     };
     let id = publish().await.unwrap().id.unwrap();
     assert!(publish().await.unwrap().duplicate);
     manager
         .all()
-        .publish(Event::text("hello").idempotency_key("another"))
+        .publish(Event::text("hello").with_idempotency_key("another"))
         .await
         .unwrap_err();
     let from = |id: &str| Handshake::from_request("GET", None, Some(id.as_bytes()));

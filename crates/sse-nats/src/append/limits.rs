@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use sse_core::{BackplaneError, EntryKey, IdempotencyKeys};
+use sse_core::backplane::{BackplaneError, EntryKey, IdempotencyKeys};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{config::NatsConfig, fingerprint::FingerprintWriter};

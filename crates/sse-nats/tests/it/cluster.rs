@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use bytes::Bytes;
 use serde_json::json;
-use sse_core::{Backplane, BackplaneError, Cursor, NewEntry};
+use sse_core::backplane::{Backplane, BackplaneError, Cursor, NewEntry};
 use sse_nats::{NatsBackplane, NatsConfig};
 use tokio::time::{Instant, sleep, timeout};
 

@@ -5,7 +5,7 @@ use std::{fs, path::Path, time::Duration};
 use bytes::Bytes;
 use rustix::process::Signal;
 use serde_json::json;
-use sse_core::{
+use sse_core::backplane::{
     Backplane, BackplaneError, Cursor, Entry, Lease, NewEntry, Position, ReadLimit, Tail,
 };
 use sse_nats::NatsBackplane;

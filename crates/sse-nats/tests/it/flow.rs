@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_core::Backplane;
+use sse_core::backplane::Backplane;
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep},

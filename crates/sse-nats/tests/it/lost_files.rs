@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use async_nats::Client;
 use serde_json::{Value, json};
-use sse_core::{Backplane, Lease};
+use sse_core::backplane::{Backplane, Lease};
 use tokio::{join, time::sleep};
 
 use crate::{

@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 use serde_json::json;
-use sse_core::{Backplane, BackplaneError, Lease, NewEntry, Retention};
+use sse_core::{
+    Retention,
+    backplane::{Backplane, BackplaneError, Lease, NewEntry},
+};
 use sse_nats::NatsBackplane;
 use tokio::time::{Instant, timeout};
 

@@ -11,7 +11,9 @@ use bytes::Bytes;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
 };
-use sse_core::{Backplane, BackplaneError, Cursor, Lease, NewEntry, Position, ReadLimit};
+use sse_core::backplane::{
+    Backplane, BackplaneError, Cursor, Lease, NewEntry, Position, ReadLimit,
+};
 use sse_nats::{NatsBackplane, NatsConfig};
 
 use crate::server::{Server, config};

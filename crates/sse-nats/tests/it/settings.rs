@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use serde_json::json;
-use sse_core::{Backplane, BackplaneError, Retention};
+use sse_core::{
+    Retention,
+    backplane::{Backplane, BackplaneError},
+};
 use sse_nats::{NatsBackplane, NatsConfig, Storage};
 
 use crate::server::{LOG, STATE, Server, config};

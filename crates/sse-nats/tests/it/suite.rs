@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use sse_core::{Backplane, Position, Retention};
+use sse_core::{
+    Retention,
+    backplane::{Backplane, Position},
+};
 use sse_testkit::backplane::{Broker, Restart, Trim, Wipe};
 
 use crate::server::{LOG, Server, config};

@@ -6,8 +6,11 @@ use std::{
 };
 
 use sse_core::{
-    Connection, ConnectionQuery, Dialect, DisconnectOptions, DisconnectReason, Event, Farewell,
-    FrameWriter, Handshake, Hello, Manager, ManagerBuilder, Overflow, ShutdownOptions, Target,
+    DisconnectOptions, DisconnectReason, Event, Handshake, Manager, ManagerBuilder,
+    ShutdownOptions, Target,
+    config::Overflow,
+    connections::{Connection, ConnectionQuery},
+    dialect::{Dialect, Farewell, FrameWriter, Hello},
 };
 use sse_reactor::Framing;
 

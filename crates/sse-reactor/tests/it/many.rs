@@ -166,7 +166,7 @@ fn flood_to_one_stream_does_not_delay_another() {
     });
     let busiest = site
         .manager
-        .connections(&sse_core::ConnectionQuery::first(2))
+        .connections(&sse_core::connections::ConnectionQuery::first(2))
         .items[1]
         .client_id;
     for _ in 0..1000 {
@@ -175,7 +175,7 @@ fn flood_to_one_stream_does_not_delay_another() {
     let start = Instant::now();
     let other = site
         .manager
-        .connections(&sse_core::ConnectionQuery::first(1))
+        .connections(&sse_core::connections::ConnectionQuery::first(1))
         .items[0]
         .client_id;
     site.publish_to(Target::Client(other), "soon");

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use sse_core::{
-    DisconnectOptions, Disconnection, Event, FrameWriter, Handshake, Hello, Hooks, Manager,
-    StreamInfo, Target,
+    DisconnectOptions, Event, Handshake, Manager, Target,
+    dialect::{FrameWriter, Hello},
+    hooks::{Disconnection, Hooks, StreamInfo},
 };
 
 use crate::site::{Client, HEAD, Site};
@@ -72,7 +73,7 @@ fn panicking_hook_ends_no_other_stream() {
 fn panicking_dialect_ends_only_its_stream() {
     #[derive(Debug)]
     struct Panics;
-    impl sse_core::Dialect for Panics {
+    impl sse_core::dialect::Dialect for Panics {
         fn name(&self) -> &'static str {
             "panics"
         }
@@ -85,7 +86,7 @@ fn panicking_dialect_ends_only_its_stream() {
         fn heartbeat(&self, beat: &Event, out: &mut FrameWriter) {
             out.event(beat);
         }
-        fn end(&self, _: &sse_core::Farewell, _: &mut FrameWriter) {}
+        fn end(&self, _: &sse_core::dialect::Farewell, _: &mut FrameWriter) {}
     }
     let site = Site::with(Manager::builder(), 1);
     let mut other = site.open();

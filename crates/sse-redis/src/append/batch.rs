@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use redis::{Cmd, RedisError, Value};
-use sse_core::{Appended, BackplaneError, Cursor, EntryKey, Epoch, KEY_WINDOW, KeyBound, Position};
+use sse_core::{
+    backplane::{Appended, BackplaneError, Cursor, EntryKey, Epoch, KEY_WINDOW, Position},
+    config::KeyBound,
+};
 
 use crate::{
     append::{commands::Commands, connection::AppendConnection, pending_append::PendingAppend},

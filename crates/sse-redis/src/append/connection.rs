@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use redis::{RedisError, Value};
-use sse_core::BackplaneError;
+use sse_core::backplane::BackplaneError;
 
 use crate::{
     append::{commands::Commands, pipeline::Pipeline},

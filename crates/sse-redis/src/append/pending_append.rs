@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use sse_core::{Appended, BackplaneError, KeyBound, KeysFull, NewEntry};
+use sse_core::{
+    backplane::{Appended, BackplaneError, NewEntry},
+    config::{KeyBound, KeysFull},
+};
 use tokio::sync::oneshot;
 
 /// An append in flight.

@@ -3,7 +3,7 @@
 use std::{error::Error, time::Duration};
 
 use parking_lot::Mutex;
-use sse_core::{Backoff, BackplaneError};
+use sse_core::backplane::{Backoff, BackplaneError};
 use tokio::time::Instant;
 
 /// Limits attempts to connect: while attempts fail, fewer and fewer are made. All other attempts

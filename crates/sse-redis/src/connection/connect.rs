@@ -6,7 +6,7 @@ use std::{
 };
 
 use redis::{Value, aio::MultiplexedConnection};
-use sse_core::BackplaneError;
+use sse_core::backplane::BackplaneError;
 use tokio::time::timeout;
 
 use crate::{

@@ -4,7 +4,7 @@ use std::{fmt, pin::pin, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use redis::{IntoConnectionInfo, RedisConnectionInfo, Value};
-use sse_core::BackplaneError;
+use sse_core::backplane::BackplaneError;
 use tokio::time::sleep;
 
 use crate::{

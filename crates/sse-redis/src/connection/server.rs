@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use redis::{ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, RedisError};
-use sse_core::BackplaneError;
+use sse_core::backplane::BackplaneError;
 
 use crate::connection::{
     address::Address,

@@ -6,7 +6,7 @@ use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
-use sse_core::BackplaneError;
+use sse_core::backplane::BackplaneError;
 use tokio_rustls::TlsConnector;
 
 use crate::config::ClientCertificate;

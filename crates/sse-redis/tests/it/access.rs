@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use sse_core::{Backplane, BackplaneError, Lease};
+use sse_core::backplane::{Backplane, BackplaneError, Lease};
 use sse_redis::RedisBackplane;
 use tokio::time::timeout;
 

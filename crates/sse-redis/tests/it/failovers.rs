@@ -1,6 +1,9 @@
 //! Failovers to a replica.
 
-use sse_core::{Backplane, BackplaneError, Cursor, Position, Retention};
+use sse_core::{
+    Retention,
+    backplane::{Backplane, BackplaneError, Cursor, Position},
+};
 use sse_redis::{RedisBackplane, Replicas};
 use sse_testkit::Proxy;
 
@@ -78,7 +81,7 @@ async fn offset(server: &RedisServer, name: &str) -> Option<u64> {
 }
 
 /// Returns the epoch that a node is in, as soon as the node can report it.
-async fn epoch(node: &RedisBackplane) -> sse_core::Epoch {
+async fn epoch(node: &RedisBackplane) -> sse_core::backplane::Epoch {
     eventually("bounds", async || node.bounds().await.ok())
         .await
         .epoch

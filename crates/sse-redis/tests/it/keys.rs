@@ -1,7 +1,10 @@
 //! Counts of idempotency keys.
 
 use sse_core::{
-    Backplane, BackplaneError, EntryKey, KeyBound, KeyLimits, KeyScope, KeysFull, NewEntry, UserId,
+    UserId,
+    access::KeyScope,
+    backplane::{Backplane, BackplaneError, EntryKey, NewEntry},
+    config::{KeyBound, KeyLimits, KeysFull},
 };
 use sse_redis::RedisBackplane;
 

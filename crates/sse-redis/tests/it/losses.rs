@@ -1,6 +1,6 @@
 //! Losses of acknowledged entries.
 
-use sse_core::{Backplane, BackplaneError, Cursor, Epoch, Position};
+use sse_core::backplane::{Backplane, BackplaneError, Cursor, Epoch, Position};
 
 use crate::{
     redis_server::RedisServer,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use sse_core::{Backplane, BackplaneError, Lease};
+use sse_core::backplane::{Backplane, BackplaneError, Lease};
 use sse_redis::{RedisBackplane, RedisConfig};
 
 use crate::{

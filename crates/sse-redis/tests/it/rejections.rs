@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use redis::{Cmd, Value};
-use sse_core::{Backplane, BackplaneError, Lease};
+use sse_core::backplane::{Backplane, BackplaneError, Lease};
 use sse_redis::RedisBackplane;
 
 use crate::{
@@ -179,10 +179,9 @@ async fn refusals(node: &RedisBackplane) -> Vec<&'static str> {
             .err(),
     );
     let bounds = node.bounds().await;
-    let start = bounds
-        .as_ref()
-        .ok()
-        .map(|bounds| sse_core::Cursor::new(bounds.epoch.clone(), sse_core::Position::ZERO));
+    let start = bounds.as_ref().ok().map(|bounds| {
+        sse_core::backplane::Cursor::new(bounds.epoch.clone(), sse_core::backplane::Position::ZERO)
+    });
     note("bounds", bounds.err());
     if let Some(start) = start {
         note("read", node.read(&start, crate::steps::ALL).await.err());

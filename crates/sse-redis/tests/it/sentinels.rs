@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use redis::Value;
-use sse_core::Backplane;
+use sse_core::backplane::Backplane;
 use sse_redis::RedisBackplane;
 
 use crate::{

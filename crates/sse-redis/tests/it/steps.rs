@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use sse_core::{
+use sse_core::backplane::{
     Appended, Backplane, BackplaneError, Batch, Cursor, Entry, NewEntry, Position, ReadLimit, Tail,
 };
 use sse_redis::RedisBackplane;

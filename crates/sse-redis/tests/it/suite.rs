@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use sse_core::{Backplane, Position, Retention};
+use sse_core::{
+    Retention,
+    backplane::{Backplane, Position},
+};
 use sse_testkit::backplane::{Broker, Restart, Trim, Wipe};
 
 use crate::redis_server::{RedisServer, patient};

@@ -9,7 +9,7 @@ use std::{
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Socket, Type};
-use sse_core::{AllowAll, ManagerBuilder, ShutdownOptions};
+use sse_core::{ManagerBuilder, ShutdownOptions, access::AllowAll};
 
 use crate::adapter::{
     Adapter,
@@ -93,11 +93,11 @@ impl Harness {
         RunningApp::start(self.serve, listener, manager, departures, drain)
     }
 
-    /// Like [`Harness::start`], with the rule's own [`Access`](sse_core::Access).
+    /// Like [`Harness::start`], with the rule's own [`Access`](sse_core::access::Access).
     pub(crate) fn start_guarded(
         self,
         builder: ManagerBuilder,
-        access: impl sse_core::Access,
+        access: impl sse_core::access::Access,
     ) -> RunningApp {
         let departures = Departures::default();
         let manager = builder

@@ -10,7 +10,8 @@ use std::{
 
 use serde_json::Value;
 use sse_core::{
-    DisconnectReason, Disconnection, Event, Handshake, Hooks, Manager, ShutdownOptions, StreamInfo,
+    DisconnectReason, Event, Handshake, Manager, ShutdownOptions,
+    hooks::{Disconnection, Hooks, StreamInfo},
 };
 use tokio::{
     sync::{mpsc, oneshot},

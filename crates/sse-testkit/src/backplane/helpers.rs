@@ -4,8 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use sse_core::{
-    Appended, Backplane, BackplaneError, Batch, Cursor, Entry, EntryKey, KeyLimits, KeyScope,
-    NewEntry, Position, ReadLimit, Tail, UserId,
+    UserId,
+    access::KeyScope,
+    backplane::{
+        Appended, Backplane, BackplaneError, Batch, Cursor, Entry, EntryKey, NewEntry, Position,
+        ReadLimit, Tail,
+    },
+    config::KeyLimits,
 };
 use tokio::time::{sleep, timeout};
 

@@ -15,7 +15,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use sse_core::{
+use sse_core::backplane::{
     Appended, Backplane, BackplaneError, Batch, Bounds, Cursor, Entry, Lease, MemoryBackplane,
     NewEntry, Page, Position, ReadLimit, Signals, Tail,
 };

@@ -7,7 +7,10 @@ use serde::{
     de::{self, IgnoredAny, Unexpected, Visitor},
 };
 use sse_cluster::{ClusterCursor, ClusterQuery, NodeId};
-use sse_core::{Connection, ConnectionQuery, Topic, UserId};
+use sse_core::{
+    Topic, UserId,
+    connections::{Connection, ConnectionQuery},
+};
 
 use crate::{context::Context, error::Error, validation};
 

@@ -26,12 +26,12 @@ pub(crate) async fn disconnect(context: Context, input: Input) -> Result<Done, E
     let mut how = DisconnectOptions::new();
     if let Some(reason) = input.reason {
         validation::length("reason", &reason, context.limits().reason)?;
-        how = how.reason(reason);
+        how = how.with_reason(reason);
     }
     if let Some(milliseconds) = input.stay_away_ms {
         check_ban(&context, &input.target).await?;
         validation::in_range("stayAwayMs", milliseconds, 1, LONGEST_ABSENCE_MS)?;
-        how = how.ban_for(Duration::from_millis(milliseconds));
+        how = how.with_ban_for(Duration::from_millis(milliseconds));
     }
     let ended = context.cluster().disconnect(input.target, how).await;
     Ok(Done::matched(ended.streams).unless(ended.complete, ended.unanswered))

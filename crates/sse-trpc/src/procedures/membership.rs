@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use sse_cluster::Located;
-use sse_core::{ClientId, Connection, Topic};
+use sse_core::{ClientId, Topic, connections::Connection};
 
 use super::Done;
 use crate::{context::Context, error::Error, error_code::Code, validation};

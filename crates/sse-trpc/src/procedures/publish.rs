@@ -29,11 +29,11 @@ pub(crate) struct Input {
     key: Option<String>,
     /// Time during which the publish is retried while the event log is unavailable, in
     /// milliseconds, up to 30,000; without it the call fails at once.
-    patience_ms: Option<u64>,
+    retry_for_ms: Option<u64>,
 }
 
-/// Maximum of `patienceMs`. No caller should have to wait longer for an answer.
-const MOST_PATIENCE_MS: u64 = 30_000;
+/// Maximum of `retryForMs`. No caller should have to wait longer for an answer.
+const MAX_RETRY_FOR_MS: u64 = 30_000;
 
 pub(crate) async fn publish(context: Context, input: Input) -> Result<Done, Error> {
     validation::target(&context, &input.target)?;
@@ -49,19 +49,19 @@ pub(crate) async fn publish(context: Context, input: Input) -> Result<Done, Erro
     let event_type = validation::event_type(&context, input.event)?;
     let mut event = Event::json(&input.data)
         .map_err(PublishError::from)?
-        .event_type(event_type);
+        .with_event_type(event_type);
     if input.ephemeral == Some(true) {
         event = event.ephemeral();
     }
-    if input.key.is_some() || input.patience_ms.is_some() {
-        event = event.key_scope(context.key_scope());
+    if input.key.is_some() || input.retry_for_ms.is_some() {
+        event = event.with_key_scope(context.key_scope());
     }
     if let Some(key) = input.key {
-        event = event.idempotency_key(key);
+        event = event.with_idempotency_key(key);
     }
-    if let Some(millis) = input.patience_ms {
-        validation::in_range("patienceMs", millis, 0, MOST_PATIENCE_MS)?;
-        event = event.patience(Duration::from_millis(millis));
+    if let Some(millis) = input.retry_for_ms {
+        validation::in_range("retryForMs", millis, 0, MAX_RETRY_FOR_MS)?;
+        event = event.with_retry_for(Duration::from_millis(millis));
     }
     let receipt = Publish::publish(context.manager(), input.target, &except, event)
         .await

@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 use sse_cluster::NodeStats;
-use sse_core::{Counters, Cursor, LogState, LogStats, NamedCounts, UserId};
+use sse_core::{
+    UserId,
+    backplane::Cursor,
+    stats::{Counters, LogState, LogStats, NamedCounts},
+};
 
 use crate::{context::Context, error::Error, validation};
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use sse_core::{SystemEvent, Target, UserId, unix_ms};
+use sse_core::{Target, UserId, backplane::unix_ms, event::SystemEvent};
 
 use super::Done;
 use crate::{context::Context, error::Error, validation};

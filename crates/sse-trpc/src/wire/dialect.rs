@@ -3,7 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
-use sse_core::{Dialect, Event, EventId, EventType, Farewell, FrameWriter, Hello};
+use sse_core::{
+    Event, EventType,
+    dialect::{Dialect, Farewell, FrameWriter, Hello},
+    event::EventId,
+};
 
 use crate::{
     error::Error,
@@ -33,10 +37,10 @@ impl Trpc {
 
     /// Wraps an event in a `message`; an empty id shows that the event is not tracked.
     fn message(self, event: &Event, id: Option<&EventId>) -> Event {
-        let name = event.event_type_ref().map_or("message", EventType::as_str);
+        let name = event.event_type().map_or("message", EventType::as_str);
         let Some(data) = event.data() else {
             // The client would dispatch nothing.
-            return id.map_or_else(Event::empty, |id| Event::empty().id(id.clone()));
+            return id.map_or_else(Event::empty, |id| Event::empty().with_id(id.clone()));
         };
         let data = if event.is_json() {
             data.into_owned()
@@ -44,7 +48,7 @@ impl Trpc {
             Value::from(data).to_string()
         };
         let json = format!(r#"{{"type":{},"data":{data}}}"#, Value::from(name));
-        Event::text(self.0.wrap(&json)).id(id.cloned().unwrap_or_else(EventId::reset))
+        Event::text(self.0.wrap(&json)).with_id(id.cloned().unwrap_or_else(EventId::reset))
     }
 }
 
@@ -57,14 +61,14 @@ impl Dialect for Trpc {
     }
 
     fn hello(&self, hello: &Hello, out: &mut FrameWriter) {
-        out.event(&connected(hello.heartbeat).retry(hello.retry));
+        out.event(&connected(hello.heartbeat).with_retry(hello.retry));
         out.event(&self.message(&hello.to_event(), hello.id.as_ref()));
     }
 
     fn event(&self, event: &Event, out: &mut FrameWriter) {
-        let message = self.message(event, event.id_ref());
-        match event.retry_ref() {
-            Some(delay) => out.event(&message.retry(delay)),
+        let message = self.message(event, event.id());
+        match event.retry() {
+            Some(delay) => out.event(&message.with_retry(delay)),
             None => out.event(&message),
         }
     }
@@ -73,19 +77,19 @@ impl Dialect for Trpc {
     /// event, and sends the id when it reconnects automatically; tRPC's client reads the ids of
     /// messages only.
     fn heartbeat(&self, beat: &Event, out: &mut FrameWriter) {
-        let ping = Event::text("").event_type(PING);
+        let ping = Event::text("").with_event_type(PING);
         out.event(
             &beat
-                .id_ref()
+                .id()
                 .into_iter()
-                .fold(ping, |ping, id| ping.id(id.clone())),
+                .fold(ping, |ping, id| ping.with_id(id.clone())),
         );
     }
 
     fn end(&self, farewell: &Farewell, out: &mut FrameWriter) {
         self.event(&farewell.to_event(), out);
         if !farewell.reconnect {
-            out.event(&Event::text("").event_type(RETURN));
+            out.event(&Event::text("").with_event_type(RETURN));
         }
     }
 
@@ -94,7 +98,11 @@ impl Dialect for Trpc {
     }
 
     fn restore(&self, id: &EventId, out: &mut FrameWriter) {
-        out.event(&Event::text("").event_type(RESTORE_ID).id(id.clone()));
+        out.event(
+            &Event::text("")
+                .with_event_type(RESTORE_ID)
+                .with_id(id.clone()),
+        );
     }
 }
 
@@ -105,7 +113,7 @@ fn connected(heartbeat: Option<Duration>) -> Event {
         Some(interval) => json!({ "reconnectAfterInactivityMs": (interval * 5 / 2).as_millis() }),
         None => json!({}),
     };
-    Event::text(data.to_string()).event_type(CONNECTED)
+    Event::text(data.to_string()).with_event_type(CONNECTED)
 }
 
 /// Writes a stream that reports an error.
@@ -121,7 +129,7 @@ pub(crate) fn failure(
     let mut out = FrameWriter::new();
     let connected = connected(None);
     out.event(&match retry_after {
-        Some(delay) => connected.retry(delay),
+        Some(delay) => connected.with_retry(delay),
         None => connected,
     });
     let number = if error.is_temporary() {
@@ -130,6 +138,6 @@ pub(crate) fn failure(
         error.code()
     };
     let shape = transformer.wrap(&envelope::shape(error, number.json_rpc(), Some(path)));
-    out.event(&Event::text(shape).event_type(SERIALIZED_ERROR));
+    out.event(&Event::text(shape).with_event_type(SERIALIZED_ERROR));
     out
 }

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
-use sse_core::{STREAM_HEADERS, Session};
+use sse_core::{Session, dialect::STREAM_HEADERS};
 
 use crate::{
     error::Error,

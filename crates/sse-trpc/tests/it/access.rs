@@ -1,7 +1,10 @@
 //! Rights of callers.
 
 use serde_json::{Value, json};
-use sse_core::{Access, Caller, OwnEventsOnly, Target, Topic};
+use sse_core::{
+    Caller, Target, Topic,
+    access::{Access, OwnEventsOnly},
+};
 
 use crate::api::{Answer, Api, user};
 

@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use serde_json::{Value, json};
-use sse_core::{Access, AllowAll, Caller, ConnectErrorKind, Manager, UserId};
+use sse_core::{
+    Caller, ConnectErrorKind, Manager, UserId,
+    access::{Access, AllowAll},
+};
 use sse_trpc::{Body, Content, Headers, Limits, Management, Request, Response};
 
 use crate::listener::Listener;

@@ -14,7 +14,10 @@ use std::{
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use serde_json::json;
-use sse_core::{Access, Caller, ConnectErrorKind, OwnEventsOnly, Target, Topic, UserId};
+use sse_core::{
+    Caller, ConnectErrorKind, Target, Topic, UserId,
+    access::{Access, OwnEventsOnly},
+};
 use sse_trpc::{Headers, Management, Procedure, Request};
 use tokio::task::JoinHandle;
 
@@ -75,7 +78,7 @@ async fn body_of_a_refused_caller_is_not_read() {
         ),
         (ConnectErrorKind::RateLimit, 429),
         (ConnectErrorKind::Unavailable, 503),
-        (ConnectErrorKind::StayAway, 403),
+        (ConnectErrorKind::Banned, 403),
     ] {
         let may_renew = matches!(
             cause,

@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::{Value, json};
 use sse_cluster::{Cluster, ClusterConfig};
-use sse_core::{AllowAll, Handshake, LogState, Manager, MemoryBackplane, Retention, Session};
+use sse_core::{
+    Handshake, Manager, Retention, Session, access::AllowAll, backplane::MemoryBackplane,
+    stats::LogState,
+};
 use sse_metrics::Metrics;
 use sse_testkit::backplane::ScriptedBackplane;
 use tokio::time::sleep;

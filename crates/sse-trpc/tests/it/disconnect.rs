@@ -46,7 +46,7 @@ async fn user_can_be_banned() {
         .manager
         .connect(Handshake::new().user("ada"))
         .unwrap_err();
-    assert!(matches!(refused.cause(), ConnectErrorKind::StayAway));
+    assert!(matches!(refused.cause(), ConnectErrorKind::Banned));
     api.listen("ben", &[]);
 }
 
@@ -76,7 +76,7 @@ async fn only_a_recognisable_client_can_be_banned() {
         .manager
         .connect(Handshake::new().caller(caller))
         .unwrap_err();
-    assert!(matches!(refused.cause(), ConnectErrorKind::StayAway));
+    assert!(matches!(refused.cause(), ConnectErrorKind::Banned));
     api.listen("ada", &[]);
     drop(kicked);
     api.mutate("sse.disconnect", ban_for(&"0".repeat(32)))

@@ -5,8 +5,12 @@ use std::time::Duration;
 use futures_util::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 use sse_core::{
-    AllowAll, Backplane, BackplaneError, Cursor, Event, EventId, Handshake, KeyLimits, LogState,
-    Manager, MemoryBackplane, PublishError, ReadLimit, Retention,
+    Event, Handshake, Manager, PublishError, Retention,
+    access::AllowAll,
+    backplane::{Backplane, BackplaneError, Cursor, MemoryBackplane, ReadLimit},
+    config::KeyLimits,
+    event::EventId,
+    stats::LogState,
 };
 use sse_testkit::backplane::ScriptedBackplane;
 use sse_trpc::{Code, Context, Error, Procedure};
@@ -161,8 +165,8 @@ async fn app_procedure_knows_its_callers_scope() {
     let mut api = logging();
     let keyed = Procedure::mutation(|context: Context, _: Value| async move {
         let event = Event::text("x")
-            .idempotency_key("k")
-            .key_scope(context.key_scope());
+            .with_idempotency_key("k")
+            .with_key_scope(context.key_scope());
         Ok::<_, Error>(context.manager().all().publish(event).await?.duplicate)
     });
     api.management = api.management.procedure("keyed", keyed);
@@ -217,7 +221,7 @@ async fn a_key_is_checked() {
 async fn app_ids_are_rejected_with_the_field() {
     let mut api = logging();
     let numbered = Procedure::mutation(|context: Context, _: Value| async move {
-        let event = Event::text("x").id(EventId::from(7));
+        let event = Event::text("x").with_id(EventId::from(7));
         Ok::<_, Error>(context.manager().all().publish(event).await?.matched)
     });
     api.management = api.management.procedure("numbered", numbered);
@@ -346,10 +350,10 @@ async fn unavailable_log_is_a_503_with_retry_after() {
 #[tokio::test(start_paused = true)]
 async fn retried_publish_succeeds_after_recovery() {
     let (api, backplane) = unavailable().await;
-    let input = |patience: Value| json!({ "target": "all", "event": "e", "data": 1, "patienceMs": patience });
+    let input = |patience: Value| json!({ "target": "all", "event": "e", "data": 1, "retryForMs": patience });
     api.mutate("sse.publish", input(json!(30_001)))
         .await
-        .bad_request("patienceMs: must be 0 to 30000, not 30001");
+        .bad_request("retryForMs: must be 0 to 30000, not 30001");
     assert_eq!(
         api.mutate("sse.publish", input(json!(2000))).await.status,
         503

@@ -1,7 +1,10 @@
 //! `join` and `leave`.
 
 use serde_json::json;
-use sse_core::{Access, Caller, Event, Manager, OwnEventsOnly, Target, Topic};
+use sse_core::{
+    Caller, Event, Manager, Target, Topic,
+    access::{Access, OwnEventsOnly},
+};
 
 use crate::api::{Api, user};
 
@@ -125,7 +128,7 @@ async fn topics_are_checked() {
     let mut config = sse_core::Config::default();
     config.limits.topics = 2;
     let manager = Manager::builder()
-        .access(sse_core::AllowAll)
+        .access(sse_core::access::AllowAll)
         .config(config)
         .build()
         .unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::{FutureExt, StreamExt, future::pending};
 use prometheus_parse::{Scrape, Value};
 use serde_json::json;
-use sse_core::OwnEventsOnly;
+use sse_core::access::OwnEventsOnly;
 use sse_metrics::Metrics;
 use sse_trpc::{Content, Context, Error, Procedure};
 

@@ -40,7 +40,7 @@ async fn every_field_arrives() {
 async fn omitted_fields_get_defaults_or_stay_absent() {
     let api = Api::open();
     let mut stream = api.listen("ada", &[]);
-    let before = sse_core::unix_ms();
+    let before = sse_core::backplane::unix_ms();
     for input in [
         json!({ "userId": "ada", "message": "hello" }),
         json!({ "userId": "ada", "message": "hello", "title": null, "data": null, "timestamp": null, "type": null }),
@@ -48,7 +48,7 @@ async fn omitted_fields_get_defaults_or_stay_absent() {
         api.mutate("sse.sendNotification", input).await.matched(1);
         let (_, mut data) = stream.event();
         let timestamp = data.as_object_mut().unwrap().remove("timestamp").unwrap();
-        assert!((before..=sse_core::unix_ms()).contains(&timestamp.as_u64().unwrap()));
+        assert!((before..=sse_core::backplane::unix_ms()).contains(&timestamp.as_u64().unwrap()));
         assert_eq!(data, json!({ "type": "info", "message": "hello" }));
     }
 }
@@ -153,7 +153,7 @@ async fn user_id_length_is_the_managers_limit() {
     config.limits.user = 3;
     let manager = sse_core::Manager::builder()
         .config(config)
-        .access(sse_core::AllowAll)
+        .access(sse_core::access::AllowAll)
         .build()
         .unwrap();
     let answer = Api::of(manager)
@@ -225,7 +225,7 @@ async fn types_are_checked() {
 async fn event_larger_than_a_queue_is_too_large() {
     let manager = sse_core::Manager::builder()
         .queue(8, 1024)
-        .access(sse_core::AllowAll)
+        .access(sse_core::access::AllowAll)
         .build()
         .unwrap();
     let input = json!({ "message": "x".repeat(2000) });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sse_core::OwnEventsOnly;
+use sse_core::access::OwnEventsOnly;
 use sse_trpc::{Code, Context, Error, Kind, Procedure};
 
 use crate::api::Api;

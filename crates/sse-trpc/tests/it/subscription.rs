@@ -6,8 +6,8 @@ use futures_util::{FutureExt, StreamExt};
 use serde::Deserialize;
 use serde_json::json;
 use sse_core::{
-    Caller, ConnectErrorKind, DisconnectOptions, Event, EventId, EventType, Manager, OwnEventsOnly,
-    Session, ShutdownOptions, Target, UserId,
+    Caller, ConnectErrorKind, DisconnectOptions, Event, EventType, Manager, Session,
+    ShutdownOptions, Target, UserId, access::OwnEventsOnly, event::EventId,
 };
 use sse_notify::Notifier;
 use sse_trpc::{Code, Content, Context, Error, Procedure, Transformer};
@@ -89,10 +89,10 @@ async fn events_come_with_their_types_as_json() {
     );
     let numbers = Event::json(&[1, 2])
         .unwrap()
-        .event_type(EventType::from_static("numbers"));
+        .with_event_type(EventType::from_static("numbers"));
     api.manager
         .user("42")
-        .publish(numbers.retry(Duration::from_secs(1)))
+        .publish(numbers.with_retry(Duration::from_secs(1)))
         .await
         .unwrap();
     assert_eq!(
@@ -121,7 +121,7 @@ async fn events_with_ids_are_tracked_and_others_are_not() {
     let api = Api::open();
     let mut session = greeted(&api, "sse.events").await;
     let publish = |event| async { api.manager.all().publish(event).await.unwrap().matched };
-    publish(Event::text("a").id(EventId::from(7))).await;
+    publish(Event::text("a").with_id(EventId::from(7))).await;
     assert_eq!(
         text(&mut session),
         "id: 7\ndata: {\"type\":\"message\",\"data\":\"a\"}\n\n"
@@ -174,8 +174,8 @@ async fn only_banned_clients_are_sent_a_return() {
     let api = Api::open().user("42");
     let mut session = greeted(&api, "sse.events").await;
     let how = DisconnectOptions::new()
-        .reason("cleaning")
-        .ban_for(Duration::from_secs(3600));
+        .with_reason("cleaning")
+        .with_ban_for(Duration::from_secs(3600));
     api.manager
         .disconnect(Target::User(UserId::new("42").unwrap()), how)
         .await;
@@ -293,7 +293,7 @@ const TEMPORARY: [(ConnectErrorKind, u16, &str); 8] = [
     (ConnectErrorKind::UserLimit, 429, "TOO_MANY_REQUESTS"),
     (ConnectErrorKind::AddressLimit, 429, "TOO_MANY_REQUESTS"),
     (ConnectErrorKind::Full, 503, "SERVICE_UNAVAILABLE"),
-    (ConnectErrorKind::Draining, 503, "SERVICE_UNAVAILABLE"),
+    (ConnectErrorKind::ShuttingDown, 503, "SERVICE_UNAVAILABLE"),
     (
         ConnectErrorKind::TooManyDialects,
         503,

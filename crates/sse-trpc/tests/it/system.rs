@@ -1,7 +1,7 @@
 //! `sendSystemEvent`, `broadcastSystemEvent`.
 
 use serde_json::{Value, json};
-use sse_core::RESERVED_SYSTEM_EVENTS;
+use sse_core::event::RESERVED_SYSTEM_EVENTS;
 use sse_trpc::Transformer;
 
 use crate::api::Api;

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::json;
-use sse_core::{Caller, ConnectErrorKind, Handshake, Manager, OwnEventsOnly, unix_ms};
+use sse_core::{
+    Caller, ConnectErrorKind, Handshake, Manager, access::OwnEventsOnly, backplane::unix_ms,
+};
 use sse_trpc::{Code, Credentials, Error, Ticket};
 
 use crate::api::{Api, user};
@@ -38,7 +40,7 @@ impl Credentials for Said {
 
 struct AdminsAreCalledRoot;
 
-impl sse_core::Access for AdminsAreCalledRoot {
+impl sse_core::access::Access for AdminsAreCalledRoot {
     fn may_join(&self, _: &Caller, _: &sse_core::Topic) -> bool {
         false
     }

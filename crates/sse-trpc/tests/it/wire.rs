@@ -1,7 +1,7 @@
 //! Requests and responses, independent of the procedure.
 
 use serde_json::json;
-use sse_core::AllowAll;
+use sse_core::access::AllowAll;
 use sse_trpc::Code;
 
 use crate::api::{Answer, Api};

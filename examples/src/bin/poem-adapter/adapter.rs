@@ -73,11 +73,11 @@ pub(crate) struct Refusal(#[from] ConnectError);
 
 impl ResponseError for Refusal {
     fn status(&self) -> StatusCode {
-        sse_hyper::refusal(&self.0).status()
+        sse_hyper::rejection(&self.0).status()
     }
 
     fn as_response(&self) -> Response {
-        answer(sse_hyper::refusal(&self.0))
+        answer(sse_hyper::rejection(&self.0))
     }
 }
 

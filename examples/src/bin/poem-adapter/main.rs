@@ -128,7 +128,7 @@ mod tests {
                     .at("/ping", ping);
                 serve(listener, routes.data(app.clone()))
                     .manager(app.manager())
-                    .drain(app.drain())
+                    .shutdown_options(app.drain())
                     .with_graceful_shutdown(stop)
                     .await
             })

@@ -40,7 +40,7 @@ pub(crate) struct Volume {
     pub(crate) nap: u64,
     /// Seconds without a delivery after which outstanding ones count as missing.
     #[arg(long, default_value_t = 5.0)]
-    pub(crate) patience: f64,
+    pub(crate) timeout: f64,
 }
 
 impl Volume {
@@ -63,7 +63,7 @@ impl Volume {
     }
 
     /// Returns the timeout for deliveries that are due.
-    pub(crate) fn patience(&self) -> anyhow::Result<Duration> {
-        Duration::try_from_secs_f64(self.patience).context("--patience")
+    pub(crate) fn timeout(&self) -> anyhow::Result<Duration> {
+        Duration::try_from_secs_f64(self.timeout).context("--timeout")
     }
 }

@@ -41,14 +41,14 @@ impl Watch {
         Ok(())
     }
 
-    /// Receives until everything is delivered, or until nothing arrives for `patience`.
+    /// Receives until everything is delivered, or until nothing arrives for `timeout`.
     pub(crate) fn drain(
         &mut self,
         receiver: &mut Receiver,
-        patience: Duration,
+        timeout: Duration,
     ) -> anyhow::Result<()> {
         let mut last = Instant::now();
-        while self.deliveries(receiver) < self.due(receiver) && last.elapsed() < patience {
+        while self.deliveries(receiver) < self.due(receiver) && last.elapsed() < timeout {
             let before = receiver.deliveries();
             self.pump(receiver)?;
             if receiver.deliveries() > before {

@@ -29,7 +29,7 @@ fn options(address: SocketAddr, target: Layout) -> Options {
         bursts: 2,
         window: 4,
         nap: 100,
-        patience: 60.0,
+        timeout: 60.0,
     };
     let (url, pid) = (format!("http://{address}"), Some(std::process::id()));
     Options {

@@ -40,7 +40,7 @@ async fn answer(request: Request<Incoming>, sse: Manager) -> hyper::Result<Respo
         (&Method::GET, "/sse") => {
             let response = match sse.connect(sse_hyper::handshake(&parts)) {
                 Ok(session) => sse_hyper::response(session),
-                Err(refused) => sse_hyper::refusal(&refused),
+                Err(refused) => sse_hyper::rejection(&refused),
             };
             Ok(response.map(Either::Left))
         }

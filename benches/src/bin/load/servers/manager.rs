@@ -24,6 +24,6 @@ pub(crate) async fn publish(
 ) -> Result<Receipt, sse_core::PublishError> {
     manager
         .all()
-        .publish(Event::text(data).event_type(EventType::from_static("tick")))
+        .publish(Event::text(data).with_event_type(EventType::from_static("tick")))
         .await
 }

@@ -39,7 +39,7 @@ pub async fn stream_passes_uncompressed_and_unbuffered(harness: Harness) {
             matches!(coding, None | Some("identity")),
             "{encoding}: {coding:?}"
         );
-        for (name, value) in sse_core::STREAM_HEADERS {
+        for (name, value) in sse_core::dialect::STREAM_HEADERS {
             assert_eq!(head.headers.get(name), Some(value));
         }
         for text in ["a", "b", "c"] {

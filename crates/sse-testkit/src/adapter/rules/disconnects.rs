@@ -88,7 +88,10 @@ pub async fn ended_stream_sends_its_reason_and_ends_cleanly(harness: Harness) {
     let mut client = app.open("/events?user=42").await;
     app.publish("before").await;
     app.manager
-        .disconnect(Target::All, DisconnectOptions::new().reason("maintenance"))
+        .disconnect(
+            Target::All,
+            DisconnectOptions::new().with_reason("maintenance"),
+        )
         .await;
     assert_eq!(next_data(&mut client).await, "before");
     let data = expect_system(&mut client, "disconnected").await;

@@ -20,7 +20,7 @@ pub async fn a_one_off_stream_has_events_and_an_end(harness: Harness) {
     let mut client = request.await.expect("a request").expect("an answer");
     let head = client.head().await.expect("a head");
     assert_eq!(head.status, 200);
-    for (name, value) in sse_core::STREAM_HEADERS {
+    for (name, value) in sse_core::dialect::STREAM_HEADERS {
         assert_eq!(head.headers.get(name), Some(value));
     }
     for token in ["Hello", " world\n", ""] {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_core::{HeartbeatKind, Manager};
+use sse_core::{Manager, config::HeartbeatKind};
 use tokio::time::{Instant, sleep};
 
 use crate::{

@@ -51,7 +51,7 @@ pub async fn http2_responses_have_no_http_1_fields(harness: Harness) {
     let app = harness.start(Manager::builder().max_connections(1));
     let mut connection = Http2::connect(app.address, WINDOW).await;
     let stream = connection.open("/events").await;
-    for (name, value) in sse_core::STREAM_HEADERS {
+    for (name, value) in sse_core::dialect::STREAM_HEADERS {
         assert_eq!(
             stream
                 .head

@@ -1,7 +1,7 @@
 //! The management API, mounted.
 
 use serde_json::{Value, json};
-use sse_core::{Manager, OwnEventsOnly};
+use sse_core::{Manager, access::OwnEventsOnly};
 use tokio::time::timeout;
 
 use crate::{

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use sse_core::{
-    DisconnectOptions, LimitPolicy, Manager, RejectionStyle, ShutdownOptions, Target, UserId,
+    DisconnectOptions, Manager, ShutdownOptions, Target, UserId,
+    config::{LimitPolicy, RejectionStyle},
 };
 
 use crate::{
@@ -158,7 +159,7 @@ pub async fn a_draining_manager_refuses(harness: Harness) {
 pub async fn banned_user_gets_no_content(harness: Harness) {
     let app = harness.start(Manager::builder());
     let user = UserId::new("42").expect("a user");
-    let ban = DisconnectOptions::new().ban_for(Duration::from_secs(60));
+    let ban = DisconnectOptions::new().with_ban_for(Duration::from_secs(60));
     app.manager.disconnect(Target::User(user), ban).await;
     let answer = app.ask("GET", "/events?user=42", &[], "").await;
     // RFC 9110, section 8.6: no length in a 204.

@@ -1,6 +1,6 @@
 //! Responses to requests for a stream.
 
-use sse_core::{Event, Manager, OwnEventsOnly, Topic};
+use sse_core::{Event, Manager, Topic, access::OwnEventsOnly};
 use tokio::time::timeout;
 
 use crate::{
@@ -16,7 +16,7 @@ pub async fn a_stream_has_its_status_and_headers(harness: Harness) {
     let mut client = app.open("/events").await;
     let head = client.head().await.expect("a head").clone();
     assert_eq!(head.status, 200);
-    for (name, value) in sse_core::STREAM_HEADERS {
+    for (name, value) in sse_core::dialect::STREAM_HEADERS {
         let values: Vec<_> = head.headers.get_all(name).collect();
         assert_eq!(values, [value], "{name}, once");
     }
@@ -74,7 +74,7 @@ pub async fn head_request_gets_headers_and_opens_no_stream(harness: Harness) {
     let app = harness.start(Manager::builder());
     let answer = app.ask("HEAD", "/events", &[], "").await;
     assert_eq!((answer.status, answer.body.len()), (200, 0));
-    for (name, value) in sse_core::STREAM_HEADERS {
+    for (name, value) in sse_core::dialect::STREAM_HEADERS {
         assert_eq!(answer.headers.get(name), Some(value));
     }
     // A length would describe the stream (RFC 9110, section 8.6).

@@ -40,7 +40,8 @@ pub async fn shutdown_ends_streams_with_a_farewell(harness: Harness) {
 }
 
 pub async fn a_shutdown_is_announced_before_it_begins(harness: Harness) {
-    let drain = ShutdownOptions::within(Duration::from_secs(3600)).delay(Duration::from_secs(3));
+    let drain =
+        ShutdownOptions::within(Duration::from_secs(3600)).with_delay(Duration::from_secs(3));
     let mut app = harness.start_with(Manager::builder(), drain);
     let mut old = app.open("/events").await;
     app.stop();

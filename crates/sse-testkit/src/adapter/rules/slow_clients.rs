@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_core::{DisconnectReason, Manager, ManagerBuilder, Overflow, ShutdownOptions};
+use sse_core::{DisconnectReason, Manager, ManagerBuilder, ShutdownOptions, config::Overflow};
 use tokio::time::timeout;
 
 use crate::{
@@ -91,7 +91,7 @@ fn is_found(reason: DisconnectReason) -> bool {
 }
 
 fn is_there(app: &RunningApp, user: &str) -> bool {
-    let query = sse_core::ConnectionQuery::first(10);
+    let query = sse_core::connections::ConnectionQuery::first(10);
     let page = app.manager.connections(&query);
     page.items.iter().any(|stream| {
         stream
@@ -119,9 +119,9 @@ pub async fn full_queue_ends_only_its_client(harness: Harness) {
 /// No event is published: heartbeats alone fill the connection of a silent client.
 pub async fn heartbeats_detect_a_silent_client(harness: Harness) {
     struct Large;
-    impl sse_core::Heartbeat for Large {
+    impl sse_core::dialect::Heartbeat for Large {
         fn beat(&self) -> sse_core::Event {
-            sse_core::Event::empty().comment(large())
+            sse_core::Event::empty().with_comment(large())
         }
     }
     let builder = Manager::builder()

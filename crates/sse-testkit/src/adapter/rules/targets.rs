@@ -1,6 +1,6 @@
 //! The streams that an event reaches, and the order of events.
 
-use sse_core::{Event, HeartbeatKind, Manager};
+use sse_core::{Event, Manager, config::HeartbeatKind};
 
 use crate::adapter::{
     harness::Harness,

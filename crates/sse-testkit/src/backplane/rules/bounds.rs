@@ -1,6 +1,6 @@
 //! The identity of the log, and the positions that can be read.
 
-use sse_core::{BackplaneError, Bounds, Cursor, Epoch, Position};
+use sse_core::backplane::{BackplaneError, Bounds, Cursor, Epoch, Position};
 use tokio::task::JoinSet;
 
 use crate::backplane::{

@@ -1,6 +1,10 @@
 //! Idempotency keys: of several appends with one key, one takes effect.
 
-use sse_core::{BackplaneError, KeyBound, KeyLimits, KeyScope};
+use sse_core::{
+    access::KeyScope,
+    backplane::BackplaneError,
+    config::{KeyBound, KeyLimits},
+};
 use tokio::task::JoinSet;
 
 use crate::backplane::{

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use sse_core::Lease;
+use sse_core::backplane::Lease;
 
 use crate::backplane::{
     Broker,

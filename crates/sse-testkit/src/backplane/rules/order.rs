@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use sse_core::{Cursor, Entry};
+use sse_core::backplane::{Cursor, Entry};
 use tokio::task::JoinSet;
 
 use crate::backplane::{

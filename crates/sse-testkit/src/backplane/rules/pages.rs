@@ -1,6 +1,6 @@
 //! Reads, page by page.
 
-use sse_core::{Page, ReadLimit};
+use sse_core::backplane::{Page, ReadLimit};
 
 use crate::backplane::{
     Broker,

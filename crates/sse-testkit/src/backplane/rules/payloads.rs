@@ -1,7 +1,7 @@
 //! The payloads of entries.
 
 use bytes::Bytes;
-use sse_core::{Entry, NewEntry};
+use sse_core::backplane::{Entry, NewEntry};
 
 use crate::backplane::{
     Broker,

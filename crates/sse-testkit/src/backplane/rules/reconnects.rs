@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use sse_core::{BackplaneError, Cursor, Lease};
+use sse_core::backplane::{BackplaneError, Cursor, Lease};
 use tokio::time::{sleep, timeout};
 
 use crate::backplane::{

@@ -1,6 +1,6 @@
 //! Nodes that end with a crash of the broker, and new nodes after its restart.
 
-use sse_core::{KeyLimits, KeyScope};
+use sse_core::{access::KeyScope, config::KeyLimits};
 use tokio::task::JoinSet;
 
 use crate::backplane::{

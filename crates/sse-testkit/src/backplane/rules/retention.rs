@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use sse_core::{BackplaneError, Cursor, Position, Retention};
+use sse_core::{
+    Retention,
+    backplane::{BackplaneError, Cursor, Position},
+};
 use tokio::{task::JoinSet, time::sleep};
 
 use crate::backplane::{

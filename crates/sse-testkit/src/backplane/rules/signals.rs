@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use bytes::Bytes;
-use sse_core::Signals;
+use sse_core::backplane::Signals;
 use tokio::time::timeout;
 
 use crate::backplane::{

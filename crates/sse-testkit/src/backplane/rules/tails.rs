@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_core::Cursor;
+use sse_core::backplane::Cursor;
 use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
@@ -215,7 +215,7 @@ pub async fn tail_continues_after_pages<B: Broker>() {
     assert_eq!(texts(&all), texts(&read_all(&nodes[0], &start).await));
 }
 
-fn last(start: &Cursor, entries: &[sse_core::Entry]) -> Cursor {
+fn last(start: &Cursor, entries: &[sse_core::backplane::Entry]) -> Cursor {
     Cursor::new(
         start.epoch.clone(),
         entries

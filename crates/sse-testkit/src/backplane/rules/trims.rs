@@ -1,6 +1,9 @@
 //! A log that is trimmed from outside.
 
-use sse_core::{BackplaneError, Cursor, Position, Retention};
+use sse_core::{
+    Retention,
+    backplane::{BackplaneError, Cursor, Position},
+};
 
 use crate::backplane::{
     Trim,

@@ -1,6 +1,6 @@
 //! A log that is lost.
 
-use sse_core::{BackplaneError, Cursor, Position};
+use sse_core::backplane::{BackplaneError, Cursor, Position};
 
 use crate::backplane::{
     Wipe,
@@ -151,7 +151,7 @@ pub async fn tail_never_continues_in_another_log<B: Wipe>() {
 
 /// Expects the end of a tail: earlier entries may arrive, then an error that reports the loss, or a
 /// lost connection.
-async fn expect_end(tail: &mut Box<dyn sse_core::Tail>) {
+async fn expect_end(tail: &mut Box<dyn sse_core::backplane::Tail>) {
     for _ in 0..60 {
         match next(tail).await {
             Ok(batch) => {
