@@ -14,7 +14,7 @@ mod snapshot;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use cargo_metadata::Metadata;
 
 use self::advisory::Advisory;
 use self::exception::{Exception, Exceptions};
@@ -46,7 +46,7 @@ pub(crate) fn check() -> Result<(), Error> {
 
 /// Runs the command with its arguments.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Error> {
-    let files = Files::of(&cargo::metadata()?)?;
+    let files = Files::of(&cargo::metadata()?);
     let lockfile = Lockfile::read(&files.lockfile)?;
     match arguments
         .iter()
@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Error> {
     }
     let snapshot = Snapshot::from_toml(&read(&files.snapshot)?)?;
     let exceptions = Exceptions::from_toml(&read(&files.exceptions)?)?;
-    let by_default = Graph::from_metadata(&cargo::default_metadata()?)?;
+    let by_default = Graph::of(&cargo::default_metadata()?);
     let check = Check {
         lockfile,
         snapshot,
@@ -99,15 +99,14 @@ struct Files {
 }
 
 impl Files {
-    fn of(metadata: &Value) -> Result<Self, Error> {
-        let root = metadata["workspace_root"].as_str().map(PathBuf::from);
-        let root = root.ok_or_else(|| Error::new("cargo metadata: no text `workspace_root`"))?;
+    fn of(metadata: &Metadata) -> Self {
+        let root = metadata.workspace_root.as_std_path();
         let folder = root.join("crates/xtask/advisories");
-        Ok(Self {
+        Self {
             lockfile: root.join("Cargo.lock"),
             snapshot: folder.join("snapshot.toml"),
             exceptions: folder.join("exceptions.toml"),
-        })
+        }
     }
 }
 
@@ -284,7 +283,7 @@ mod tests {
     /// The committed files are those that the step reads.
     #[test]
     fn the_committed_files_are_read() {
-        let files = Files::of(&cargo::metadata().unwrap()).unwrap();
+        let files = Files::of(&cargo::metadata().unwrap());
         let snapshot = Snapshot::from_toml(&read(&files.snapshot).unwrap()).unwrap();
         assert!(snapshot.has_looked_up("tokio") && snapshot.advisories.len() > 50);
         assert_eq!(

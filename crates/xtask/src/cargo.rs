@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
-use serde_json::Value;
+use cargo_metadata::{CargoOpt, Metadata, MetadataCommand};
 
 use crate::error::Error;
 
@@ -46,19 +46,18 @@ pub(crate) fn output(command: &mut Command) -> Result<String, Error> {
 }
 
 /// Returns cargo's metadata of the workspace, every feature and platform included.
-pub(crate) fn metadata() -> Result<Value, Error> {
-    read_metadata(&["metadata", "--format-version=1", "--all-features"])
+pub(crate) fn metadata() -> Result<Metadata, Error> {
+    read(MetadataCommand::new().features(CargoOpt::AllFeatures))
 }
 
 /// Returns cargo's metadata of the workspace without optional features.
-pub(crate) fn default_metadata() -> Result<Value, Error> {
-    read_metadata(&["metadata", "--format-version=1"])
+pub(crate) fn default_metadata() -> Result<Metadata, Error> {
+    read(&mut MetadataCommand::new())
 }
 
-fn read_metadata(arguments: &[&str]) -> Result<Value, Error> {
-    let text = output(&mut cargo(arguments))?;
-    serde_json::from_str(&text)
-        .map_err(|error| Error::new(format!("failed to read cargo metadata: {error}")))
+fn read(command: &mut MetadataCommand) -> Result<Metadata, Error> {
+    let read = command.exec();
+    read.map_err(|error| Error::new(format!("failed to read cargo metadata: {error}")))
 }
 
 /// Returns the flags in the environment variable `name`, if any, followed by `flags`.

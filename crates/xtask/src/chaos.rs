@@ -1,7 +1,6 @@
 //! The step that builds and runs `sse-chaos` and its hub.
 
 use std::env::consts::EXE_SUFFIX;
-use std::path::PathBuf;
 
 use crate::cargo::{cargo, metadata, run as run_command};
 use crate::error::Error;
@@ -14,9 +13,7 @@ pub(crate) fn short() -> Result<(), Error> {
 /// Builds and runs `sse-chaos` with these arguments, with optimised programs unless they have
 /// `--short`.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Error> {
-    let metadata = metadata()?;
-    let target = metadata["target_directory"].as_str().map(PathBuf::from);
-    let target = target.ok_or_else(|| Error::new("cargo metadata: no text `target_directory`"))?;
+    let target = metadata()?.target_directory.into_std_path_buf();
     let (profile, flags) = profile(arguments);
     // One by one, so that the hub is built with the same features as elsewhere.
     for package in ["sse-hub", "sse-chaos"] {

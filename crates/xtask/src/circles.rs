@@ -13,7 +13,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use cargo_metadata::Metadata;
 
 use self::imports::Imports;
 use crate::cargo;
@@ -112,32 +112,14 @@ impl Sources {
 }
 
 /// Reads the `src` of every crate of the workspace.
-fn workspace(metadata: &Value) -> Result<Vec<Sources>, Error> {
-    let missing = |what| move || Error::new(format!("cargo metadata: no {what}"));
-    let root = Path::new(
-        metadata["workspace_root"]
-            .as_str()
-            .ok_or_else(missing("workspace_root"))?,
-    );
-    let members = metadata["workspace_members"]
-        .as_array()
-        .ok_or_else(missing("workspace_members"))?;
-    let packages = metadata["packages"]
-        .as_array()
-        .ok_or_else(missing("packages"))?;
+fn workspace(metadata: &Metadata) -> Result<Vec<Sources>, Error> {
+    let root = metadata.workspace_root.as_std_path();
     let mut all = Vec::new();
-    for package in packages
-        .iter()
-        .filter(|package| members.contains(&package["id"]))
-    {
-        let name = package["name"].as_str().ok_or_else(missing("name"))?;
-        let manifest = package["manifest_path"]
-            .as_str()
-            .ok_or_else(missing("manifest_path"))?;
-        let source = Path::new(manifest).with_file_name("src");
+    for package in metadata.workspace_packages() {
+        let source = package.manifest_path.as_std_path().with_file_name("src");
         for (folder, files) in crates(&rust_files(&source)?, &source) {
             let mut sources = Sources {
-                package: name.to_owned(),
+                package: package.name.to_string(),
                 folder: shown(&folder, root),
                 files: Vec::with_capacity(files.len()),
             };

@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::cargo;
 use crate::error::Error;
-use crate::graph::{Graph, Kind};
+use crate::graph::{DependencyKind, Graph};
 
 /// The floor of a crate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +121,7 @@ impl fmt::Display for Violation {
 
 /// Checks the workspace.
 pub(crate) fn check() -> Result<(), Error> {
-    let graph = Graph::from_metadata(&cargo::metadata()?)?;
+    let graph = Graph::of(&cargo::metadata()?);
     let violations = violations(&graph);
     if violations.is_empty() {
         println!(
@@ -166,8 +166,8 @@ fn violations(graph: &Graph) -> Vec<Violation> {
     found
 }
 
-fn edge_violation(from: &str, kind: Kind, to: &str) -> Option<Violation> {
-    if kind == Kind::Dev {
+fn edge_violation(from: &str, kind: DependencyKind, to: &str) -> Option<Violation> {
+    if kind == DependencyKind::Development {
         return None;
     }
     let (from, to) = (from.to_owned(), to.to_owned());
@@ -199,10 +199,10 @@ fn is_foreign(name: &&str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Kind::{Build, Dev, Normal};
+    use DependencyKind::{Build, Development as Dev, Normal};
 
     /// Returns the violations of a constructed workspace, formatted.
-    fn shown(members: &[&str], edges: &[(&str, Kind, &str)]) -> Vec<String> {
+    fn shown(members: &[&str], edges: &[(&str, DependencyKind, &str)]) -> Vec<String> {
         violations(&Graph::made_up(members, edges))
             .iter()
             .map(ToString::to_string)

@@ -139,11 +139,8 @@ fn prepare(folders: &Folders) -> Result<(), Error> {
 impl Folders {
     fn find() -> Result<Self, Error> {
         let metadata = metadata()?;
-        let folder = |name: &str| {
-            let folder = metadata[name].as_str().map(PathBuf::from);
-            folder.ok_or_else(|| Error::new(format!("cargo metadata: no text `{name}`")))
-        };
-        let (root, target) = (folder("workspace_root")?, folder("target_directory")?);
+        let (root, target) = (metadata.workspace_root, metadata.target_directory);
+        let (root, target) = (root.as_std_path(), target.as_std_path());
         Ok(Self {
             executables: root.join("crates/sse-fuzz/fuzz"),
             corpus: root.join("crates/sse-fuzz/corpus"),

@@ -2,18 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+pub(crate) use cargo_metadata::DependencyKind;
+use cargo_metadata::{Metadata, Node};
 use semver::Version;
-use serde_json::Value;
-
-use crate::error::Error;
-
-/// The purpose of a dependency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kind {
-    Normal,
-    Build,
-    Dev,
-}
 
 /// One package of the graph.
 #[derive(Debug, Default)]
@@ -21,7 +12,7 @@ struct Package {
     name: String,
     /// `None` for a package that other packages name and that cargo does not describe.
     version: Option<Version>,
-    uses: BTreeSet<(Kind, String)>,
+    uses: Vec<(DependencyKind, String)>,
 }
 
 /// Packages by cargo's id (two versions of a crate are two packages), and the members of the
@@ -33,25 +24,19 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
-    /// Reads the output of `cargo metadata`.
-    pub(crate) fn from_metadata(metadata: &Value) -> Result<Self, Error> {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
         let mut graph = Self::default();
-        for package in array(metadata, "packages")? {
-            let entry = graph.packages.entry(text(package, "id")?).or_default();
-            entry.name = text(package, "name")?;
-            entry.version = Some(version(package)?);
+        for package in &metadata.packages {
+            let entry = graph.packages.entry(package.id.repr.clone()).or_default();
+            entry.name = package.name.to_string();
+            entry.version = Some(package.version.clone());
         }
-        for node in array(&metadata["resolve"], "nodes")? {
-            let uses = uses(node)?;
-            graph.packages.entry(text(node, "id")?).or_default().uses = uses;
+        for node in metadata.resolve.iter().flat_map(|resolve| &resolve.nodes) {
+            graph.packages.entry(node.id.repr.clone()).or_default().uses = uses(node);
         }
-        for member in array(metadata, "workspace_members")? {
-            let id = member
-                .as_str()
-                .ok_or_else(|| Error::new("cargo metadata: a member is not a string"))?;
-            graph.members.insert(id.to_owned());
-        }
-        Ok(graph)
+        let members = metadata.workspace_members.iter();
+        graph.members = members.map(|id| id.repr.clone()).collect();
+        graph
     }
 
     /// Returns the names of the workspace's own crates.
@@ -61,7 +46,7 @@ impl Graph {
 
     /// Returns the dependencies between the workspace's crates: the user, the purpose, and the used
     /// crate.
-    pub(crate) fn member_edges(&self) -> impl Iterator<Item = (&str, Kind, &str)> {
+    pub(crate) fn member_edges(&self) -> impl Iterator<Item = (&str, DependencyKind, &str)> {
         let edges = self
             .members
             .iter()
@@ -89,7 +74,7 @@ impl Graph {
         let mut found = Vec::new();
         while let Some((id, way)) = queue.pop_front() {
             for (kind, to) in self.uses(id) {
-                if kind == Kind::Normal && seen.insert(to) {
+                if kind == DependencyKind::Normal && seen.insert(to) {
                     let mut way = way.clone();
                     way.push(self.name(to));
                     found.push(way.clone());
@@ -126,7 +111,7 @@ impl Graph {
         self.packages.get(id).map_or("?", |package| &package.name)
     }
 
-    fn uses(&self, id: &str) -> impl Iterator<Item = (Kind, &str)> {
+    fn uses(&self, id: &str) -> impl Iterator<Item = (DependencyKind, &str)> {
         let uses = self
             .packages
             .get(id)
@@ -136,49 +121,24 @@ impl Graph {
     }
 }
 
-fn uses(node: &Value) -> Result<BTreeSet<(Kind, String)>, Error> {
-    let mut uses = BTreeSet::new();
-    for dependency in array(node, "deps")? {
-        for entry in array(dependency, "dep_kinds")? {
-            uses.insert((kind(&entry["kind"])?, text(dependency, "pkg")?));
+/// Returns the dependencies of a package. A dependency for several platforms is listed once.
+fn uses(node: &Node) -> Vec<(DependencyKind, String)> {
+    let mut uses = Vec::new();
+    for dependency in &node.deps {
+        for info in &dependency.dep_kinds {
+            let to = (info.kind, dependency.pkg.repr.clone());
+            if !uses.contains(&to) {
+                uses.push(to);
+            }
         }
     }
-    Ok(uses)
-}
-
-fn kind(value: &Value) -> Result<Kind, Error> {
-    match value.as_str() {
-        None if value.is_null() => Ok(Kind::Normal),
-        Some("build") => Ok(Kind::Build),
-        Some("dev") => Ok(Kind::Dev),
-        _ => Err(Error::new(format!(
-            "cargo metadata: unknown kind of dependency {value}"
-        ))),
-    }
-}
-
-fn version(package: &Value) -> Result<Version, Error> {
-    let version = text(package, "version")?;
-    version
-        .parse()
-        .map_err(|error| Error::new(format!("cargo metadata: version `{version}`: {error}")))
-}
-
-fn array<'a>(value: &'a Value, key: &str) -> Result<&'a Vec<Value>, Error> {
-    value[key]
-        .as_array()
-        .ok_or_else(|| Error::new(format!("cargo metadata: no list `{key}`")))
-}
-
-fn text(value: &Value, key: &str) -> Result<String, Error> {
-    let text = value[key].as_str().map(str::to_owned);
-    text.ok_or_else(|| Error::new(format!("cargo metadata: no text `{key}`")))
+    uses
 }
 
 #[cfg(test)]
 impl Graph {
     /// Creates a graph from the members and the dependencies between crates. Ids are names.
-    pub(crate) fn made_up(members: &[&str], edges: &[(&str, Kind, &str)]) -> Self {
+    pub(crate) fn made_up(members: &[&str], edges: &[(&str, DependencyKind, &str)]) -> Self {
         let mut graph = Self::default();
         for &name in members {
             graph.members.insert(name.to_owned());
@@ -188,7 +148,7 @@ impl Graph {
             graph.packages.entry(to.to_owned()).or_default().name = to.to_owned();
             let package = graph.packages.entry(from.to_owned()).or_default();
             package.name = from.to_owned();
-            package.uses.insert((kind, to.to_owned()));
+            package.uses.push((kind, to.to_owned()));
         }
         graph
     }
@@ -196,44 +156,46 @@ impl Graph {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
-    fn sample() -> Value {
-        json!({
-            "packages": [
-                {"id": "path#a", "name": "a", "version": "0.1.0"},
-                {"id": "path#b", "name": "b", "version": "0.1.0"},
-                {"id": "registry#c", "name": "c", "version": "1.2.3"},
-                {"id": "registry#b", "name": "b", "version": "3.0.0"},
-                {"id": "registry#d", "name": "d", "version": "1.0.0"},
+    fn sample() -> Graph {
+        let mut graph = Graph::made_up(
+            &["a", "b"],
+            &[
+                ("a", DependencyKind::Normal, "b"),
+                ("a", DependencyKind::Development, "b"),
+                ("a", DependencyKind::Build, "c"),
+                ("b", DependencyKind::Normal, "c"),
+                ("c", DependencyKind::Normal, "registry#b"),
+                ("d", DependencyKind::Normal, "a"),
             ],
-            "workspace_members": ["path#a", "path#b"],
-            "resolve": {"nodes": [
-                {"id": "path#a", "deps": [
-                    {"pkg": "path#b", "dep_kinds": [{"kind": null}, {"kind": "dev"}]},
-                    {"pkg": "registry#c", "dep_kinds": [{"kind": "build"}]},
-                ]},
-                {"id": "path#b", "deps": [{"pkg": "registry#c", "dep_kinds": [{"kind": null}]}]},
-                {"id": "registry#c", "deps": [{"pkg": "registry#b", "dep_kinds": [{"kind": null}]}]},
-                {"id": "registry#b", "deps": []},
-            ]},
-        })
+        );
+        for (id, name, version) in [
+            ("a", "a", "0.1.0"),
+            ("c", "c", "1.2.3"),
+            ("registry#b", "b", "3.0.0"),
+            ("d", "d", "1.0.0"),
+        ] {
+            let package = graph.packages.get_mut(id).unwrap();
+            package.name = name.to_owned();
+            package.version = Some(version.parse().unwrap());
+        }
+        graph
     }
 
     #[test]
-    fn metadata_is_read_with_kinds_and_members() {
-        let graph = Graph::from_metadata(&sample()).unwrap();
-        assert_eq!(graph.members().collect::<Vec<_>>(), ["a", "b"]);
+    fn this_workspace_is_read_with_kinds_and_members() {
+        let graph = Graph::of(&crate::cargo::metadata().unwrap());
+        assert!(graph.members().any(|name| name == "xtask"));
         let edges: Vec<_> = graph.member_edges().collect();
-        assert_eq!(edges, [("a", Kind::Normal, "b"), ("a", Kind::Dev, "b")]);
-        assert!(graph.member_uses("a", "c") && !graph.member_uses("b", "a"));
+        assert!(edges.contains(&("sse-notify", DependencyKind::Normal, "sse-core")));
+        assert!(edges.contains(&("sse-core", DependencyKind::Development, "sse-testkit")));
+        assert!(graph.member_uses("xtask", "semver") && !graph.member_uses("sse-core", "xtask"));
     }
 
     #[test]
     fn closure_follows_normal_dependencies_by_id() {
-        let graph = Graph::from_metadata(&sample()).unwrap();
+        let graph = sample();
         let ways = graph.normal_closure("a");
         assert_eq!(
             ways,
@@ -248,18 +210,9 @@ mod tests {
 
     #[test]
     fn packages_are_needed_by_name_and_version() {
-        let graph = Graph::from_metadata(&sample()).unwrap();
+        let graph = sample();
         let needs = |name, version: &str| graph.members_need(name, &version.parse().unwrap());
         assert!(needs("c", "1.2.3") && needs("b", "3.0.0") && needs("a", "0.1.0"));
         assert!(!needs("c", "1.2.4") && !needs("d", "1.0.0") && !needs("e", "1.0.0"));
-    }
-
-    #[test]
-    fn metadata_of_another_shape_is_an_error() {
-        assert!(Graph::from_metadata(&json!({})).is_err());
-        let mut odd = sample();
-        odd["resolve"]["nodes"][0]["deps"][0]["dep_kinds"][0]["kind"] = json!("new");
-        let error = Graph::from_metadata(&odd).unwrap_err().to_string();
-        assert!(error.contains("\"new\""), "{error}");
     }
 }

@@ -79,14 +79,10 @@ const PEERS: &[&str] = &["benches/peers/better-sse"];
 /// Installs packages according to the lock files, checks types, and runs the tests.
 pub(crate) fn check() -> Result<(), Error> {
     let metadata = metadata()?;
-    let path = |name: &str| {
-        let path = metadata[name].as_str().map(PathBuf::from);
-        path.ok_or_else(|| Error::new(format!("cargo metadata: no text `{name}`")))
-    };
-    let (root, target) = (path("workspace_root")?, path("target_directory")?);
+    let (root, target) = (metadata.workspace_root, metadata.target_directory);
     PACKAGES
         .iter()
-        .try_for_each(|package| package.check(&root, &target))
+        .try_for_each(|package| package.check(root.as_std_path(), target.as_std_path()))
 }
 
 impl Package {

@@ -10,14 +10,14 @@ mod rules;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde::Deserialize;
 
 use crate::cargo::{metadata, output};
 use crate::error::Error;
-use passage::{Kind, Passage};
+use passage::{Passage, PassageKind};
 use rules::Finding;
 
 /// Share of item docs that may open with such a word, in percent.
@@ -43,9 +43,7 @@ struct Part {
 /// Checks every file under version control, and prints file, line and word of each finding beyond
 /// the budget.
 pub(crate) fn check() -> Result<(), Error> {
-    let metadata = metadata()?;
-    let root = metadata["workspace_root"].as_str().map(PathBuf::from);
-    let root = root.ok_or_else(|| Error::new("cargo metadata: no text `workspace_root`"))?;
+    let root = metadata()?.workspace_root.into_std_path_buf();
     let budgets = budgets(&root)?;
     let listed = output(
         Command::new("git")
@@ -99,7 +97,7 @@ fn part_of(path: &str) -> String {
 impl Part {
     fn add(&mut self, path: &str, text: &str) {
         for passage in passage::passages(path, text) {
-            self.item_docs += usize::from(passage.kind == Kind::ItemDoc);
+            self.item_docs += usize::from(passage.kind == PassageKind::ItemDoc);
             for finding in rules::findings(&passage) {
                 self.note(path, &passage, &finding);
             }

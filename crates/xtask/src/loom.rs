@@ -10,13 +10,11 @@ use crate::graph::Graph;
 /// Runs the models, in a separate target directory since `--cfg loom` rebuilds every crate.
 pub(crate) fn check() -> Result<(), Error> {
     let metadata = metadata()?;
-    if !Graph::from_metadata(&metadata)?.member_uses("sse-core", "loom") {
+    if !Graph::of(&metadata).member_uses("sse-core", "loom") {
         println!("loom: sse-core does not use loom, so there is no model to run");
         return Ok(());
     }
-    let target = metadata["target_directory"].as_str();
-    let target = target.ok_or_else(|| Error::new("cargo metadata: no text `target_directory`"))?;
-    let target = Path::new(target).join("loom");
+    let target = metadata.target_directory.as_std_path().join("loom");
     let list = output(models(&target).args(["--", "--list"]))?;
     if count(&list) == 0 {
         // A filter without a match succeeds, and would hide that the models were renamed.

@@ -5,7 +5,7 @@
 pub(crate) struct Passage<'a> {
     /// Line number in the file, from 1.
     pub(crate) line: usize,
-    pub(crate) kind: Kind,
+    pub(crate) kind: PassageKind,
     /// The prose without its marker.
     pub(crate) text: &'a str,
     /// Columns of the whole line; zero if the formatter controls the length.
@@ -14,7 +14,7 @@ pub(crate) struct Passage<'a> {
 
 /// The kind of a line of prose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum PassageKind {
     /// First line of the documentation of an item.
     ItemDoc,
     /// Another comment, or a line of Markdown.
@@ -54,7 +54,7 @@ fn markdown(text: &str) -> Vec<Passage<'_>> {
             let columns = if is_free { 0 } else { line.chars().count() };
             found.push(Passage {
                 line: index + 1,
-                kind: Kind::Prose,
+                kind: PassageKind::Prose,
                 text: start,
                 columns,
             });
@@ -88,7 +88,11 @@ fn comments(text: &str) -> Vec<Passage<'_>> {
         if inner.starts_with("```") {
             fence = !fence;
         } else if !fence && !inner.is_empty() {
-            let kind = if first { Kind::ItemDoc } else { Kind::Prose };
+            let kind = if first {
+                PassageKind::ItemDoc
+            } else {
+                PassageKind::Prose
+            };
             let is_free = inner.starts_with('|') || inner.contains("://");
             let columns = if is_free { 0 } else { line.chars().count() };
             found.push(Passage {
@@ -129,7 +133,7 @@ fn strings<'a>(text: &'a str, from: usize, found: &mut Vec<Passage<'a>>) {
                 let line = text[..first].matches('\n').count() + 1;
                 found.push(Passage {
                     line,
-                    kind: Kind::Message,
+                    kind: PassageKind::Message,
                     text: &text[first..at],
                     columns: 0,
                 });
@@ -150,7 +154,7 @@ fn strings<'a>(text: &'a str, from: usize, found: &mut Vec<Passage<'a>>) {
 mod tests {
     use super::*;
 
-    fn texts(path: &str, text: &str) -> Vec<(usize, Kind, String)> {
+    fn texts(path: &str, text: &str) -> Vec<(usize, PassageKind, String)> {
         let found = passages(path, text);
         found
             .into_iter()
@@ -164,10 +168,10 @@ mod tests {
         assert_eq!(
             texts("a.rs", text),
             [
-                (1, Kind::Prose, "A file.".into()),
-                (3, Kind::ItemDoc, "An item.".into()),
-                (8, Kind::Prose, "More.".into()),
-                (10, Kind::Prose, "Why.".into()),
+                (1, PassageKind::Prose, "A file.".into()),
+                (3, PassageKind::ItemDoc, "An item.".into()),
+                (8, PassageKind::Prose, "More.".into()),
+                (10, PassageKind::Prose, "Why.".into()),
             ]
         );
     }
@@ -192,9 +196,9 @@ mod tests {
         assert_eq!(
             texts("a.rs", text),
             [
-                (2, Kind::Message, "x".into()),
-                (2, Kind::Message, "it \\\"is\\\" gone".into()),
-                (4, Kind::Message, "no {0}".into()),
+                (2, PassageKind::Message, "x".into()),
+                (2, PassageKind::Message, "it \\\"is\\\" gone".into()),
+                (4, PassageKind::Message, "no {0}".into()),
             ]
         );
     }
@@ -207,8 +211,8 @@ mod tests {
                 "/**\n * A client.\n */\nconst what = 1; // not read\n// Why.\n"
             ),
             [
-                (2, Kind::Prose, "A client.".into()),
-                (5, Kind::Prose, "Why.".into())
+                (2, PassageKind::Prose, "A client.".into()),
+                (5, PassageKind::Prose, "Why.".into())
             ]
         );
     }

@@ -1,6 +1,6 @@
 //! The words and forms that documentation avoids, because a reader has to guess their subject.
 
-use super::passage::{Kind, Passage};
+use super::passage::{Passage, PassageKind};
 
 /// Maximum number of columns of a line of prose.
 const COLUMNS: usize = 100;
@@ -66,7 +66,7 @@ pub(crate) fn findings(passage: &Passage<'_>) -> Vec<Finding> {
     if passage.columns > COLUMNS {
         found.push(Finding::LongLine(passage.columns));
     }
-    if passage.kind == Kind::ItemDoc {
+    if passage.kind == PassageKind::ItemDoc {
         found.extend(opening(passage.text).map(Finding::Opening));
     }
     found
@@ -102,7 +102,7 @@ fn without_code(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn found(kind: Kind, text: &str) -> Vec<Finding> {
+    fn found(kind: PassageKind, text: &str) -> Vec<Finding> {
         findings(&Passage {
             line: 1,
             kind,
@@ -114,36 +114,39 @@ mod tests {
     #[test]
     fn phrases_are_whole_words_outside_code() {
         assert_eq!(
-            found(Kind::Prose, "The log is away."),
+            found(PassageKind::Prose, "The log is away."),
             [Finding::Word("is away")]
         );
         assert_eq!(
-            found(Kind::Message, "The Log Is Away"),
+            found(PassageKind::Message, "The Log Is Away"),
             [Finding::Word("is away")]
         );
-        assert_eq!(found(Kind::Prose, "It forgives; `gives` is a name."), []);
-        assert_eq!(found(Kind::Prose, "unwanted"), []);
+        assert_eq!(
+            found(PassageKind::Prose, "It forgives; `gives` is a name."),
+            []
+        );
+        assert_eq!(found(PassageKind::Prose, "unwanted"), []);
     }
 
     #[test]
     fn only_item_docs_have_openings() {
         assert_eq!(
-            found(Kind::ItemDoc, "What it is."),
+            found(PassageKind::ItemDoc, "What it is."),
             [Finding::Opening("What")]
         );
         assert_eq!(
-            found(Kind::ItemDoc, "So much of it."),
+            found(PassageKind::ItemDoc, "So much of it."),
             [Finding::Opening("So much")]
         );
-        assert_eq!(found(Kind::ItemDoc, "Whatever comes."), []);
-        assert_eq!(found(Kind::Prose, "What it is."), []);
+        assert_eq!(found(PassageKind::ItemDoc, "Whatever comes."), []);
+        assert_eq!(found(PassageKind::Prose, "What it is."), []);
     }
 
     #[test]
     fn lines_have_at_most_100_columns() {
-        assert_eq!(found(Kind::Prose, &"x".repeat(100)), []);
+        assert_eq!(found(PassageKind::Prose, &"x".repeat(100)), []);
         assert_eq!(
-            found(Kind::Prose, &"x".repeat(101)),
+            found(PassageKind::Prose, &"x".repeat(101)),
             [Finding::LongLine(101)]
         );
     }
