@@ -63,7 +63,7 @@ pub struct DatabaseSessions {
     store: Arc<dyn SessionStore>,
     cookies: Arc<[String]>,
     lifetimes: Lifetimes,
-    cache: Cache<[u8; 32], Answer>,
+    cache: Cache<[u8; 32], StoredAnswer>,
     clock: Arc<dyn Clock>,
 }
 
@@ -85,7 +85,7 @@ struct Lifetimes {
 
 /// A result of the store, and the end of its validity on the monotonic clock.
 #[derive(Clone)]
-struct Answer {
+struct StoredAnswer {
     session: Result<Option<Arc<StoredSession>>, SharedError>,
     until: Duration,
 }
@@ -117,7 +117,7 @@ impl DatabaseSessions {
         self.cache.invalidate(&key(id)).await;
     }
 
-    async fn look_up(&self, id: &str) -> Answer {
+    async fn look_up(&self, id: &str) -> StoredAnswer {
         let session = self.store.find(id).await;
         let lifetime = match &session {
             Ok(Some(_)) => self.lifetimes.found,
@@ -126,7 +126,7 @@ impl DatabaseSessions {
             Err(_) => Duration::ZERO,
         };
         let until = self.clock.elapsed().saturating_add(lifetime);
-        Answer {
+        StoredAnswer {
             session: session
                 .map(|session| session.map(Arc::new))
                 .map_err(Into::into),

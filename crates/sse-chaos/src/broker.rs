@@ -25,12 +25,12 @@ use crate::{
 
 /// The kind of a broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Kind {
+pub(crate) enum BrokerKind {
     Redis,
     Nats,
 }
 
-impl Kind {
+impl BrokerKind {
     /// Returns the broker's name, which is also the scheme of its URL.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -52,7 +52,7 @@ const ANSWER: Duration = Duration::from_secs(30);
 
 /// A broker that persists everything; killed on drop.
 pub(crate) struct Broker {
-    kind: Kind,
+    kind: BrokerKind,
     program: PathBuf,
     folder: PathBuf,
     address: SocketAddr,
@@ -62,7 +62,7 @@ pub(crate) struct Broker {
 
 impl Broker {
     /// Starts a broker in a folder that is created for it.
-    pub(crate) async fn start(kind: Kind, folder: &Path) -> Result<Self, Error> {
+    pub(crate) async fn start(kind: BrokerKind, folder: &Path) -> Result<Self, Error> {
         Self::start_with(kind, folder, Vec::new()).await
     }
 
@@ -74,12 +74,12 @@ impl Broker {
             &primary.ip().to_string(),
             &primary.port().to_string(),
         ];
-        Self::start_with(Kind::Redis, folder, more.map(str::to_owned).to_vec()).await
+        Self::start_with(BrokerKind::Redis, folder, more.map(str::to_owned).to_vec()).await
     }
 
     /// Starts a broker with additional arguments.
     pub(crate) async fn start_with(
-        kind: Kind,
+        kind: BrokerKind,
         folder: &Path,
         more: Vec<String>,
     ) -> Result<Self, Error> {
@@ -89,7 +89,11 @@ impl Broker {
     }
 
     /// Starts a broker without waiting until it answers, for a broker whose peers must run first.
-    pub(crate) fn spawn_with(kind: Kind, folder: &Path, more: Vec<String>) -> Result<Self, Error> {
+    pub(crate) fn spawn_with(
+        kind: BrokerKind,
+        folder: &Path,
+        more: Vec<String>,
+    ) -> Result<Self, Error> {
         let name = kind.executable();
         let program = sse_testkit::executable(name)?
             .ok_or_else(|| Error::new(format!("{name} is not in PATH")))?;
@@ -107,7 +111,7 @@ impl Broker {
         Ok(broker)
     }
 
-    pub(crate) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> BrokerKind {
         self.kind
     }
 
@@ -130,7 +134,7 @@ impl Broker {
         );
         let mut command = Command::new(&self.program);
         match self.kind {
-            Kind::Redis => command
+            BrokerKind::Redis => command
                 .args(["--bind", &ip, "--port", &port, "--save", "", "--dir"])
                 .arg(data)
                 .args([
@@ -141,7 +145,7 @@ impl Broker {
                     "--repl-diskless-sync-delay",
                     "0",
                 ]),
-            Kind::Nats => command
+            BrokerKind::Nats => command
                 .args(["-js", "-a", &ip, "-p", &port, "-sd"])
                 .arg(data),
         };
@@ -204,8 +208,8 @@ impl Broker {
     /// Empties the broker while it runs, by `FLUSHALL` or by deletion of the log's stream.
     pub(crate) async fn empty(&self) -> Result<(), Error> {
         let is_done = match self.kind {
-            Kind::Redis => self.ask("FLUSHALL").await? == "+OK",
-            Kind::Nats => self
+            BrokerKind::Redis => self.ask("FLUSHALL").await? == "+OK",
+            BrokerKind::Nats => self
                 .ask_jetstream("STREAM.DELETE.sse_log")
                 .await?
                 .contains("\"success\":true"),
@@ -321,8 +325,8 @@ impl Broker {
     /// Returns `true` if the broker is ready for clients.
     async fn answers(&self) -> bool {
         match self.kind {
-            Kind::Redis => self.ask("PING").await.is_ok_and(|answer| answer == "+PONG"),
-            Kind::Nats => self.ask_jetstream("INFO").await.is_ok_and(|answer| {
+            BrokerKind::Redis => self.ask("PING").await.is_ok_and(|answer| answer == "+PONG"),
+            BrokerKind::Nats => self.ask_jetstream("INFO").await.is_ok_and(|answer| {
                 answer.contains("\"streams\"") && !answer.contains("\"error\"")
             }),
         }
@@ -334,7 +338,7 @@ mod tests {
     use super::*;
 
     /// Starts a broker; `None` if it is not installed and is not required.
-    async fn started(kind: Kind, folder: &Path) -> Option<Broker> {
+    async fn started(kind: BrokerKind, folder: &Path) -> Option<Broker> {
         sse_testkit::executable(kind.executable()).unwrap()?;
         Some(Broker::start(kind, folder).await.unwrap())
     }
@@ -347,7 +351,7 @@ mod tests {
     #[tokio::test]
     async fn redis_keeps_data_until_emptied_or_lost() {
         let folder = tempfile::tempdir().unwrap();
-        let Some(mut broker) = started(Kind::Redis, folder.path()).await else {
+        let Some(mut broker) = started(BrokerKind::Redis, folder.path()).await else {
             return;
         };
         for loss in ["none", "files", "flush"] {
@@ -368,7 +372,7 @@ mod tests {
     #[tokio::test]
     async fn replica_copies_data_until_detached() {
         let folder = tempfile::tempdir().unwrap();
-        let Some(primary) = started(Kind::Redis, &folder.path().join("primary")).await else {
+        let Some(primary) = started(BrokerKind::Redis, &folder.path().join("primary")).await else {
             return;
         };
         primary.ask("SET key value").await.unwrap();
@@ -388,7 +392,7 @@ mod tests {
     #[tokio::test]
     async fn nats_keeps_streams_until_emptied_or_lost() {
         let folder = tempfile::tempdir().unwrap();
-        let Some(mut broker) = started(Kind::Nats, folder.path()).await else {
+        let Some(mut broker) = started(BrokerKind::Nats, folder.path()).await else {
             return;
         };
         assert!(broker.empty().await.is_err(), "no log exists yet");
@@ -421,7 +425,7 @@ mod tests {
     #[tokio::test]
     async fn failed_broker_start_reports_its_output() {
         let folder = tempfile::tempdir().unwrap();
-        let Some(mut broker) = started(Kind::Redis, folder.path()).await else {
+        let Some(mut broker) = started(BrokerKind::Redis, folder.path()).await else {
             return;
         };
         broker.kill().unwrap();

@@ -7,7 +7,7 @@ use sse_testkit::Proxy;
 use tokio::time::sleep;
 
 use crate::{
-    broker::{Broker, Kind},
+    broker::{Broker, BrokerKind},
     cluster::Cluster,
     error::Error,
     fault::Fault,
@@ -32,7 +32,11 @@ pub(crate) struct One {
 }
 
 impl Brokers {
-    pub(crate) async fn start(kind: Kind, layout: Layout, folder: &Path) -> Result<Self, Error> {
+    pub(crate) async fn start(
+        kind: BrokerKind,
+        layout: Layout,
+        folder: &Path,
+    ) -> Result<Self, Error> {
         match layout {
             Layout::One | Layout::Replica => One::start(kind, layout, folder)
                 .await
@@ -98,7 +102,7 @@ fn unplayable(fault: Fault) -> Error {
 }
 
 impl One {
-    async fn start(kind: Kind, layout: Layout, folder: &Path) -> Result<Self, Error> {
+    async fn start(kind: BrokerKind, layout: Layout, folder: &Path) -> Result<Self, Error> {
         let broker = Broker::start(kind, &folder.join("broker")).await?;
         let replica = match layout {
             Layout::Replica => Some(Broker::start_replica(&broker, &folder.join("replica")).await?),
@@ -161,7 +165,7 @@ impl One {
             Fault::LinkFrozen(node) => self.links[node].thaw(),
             Fault::LinkCut(node) => self.links[node].accept()?,
             // A NATS that also lost the files of its stream reports so once it has closed them.
-            Fault::BrokerEmptied if self.broker.kind() == Kind::Nats => {
+            Fault::BrokerEmptied if self.broker.kind() == BrokerKind::Nats => {
                 sleep(Duration::from_secs(1)).await;
             }
             _ => {}

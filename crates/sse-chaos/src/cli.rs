@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 
 use crate::{
-    broker::Kind,
+    broker::BrokerKind,
     run_scenario::Size,
     scenario::{Form, SCENARIOS, Scenario},
 };
@@ -107,11 +107,11 @@ impl Cli {
 
     /// Returns the scenarios to play, each with its broker. A scenario that is named explicitly is
     /// played even if it does not belong to the short form.
-    pub(crate) fn chosen(&self) -> Vec<(Kind, &'static Scenario)> {
+    pub(crate) fn chosen(&self) -> Vec<(BrokerKind, &'static Scenario)> {
         let kinds = match self.broker {
-            Brokers::Redis => &[Kind::Redis][..],
-            Brokers::Nats => &[Kind::Nats],
-            Brokers::Both => &[Kind::Redis, Kind::Nats],
+            Brokers::Redis => &[BrokerKind::Redis][..],
+            Brokers::Nats => &[BrokerKind::Nats],
+            Brokers::Both => &[BrokerKind::Redis, BrokerKind::Nats],
         };
         let is_named = |scenario: &Scenario| self.only.iter().any(|name| name == scenario.name);
         let is_chosen = |kind, scenario: &Scenario| match self.only.is_empty() {
@@ -134,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    fn chosen(arguments: &[&str]) -> Vec<(Kind, &'static str)> {
+    fn chosen(arguments: &[&str]) -> Vec<(BrokerKind, &'static str)> {
         let cli = Cli::parse_from([&["sse-chaos", "--hub", "hub"], arguments].concat());
         cli.chosen()
             .iter()
@@ -152,13 +152,13 @@ mod tests {
         let all = chosen(&[]);
         assert!(all.len() > chosen(&["--short"]).len());
         assert!(
-            all.iter().any(|(kind, _)| *kind == Kind::Redis)
-                && all.iter().any(|(kind, _)| *kind == Kind::Nats)
+            all.iter().any(|(kind, _)| *kind == BrokerKind::Redis)
+                && all.iter().any(|(kind, _)| *kind == BrokerKind::Nats)
         );
         assert!(
             chosen(&["--broker", "nats"])
                 .iter()
-                .all(|(kind, _)| *kind == Kind::Nats)
+                .all(|(kind, _)| *kind == BrokerKind::Nats)
         );
     }
 
@@ -166,7 +166,7 @@ mod tests {
     fn named_scenario_is_played_in_either_form() {
         assert_eq!(
             chosen(&["--short", "--only", "failover"]),
-            [(Kind::Redis, "failover")],
+            [(BrokerKind::Redis, "failover")],
             "NATS has no replica scenario"
         );
         assert!(Cli::try_parse_from(["sse-chaos", "--hub", "hub", "--only", "rain"]).is_err());

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::{
-    broker::{Broker, Kind},
+    broker::{Broker, BrokerKind},
     error::Error,
     ports,
     scenario::SERVERS,
@@ -37,7 +37,11 @@ impl Cluster {
             ];
             let more = more.map(str::to_owned).to_vec();
             // A server answers once most servers run.
-            servers.push(Broker::spawn_with(Kind::Nats, &folder.join(&name), more)?);
+            servers.push(Broker::spawn_with(
+                BrokerKind::Nats,
+                &folder.join(&name),
+                more,
+            )?);
         }
         for server in &mut servers {
             server.answer().await?;

@@ -31,7 +31,7 @@ pub struct Entry {
 
 /// A position, with the index of its epoch in a list of epochs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct JournalPosition {
     pub(crate) epoch: u32,
     pub(crate) position: Position,
 }
@@ -49,9 +49,9 @@ pub(crate) struct Step {
 pub(crate) enum StepKind {
     Event {
         number: Option<u64>,
-        at: Option<Place>,
+        at: Option<JournalPosition>,
     },
-    Moved(Place),
+    Moved(JournalPosition),
     /// Any other observation. Such an observation is rare, and larger than the others.
     Note(Box<Observation>),
 }
@@ -146,11 +146,11 @@ impl Journal {
             .map(|(epoch, at)| (epoch, self.origin + *at))
     }
 
-    fn cursor(&self, place: Place) -> Cursor {
+    fn cursor(&self, place: JournalPosition) -> Cursor {
         Cursor::new(self.epochs[place.epoch as usize].0.clone(), place.position)
     }
 
-    fn place(&mut self, at: Instant, id: &Cursor) -> Place {
+    fn place(&mut self, at: Instant, id: &Cursor) -> JournalPosition {
         // From the end, since most ids are of the latest epoch.
         let known = self
             .epochs
@@ -160,7 +160,7 @@ impl Journal {
             self.epochs.push((id.epoch.clone(), self.since_origin(at)));
             self.epochs.len() - 1
         });
-        Place {
+        JournalPosition {
             epoch: u32::try_from(epoch).unwrap_or(u32::MAX),
             position: id.position,
         }

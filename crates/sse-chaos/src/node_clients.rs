@@ -18,7 +18,7 @@ use crate::{
     observation::{Gap, GapReason, Loss, Observation},
     oracle::subscriber::Subscriber,
     population,
-    shared::Shared,
+    shared::SharedMutex,
 };
 
 /// Timeout for the process to end after its input ended.
@@ -58,7 +58,7 @@ pub(crate) struct Browsers {
     process: Child,
     /// Input of the process, which ends with it, even if this program is killed.
     input: ChildStdin,
-    received: Arc<Shared<Vec<Received>>>,
+    received: Arc<SharedMutex<Vec<Received>>>,
     reading: JoinHandle<Result<(), Error>>,
 }
 
@@ -121,7 +121,7 @@ impl Browsers {
             is_connected: false,
             is_closed: false,
         };
-        let received = Arc::new(Shared::default());
+        let received = Arc::new(SharedMutex::default());
         received
             .with(|received: &mut Vec<_>| received.extend(subscribers.iter().map(|_| nothing())));
         let reading = tokio::spawn(read(output, Arc::clone(&received)));
@@ -183,7 +183,7 @@ impl Browsers {
     }
 }
 
-async fn read(output: ChildStdout, received: Arc<Shared<Vec<Received>>>) -> Result<(), Error> {
+async fn read(output: ChildStdout, received: Arc<SharedMutex<Vec<Received>>>) -> Result<(), Error> {
     let mut lines = BufReader::new(output).lines();
     while let Some(text) = lines.next_line().await? {
         // The last line may have been cut off by the end.

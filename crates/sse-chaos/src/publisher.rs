@@ -23,7 +23,7 @@ use tokio::{
 
 use crate::{
     error::Error, oracle::publications::Publication, population::Population, seed::Seed,
-    shared::Shared,
+    shared::SharedMutex,
 };
 
 /// Maximum number of publishes in flight.
@@ -49,11 +49,11 @@ struct Source {
     nodes: Vec<SocketAddr>,
     next: AtomicU64,
     acknowledged: AtomicU64,
-    publications: Shared<BTreeMap<u64, Publication>>,
+    publications: SharedMutex<BTreeMap<u64, Publication>>,
 }
 
 /// The outcome of one attempt.
-enum Answer {
+enum PublishOutcome {
     Acknowledged(Cursor),
     /// The event may or may not have been published.
     Unknown,
@@ -68,7 +68,7 @@ impl Publisher {
             nodes,
             next: AtomicU64::new(0),
             acknowledged: AtomicU64::new(0),
-            publications: Shared::default(),
+            publications: SharedMutex::default(),
         };
         Self {
             source: Arc::new(source),
@@ -158,7 +158,7 @@ impl Source {
                 self.note(number, |event| event.tries += 1);
             }
             let node = self.nodes[(first + attempt) % self.nodes.len()];
-            if let Answer::Acknowledged(id) = ask(node, &body).await? {
+            if let PublishOutcome::Acknowledged(id) = ask(node, &body).await? {
                 self.note(number, |event| event.acknowledge(id.clone()));
                 self.acknowledged.fetch_add(1, Ordering::Relaxed);
                 return Ok(Some(id));
@@ -174,7 +174,7 @@ impl Source {
 }
 
 /// Asks a node to publish.
-async fn ask(node: SocketAddr, body: &str) -> Result<Answer, Error> {
+async fn ask(node: SocketAddr, body: &str) -> Result<PublishOutcome, Error> {
     let headers = [("content-type", "application/json")];
     let answer = timeout(
         ANSWER,
@@ -182,7 +182,7 @@ async fn ask(node: SocketAddr, body: &str) -> Result<Answer, Error> {
     )
     .await;
     let Ok(Ok(answer)) = answer else {
-        return Ok(Answer::Unknown);
+        return Ok(PublishOutcome::Unknown);
     };
     let text = String::from_utf8_lossy(&answer.body);
     match answer.status {
@@ -191,10 +191,10 @@ async fn ask(node: SocketAddr, body: &str) -> Result<Answer, Error> {
             let id = value["result"]["data"]["id"]
                 .as_str()
                 .and_then(|id| id.parse().ok());
-            id.map(Answer::Acknowledged)
+            id.map(PublishOutcome::Acknowledged)
                 .ok_or_else(|| Error::new(format!("the receipt has no id: {text}")))
         }
-        500..=599 => Ok(Answer::Unknown),
+        500..=599 => Ok(PublishOutcome::Unknown),
         status => Err(Error::new(format!(
             "an event was refused with {status}: {text}"
         ))),

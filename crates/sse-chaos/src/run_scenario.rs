@@ -10,7 +10,7 @@ use sse_core::backplane::Cursor;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    broker::Kind,
+    broker::BrokerKind,
     clients::Clients,
     error::Error,
     fault::{Lasts, Step, Then},
@@ -60,7 +60,7 @@ struct ScenarioRun {
 /// Runs a plan with a broker, in an existing folder.
 pub(crate) async fn run_scenario(
     plan: &Plan,
-    kind: Kind,
+    kind: BrokerKind,
     seed: Seed,
     size: &Size,
     folder: &Path,

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    broker::Kind,
+    broker::BrokerKind,
     cli::Cli,
     error::Error,
     run_scenario::run_scenario,
@@ -63,7 +63,12 @@ async fn all(cli: &Cli) -> Result<ExitCode, Error> {
     Ok(report(&scores))
 }
 
-async fn one(cli: &Cli, number: u64, kind: Kind, scenario: &Scenario) -> Result<Score, Error> {
+async fn one(
+    cli: &Cli,
+    number: u64,
+    kind: BrokerKind,
+    scenario: &Scenario,
+) -> Result<Score, Error> {
     let (seed, size) = (Seed::new(number), cli.size());
     let plan = scenario.plan(seed, cli.form());
     let again = format!(

@@ -9,7 +9,7 @@ use rand::{
 };
 
 use crate::{
-    broker::Kind,
+    broker::BrokerKind,
     fault::{Fault, Lasts, Step, Then},
     guests::Sort,
     node_clients::BrowserClient,
@@ -36,17 +36,17 @@ pub(crate) struct Scenario {
     pub(crate) about: &'static str,
     /// Brokers with which the scenario makes sense, and the shortest form that includes it with
     /// each.
-    on: &'static [(Kind, Form)],
+    on: &'static [(BrokerKind, Form)],
     draw: fn(&mut Draw) -> Plan,
 }
 
+use BrokerKind::{Nats, Redis};
 use Form::{Long, Short};
-use Kind::{Nats, Redis};
 
 /// Both brokers; in the short form Redis alone.
-const SHORT_ON_REDIS: &[(Kind, Form)] = &[(Redis, Short), (Nats, Long)];
-const SHORT: &[(Kind, Form)] = &[(Redis, Short), (Nats, Short)];
-const LONG: &[(Kind, Form)] = &[(Redis, Long), (Nats, Long)];
+const SHORT_ON_REDIS: &[(BrokerKind, Form)] = &[(Redis, Short), (Nats, Long)];
+const SHORT: &[(BrokerKind, Form)] = &[(Redis, Short), (Nats, Short)];
+const LONG: &[(BrokerKind, Form)] = &[(Redis, Long), (Nats, Long)];
 
 /// All scenarios, in the order in which they are played.
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -220,7 +220,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 
 impl Scenario {
     /// Returns `true` if the scenario is played with this broker in this form.
-    pub(crate) fn is_for(&self, kind: Kind, form: Form) -> bool {
+    pub(crate) fn is_for(&self, kind: BrokerKind, form: Form) -> bool {
         self.on
             .iter()
             .any(|&(on, least)| on == kind && (form == Long || least == Short))

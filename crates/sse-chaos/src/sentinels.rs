@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use crate::{
-    broker::{Broker, Kind},
+    broker::{Broker, BrokerKind},
     certificates::Certificates,
     error::Error,
     ports,
@@ -201,7 +201,7 @@ impl Server {
                 primary.port().to_string(),
             ]);
         }
-        let broker = Broker::start_with(Kind::Redis, folder, more).await?;
+        let broker = Broker::start_with(BrokerKind::Redis, folder, more).await?;
         let address = secure.unwrap_or_else(|| broker.address());
         Ok(Self { broker, address })
     }

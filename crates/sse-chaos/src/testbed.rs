@@ -6,7 +6,7 @@ use sse_testkit::Proxy;
 use tokio::time::sleep;
 
 use crate::{
-    broker::Kind,
+    broker::BrokerKind,
     brokers::Brokers,
     clock::Clock,
     error::Error,
@@ -58,7 +58,7 @@ fn settings(clients: usize, plan: &Plan) -> Vec<String> {
 impl Testbed {
     /// Starts everything, and waits until all nodes are ready.
     pub(crate) async fn start(
-        (kind, seed): (Kind, Seed),
+        (kind, seed): (BrokerKind, Seed),
         plan: &Plan,
         hub: &Path,
         clients: usize,

@@ -29,7 +29,7 @@ pub(crate) struct Responses {
 }
 
 /// A waiting request. Dropping this value ends the wait.
-pub(crate) struct Waiting<'a> {
+pub(crate) struct PendingResponse<'a> {
     pending_requests: &'a PendingRequests,
     pub(crate) number: u64,
     pub(crate) responses: mpsc::Receiver<(NodeId, Response)>,
@@ -45,12 +45,12 @@ impl PendingRequests {
         }
     }
 
-    pub(crate) fn ask(&self, responses: usize) -> Waiting<'_> {
+    pub(crate) fn ask(&self, responses: usize) -> PendingResponse<'_> {
         let number = self.last.fetch_add(1, Ordering::Relaxed);
         // Nodes that are not known yet may reply as well.
         let (sender, receiver) = mpsc::channel(responses + 64);
         self.waiting.lock().insert(number, sender);
-        Waiting {
+        PendingResponse {
             pending_requests: self,
             number,
             responses: receiver,
@@ -58,7 +58,7 @@ impl PendingRequests {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for PendingResponse<'_> {
     fn drop(&mut self) {
         self.pending_requests.waiting.lock().remove(&self.number);
     }

@@ -21,7 +21,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use crate::event::{Event, event_id::EventId, frame::Kind};
+use crate::event::{Event, event_id::EventId, frame::FrameKind};
 
 /// The wire format of hello, event, heartbeat and end blocks.
 ///
@@ -193,7 +193,7 @@ impl Dialects {
     ) -> Frame {
         let mut out = FrameWriter::new();
         write(self.get(index), &mut out);
-        out.finish().of_kind(Kind::Own)
+        out.finish().of_kind(FrameKind::Own)
     }
 }
 

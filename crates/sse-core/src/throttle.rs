@@ -24,11 +24,11 @@ use std::{
 pub struct Throttle {
     interval: Duration,
     /// One entry per kind. The program names the kinds, so strangers cannot make the list grow.
-    kinds: Mutex<Vec<Kind>>,
+    kinds: Mutex<Vec<MessageKind>>,
 }
 
 #[derive(Debug)]
-struct Kind {
+struct MessageKind {
     name: &'static str,
     admitted: Instant,
     left_out: u64,
@@ -57,7 +57,7 @@ impl Throttle {
     fn admit_at(&self, name: &'static str, now: Instant) -> Option<u64> {
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(kind) = kinds.iter_mut().find(|kind| kind.name == name) else {
-            kinds.push(Kind {
+            kinds.push(MessageKind {
                 name,
                 admitted: now,
                 left_out: 0,

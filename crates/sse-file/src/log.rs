@@ -20,7 +20,7 @@ use crate::{
     error::ReadError,
     page_builder::PageBuilder,
     record::Seal,
-    runs::{Found, Runs},
+    runs::{FoundRun, Runs},
     segment::{Reading, Segment, Unreadable},
 };
 
@@ -94,12 +94,12 @@ impl State {
             return Err(BackplaneError::Future { head });
         }
         match runs.find(after.position) {
-            Found::At(sequence) => Ok(sequence),
-            Found::Lost(next) => Err(BackplaneError::damaged(
+            FoundRun::At(sequence) => Ok(sequence),
+            FoundRun::Lost(next) => Err(BackplaneError::damaged(
                 runs.before(next),
                 "the end of the log was lost at this position",
             )),
-            Found::Future => Err(BackplaneError::Future { head }),
+            FoundRun::Future => Err(BackplaneError::Future { head }),
         }
     }
 

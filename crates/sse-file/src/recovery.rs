@@ -79,7 +79,7 @@ pub(crate) fn recover(directory: Directory, config: &FileConfig) -> Result<Recov
 
 /// The file of a segment.
 #[derive(Debug)]
-struct Found {
+struct FoundSegments {
     path: PathBuf,
     header: Header,
     bytes: u64,
@@ -88,10 +88,10 @@ struct Found {
 }
 
 /// Reads the header of a segment. Returns `None` if the file does not belong to this log.
-fn inspect(name: u64, path: PathBuf, meta: &Meta) -> Result<Option<Found>, OpenError> {
+fn inspect(name: u64, path: PathBuf, meta: &Meta) -> Result<Option<FoundSegments>, OpenError> {
     let damage = match Header::read(&path, meta.seal) {
         Ok((header, bytes)) if header.first == name => {
-            return Ok(Some(Found {
+            return Ok(Some(FoundSegments {
                 path,
                 header,
                 bytes,
@@ -124,7 +124,7 @@ fn inspect(name: u64, path: PathBuf, meta: &Meta) -> Result<Option<Found>, OpenE
         previous_first: 0,
         previous_bytes: 0,
     };
-    Ok(Some(Found {
+    Ok(Some(FoundSegments {
         path,
         header,
         bytes: file.len(),
@@ -172,7 +172,7 @@ pub(crate) fn empty(header: Header, config: &FileConfig) -> Content {
 fn restore(
     directory: Directory,
     mut meta: Meta,
-    found: &[Found],
+    found: &[FoundSegments],
     config: &FileConfig,
 ) -> Result<Recovered, OpenError> {
     let mut recovery = Recovery {
@@ -306,7 +306,7 @@ impl Meta {
 }
 
 /// Checks the length of a segment, which the header of the next segment contains.
-fn check_neighbours(pair: &[Found]) {
+fn check_neighbours(pair: &[FoundSegments]) {
     let [found, next] = pair else { return };
     if !next.is_sound {
         return;
@@ -349,8 +349,8 @@ struct Last {
 impl Recovery {
     /// Recovers a segment that is followed by another one. Its records are read now only if their
     /// keys still count.
-    fn full(&mut self, found: &Found, next: &Header) -> Result<Segment, OpenError> {
-        let Found {
+    fn full(&mut self, found: &FoundSegments, next: &Header) -> Result<Segment, OpenError> {
+        let FoundSegments {
             path,
             header,
             bytes,
@@ -374,8 +374,8 @@ impl Recovery {
     }
 
     /// Recovers the segment that was being written.
-    fn last(&mut self, found: &Found) -> Result<Last, OpenError> {
-        let Found {
+    fn last(&mut self, found: &FoundSegments) -> Result<Last, OpenError> {
+        let FoundSegments {
             path,
             header,
             bytes,

@@ -29,7 +29,7 @@ pub(crate) struct Runs(Vec<Run>);
 
 /// The meaning of a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum FoundRun {
     /// Entries after this number follow the position.
     At(u64),
     /// The log assigned the position and lost it. The log continues with the entry of this number.
@@ -114,22 +114,22 @@ impl Runs {
     }
 
     /// Returns the entry of a position, if the position belongs to this log.
-    pub(crate) fn find(&self, position: Position) -> Found {
+    pub(crate) fn find(&self, position: Position) -> FoundRun {
         let (mark, sequence) = (position.major(), position.minor());
         let at = self.0.partition_point(|run| run.mark < mark);
         let Some(run) = self.0.get(at) else {
-            return Found::Future;
+            return FoundRun::Future;
         };
         if run.mark != mark || sequence.saturating_add(1) < run.first {
-            return Found::Lost(run.first);
+            return FoundRun::Lost(run.first);
         }
         match self.0.get(at + 1) {
             // A reader of the last entry before a loss may have missed others, because the size of
             // the loss is unknown.
             Some(next) if sequence + u64::from(next.after_loss) >= next.first => {
-                Found::Lost(next.first)
+                FoundRun::Lost(next.first)
             }
-            _ => Found::At(sequence),
+            _ => FoundRun::At(sequence),
         }
     }
 
@@ -168,18 +168,18 @@ mod tests {
             (Position::ZERO, Position::new(8, 10))
         );
         for (mark, sequence, found) in [
-            (0, 0, Found::At(0)),
-            (0, 10, Found::At(10)),
-            (0, 11, Found::Lost(11)),
-            (5, 10, Found::At(10)),
-            (5, 11, Found::Lost(11)),
-            (6, 3, Found::Lost(11)),
-            (8, 9, Found::Lost(11)),
-            (8, 10, Found::At(10)),
-            (8, 20, Found::At(20)),
-            (8, 21, Found::Lost(21)),
-            (9, 900, Found::At(900)),
-            (10, 1, Found::Future),
+            (0, 0, FoundRun::At(0)),
+            (0, 10, FoundRun::At(10)),
+            (0, 11, FoundRun::Lost(11)),
+            (5, 10, FoundRun::At(10)),
+            (5, 11, FoundRun::Lost(11)),
+            (6, 3, FoundRun::Lost(11)),
+            (8, 9, FoundRun::Lost(11)),
+            (8, 10, FoundRun::At(10)),
+            (8, 20, FoundRun::At(20)),
+            (8, 21, FoundRun::Lost(21)),
+            (9, 900, FoundRun::At(900)),
+            (10, 1, FoundRun::Future),
         ] {
             assert_eq!(
                 runs.find(Position::new(mark, sequence)),
@@ -198,8 +198,8 @@ mod tests {
         for sequence in 1..50 {
             assert!(runs.position(sequence - 1) < runs.position(sequence));
             assert!(runs.before(sequence) < runs.position(sequence));
-            assert_eq!(runs.find(runs.position(sequence)), Found::At(sequence));
-            assert_eq!(runs.find(runs.before(sequence)), Found::At(sequence - 1));
+            assert_eq!(runs.find(runs.position(sequence)), FoundRun::At(sequence));
+            assert_eq!(runs.find(runs.before(sequence)), FoundRun::At(sequence - 1));
         }
         let before = runs.position(29);
         runs.trim(28);
@@ -213,7 +213,7 @@ mod tests {
         runs.begin(11, true);
         assert_eq!(
             (runs.find(last), runs.head(10)),
-            (Found::Lost(11), runs.before(11))
+            (FoundRun::Lost(11), runs.before(11))
         );
         runs.begin(11, false);
         assert_eq!(runs.head(10), runs.before(11));
@@ -222,7 +222,7 @@ mod tests {
         runs.begin(12, false);
         assert_eq!(
             (runs.find(last), runs.head(11)),
-            (Found::At(11), runs.position(11))
+            (FoundRun::At(11), runs.position(11))
         );
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::{
-    family::{Family, Header, Histogram, Kind},
+    family::{Family, Header, Histogram, MetricKind},
     format::Format,
     histogram::{DurationHistogram, UP_TO_SECONDS},
     value::Number,
@@ -152,12 +152,12 @@ impl Collector {
 fn push_header(text: &mut String, header: Header, format: Format) {
     let name = header.name;
     let (suffix, kind) = match (format, header.kind) {
-        (Format::OpenMetrics, Kind::Counter) => ("", "counter"),
-        (Format::OpenMetrics, Kind::Info) => ("", "info"),
-        (Format::Text, Kind::Counter) => ("_total", "counter"),
-        (Format::Text, Kind::Info) => ("_info", "gauge"),
-        (_, Kind::Gauge) => ("", "gauge"),
-        (_, Kind::Histogram) => ("", "histogram"),
+        (Format::OpenMetrics, MetricKind::Counter) => ("", "counter"),
+        (Format::OpenMetrics, MetricKind::Info) => ("", "info"),
+        (Format::Text, MetricKind::Counter) => ("_total", "counter"),
+        (Format::Text, MetricKind::Info) => ("_info", "gauge"),
+        (_, MetricKind::Gauge) => ("", "gauge"),
+        (_, MetricKind::Histogram) => ("", "histogram"),
     };
     let _ = write!(text, "# HELP {name}{suffix} ");
     push_escaped(text, header.help, format == Format::OpenMetrics);

@@ -33,11 +33,11 @@ pub struct Histogram<const LABELS: usize = 0> {
 pub(crate) struct Header {
     pub(crate) name: &'static str,
     pub(crate) help: &'static str,
-    pub(crate) kind: Kind,
+    pub(crate) kind: MetricKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum MetricKind {
     Counter,
     Gauge,
     Info,
@@ -53,7 +53,7 @@ impl Family {
     #[must_use]
     pub const fn counter(name: &'static str, help: &'static str) -> Self {
         Self {
-            header: Header::new(name, help, Kind::Counter),
+            header: Header::new(name, help, MetricKind::Counter),
             labels: [],
         }
     }
@@ -65,7 +65,7 @@ impl Family {
     #[must_use]
     pub const fn gauge(name: &'static str, help: &'static str) -> Self {
         Self {
-            header: Header::new(name, help, Kind::Gauge),
+            header: Header::new(name, help, MetricKind::Gauge),
             labels: [],
         }
     }
@@ -78,7 +78,7 @@ impl Family {
     #[must_use]
     pub const fn info(name: &'static str, help: &'static str) -> Self {
         Self {
-            header: Header::new(name, help, Kind::Info),
+            header: Header::new(name, help, MetricKind::Info),
             labels: [],
         }
     }
@@ -112,7 +112,7 @@ impl Histogram {
             "histogram name must end with _seconds"
         );
         Self {
-            header: Header::new(name, help, Kind::Histogram),
+            header: Header::new(name, help, MetricKind::Histogram),
             labels: [],
         }
     }
@@ -135,7 +135,7 @@ impl Histogram {
 }
 
 impl Header {
-    const fn new(name: &'static str, help: &'static str, kind: Kind) -> Self {
+    const fn new(name: &'static str, help: &'static str, kind: MetricKind) -> Self {
         assert!(
             is_name(name),
             "metric name must match [a-zA-Z_][a-zA-Z0-9_]*"
@@ -155,9 +155,9 @@ impl Header {
     /// Returns the suffix that samples append to the name.
     pub(crate) const fn suffix(self) -> &'static str {
         match self.kind {
-            Kind::Counter => "_total",
-            Kind::Info => "_info",
-            Kind::Gauge | Kind::Histogram => "",
+            MetricKind::Counter => "_total",
+            MetricKind::Info => "_info",
+            MetricKind::Gauge | MetricKind::Histogram => "",
         }
     }
 
@@ -166,7 +166,7 @@ impl Header {
             self.name
                 .strip_suffix(unit)
                 .is_some_and(|rest| rest.ends_with('_'))
-                && self.kind != Kind::Info
+                && self.kind != MetricKind::Info
         })
     }
 }

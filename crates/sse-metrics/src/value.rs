@@ -4,17 +4,17 @@ use std::fmt;
 
 /// The value of a sample. Counts keep all their digits.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Number(Kind);
+pub struct Number(ValueKind);
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Kind {
+enum ValueKind {
     Whole(u64),
     Real(f64),
 }
 
 impl From<u64> for Number {
     fn from(number: u64) -> Self {
-        Self(Kind::Whole(number))
+        Self(ValueKind::Whole(number))
     }
 }
 
@@ -39,18 +39,18 @@ impl From<bool> for Number {
 
 impl From<f64> for Number {
     fn from(number: f64) -> Self {
-        Self(Kind::Real(number))
+        Self(ValueKind::Real(number))
     }
 }
 
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Kind::Whole(number) => number.fmt(f),
-            Kind::Real(number) if number.is_nan() => f.write_str("NaN"),
-            Kind::Real(f64::INFINITY) => f.write_str("+Inf"),
-            Kind::Real(f64::NEG_INFINITY) => f.write_str("-Inf"),
-            Kind::Real(number) => number.fmt(f),
+            ValueKind::Whole(number) => number.fmt(f),
+            ValueKind::Real(number) if number.is_nan() => f.write_str("NaN"),
+            ValueKind::Real(f64::INFINITY) => f.write_str("+Inf"),
+            ValueKind::Real(f64::NEG_INFINITY) => f.write_str("-Inf"),
+            ValueKind::Real(number) => number.fmt(f),
         }
     }
 }

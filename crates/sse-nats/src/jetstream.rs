@@ -88,7 +88,7 @@ pub(crate) struct Stored {
 
 /// The reply that contains a message.
 #[derive(Debug, Deserialize)]
-struct Found {
+struct FoundMessage {
     message: Raw,
 }
 
@@ -132,7 +132,7 @@ pub(crate) struct ConsumerInfo {
 
 /// A reply: the result, or an error in its place.
 #[derive(Debug, Deserialize)]
-struct Answer<T> {
+struct ApiResponse<T> {
     error: Option<ServerError>,
     #[serde(flatten)]
     content: Option<T>,
@@ -204,7 +204,7 @@ impl JetStream {
 
     /// Returns a message from the stream's leader, which has every acknowledged message.
     pub(crate) async fn message(&self, stream: &str, sequence: u64) -> Result<Stored, ApiError> {
-        let found: Found = self
+        let found: FoundMessage = self
             .call(
                 &format!("STREAM.MSG.GET.{stream}"),
                 &json!({ "seq": sequence }),
@@ -261,16 +261,16 @@ pub(crate) fn read_ack(answer: &[u8]) -> Result<Ack, ApiError> {
 /// Parses the reply that contains a message.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn read_message(answer: &[u8]) -> Result<Stored, ApiError> {
-    read::<Found>(answer)?.message.decode()
+    read::<FoundMessage>(answer)?.message.decode()
 }
 
 /// Parses a reply.
 pub(crate) fn read<T: DeserializeOwned>(answer: &[u8]) -> Result<T, ApiError> {
-    match serde_json::from_slice::<Answer<T>>(answer) {
-        Ok(Answer {
+    match serde_json::from_slice::<ApiResponse<T>>(answer) {
+        Ok(ApiResponse {
             error: Some(error), ..
         }) => Err(error.into()),
-        Ok(Answer {
+        Ok(ApiResponse {
             content: Some(content),
             ..
         }) => Ok(content),

@@ -32,12 +32,12 @@ pub(crate) struct Requests {
     connection: Arc<Connection>,
     /// The prefix of reply subjects, with a dot at the end.
     inbox: String,
-    waiting: Arc<Waiting>,
+    waiting: Arc<PendingReplies>,
     next: AtomicU64,
     delivering: AbortHandle,
 }
 
-type Waiting = Mutex<HashMap<u64, (Generation, oneshot::Sender<Message>)>>;
+type PendingReplies = Mutex<HashMap<u64, (Generation, oneshot::Sender<Message>)>>;
 
 /// The reason for a missing reply.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl Requests {
             .subscribe(format!("{inbox}*"))
             .await
             .map_err(unavailable)?;
-        let waiting = Arc::new(Waiting::default());
+        let waiting = Arc::new(PendingReplies::default());
         let delivering = deliver(
             Arc::clone(&connection),
             subscriber,
@@ -155,7 +155,7 @@ pub(crate) fn quoted(subject: &str) -> String {
 }
 
 /// Removes a waiting request when its caller stops waiting.
-struct Token<'a>(u64, &'a Waiting);
+struct Token<'a>(u64, &'a PendingReplies);
 
 impl Drop for Token<'_> {
     fn drop(&mut self) {
@@ -168,7 +168,7 @@ async fn deliver(
     connection: Arc<Connection>,
     mut subscriber: Subscriber,
     skip: usize,
-    waiting: Arc<Waiting>,
+    waiting: Arc<PendingReplies>,
 ) {
     let mut events = connection.events();
     loop {

@@ -15,7 +15,7 @@ use std::{io, net::TcpListener};
 
 #[doc(hidden)]
 pub use harness::{Harness, check};
-pub use test_app::{Answer, Stop, TestApp};
+pub use test_app::{EventReceiver, Stop, TestApp};
 
 /// A test app on the framework for which an adapter was written.
 ///

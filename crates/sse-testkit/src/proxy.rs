@@ -24,7 +24,7 @@ use tokio::{
 use crate::proxy::{
     conditions::{Conditions, Flow},
     link::Link,
-    shared::{Shared, Upstream, bound, listening, lock},
+    shared::{ProxyState, Upstream, bound, listening, lock},
 };
 
 /// Pause after a connection could not be accepted because there are too many.
@@ -42,7 +42,7 @@ pub struct Proxy {
     address: SocketAddr,
     /// Bound and never listening: the port stays reserved for this proxy while it refuses.
     _port: TcpSocket,
-    shared: Arc<Shared>,
+    shared: Arc<ProxyState>,
     accepts: AbortHandle,
 }
 
@@ -69,7 +69,7 @@ impl Proxy {
     pub async fn balance(upstreams: impl IntoIterator<Item = SocketAddr>) -> io::Result<Self> {
         let port = bound(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let address = port.local_addr()?;
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ProxyState {
             listener: Mutex::new(Some(listening(address)?)),
             listens_again: Notify::new(),
             conditions: Conditions::default(),
@@ -223,7 +223,7 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(shared: Arc<Shared>) {
+async fn accept(shared: Arc<ProxyState>) {
     let mut links = JoinSet::new();
     loop {
         tokio::select! {

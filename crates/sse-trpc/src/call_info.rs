@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use sse_core::{Caller, ConnectErrorKind};
 
-use crate::procedure::Kind;
+use crate::procedure::ProcedureKind;
 
 /// A description of a request that has not been executed yet, for limits on how often a caller may
 /// make calls.
@@ -31,6 +31,6 @@ pub struct CallInfo<'a> {
     pub address: Option<IpAddr>,
     /// Number of calls in the request, which is greater than 1 for a batch.
     pub calls: usize,
-    /// Kind of the first procedure; `None` if no procedure has its name.
-    pub kind: Option<Kind>,
+    /// ProcedureKind of the first procedure; `None` if no procedure has its name.
+    pub kind: Option<ProcedureKind>,
 }

@@ -30,7 +30,7 @@ pub use error::Error;
 pub use error_code::Code;
 pub use limits::Limits;
 pub use management::Management;
-pub use procedure::{Kind, Procedure};
+pub use procedure::{Procedure, ProcedureKind};
 pub use wire::batch_stream::BatchStream;
 pub use wire::connection_params::ConnectionParams;
 pub use wire::path_separator::PathSeparator;

@@ -31,7 +31,7 @@ use crate::{
     error_code::Code,
     limits::Limits,
     outcome::Outcome,
-    procedure::{Kind, Output, Procedure},
+    procedure::{Output, Procedure, ProcedureKind},
     procedures,
     wire::{
         batch_stream::BatchStream,
@@ -322,7 +322,7 @@ impl Management {
                 admitted.next().unwrap_or_else(|| Err(not_found(""))),
             );
             return Ok(match self.procedures.get(&**path) {
-                Some(known) if known.procedure.kind() == Kind::Subscription => {
+                Some(known) if known.procedure.kind() == ProcedureKind::Subscription => {
                     self.subscribe(path, (known, admitted.map(drop)), context, inputs)
                         .await
                 }
@@ -428,7 +428,7 @@ impl Management {
     fn is_subscription(&self, calls: &ParsedCalls<'_>) -> bool {
         let known = self.procedures.get(&*calls.paths[0]);
         calls.form == Form::Single
-            && known.is_some_and(|it| it.procedure.kind() == Kind::Subscription)
+            && known.is_some_and(|it| it.procedure.kind() == ProcedureKind::Subscription)
     }
 
     async fn context(

@@ -11,7 +11,7 @@ use crate::{context::Context, error::Error, error_code::Code, wire::input};
 /// The kind of a procedure, which determines its method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum ProcedureKind {
     /// Called with `GET`; changes nothing.
     Query,
     /// Called with `POST`.
@@ -43,7 +43,7 @@ pub enum Kind {
 /// ```
 #[derive(Clone)]
 pub struct Procedure {
-    kind: Kind,
+    kind: ProcedureKind,
     right: Right,
     /// Set if callers that authentication refused can also call the procedure, as anonymous
     /// callers.
@@ -91,7 +91,7 @@ impl Procedure {
         O: Serialize,
         F: Future<Output = Result<O, Error>> + Send + 'static,
     {
-        Self::call(Kind::Query, handler)
+        Self::call(ProcedureKind::Query, handler)
     }
 
     /// Creates a procedure that is called with `POST`.
@@ -102,7 +102,7 @@ impl Procedure {
         O: Serialize,
         F: Future<Output = Result<O, Error>> + Send + 'static,
     {
-        Self::call(Kind::Mutation, handler)
+        Self::call(ProcedureKind::Mutation, handler)
     }
 
     /// Creates a procedure whose response is a stream of events, for `httpSubscriptionLink`.
@@ -122,7 +122,7 @@ impl Procedure {
             Box::pin(async move { running?.await })
         };
         let handler = Handler::Subscribe(Arc::new(handler));
-        Self::new(Kind::Subscription, handler)
+        Self::new(ProcedureKind::Subscription, handler)
     }
 
     /// Restricts the procedure to callers that [may manage](sse_core::access::Access::may_manage).
@@ -162,11 +162,14 @@ impl Procedure {
 
     /// Returns the kind of the procedure.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ProcedureKind {
         self.kind
     }
 
-    fn call<I, O, F>(kind: Kind, handler: impl Fn(Context, I) -> F + Send + Sync + 'static) -> Self
+    fn call<I, O, F>(
+        kind: ProcedureKind,
+        handler: impl Fn(Context, I) -> F + Send + Sync + 'static,
+    ) -> Self
     where
         I: DeserializeOwned,
         O: Serialize,
@@ -179,7 +182,7 @@ impl Procedure {
         Self::new(kind, Handler::Call(Arc::new(handler)))
     }
 
-    fn new(kind: Kind, handler: Handler) -> Self {
+    fn new(kind: ProcedureKind, handler: Handler) -> Self {
         Self {
             kind,
             right: Right::None,
@@ -248,7 +251,7 @@ impl Procedure {
     }
 }
 
-impl Kind {
+impl ProcedureKind {
     /// Returns the methods of the kind. With method override, queries and subscriptions are called
     /// with `POST` as well.
     pub(crate) fn methods(self, with_override: bool) -> &'static str {

@@ -6,13 +6,13 @@ use std::{fmt::Write as _, fs, future::Future, path::Path};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use sse_core::{Handshake, Manager, Retention, Target};
-use sse_notify::Kind as NotificationKind;
+use sse_notify::ProcedureKind as NotificationKind;
 use ts_rs::{Config, TS};
 
 use crate::{
     context::Context,
     error::Error,
-    procedure::Kind,
+    procedure::ProcedureKind,
     procedures::{
         self, Done, connections, disconnect, events, membership, notify, publish, renew, stats,
         system, ticket,
@@ -156,7 +156,7 @@ fn listings_look_as_they_are_described() {
 /// The line of a procedure in the router.
 struct Entry {
     name: &'static str,
-    kind: Kind,
+    kind: ProcedureKind,
     input: String,
     output: String,
 }
@@ -170,9 +170,9 @@ impl Entry {
             output,
         } = self;
         let procedure = match kind {
-            Kind::Query => "TRPCQueryProcedure",
-            Kind::Mutation => "TRPCMutationProcedure",
-            Kind::Subscription => "TRPCSubscriptionProcedure",
+            ProcedureKind::Query => "TRPCQueryProcedure",
+            ProcedureKind::Mutation => "TRPCMutationProcedure",
+            ProcedureKind::Subscription => "TRPCSubscriptionProcedure",
         };
         format!("    {name}: {procedure}<{{ input: {input}; output: {output}; meta: object }}>;\n")
     }
@@ -205,8 +205,12 @@ impl Types {
     }
 
     /// Adds a handler, as it is registered in the list of procedures.
-    fn call<I, O, F>(&mut self, name: &'static str, kind: Kind, _: impl Fn(Context, I) -> F)
-    where
+    fn call<I, O, F>(
+        &mut self,
+        name: &'static str,
+        kind: ProcedureKind,
+        _: impl Fn(Context, I) -> F,
+    ) where
         I: TS + DeserializeOwned + 'static,
         O: TS + Serialize + 'static,
         F: Future<Output = Result<O, Error>>,
@@ -230,7 +234,7 @@ fn described() -> Types {
     };
     types.declare::<stats::LogNumbers>();
     types.declare::<stats::Node>();
-    types.call("getStats", Kind::Query, stats::get);
+    types.call("getStats", ProcedureKind::Query, stats::get);
     types.declare::<Connection>();
     let (input, output) = (
         types.input::<connections::Input>(),
@@ -238,7 +242,7 @@ fn described() -> Types {
     );
     types.entries.push(Entry {
         name: "getConnections",
-        kind: Kind::Query,
+        kind: ProcedureKind::Query,
         input,
         output,
     });
@@ -246,25 +250,37 @@ fn described() -> Types {
         let (input, output) = (types.input::<notify::Send>(), types.declare::<Done>());
         types.entries.push(Entry {
             name,
-            kind: Kind::Mutation,
+            kind: ProcedureKind::Mutation,
             input,
             output,
         });
     }
     types.call(
         "sendNotification",
-        Kind::Mutation,
+        ProcedureKind::Mutation,
         notify::send_notification,
     );
-    types.call("broadcastNotification", Kind::Mutation, notify::broadcast);
-    types.call("sendSystemEvent", Kind::Mutation, system::send);
-    types.call("broadcastSystemEvent", Kind::Mutation, system::broadcast);
-    types.call("publish", Kind::Mutation, publish::publish);
-    types.call("join", Kind::Mutation, membership::join);
-    types.call("leave", Kind::Mutation, membership::leave);
-    types.call("createTicket", Kind::Mutation, ticket::create);
-    types.call("renew", Kind::Mutation, renew::renew);
-    types.call("disconnect", Kind::Mutation, disconnect::disconnect);
+    types.call(
+        "broadcastNotification",
+        ProcedureKind::Mutation,
+        notify::broadcast,
+    );
+    types.call("sendSystemEvent", ProcedureKind::Mutation, system::send);
+    types.call(
+        "broadcastSystemEvent",
+        ProcedureKind::Mutation,
+        system::broadcast,
+    );
+    types.call("publish", ProcedureKind::Mutation, publish::publish);
+    types.call("join", ProcedureKind::Mutation, membership::join);
+    types.call("leave", ProcedureKind::Mutation, membership::leave);
+    types.call("createTicket", ProcedureKind::Mutation, ticket::create);
+    types.call("renew", ProcedureKind::Mutation, renew::renew);
+    types.call(
+        "disconnect",
+        ProcedureKind::Mutation,
+        disconnect::disconnect,
+    );
     let input = types.input::<events::Input>().replace(
         "EventsInput",
         "(EventsInput & { lastEventId?: string | null })",
@@ -272,7 +288,7 @@ fn described() -> Types {
     let output = "AsyncIterable<SseEvent | TrackedSseEvent>".into();
     types.entries.push(Entry {
         name: "events",
-        kind: Kind::Subscription,
+        kind: ProcedureKind::Subscription,
         input,
         output,
     });

@@ -6,7 +6,7 @@ use sse_core::backplane::{Cursor, Epoch};
 use tokio::time::Instant;
 
 use crate::{
-    journal::{Journal, Place},
+    journal::{Journal, JournalPosition},
     oracle::publications::Acknowledgement,
 };
 
@@ -38,15 +38,15 @@ impl Epochs {
     }
 
     /// Returns the place of a position; `None` if its epoch was never seen.
-    pub(crate) fn place(&self, cursor: &Cursor) -> Option<Place> {
+    pub(crate) fn place(&self, cursor: &Cursor) -> Option<JournalPosition> {
         let epoch = *self.order.get(&cursor.epoch)?;
-        Some(Place {
+        Some(JournalPosition {
             epoch,
             position: cursor.position,
         })
     }
 
-    pub(crate) fn cursor(&self, place: Place) -> Cursor {
+    pub(crate) fn cursor(&self, place: JournalPosition) -> Cursor {
         Cursor::new(self.all[place.epoch as usize].clone(), place.position)
     }
 

@@ -2,14 +2,14 @@
 
 use sse_core::backplane::Position;
 
-use crate::journal::Place;
+use crate::journal::JournalPosition;
 
 /// The last position that a log can have.
 const LAST: Position = Position::new(u64::MAX, u64::MAX);
 
 /// The position up to which a client was served in each log.
 #[derive(Debug, Default)]
-pub(crate) struct Served(Vec<Place>);
+pub(crate) struct Served(Vec<JournalPosition>);
 
 /// The parts of logs that gaps reported to a client as possibly incomplete.
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ impl Served {
     }
 
     /// Records that the client was served up to a place, if not further already.
-    pub(crate) fn reach(&mut self, place: Place) {
+    pub(crate) fn reach(&mut self, place: JournalPosition) {
         match self.0.iter_mut().find(|it| it.epoch == place.epoch) {
             Some(it) => it.position = it.position.max(place.position),
             None => self.0.push(place),
@@ -42,7 +42,7 @@ impl Served {
     }
 
     /// Discards everything that the client was served beyond a place.
-    pub(crate) fn fall_back(&mut self, place: Place) {
+    pub(crate) fn fall_back(&mut self, place: JournalPosition) {
         self.0.retain(|it| it.epoch != place.epoch);
         self.0.push(place);
     }
@@ -50,7 +50,12 @@ impl Served {
 
 impl GapCoverage {
     /// Adds the parts that a gap covers for a client that had been served up to `served`.
-    pub(crate) fn add(&mut self, from: Option<Place>, to: Place, served: &Served) {
+    pub(crate) fn add(
+        &mut self,
+        from: Option<JournalPosition>,
+        to: JournalPosition,
+        served: &Served,
+    ) {
         // The client continues in this log: the events that follow are due again, even if the
         // client had left the log once.
         let left = self
@@ -87,7 +92,7 @@ impl GapCoverage {
         }
     }
 
-    pub(crate) fn covers(&self, place: Place) -> bool {
+    pub(crate) fn covers(&self, place: JournalPosition) -> bool {
         self.0.iter().any(|part| {
             part.epoch == place.epoch && part.after < place.position && place.position <= part.up_to
         })

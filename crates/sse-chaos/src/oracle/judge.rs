@@ -6,7 +6,7 @@ use sse_core::backplane::Cursor;
 use tokio::time::Instant;
 
 use crate::{
-    journal::{Journal, Place, StepKind},
+    journal::{Journal, JournalPosition, StepKind},
     observation::{Gap, GapReason, Loss, Observation, Stop},
     oracle::{
         epochs::Epochs,
@@ -23,8 +23,8 @@ use crate::{
 pub(crate) struct Evidence<'a> {
     publications: &'a Publications,
     epochs: &'a Epochs,
-    /// Place of each publication, if it was acknowledged.
-    places: Vec<Option<Place>>,
+    /// JournalPosition of each publication, if it was acknowledged.
+    places: Vec<Option<JournalPosition>>,
     /// Scratch space: the last delivery of each publication to one client.
     had: Vec<Option<Had>>,
     offences_kept: usize,
@@ -35,8 +35,8 @@ pub(crate) struct Evidence<'a> {
 struct Had {
     /// The client's connection that last delivered the publication.
     connection: u32,
-    /// Place of the delivery; `None` without an id.
-    at: Option<Place>,
+    /// JournalPosition of the delivery; `None` without an id.
+    at: Option<JournalPosition>,
 }
 
 /// The judge of one client.
@@ -47,7 +47,7 @@ pub(crate) struct Judge<'a, 'w> {
     publications: &'w Publications,
     offences_kept: usize,
     epochs: &'w Epochs,
-    places: &'a [Option<Place>],
+    places: &'a [Option<JournalPosition>],
     had: &'a mut [Option<Had>],
     verdict: &'a mut Verdict,
     /// `true` for each of the targets that include this client.
@@ -55,9 +55,9 @@ pub(crate) struct Judge<'a, 'w> {
     /// The oracle's index of each of the journal's epochs.
     epoch_of: Vec<u32>,
     connection: u32,
-    began: Option<Place>,
-    /// Place of the connection in the log.
-    at: Option<Place>,
+    began: Option<JournalPosition>,
+    /// JournalPosition of the connection in the log.
+    at: Option<JournalPosition>,
     served: Served,
     coverage: GapCoverage,
     connected_at: Option<Instant>,
@@ -156,8 +156,8 @@ impl<'a, 'w> Judge<'a, 'w> {
     }
 
     /// Returns the oracle's place for a place of the journal.
-    fn of_journal(&self, at: Place) -> Place {
-        Place {
+    fn of_journal(&self, at: JournalPosition) -> JournalPosition {
+        JournalPosition {
             epoch: self.epoch_of[at.epoch as usize],
             ..at
         }
@@ -230,7 +230,7 @@ impl<'a, 'w> Judge<'a, 'w> {
         self.go_to(to);
     }
 
-    fn moved(&mut self, time: Duration, to: Place) {
+    fn moved(&mut self, time: Duration, to: JournalPosition) {
         match self.at {
             Some(at) if at.epoch != to.epoch => {
                 self.out_of_order(
@@ -248,7 +248,7 @@ impl<'a, 'w> Judge<'a, 'w> {
         self.go_to(to);
     }
 
-    fn event(&mut self, time: Duration, number: Option<u64>, at: Option<Place>) {
+    fn event(&mut self, time: Duration, number: Option<u64>, at: Option<JournalPosition>) {
         let index = number
             .and_then(|number| self.publications.by_number.get(&number))
             .copied();
@@ -283,7 +283,7 @@ impl<'a, 'w> Judge<'a, 'w> {
     }
 
     /// Judges an event that arrives for the first time.
-    fn first(&mut self, time: Duration, index: usize, at: Option<Place>) {
+    fn first(&mut self, time: Duration, index: usize, at: Option<JournalPosition>) {
         let publication = &self.publications.all[index];
         let number = Some(publication.number);
         let Some(at) = at else {
@@ -336,10 +336,10 @@ impl<'a, 'w> Judge<'a, 'w> {
     }
 
     /// Judges an event that the client has received before.
-    fn again(&mut self, time: Duration, index: usize, before: Had, at: Option<Place>) {
+    fn again(&mut self, time: Duration, index: usize, before: Had, at: Option<JournalPosition>) {
         let publication = &self.publications.all[index];
         let number = Some(publication.number);
-        let is_elsewhere = |before: Place, at: Place| before.epoch != at.epoch;
+        let is_elsewhere = |before: JournalPosition, at: JournalPosition| before.epoch != at.epoch;
         if before.at == at && before.connection != self.connection {
             self.verdict.doubled_on_wire += 1;
         } else if before
@@ -422,14 +422,14 @@ impl<'a, 'w> Judge<'a, 'w> {
         self.verdict.due += 1;
     }
 
-    fn is_after_the_beginning(&self, place: Place) -> bool {
+    fn is_after_the_beginning(&self, place: JournalPosition) -> bool {
         self.began.is_some_and(|began| {
             let is_same = began.epoch == place.epoch;
             began.epoch < place.epoch || (is_same && began.position < place.position)
         })
     }
 
-    fn was_served_beyond(&self, place: Place) -> bool {
+    fn was_served_beyond(&self, place: JournalPosition) -> bool {
         let is_over = self.at.is_some_and(|at| at.epoch > place.epoch);
         is_over || place.position <= self.served.in_epoch(place.epoch)
     }
@@ -443,7 +443,7 @@ impl<'a, 'w> Judge<'a, 'w> {
     }
 
     fn circumstances(&self, publication: &Publication) -> String {
-        let cursor = |place: Option<Place>| {
+        let cursor = |place: Option<JournalPosition>| {
             place.map_or("nowhere".into(), |at| self.epochs.cursor(at).to_string())
         };
         let (began, at) = (cursor(self.began), cursor(self.at));
@@ -457,13 +457,19 @@ impl<'a, 'w> Judge<'a, 'w> {
     }
 
     /// Moves the client to this place; everything up to it has been served.
-    fn go_to(&mut self, place: Place) {
+    fn go_to(&mut self, place: JournalPosition) {
         self.began.get_or_insert(place);
         self.served.reach(place);
         self.at = Some(place);
     }
 
-    fn out_of_order(&mut self, time: Duration, number: Option<u64>, at: Place, what: &str) {
+    fn out_of_order(
+        &mut self,
+        time: Duration,
+        number: Option<u64>,
+        at: JournalPosition,
+        what: &str,
+    ) {
         let detail = match self.at {
             Some(now) => format!("{what}; the client was at {}", self.epochs.cursor(now)),
             None => what.to_owned(),
@@ -476,7 +482,7 @@ impl<'a, 'w> Judge<'a, 'w> {
         kind: OffenceKind,
         at: Duration,
         number: Option<u64>,
-        id: Option<Place>,
+        id: Option<JournalPosition>,
         detail: String,
     ) {
         self.verdict.count_one(kind);

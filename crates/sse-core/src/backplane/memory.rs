@@ -45,10 +45,10 @@ use crate::{
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]
-pub struct MemoryBackplane(Arc<Shared>);
+pub struct MemoryBackplane(Arc<MemoryLog>);
 
 #[derive(Debug)]
-struct Shared {
+struct MemoryLog {
     log: Mutex<Log>,
     retention: Retention,
     /// Position of the last entry.
@@ -95,7 +95,7 @@ impl MemoryBackplane {
             keys: IdempotencyKeys::default(),
             leases: HashMap::new(),
         };
-        Self(Arc::new(Shared {
+        Self(Arc::new(MemoryLog {
             log: Mutex::new(log),
             retention,
             head: watch::Sender::new(Position::ZERO),
@@ -294,7 +294,7 @@ impl Backplane for MemoryBackplane {
 }
 
 struct MemoryTail {
-    shared: Arc<Shared>,
+    shared: Arc<MemoryLog>,
     head: watch::Receiver<Position>,
     after: Cursor,
 }

@@ -8,9 +8,9 @@ use crate::{
     dialect::{DialectIndex, Dialects, MAX_DIALECTS},
     event::{
         Event,
-        cursor::{Mark, Place},
+        cursor::{LogPosition, Mark},
         event_id::EventId,
-        frame::{Collapse, Frame, Kind},
+        frame::{Collapse, Frame, FrameKind},
     },
 };
 
@@ -113,7 +113,7 @@ impl Message {
     }
 
     /// Restores a logged message from its chunk.
-    pub(crate) fn unpack(chunk: Bytes, packed: Packed, place: Place) -> Self {
+    pub(crate) fn unpack(chunk: Bytes, packed: Packed, place: LogPosition) -> Self {
         let end = chunk.len() - 2;
         let plain = Frame::new(chunk, usize::from(packed.event)..end).logged_at(place);
         // The line end of the event follows the lines.
@@ -164,7 +164,7 @@ impl Message {
         let event = self.event();
         let frame = dialects
             .encode(index, |dialect, out| dialect.event(&event, out))
-            .of_kind(Kind::Event);
+            .of_kind(FrameKind::Event);
         let frame = match self.mark.place() {
             Some(place) => frame.logged_at(place),
             None => frame,

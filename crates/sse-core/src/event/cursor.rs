@@ -251,7 +251,7 @@ impl FromStr for Cursor {
 /// A position in one of the logs that a manager has followed, one after the other. Places in later
 /// logs are greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct LogPosition {
     /// Number of logs that the manager followed before this one.
     pub(crate) log: u32,
     pub(crate) position: Position,
@@ -270,16 +270,16 @@ pub(crate) struct Before {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {
     /// The event is a record of the log.
-    Logged(Place),
+    Logged(LogPosition),
     /// The event reports that the log continues here, after a gap. A stream that catches up detects
     /// the gap itself.
-    Jump(Place),
+    Jump(LogPosition),
     /// Not logged; ordered before the next record. Zero if the manager has no log.
     Unlogged(Before),
 }
 
 impl Mark {
-    pub(crate) fn place(self) -> Option<Place> {
+    pub(crate) fn place(self) -> Option<LogPosition> {
         match self {
             Self::Logged(place) | Self::Jump(place) => Some(place),
             Self::Unlogged(_) => None,

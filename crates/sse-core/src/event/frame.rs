@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 
-use crate::event::{cursor::Place, event_id::EventId};
+use crate::event::{cursor::LogPosition, event_id::EventId};
 
 /// An encoded event. A clone shares the bytes and costs one atomic increment.
 ///
@@ -27,12 +27,12 @@ struct Inner {
     chunk: Bytes,
     event: Range<usize>,
     collapse: Collapse,
-    kind: Kind,
+    kind: FrameKind,
     /// The client's last event id after this frame, or `None` if the frame leaves it unchanged. Set
     /// only in frames of a [`FrameWriter`](crate::dialect::FrameWriter).
     last_id: Option<EventId>,
-    /// Place of the event in the log, if the event is logged.
-    place: Option<Place>,
+    /// LogPosition of the event in the log, if the event is logged.
+    place: Option<LogPosition>,
 }
 
 /// The values that [`Overflow::KeepLatest`](crate::config::Overflow::KeepLatest) compares, hashed
@@ -45,7 +45,7 @@ pub(crate) struct Collapse {
 
 /// The origin of a frame. Only the loss of a published event is a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum FrameKind {
     /// The event was published.
     Event,
     /// The event is the manager's own: hello, heartbeat, gap or farewell.
@@ -58,7 +58,7 @@ impl Frame {
             chunk,
             event,
             collapse: Collapse::default(),
-            kind: Kind::Event,
+            kind: FrameKind::Event,
             last_id: None,
             place: None,
         }))
@@ -68,11 +68,11 @@ impl Frame {
         self.map(|inner| inner.collapse = collapse)
     }
 
-    pub(crate) fn of_kind(self, kind: Kind) -> Self {
+    pub(crate) fn of_kind(self, kind: FrameKind) -> Self {
         self.map(|inner| inner.kind = kind)
     }
 
-    pub(crate) fn logged_at(self, place: Place) -> Self {
+    pub(crate) fn logged_at(self, place: LogPosition) -> Self {
         self.map(|inner| inner.place = Some(place))
     }
 
@@ -120,11 +120,11 @@ impl Frame {
         self.0.collapse
     }
 
-    pub(crate) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> FrameKind {
         self.0.kind
     }
 
-    pub(crate) fn place(&self) -> Option<Place> {
+    pub(crate) fn place(&self) -> Option<LogPosition> {
         self.0.place
     }
 

@@ -50,10 +50,10 @@ struct Read {
     party: Party,
     after: Cursor,
     began: Instant,
-    answer: Pin<Box<dyn Future<Output = Answer> + Send>>,
+    answer: Pin<Box<dyn Future<Output = ReadResult> + Send>>,
 }
 
-type Answer = Result<Page, BackplaneError>;
+type ReadResult = Result<Page, BackplaneError>;
 
 impl PageCache {
     /// Runs the requested reads, until the manager is dropped.
@@ -149,7 +149,7 @@ impl Backfill {
     }
 
     /// Waits for the next read to finish. Returns `None` if other work can be due.
-    async fn next(&mut self) -> Option<(Read, Answer)> {
+    async fn next(&mut self) -> Option<(Read, ReadResult)> {
         let mut wakes_at = Instant::now() + CHECK_INTERVAL;
         if let Some(last) = self
             .in_flight
@@ -180,7 +180,7 @@ impl Backfill {
         .await
     }
 
-    async fn take(&mut self, inner: &Inner, party: Party, after: Cursor, read: Answer) {
+    async fn take(&mut self, inner: &Inner, party: Party, after: Cursor, read: ReadResult) {
         inner.with_sequencer(|order, _| order.end_read(party));
         let place = after.position;
         match self.keep(inner, party, &after, read) {
@@ -202,7 +202,7 @@ impl Backfill {
         inner: &Inner,
         party: Party,
         after: &Cursor,
-        read: Answer,
+        read: ReadResult,
     ) -> Result<Position, BackplaneError> {
         let page = match read {
             Ok(page) => page,

@@ -20,11 +20,11 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(300);
 /// Positions of the log at which reads fail, each retried after its own pause.
 #[derive(Debug, Default)]
 pub(crate) struct Failing {
-    places: HashMap<Position, Place>,
+    places: HashMap<Position, FailingPosition>,
 }
 
 #[derive(Debug)]
-struct Place {
+struct FailingPosition {
     tries: u32,
     since: Instant,
     /// Time of the next attempt; `None` while an attempt is in flight, or no stream waits for it.
@@ -53,7 +53,7 @@ impl Failing {
         // Another stream can reach a position long after the streams that waited there have left.
         self.places
             .retain(|_, known| known.due.is_some() || now - known.last < REMEMBERED_FOR);
-        let fresh = Place {
+        let fresh = FailingPosition {
             tries: 0,
             since: now,
             due: None,

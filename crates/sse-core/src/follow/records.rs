@@ -11,7 +11,7 @@ use crate::{
         envelope::{Envelope, PROBE},
     },
     dialect::message::Message,
-    event::cursor::{Cursor, Epoch, Mark, Place, Position},
+    event::cursor::{Cursor, Epoch, LogPosition, Mark, Position},
     log::{
         fetched_page::Record,
         gap::{Gap, GapReason},
@@ -35,7 +35,7 @@ fn read_record(inner: &Inner, epoch: &Epoch, previous: Position, entry: &Entry) 
     let collapse = inner.collapse(&envelope.event);
     let event = envelope.event.with_id(epoch.id_at(entry.position));
     // The record is delivered to streams that catch up, without a queue that could drop it.
-    let place = Place {
+    let place = LogPosition {
         log: 0,
         position: entry.position,
     };

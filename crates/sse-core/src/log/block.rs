@@ -6,9 +6,9 @@ use bytes::Bytes;
 
 use crate::{
     dialect::message::{Message, Packed},
-    event::cursor::{Place, Position},
+    event::cursor::{LogPosition, Position},
     id::client_id::ClientId,
-    log::target_index::{Key, Kind},
+    log::target_index::{Key, TargetKind},
 };
 
 /// Number of records in a block.
@@ -37,7 +37,7 @@ struct Entry {
     size: u32,
     start: u32,
     name_length: u16,
-    kind: Kind,
+    kind: TargetKind,
     packed: Option<Packed>,
     except: Box<[ClientId]>,
     message: OnceLock<Arc<Message>>,
@@ -150,7 +150,7 @@ impl Block {
                 let start = entry.start as usize + usize::from(entry.name_length);
                 let chunk = self.bytes.get(start..start + packed.length())?;
                 entry.message.get_or_init(|| {
-                    let place = Place {
+                    let place = LogPosition {
                         log,
                         position: entry.position,
                     };

@@ -16,13 +16,13 @@ const TABLES: usize = 1024;
 /// The key of a target in the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Key<'a> {
-    pub(crate) kind: Kind,
+    pub(crate) kind: TargetKind,
     pub(crate) name: &'a [u8],
 }
 
 /// The kind of a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
+pub(crate) enum TargetKind {
     All,
     User,
     Topic,
@@ -33,10 +33,10 @@ pub(crate) enum Kind {
 impl<'a> From<&'a Target> for Key<'a> {
     fn from(target: &'a Target) -> Self {
         let (kind, name) = match target {
-            Target::All => (Kind::All, ""),
-            Target::User(user) => (Kind::User, user.as_str()),
-            Target::Topic(topic) => (Kind::Topic, topic.as_str()),
-            Target::Client(_) => (Kind::Client, ""),
+            Target::All => (TargetKind::All, ""),
+            Target::User(user) => (TargetKind::User, user.as_str()),
+            Target::Topic(topic) => (TargetKind::Topic, topic.as_str()),
+            Target::Client(_) => (TargetKind::Client, ""),
         };
         Self {
             kind,
@@ -64,7 +64,7 @@ pub(crate) struct TargetIndex {
 
 #[derive(Debug)]
 struct List {
-    kind: Kind,
+    kind: TargetKind,
     name: Box<[u8]>,
     numbers: VecDeque<u64>,
 }
@@ -227,7 +227,7 @@ mod tests {
 
     fn key(name: &str) -> Key<'_> {
         Key {
-            kind: Kind::Topic,
+            kind: TargetKind::Topic,
             name: name.as_bytes(),
         }
     }
@@ -256,7 +256,7 @@ mod tests {
             index
                 .numbers(
                     Key {
-                        kind: Kind::User,
+                        kind: TargetKind::User,
                         ..key("a")
                     },
                     0,

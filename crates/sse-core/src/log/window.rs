@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use crate::{
     dialect::message::Message,
-    event::cursor::{Cursor, Epoch, Place, Position},
+    event::cursor::{Cursor, Epoch, LogPosition, Position},
     id::{client_id::ClientId, target::Target},
     log::{
         block::{Block, RECORDS, RecordRef},
@@ -95,8 +95,8 @@ impl Window {
     }
 
     /// Returns the place of a position in the current log.
-    pub(crate) fn place(&self, position: Position) -> Place {
-        Place {
+    pub(crate) fn place(&self, position: Position) -> LogPosition {
+        LogPosition {
             log: self.log,
             position,
         }
@@ -104,7 +104,7 @@ impl Window {
 
     /// Returns the cursor that clients have for a place, or `None` if the place is in a log that is
     /// no longer remembered.
-    pub(crate) fn cursor_at(&self, place: Place) -> Option<Cursor> {
+    pub(crate) fn cursor_at(&self, place: LogPosition) -> Option<Cursor> {
         let epoch = match self.log.checked_sub(place.log)? {
             0 => &self.epoch,
             before => self
@@ -544,13 +544,13 @@ mod tests {
         let place = window.place(Position::from(2));
         assert_eq!(window.cursor_at(place).unwrap().to_string(), "f-2");
         for number in 0..EPOCHS {
-            let before = Place { log: 0, ..place };
+            let before = LogPosition { log: 0, ..place };
             assert_eq!(window.cursor_at(before).unwrap().to_string(), "e-2");
             let next = Epoch::new(format!("g{number}")).unwrap();
             drop(window.restart(Cursor::new(next, Position::ZERO)));
         }
         assert_eq!(
-            window.cursor_at(Place { log: 0, ..place }),
+            window.cursor_at(LogPosition { log: 0, ..place }),
             None,
             "forgotten"
         );

@@ -13,7 +13,7 @@ use futures_core::Stream;
 
 use crate::{
     dialect::{farewell::Farewell, hello::Hello, reason::DisconnectReason},
-    event::{cursor::Place, event_id::EventId, frame::Frame},
+    event::{cursor::LogPosition, event_id::EventId, frame::Frame},
     id::{client_id::ClientId, names::UserId},
     log::{
         fetched_page::FetchedPage,
@@ -304,7 +304,7 @@ impl Session {
         all
     }
 
-    fn gap(&self, dropped: Option<u32>, to: Option<Place>) -> Frame {
+    fn gap(&self, dropped: Option<u32>, to: Option<LogPosition>) -> Frame {
         let to = {
             let mut order = self.manager.order.lock();
             order.count_gap(GapReason::Overflow);

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use smallvec::SmallVec;
 
 use crate::{
-    event::frame::{Frame, Kind},
+    event::frame::{Frame, FrameKind},
     stream::overflow::CollapseBy,
 };
 
@@ -137,7 +137,8 @@ impl Backlog {
 
     /// Returns `true` if the oldest frame is the manager's own.
     pub(crate) fn begins_with_own(&self) -> bool {
-        self.front().is_some_and(|frame| frame.kind() == Kind::Own)
+        self.front()
+            .is_some_and(|frame| frame.kind() == FrameKind::Own)
     }
 
     fn front(&self) -> Option<&Frame> {
@@ -176,8 +177,8 @@ pub(crate) struct Limit {
 /// Returns the number of published events that a frame stands for.
 pub(crate) fn events_in(frame: &Frame) -> u32 {
     match frame.kind() {
-        Kind::Event => 1,
-        Kind::Own => 0,
+        FrameKind::Event => 1,
+        FrameKind::Own => 0,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     dialect::{DialectIndex, Dialects, message::Message},
     event::{
         cursor::{Before, Cursor, Position},
-        frame::{Frame, Kind},
+        frame::{Frame, FrameKind},
     },
     id::{client_id::ClientId, target::Target},
     log::{
@@ -506,6 +506,6 @@ impl<I: Iterator<Item = u64>> Merged<I> {
 pub(crate) fn unlogged_in<'a>(frames: impl IntoIterator<Item = &'a Frame>) -> usize {
     frames
         .into_iter()
-        .filter(|frame| frame.kind() == Kind::Event && frame.place().is_none())
+        .filter(|frame| frame.kind() == FrameKind::Event && frame.place().is_none())
         .count()
 }

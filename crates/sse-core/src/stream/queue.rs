@@ -6,7 +6,7 @@ use crate::{
     clock::Millis,
     dialect::{farewell::Farewell, reason::DisconnectReason},
     event::{
-        cursor::{Before, Place},
+        cursor::{Before, LogPosition},
         frame::Frame,
     },
     stream::{
@@ -72,7 +72,7 @@ struct Rare {
 struct Dropped {
     events: u32,
     /// Position of the last dropped event that was logged.
-    to: Option<Place>,
+    to: Option<LogPosition>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +105,7 @@ pub(crate) enum Pushed {
 pub(crate) struct Batch {
     /// Number of events that were dropped before the frames, and the last dropped position in the
     /// log.
-    pub(crate) gap: Option<(u32, Option<Place>)>,
+    pub(crate) gap: Option<(u32, Option<LogPosition>)>,
     pub(crate) frames: Frames,
     /// `true` if events were lost after the frames.
     pub(crate) gap_at_end: bool,
@@ -517,7 +517,7 @@ impl QueueState {
         Some(dropped)
     }
 
-    fn lose(&mut self, events: u32, to: Option<Place>) {
+    fn lose(&mut self, events: u32, to: Option<LogPosition>) {
         if events > 0 {
             let dropped = self
                 .rare

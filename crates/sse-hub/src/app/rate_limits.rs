@@ -8,7 +8,7 @@ use std::{
 
 use sse_access::ClaimsAccess;
 use sse_core::{Caller, ConnectErrorKind, UserId, access::Access as _, id::network};
-use sse_trpc::{CallInfo, Kind};
+use sse_trpc::{CallInfo, ProcedureKind};
 
 use crate::{
     app::rate_limit::{Rate, RateLimit},
@@ -76,7 +76,7 @@ impl Rates {
     pub(crate) fn may_ask(&self, demand: &CallInfo<'_>) -> Result<(), ConnectErrorKind> {
         // All requests without an address share a limit, which is safe.
         let address = demand.address.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
-        if demand.kind == Some(Kind::Subscription) && demand.calls == 1 {
+        if demand.kind == Some(ProcedureKind::Subscription) && demand.calls == 1 {
             self.check_rate(address)?;
             return demand.caller.map_or(Ok(()), |caller| self.may_open(caller));
         }

@@ -23,11 +23,11 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// queue.
 #[derive(Clone, Debug)]
 pub(crate) struct Output {
-    shared: Arc<Shared>,
+    shared: Arc<OutputBuffer>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct OutputBuffer {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -44,7 +44,7 @@ struct State {
 impl Output {
     /// Starts the writer thread.
     pub(crate) fn start(name: &str, to: impl Write + Send + 'static) -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(OutputBuffer::default());
         let taken = Arc::clone(&shared);
         thread::Builder::new()
             .name(name.to_owned())
@@ -93,7 +93,7 @@ impl Write for Output {
     }
 }
 
-impl Shared {
+impl OutputBuffer {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

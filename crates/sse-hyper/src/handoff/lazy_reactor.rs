@@ -16,10 +16,10 @@ use crate::{
 /// The reactor for a server's streams, started for the first stream whose connection is fit for a
 /// reactor.
 #[derive(Debug, Clone)]
-pub(crate) struct LazyReactor(Arc<Shared>);
+pub(crate) struct LazyReactor(Arc<ReactorCell>);
 
 #[derive(Debug)]
-struct Shared {
+struct ReactorCell {
     state: Mutex<State>,
     bodies: Counts,
     /// Set once the warning about wrapped bodies was logged.
@@ -45,7 +45,7 @@ impl Default for LazyReactor {
             builder: Reactor::builder(),
             failed: false,
         });
-        Self(Arc::new(Shared {
+        Self(Arc::new(ReactorCell {
             state,
             bodies: Counts::default(),
             warned: AtomicBool::new(false),

@@ -17,14 +17,14 @@ use tokio::net::TcpStream;
 use crate::serve::flood::Flood;
 use crate::serve::{
     connections::{Evict, Evicted},
-    shutdown::Shared,
+    shutdown::ServerState,
     watchdog::Timeouts,
 };
 
 /// State shared by a connection, its socket and its service, in one allocation. One task polls all
 /// three, except for HTTP/2, where other tasks poll the requests.
 pub(crate) struct ConnState {
-    shared: Arc<Shared>,
+    shared: Arc<ServerState>,
     /// The index among the server's connections.
     key: usize,
     /// Set when the connection is to be closed to make room for another.
@@ -94,7 +94,7 @@ pub(crate) enum Parked {
 }
 
 impl ConnState {
-    pub(crate) fn new(shared: Arc<Shared>, key: usize) -> Self {
+    pub(crate) fn new(shared: Arc<ServerState>, key: usize) -> Self {
         Self {
             shared,
             key,
@@ -114,7 +114,7 @@ impl ConnState {
         }
     }
 
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
+    pub(crate) fn shared(&self) -> &Arc<ServerState> {
         &self.shared
     }
 

@@ -75,13 +75,13 @@ pub(crate) trait Evict: fmt::Debug + Send + Sync {
 /// The connections that have a task.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
-    places: Slab<Place>,
+    places: Slab<ConnectionSlot>,
     streamless: Streamless,
     evictions: LogLimit,
 }
 
 #[derive(Debug)]
-struct Place {
+struct ConnectionSlot {
     connection: Arc<dyn Evict>,
     group: Group,
     /// `None` until the first poll of the task.
@@ -109,7 +109,7 @@ impl Connections {
         let place = self.places.vacant_entry();
         let key = place.key();
         let connection = Arc::new(connection(key));
-        place.insert(Place {
+        place.insert(ConnectionSlot {
             connection: Arc::<C>::clone(&connection),
             group,
             waker: None,
@@ -192,7 +192,7 @@ impl Connections {
 
     /// After a connection is removed, its key is reused. So the connection itself is compared as
     /// well.
-    fn place(&mut self, connection: &dyn Evict) -> Option<&mut Place> {
+    fn place(&mut self, connection: &dyn Evict) -> Option<&mut ConnectionSlot> {
         self.places
             .get_mut(connection.key())
             .filter(|place| ptr::addr_eq(&raw const *place.connection, connection))

@@ -86,13 +86,13 @@ where
         let mut service = self.service.clone();
         // Most services are always ready. For the others, the request is kept until they are ready.
         let state = match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(())) => Answer::Called {
+            Poll::Ready(Ok(())) => ResponseState::Called {
                 future: Box::pin(service.call(request)),
             },
-            Poll::Ready(Err(error)) => Answer::Failed {
+            Poll::Ready(Err(error)) => ResponseState::Failed {
                 error: Some(error.into()),
             },
-            Poll::Pending => Answer::Waiting {
+            Poll::Pending => ResponseState::Waiting {
                 service: Box::new((service, Some(request))),
             },
         };
@@ -108,11 +108,11 @@ where
 /// The future of a response. Its parts are boxed, because hyper keeps room for the future of a
 /// service while a connection lives, and streams live long.
 pub(crate) struct ResponseFuture<S, F> {
-    state: Answer<S, F>,
+    state: ResponseState<S, F>,
     handoff: Handoff,
 }
 
-enum Answer<S, F> {
+enum ResponseState<S, F> {
     Waiting {
         service: Box<(S, Option<Request<Incoming>>)>,
     },
@@ -140,32 +140,32 @@ where
         let this = self.get_mut();
         loop {
             match &mut this.state {
-                Answer::Waiting { service } => {
+                ResponseState::Waiting { service } => {
                     let (service, request) = &mut **service;
                     ready!(service.poll_ready(cx)).map_err(Into::into)?;
                     let Some(request) = request.take() else {
                         return Poll::Pending;
                     };
                     let future = Box::pin(service.call(request));
-                    this.state = Answer::Called { future };
+                    this.state = ResponseState::Called { future };
                 }
-                Answer::Called { future } => {
+                ResponseState::Called { future } => {
                     let response = ready!(future.as_mut().poll(cx)).map_err(Into::into)?;
                     match this.handoff.park(response) {
                         Some(response) => return Poll::Ready(Ok(response)),
-                        None => this.state = Answer::Parked,
+                        None => this.state = ResponseState::Parked,
                     }
                     return Poll::Pending;
                 }
                 // The connection ensures that this future is polled if hyper must send the parked
                 // response.
-                Answer::Parked => {
+                ResponseState::Parked => {
                     return this
                         .handoff
                         .unpark()
                         .map_or(Poll::Pending, |response| Poll::Ready(Ok(response)));
                 }
-                Answer::Failed { error } => {
+                ResponseState::Failed { error } => {
                     return error
                         .take()
                         .map_or(Poll::Pending, |error| Poll::Ready(Err(error)));

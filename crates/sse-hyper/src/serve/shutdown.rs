@@ -35,10 +35,10 @@ pub(crate) enum Phase {
 
 /// The server's side of a shutdown.
 #[derive(Debug)]
-pub(crate) struct Shutdown(pub(super) Arc<Shared>);
+pub(crate) struct Shutdown(pub(super) Arc<ServerState>);
 
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct ServerState {
     phase: AtomicU8,
     connections: Mutex<Connections>,
     pub(super) bounds: Bounds,
@@ -53,7 +53,7 @@ pub(crate) struct Shared {
 
 impl Shutdown {
     pub(crate) fn new(timeouts: Timeouts, bounds: Bounds) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(ServerState {
             phase: AtomicU8::new(Phase::Serving as u8),
             connections: Mutex::default(),
             bounds,
@@ -133,7 +133,7 @@ impl Shutdown {
     }
 }
 
-impl Shared {
+impl ServerState {
     /// Notifies the server that a connection closed. The caller holds the lock, so that when two
     /// connections close at the same time, the later one detects that no connection remains.
     pub(super) fn left(&self, connections: &Connections) {

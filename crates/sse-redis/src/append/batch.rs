@@ -311,7 +311,7 @@ async fn resolve(
     let (here, lost): (Vec<_>, Vec<_>) = uncertain
         .into_iter()
         .zip(found)
-        .partition(|(_, found)| *found == Found::Yes);
+        .partition(|(_, found)| *found == FoundEntry::Yes);
     acknowledge(
         &append_connection.connection,
         here.into_iter().map(|(append, _)| append).collect(),
@@ -326,7 +326,7 @@ async fn resolve(
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
+enum FoundEntry {
     Yes,
     No,
 }
@@ -334,7 +334,7 @@ enum Found {
 async fn find(
     append_connection: &AppendConnection,
     appends: &[(PendingAppend, Position, Duplicate)],
-) -> Result<Vec<Found>, RedisError> {
+) -> Result<Vec<FoundEntry>, RedisError> {
     let connection = &append_connection.connection;
     let mut pipe = redis::pipe();
     pipe.cmd("XINFO").arg("GROUPS").arg(connection.log());
@@ -347,7 +347,7 @@ async fn find(
         .next()
         .and_then(|groups| reply::epoch_of_groups(&groups));
     if epoch.as_ref() != Some(&connection.epoch) {
-        return Ok(vec![Found::No; appends.len()]);
+        return Ok(vec![FoundEntry::No; appends.len()]);
     }
     let found = answers
         .zip(appends)
@@ -358,7 +358,11 @@ async fn find(
                 .is_some_and(|payload| {
                     *duplicate == Duplicate::Yes || payload == waiting.entry.payload
                 });
-            Ok(if same { Found::Yes } else { Found::No })
+            Ok(if same {
+                FoundEntry::Yes
+            } else {
+                FoundEntry::No
+            })
         });
     found.collect()
 }

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 pub(crate) struct PendingAppend {
     pub(crate) entry: NewEntry,
     pub(super) reply: oneshot::Sender<Result<Appended, BackplaneError>>,
-    pub(super) place: Place,
+    pub(super) place: AppendPosition,
 }
 
 impl PendingAppend {
@@ -50,7 +50,7 @@ pub(super) struct Room {
 
 /// The room that one append occupies.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct AppendPosition {
     room: Arc<Room>,
     bytes: usize,
 }
@@ -62,7 +62,7 @@ const MOST_BYTES: usize = 64 << 20;
 impl Room {
     /// Reserves room for an append. Returns `None` if the number of appends or of bytes would
     /// exceed its maximum.
-    pub(super) fn place(self: &Arc<Self>, bytes: usize, most: usize) -> Option<Place> {
+    pub(super) fn place(self: &Arc<Self>, bytes: usize, most: usize) -> Option<AppendPosition> {
         let Self {
             appends,
             bytes: all,
@@ -71,7 +71,7 @@ impl Room {
             appends.fetch_add(1, Ordering::Relaxed),
             all.fetch_add(bytes, Ordering::Relaxed),
         );
-        let place = Place {
+        let place = AppendPosition {
             room: Arc::clone(self),
             bytes,
         };
@@ -80,7 +80,7 @@ impl Room {
     }
 }
 
-impl Drop for Place {
+impl Drop for AppendPosition {
     fn drop(&mut self) {
         self.room.appends.fetch_sub(1, Ordering::Relaxed);
         self.room.bytes.fetch_sub(self.bytes, Ordering::Relaxed);

@@ -23,11 +23,11 @@ struct Closed {
     until: Instant,
     /// The error of the last attempt, which the next attempt would also get.
     reason: String,
-    kind: Kind,
+    kind: FailureKind,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+enum FailureKind {
     Unavailable,
     Blocked,
     Refused,
@@ -50,9 +50,9 @@ impl ConnectBackoff {
         }
         let reason = closed.reason.clone();
         Err(match closed.kind {
-            Kind::Unavailable => BackplaneError::unavailable(left, reason),
-            Kind::Blocked => BackplaneError::blocked(reason),
-            Kind::Refused => BackplaneError::rejected(reason),
+            FailureKind::Unavailable => BackplaneError::unavailable(left, reason),
+            FailureKind::Blocked => BackplaneError::blocked(reason),
+            FailureKind::Refused => BackplaneError::rejected(reason),
         })
     }
 
@@ -70,9 +70,9 @@ impl ConnectBackoff {
             until: Instant::now() + pause,
             reason: reason(error),
             kind: match error {
-                BackplaneError::Blocked { .. } => Kind::Blocked,
-                BackplaneError::Rejected { .. } => Kind::Refused,
-                _ => Kind::Unavailable,
+                BackplaneError::Blocked { .. } => FailureKind::Blocked,
+                BackplaneError::Rejected { .. } => FailureKind::Refused,
+                _ => FailureKind::Unavailable,
             },
         });
         pause

@@ -94,11 +94,11 @@ impl TestApp {
     }
 
     /// Returns a one-off stream.
-    pub fn tokens(&self) -> EventStream<Answer> {
+    pub fn tokens(&self) -> EventStream<EventReceiver> {
         let (sender, tokens) = mpsc::channel(16);
         // Without a suite that listens, the sender is not needed.
         let _ = self.record.answers.send(sender);
-        EventStream::new(Answer(tokens)).heartbeat_interval(TOKEN_HEARTBEAT)
+        EventStream::new(EventReceiver(tokens)).heartbeat_interval(TOKEN_HEARTBEAT)
     }
 
     /// Returns the management API.
@@ -139,9 +139,9 @@ fn user(query: Option<&str>) -> Option<String> {
 
 /// The events of a one-off stream.
 #[derive(Debug)]
-pub struct Answer(mpsc::Receiver<io::Result<Event>>);
+pub struct EventReceiver(mpsc::Receiver<io::Result<Event>>);
 
-impl Stream for Answer {
+impl Stream for EventReceiver {
     type Item = io::Result<Event>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {

@@ -10,7 +10,7 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 
 use crate::proxy::{
     conditions::{ConditionsWatch, Outcome, Way},
-    shared::{Shared, Upstream},
+    shared::{ProxyState, Upstream},
 };
 
 /// Maximum number of bytes in one read.
@@ -21,7 +21,7 @@ const READ_SIZE: usize = 16 * 1024;
 pub(super) struct Link {
     client: TcpStream,
     conditions: ConditionsWatch,
-    shared: Arc<Shared>,
+    shared: Arc<ProxyState>,
 }
 
 /// The result of an attempt with one server.
@@ -49,7 +49,11 @@ struct RouteConditions {
 struct Counted<'a>(&'a AtomicUsize);
 
 impl Link {
-    pub(super) fn new(client: TcpStream, conditions: ConditionsWatch, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(
+        client: TcpStream,
+        conditions: ConditionsWatch,
+        shared: Arc<ProxyState>,
+    ) -> Self {
         Self {
             client,
             conditions,

@@ -23,7 +23,7 @@ const ACCEPT_QUEUE: u32 = 4096;
 
 /// The state that the proxy and its connections share.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct ProxyState {
     pub(super) listener: Mutex<Option<TcpListener>>,
     pub(super) listens_again: Notify,
     pub(super) conditions: Conditions,
@@ -42,7 +42,7 @@ pub(super) struct Upstream {
     pub(super) open: AtomicUsize,
 }
 
-impl Shared {
+impl ProxyState {
     pub(super) fn with_upstream(&self, index: usize, act: impl FnOnce(&Upstream)) {
         if let Some(upstream) = lock(&self.upstreams).get(index) {
             act(upstream);

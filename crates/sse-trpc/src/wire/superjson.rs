@@ -17,9 +17,9 @@ struct Meta {
 
 /// The positions of `undefined` below a place in a document, by name or index.
 #[derive(Debug, Default)]
-struct Place {
+struct ValuePath {
     is_undefined: bool,
-    below: BTreeMap<String, Place>,
+    below: BTreeMap<String, ValuePath>,
 }
 
 /// Returns a document without the values that its annotations declare to be `undefined`. Members
@@ -32,7 +32,7 @@ pub(crate) fn without<'a>(
     meta: &RawValue,
 ) -> Result<Cow<'a, str>, serde_json::Error> {
     let meta: Meta = serde_json::from_str(meta.get())?;
-    let mut root = Place::default();
+    let mut root = ValuePath::default();
     match &meta.values {
         whole if is_undefined(whole) => return Ok("".into()),
         Value::Object(values) => {
@@ -75,7 +75,7 @@ fn segments(path: &str) -> Vec<String> {
     segments
 }
 
-impl Place {
+impl ValuePath {
     fn mark(&mut self, path: Vec<String>) {
         let place = path
             .into_iter()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sse_core::access::OwnEventsOnly;
-use sse_trpc::{Code, Context, Error, Kind, Procedure};
+use sse_trpc::{Code, Context, Error, Procedure, ProcedureKind};
 
 use crate::api::Api;
 
@@ -57,7 +57,7 @@ async fn app_procedure_is_called_like_the_others() {
 #[tokio::test]
 async fn app_procedure_can_require_a_manager() {
     let procedure = Procedure::mutation(sum).managers_only();
-    assert_eq!(procedure.kind(), Kind::Mutation);
+    assert_eq!(procedure.kind(), ProcedureKind::Mutation);
     let answer = with(procedure)
         .mutate("app.sum", json!({ "numbers": [] }))
         .await;
