@@ -396,15 +396,11 @@ impl Follower {
             Some(Sequenced::Done(receipt)) => receipt,
             Some(Sequenced::Sweeping(job, receipt)) => {
                 // Before the wait, so that the publish completes if the task is dropped.
-                let sweep = Sweep::new(inner, job);
+                let sweep = Sweep::new(inner, job).resolving(ticket, receipt.matched);
                 while self.sweeps.len() >= SWEEPS {
                     self.sweeps.join_next().await;
                 }
-                let inner = Arc::clone(inner);
-                self.sweeps.spawn(async move {
-                    sweep.finish().await;
-                    inner.tickets.resolve(ticket, receipt.matched);
-                });
+                self.sweeps.spawn(sweep.finish());
                 while self.sweeps.try_join_next().is_some() {}
                 return;
             }

@@ -45,10 +45,7 @@ const EXPLAIN: Duration = Duration::from_secs(1);
 const IDLE: Duration = Duration::from_secs(60);
 
 impl NatsTail {
-    pub(crate) async fn start(
-        shared: Arc<Shared>,
-        after: &Cursor,
-    ) -> Result<Self, BackplaneError> {
+    pub(crate) async fn start(shared: Arc<Shared>, after: &Cursor) -> Result<Self, BackplaneError> {
         let sequence = shared.epochs.find().await?.sequence(after)?;
         let (connection, jetstream, names) = (&shared.connection, &shared.jetstream, &shared.names);
         let consumer = Consumer::create(

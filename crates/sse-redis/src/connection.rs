@@ -95,11 +95,7 @@ impl UnverifiedConnection {
 
     /// Returns the epoch of the log, which is a new one if the log lacks an entry that this node
     /// saw.
-    async fn examine(
-        &mut self,
-        shared: &Shared,
-        snapshot: &Snapshot,
-    ) -> Result<Epoch, RedisError> {
+    async fn examine(&mut self, shared: &Shared, snapshot: &Snapshot) -> Result<Epoch, RedisError> {
         let log = &*shared.keys.log;
         let mut pipe = redis::pipe();
         pipe.add_command(self.scripts.call(Script::Open, &[log]))

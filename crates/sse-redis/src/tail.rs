@@ -41,10 +41,7 @@ const PULSE_MS: u64 = 750;
 
 impl RedisTail {
     /// Starts after a cursor.
-    pub(crate) async fn new(
-        shared: &Arc<Shared>,
-        after: &Cursor,
-    ) -> Result<Self, BackplaneError> {
+    pub(crate) async fn new(shared: &Arc<Shared>, after: &Cursor) -> Result<Self, BackplaneError> {
         let response_timeout = PULSE + shared.config.response_timeout;
         let connection = Arc::new(
             shared

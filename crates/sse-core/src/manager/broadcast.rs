@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{runtime::Handle, task::yield_now, time::Instant};
 
 use crate::{
-    backplane::receipt::Receipt,
+    backplane::{envelope::PublishId, receipt::Receipt},
     manager::inner::Inner,
     sequencer::{Sequenced, fanout::PendingBroadcast},
 };
@@ -15,6 +15,8 @@ use crate::{
 pub(crate) struct Sweep {
     inner: Arc<Inner>,
     job: Arc<PendingBroadcast>,
+    /// The publish of this node whose receipt is due at the end, and its number of streams.
+    publish: Option<(PublishId, usize)>,
     cursor: u32,
     done: bool,
     /// `true` if the publish already runs in its own task. A runtime that shuts down drops newly
@@ -27,10 +29,17 @@ impl Sweep {
         Self {
             inner: Arc::clone(inner),
             job,
+            publish: None,
             cursor: 0,
             done: false,
             handed_over: false,
         }
+    }
+
+    /// Resolves a publish once all its streams have the event.
+    pub(crate) fn resolving(mut self, publish: PublishId, matched: usize) -> Self {
+        self.publish = Some((publish, matched));
+        self
     }
 
     /// Delivers to all streams, in slices of time.
@@ -52,6 +61,11 @@ impl Sweep {
                 break;
             }
         }
+        if self.done
+            && let Some((publish, matched)) = self.publish.take()
+        {
+            self.inner.tickets.resolve(publish, matched);
+        }
         self.done
     }
 }
@@ -64,6 +78,7 @@ impl Drop for Sweep {
         let mut rest = Self {
             inner: Arc::clone(&self.inner),
             job: Arc::clone(&self.job),
+            publish: self.publish.take(),
             cursor: self.cursor,
             done: std::mem::replace(&mut self.done, true),
             handed_over: true,

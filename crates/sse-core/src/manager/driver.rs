@@ -1,17 +1,24 @@
 //! The runtime of a manager's background work.
 
 use std::{
+    future::poll_fn,
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, Ordering},
+        mpsc,
     },
+    task::Poll,
     thread,
+    time::Duration,
 };
 
 use tokio::{
     runtime::{Builder, Handle},
     sync::oneshot,
+    time::sleep,
 };
 use tracing::error;
 
@@ -64,7 +71,8 @@ impl Driver {
     }
 
     /// Starts a task unless it runs. `start` is the function that calls this method: it starts the
-    /// task again if its runtime shuts down. `work` also receives whether the task ran before.
+    /// task again if its runtime shuts down, or after a panic. `work` also receives whether the task
+    /// ran before.
     pub(crate) fn run<F: Future<Output = ()> + Send + 'static>(
         &self,
         inner: &Arc<Inner>,
@@ -76,7 +84,8 @@ impl Driver {
         if is_running.load(Ordering::SeqCst) || is_running.swap(true, Ordering::SeqCst) {
             return;
         }
-        let runtime = match self.runtime.lock().handle() {
+        let runtime = self.runtime.lock().handle();
+        let runtime = match runtime {
             Ok(runtime) => runtime,
             Err(error) => {
                 is_running.store(false, Ordering::SeqCst);
@@ -92,13 +101,10 @@ impl Driver {
             task,
             start,
             runtime: runtime.clone(),
-            is_done: false,
+            end: End::Dropped,
         };
         // A runtime that has shut down drops the task here, and with it the guard.
-        runtime.spawn(async move {
-            work.await;
-            guard.finish();
-        });
+        runtime.spawn(guard.run(work));
     }
 
     /// Marks a task as ended, unless `has_work` holds afterwards. Returns `true` if the task ends.
@@ -118,11 +124,7 @@ impl Runtime {
             Self::OfApp(handle) | Self::OwnThread(handle, _) => Ok(handle.clone()),
             Self::None => {
                 let (ends, ended) = oneshot::channel();
-                let runtime = Builder::new_current_thread().enable_all().build()?;
-                let handle = runtime.handle().clone();
-                thread::Builder::new()
-                    .name("sse-manager".to_owned())
-                    .spawn(move || drop(runtime.block_on(ended)))?;
+                let handle = start_thread(ended)?;
                 *self = Self::OwnThread(handle.clone(), ends);
                 Ok(handle)
             }
@@ -130,33 +132,71 @@ impl Runtime {
     }
 }
 
-/// Notices that a task ends early, because its runtime shuts down or the task panics.
+/// Starts a thread that runs a runtime until `ended` resolves.
+///
+/// The thread creates the runtime, because a runtime must not be dropped where it could block.
+fn start_thread(ended: oneshot::Receiver<()>) -> io::Result<Handle> {
+    let (started, handle) = mpsc::sync_channel(1);
+    thread::Builder::new()
+        .name("sse-manager".to_owned())
+        .spawn(move || {
+            let runtime = match Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(started.send(Err(error))),
+            };
+            drop(started.send(Ok(runtime.handle().clone())));
+            drop(runtime.block_on(ended));
+        })?;
+    handle.recv().map_err(io::Error::other)?
+}
+
+/// Delay before a task starts again after a panic.
+const AFTER_PANIC: Duration = Duration::from_secs(1);
+
+/// The way in which a task ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The runtime dropped the task.
+    Dropped,
+    Panicked,
+    Done,
+}
+
+/// Starts a task again that ends early, because its runtime shuts down or the task panics.
 struct Guard {
     manager: Weak<Inner>,
     task: Task,
     start: fn(&Arc<Inner>),
     runtime: Handle,
-    is_done: bool,
+    end: End,
 }
 
 impl Guard {
-    fn finish(mut self) {
-        self.is_done = true;
+    async fn run(mut self, work: impl Future<Output = ()>) {
+        let mut work = pin!(work);
+        let ended = poll_fn(|cx| {
+            catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))).map_or_else(
+                |_| Poll::Ready(End::Panicked),
+                |poll| poll.map(|()| End::Done),
+            )
+        });
+        self.end = ended.await;
+        if self.end == End::Panicked {
+            error!(task = ?self.task, "a task of the manager panicked; it starts again");
+            sleep(AFTER_PANIC).await;
+        }
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let Some(inner) = self.manager.upgrade().filter(|_| !self.is_done) else {
+        let is_over = self.end == End::Done;
+        let Some(inner) = self.manager.upgrade().filter(|_| !is_over) else {
             return;
         };
         let driver = &inner.driver;
         driver.is_running[self.task as usize].store(false, Ordering::SeqCst);
-        // After a panic, the next stream, publish or tick starts the task again.
-        if thread::panicking() {
-            return;
-        }
-        {
+        if self.end == End::Dropped {
             let mut runtime = driver.runtime.lock();
             if matches!(&*runtime, Runtime::OfApp(handle) if handle.id() == self.runtime.id()) {
                 *runtime = Runtime::None;

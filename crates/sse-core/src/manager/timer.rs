@@ -93,7 +93,7 @@ async fn run(manager: Weak<Inner>, schedule: Schedule) {
         check_streams(&inner, schedule, phases.next().unwrap_or_default()).await;
         inner.release_leavers();
         inner.follow();
-        if inner.driver.rest(Task::Timer, || inner.open() > 0) {
+        if inner.open() == 0 && inner.driver.rest(Task::Timer, || inner.open() > 0) {
             return;
         }
     }

@@ -4,7 +4,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::Poll,
     time::{Duration, Instant},
@@ -15,6 +15,7 @@ use futures_util::{StreamExt, future::poll_fn};
 use sse_core::{
     Event, Handshake, Manager, ManagerBuilder, Retention, Session, Target,
     backplane::{MemoryBackplane, SignalHandler},
+    hooks::{Disconnection, Hooks, StreamInfo},
 };
 use sse_testkit::backplane::ScriptedBackplane;
 use tokio::{
@@ -126,6 +127,30 @@ async fn a_manager_without_streams_runs_nothing() {
     drop(session);
     sleep(Duration::from_secs(10)).await;
     assert_eq!(alive(), 0);
+}
+
+struct PanicsOnce(AtomicBool);
+
+impl Hooks for PanicsOnce {
+    fn disconnected(&self, _: &StreamInfo, _: &Disconnection) {
+        assert!(self.0.swap(true, Ordering::SeqCst), "the hook of a test");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn heartbeats_continue_after_a_panic_in_a_hook() {
+    let hooks = PanicsOnce(AtomicBool::new(false));
+    let manager = Manager::builder().hooks(hooks).build().unwrap();
+    let _stalled = manager.connect(Handshake::new()).unwrap();
+    let mut client = Client::greeted(&manager, Handshake::new());
+    for _ in 0..10 {
+        sleep(Duration::from_secs(30)).await;
+        client.take();
+    }
+    let before = manager.stats();
+    assert_eq!(before.total_connections, 1, "the stalled stream has ended");
+    sleep(Duration::from_secs(60)).await;
+    assert!(manager.stats().counters.heartbeats > before.counters.heartbeats);
 }
 
 #[tokio::test]
@@ -282,6 +307,31 @@ fn a_followed_publish_outlives_its_runtime() {
     for client in &mut clients {
         assert_eq!(numbers(client), ["x"]);
     }
+}
+
+#[test]
+fn a_publisher_gets_its_receipt_when_the_runtime_ends() {
+    let first = runtime();
+    let manager = Manager::builder()
+        .backplane(MemoryBackplane::new(Retention::default()))
+        .max_connections(20_000)
+        .runtime(first.handle().clone())
+        .build()
+        .unwrap();
+    first.block_on(manager.started());
+    let clients: Vec<_> = (0..10_000)
+        .map(|_| Client::greeted(&manager, Handshake::new()))
+        .collect();
+    let publisher = std::thread::spawn({
+        let manager = manager.clone();
+        move || runtime().block_on(async { manager.all().publish(Event::text("x")).await })
+    });
+    while manager.stats().counters.published == 0 {
+        first.block_on(tokio::task::yield_now());
+    }
+    drop(first);
+    let receipt = publisher.join().unwrap().unwrap();
+    assert_eq!(receipt.matched, clients.len());
 }
 
 /// The runtime can end at any point of the follower's work.
