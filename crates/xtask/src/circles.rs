@@ -2,7 +2,7 @@
 //! the folders of `sse-core` import downwards.
 //!
 //! Imports are paths that begin with `crate`, `self` or `super`, in a `use` and elsewhere. The code
-//! of tests is exempt.
+//! of tests is exempt, and so is a `pub use self::…` with which a file publishes its children.
 
 mod imports;
 mod lexer;

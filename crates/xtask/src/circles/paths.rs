@@ -71,6 +71,8 @@ impl<'a> Reader<'a> {
                 self.at += 1;
                 self.use_tree(&[]);
             }
+            // A re-export of a child makes the child public; the file does not read it.
+            [Name("pub"), Name("use"), Name("self"), Separator, ..] => self.skip_item(),
             // The path of a visibility is not an import.
             [Name("pub"), Sign('('), Name("in"), ..] => self.at = self.after_group(self.at + 1),
             [Separator, Name(_), ..] => self.at += 2,
@@ -331,6 +333,10 @@ mod tests {
         assert_eq!(
             shown("use {self::a, std::io, super::super::{b, c}};"),
             ["self::a", "super::super::b", "super::super::c"]
+        );
+        assert_eq!(
+            shown("pub use self::{a::B, c::{D, E}}; pub use crate::f::G; use self::h::I;"),
+            ["crate::f::G", "self::h::I"]
         );
         assert_eq!(
             shown("use std::{fmt, io}; use ::crate_of_others::x; use other::crate_::y;"),
