@@ -45,6 +45,16 @@ impl Backoff {
     }
 }
 
+/// Delays between the manager's attempts to use its backplane.
+const BACKPLANE: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+
+impl Jitter {
+    /// Returns the pause after a number of failures in a row of the manager's backplane.
+    pub(crate) fn pause(&self, failures: u32) -> Duration {
+        BACKPLANE.delay_with(failures, self)
+    }
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;

@@ -37,7 +37,11 @@ use crate::{
         gap::{Gap, GapReason},
         page_cache::PageCache,
     },
-    manager::{broadcast::Sweep, driver::Task, inner::Inner},
+    manager::{
+        broadcast::Sweep,
+        driver::{Driver, Task},
+        inner::Inner,
+    },
     sequencer::Sequenced,
 };
 
@@ -59,17 +63,19 @@ impl Inner {
         let Some(backplane) = &self.backplane else {
             return;
         };
-        let (driver, start) = (&self.driver, Self::follow as fn(&Arc<Self>));
-        driver.run(self, Task::Follower, start, |manager, _| {
+        Driver::run(self, Task::Follower, Self::follow, |manager, _| {
             Follower::new(manager, Arc::clone(backplane)).run()
         });
-        driver.run(self, Task::Listener, start, |manager, was_started| {
-            signals::listen(manager, Arc::clone(backplane), was_started)
-        });
-        driver.run(self, Task::Prober, start, |manager, _| {
+        Driver::run(
+            self,
+            Task::Listener,
+            Self::follow,
+            |manager, was_started| signals::listen(manager, Arc::clone(backplane), was_started),
+        );
+        Driver::run(self, Task::Prober, Self::follow, |manager, _| {
             acceptance::probe(manager, Arc::clone(backplane))
         });
-        driver.run(self, Task::Reader, start, |manager, _| {
+        Driver::run(self, Task::Reader, Self::follow, |manager, _| {
             PageCache::run(manager, Arc::clone(&self.reader), Arc::clone(backplane))
         });
     }

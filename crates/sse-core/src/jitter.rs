@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
-use crate::{backoff::Backoff, sync::Mutex};
-
-/// Delays between the manager's attempts to use its backplane.
-const BACKPLANE: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+use crate::sync::Mutex;
 
 /// A source of random durations.
 #[derive(Debug, Default)]
@@ -31,11 +28,6 @@ impl Jitter {
             None => rand::rng().random_range(range),
         })
     }
-
-    /// Returns the pause after a number of failures in a row of the manager's backplane.
-    pub(crate) fn pause(&self, failures: u32) -> Duration {
-        BACKPLANE.delay_with(failures, self)
-    }
 }
 
 #[cfg(all(test, not(loom)))]
@@ -46,7 +38,7 @@ mod tests {
     fn a_seed_determines_the_durations() {
         let pauses = |seed| {
             let jitter = Jitter::new(Some(seed));
-            [1, 2, 3].map(|failures| jitter.pause(failures))
+            [1, 2, 3].map(|most| jitter.between(Duration::ZERO, Duration::from_secs(most)))
         };
         assert_eq!(pauses(7), pauses(7));
         assert_ne!(pauses(7), pauses(8));

@@ -6,7 +6,7 @@ use std::{fmt::Write as _, fs, future::Future, path::Path};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use sse_core::{Handshake, Manager, Retention, Target};
-use sse_notify::ProcedureKind as NotificationKind;
+use sse_notify::Kind as NotificationKind;
 use ts_rs::{Config, TS};
 
 use crate::{

@@ -22,7 +22,7 @@ use tokio::{
 };
 use tracing::error;
 
-use crate::{manager::inner::Inner, sync::Mutex};
+use crate::sync::Mutex;
 
 /// A task of a manager.
 #[derive(Debug, Clone, Copy)]
@@ -71,20 +71,23 @@ impl Driver {
     }
 
     /// Starts a task unless it runs. `start` is the function that calls this method: it starts the
-    /// task again if its runtime shuts down, or after a panic. `work` also receives whether the task
-    /// ran before.
-    pub(crate) fn run<F: Future<Output = ()> + Send + 'static>(
-        &self,
-        inner: &Arc<Inner>,
+    /// task again if its runtime shuts down, or after a panic. `work` also receives whether the
+    /// task ran before.
+    pub(crate) fn run<M, F>(
+        manager: &Arc<M>,
         task: Task,
-        start: fn(&Arc<Inner>),
-        work: impl FnOnce(Weak<Inner>, bool) -> F,
-    ) {
-        let is_running = &self.is_running[task as usize];
+        start: fn(&Arc<M>),
+        work: impl FnOnce(Weak<M>, bool) -> F,
+    ) where
+        M: AsRef<Self> + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let this = (**manager).as_ref();
+        let is_running = &this.is_running[task as usize];
         if is_running.load(Ordering::SeqCst) || is_running.swap(true, Ordering::SeqCst) {
             return;
         }
-        let runtime = self.runtime.lock().handle();
+        let runtime = this.runtime.lock().handle();
         let runtime = match runtime {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -93,8 +96,8 @@ impl Driver {
                 return;
             }
         };
-        let was_started = self.was_started[task as usize].swap(true, Ordering::SeqCst);
-        let manager = Arc::downgrade(inner);
+        let was_started = this.was_started[task as usize].swap(true, Ordering::SeqCst);
+        let manager = Arc::downgrade(manager);
         let work = work(Weak::clone(&manager), was_started);
         let guard = Guard {
             manager,
@@ -163,15 +166,15 @@ enum End {
 }
 
 /// Starts a task again that ends early, because its runtime shuts down or the task panics.
-struct Guard {
-    manager: Weak<Inner>,
+struct Guard<M: AsRef<Driver>> {
+    manager: Weak<M>,
     task: Task,
-    start: fn(&Arc<Inner>),
+    start: fn(&Arc<M>),
     runtime: Handle,
     end: End,
 }
 
-impl Guard {
+impl<M: AsRef<Driver>> Guard<M> {
     async fn run(mut self, work: impl Future<Output = ()>) {
         let mut work = pin!(work);
         let ended = poll_fn(|cx| {
@@ -188,13 +191,13 @@ impl Guard {
     }
 }
 
-impl Drop for Guard {
+impl<M: AsRef<Driver>> Drop for Guard<M> {
     fn drop(&mut self) {
         let is_over = self.end == End::Done;
-        let Some(inner) = self.manager.upgrade().filter(|_| !is_over) else {
+        let Some(manager) = self.manager.upgrade().filter(|_| !is_over) else {
             return;
         };
-        let driver = &inner.driver;
+        let driver = (*manager).as_ref();
         driver.is_running[self.task as usize].store(false, Ordering::SeqCst);
         if self.end == End::Dropped {
             let mut runtime = driver.runtime.lock();
@@ -202,6 +205,6 @@ impl Drop for Guard {
                 *runtime = Runtime::None;
             }
         }
-        (self.start)(&inner);
+        (self.start)(&manager);
     }
 }

@@ -68,6 +68,12 @@ pub(crate) struct Inner {
     pub(crate) collapsing: AtomicBool,
 }
 
+impl AsRef<Driver> for Inner {
+    fn as_ref(&self) -> &Driver {
+        &self.driver
+    }
+}
+
 impl Inner {
     /// Runs `act` under the lock. Wakes transports and calls hooks afterwards.
     pub(crate) fn with_sequencer<T>(

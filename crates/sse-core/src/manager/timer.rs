@@ -15,7 +15,11 @@ use tracing::error;
 use crate::{
     dialect::{Dialect, MAX_DIALECTS, heartbeat::Heartbeat},
     event::{Event, cursor::Cursor, frame::Frame},
-    manager::{config::Config, driver::Task, inner::Inner},
+    manager::{
+        config::Config,
+        driver::{Driver, Task},
+        inner::Inner,
+    },
     registry::slot::Slot,
     sequencer::liveness::LivenessCheck,
 };
@@ -37,7 +41,7 @@ const LONGEST_ROUND: Duration = Duration::from_secs(60);
 /// Ensures that the timer runs. Called for every new stream.
 pub(crate) fn ensure(inner: &Arc<Inner>) {
     let schedule = Schedule::of(inner);
-    inner.driver.run(inner, Task::Timer, ensure, |manager, _| {
+    Driver::run(inner, Task::Timer, ensure, |manager, _| {
         run(manager, schedule)
     });
 }
