@@ -9,7 +9,6 @@ use tokio::time::{Instant, timeout};
 
 use crate::{
     backplane::{Backplane, RESPONSE_TIMEOUT, acceptance::Duty},
-    log::Log,
     manager::inner::Inner,
 };
 
@@ -41,12 +40,7 @@ pub(crate) async fn probe(manager: Weak<Inner>, backplane: Arc<dyn Backplane>) {
             let Some(inner) = manager.upgrade() else {
                 return;
             };
-            let is_unavailable = inner
-                .order
-                .lock()
-                .log
-                .as_ref()
-                .is_some_and(Log::is_unavailable);
+            let is_unavailable = inner.is_log_unavailable();
             drop(inner);
             acceptance.check(duty, &*backplane, is_unavailable).await;
         }

@@ -23,7 +23,7 @@ use crate::{
         failing::{Failing, Verdict},
         records,
     },
-    log::{Log, fetched_page::FetchedPage, page_cache::PageCache, shares::Party},
+    log::{fetched_page::FetchedPage, page_cache::PageCache, shares::Party},
     manager::inner::Inner,
 };
 
@@ -244,12 +244,7 @@ impl Backfill {
     /// Schedules a retry of a position. Returns `true` if the position was tried long enough, so
     /// that its streams continue without the unreadable entries.
     fn fail(&mut self, inner: &Inner, after: &Cursor, error: &BackplaneError) -> bool {
-        let is_unavailable = inner
-            .order
-            .lock()
-            .log
-            .as_ref()
-            .is_none_or(Log::is_unavailable);
+        let is_unavailable = inner.is_log_unavailable();
         let (place, error) = (after.position, error as &dyn Error);
         let verdict = self
             .failing

@@ -18,7 +18,6 @@ use crate::{
     },
     dialect::message::Message,
     event::cursor::Mark,
-    log::Log,
     manager::{
         inner::Inner,
         signals::{EVENT, MESSAGE},
@@ -75,12 +74,7 @@ pub(crate) async fn listen(
         let Some(inner) = manager.upgrade() else {
             return;
         };
-        let is_unavailable = inner
-            .order
-            .lock()
-            .log
-            .as_ref()
-            .is_some_and(Log::is_unavailable);
+        let is_unavailable = inner.is_log_unavailable();
         inner
             .acceptance
             .note_listening(&*backplane, is_unavailable, signals.as_ref().map(drop));

@@ -22,7 +22,7 @@ use crate::{
     event::{Event, cursor::Cursor, frame::Collapse},
     id::access::Access,
     jitter::Jitter,
-    log::page_cache::PageCache,
+    log::{Log, page_cache::PageCache},
     manager::{append_times::AppendTimes, config::Config, driver::Driver},
     sequencer::{
         Sequencer,
@@ -104,6 +104,12 @@ impl Inner {
     /// enough that records older than the manager also have a time.
     pub(crate) fn log_time(&self) -> u64 {
         log_time(self.clock.uptime_ms())
+    }
+
+    /// Returns `true` if the node has lost its backplane.
+    pub(crate) fn is_log_unavailable(&self) -> bool {
+        let order = self.order.lock();
+        order.log.as_ref().is_some_and(Log::is_unavailable)
     }
 
     /// Returns [`Inner::log_head`] if the log was followed to its end once.
