@@ -200,7 +200,7 @@ fn stampede(clients: usize, missed: usize) {
         );
     }
     assert_eq!(
-        manager.log().expect("a manager with a log").replayed,
+        manager.log_stats().expect("a manager with a log").replayed,
         (clients * missed) as u64
     );
 }

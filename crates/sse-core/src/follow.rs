@@ -215,7 +215,8 @@ impl Follower {
                 let from = within(RESPONSE_TIMEOUT, self.backplane.rewind(held)).await?;
                 let inner = self.manager()?;
                 let restart = |log: &mut Log| log.window.restart(from.clone());
-                let remains = inner.with_sequencer(|order, _| order.log.as_mut().map(restart));
+                let remains =
+                    inner.with_sequencer(|sequencer, _| sequencer.log.as_mut().map(restart));
                 drop(remains);
                 from
             }
@@ -235,7 +236,7 @@ impl Follower {
         if let Some(at) = self.at.clone().filter(|at| to > at.position) {
             if reason == GapReason::Damaged {
                 self.manager()?
-                    .with_sequencer(|order, _| order.note_damage(&at, to));
+                    .with_sequencer(|sequencer, _| sequencer.note_damage(&at, to));
                 warn!(after = %at, %to, error = error.source(), "failed to read a part of the event log; clients receive a gap event");
                 self.has_jumped = true;
             }
@@ -251,8 +252,8 @@ impl Follower {
         let inner = self.manager()?;
         self.at = Some(to.clone());
         // In one critical section, so that no stream receives the new position before the gap.
-        let restarted = inner.with_sequencer(|order, hold| {
-            let log = order.log.as_mut()?;
+        let restarted = inner.with_sequencer(|sequencer, tx| {
+            let log = sequencer.log.as_mut()?;
             let from = log.window.head_cursor();
             if to.epoch != from.epoch {
                 log.holes.clear();
@@ -267,7 +268,7 @@ impl Follower {
             Some((
                 from,
                 remains,
-                Some(order.publish(&Target::All, &[], message, hold)),
+                Some(sequencer.publish(&Target::All, &[], message, tx)),
             ))
         });
         let (from, remains, placed) = restarted.ok_or(Gone)?;
@@ -277,7 +278,7 @@ impl Follower {
             placed.finish(&inner).await;
         }
         records::wake_for_head(&inner).await;
-        while !inner.with_sequencer(|order, hold| order.wake_for_parts(&.., hold)) {
+        while !inner.with_sequencer(|sequencer, tx| sequencer.wake_for_parts(&.., tx)) {
             yield_now().await;
         }
         Ok(())
@@ -309,8 +310,10 @@ impl Follower {
     fn note_trimmed(&mut self, trimmed: Position) -> Result<(), Gone> {
         self.bounds_checked_at = Instant::now();
         let inner = self.manager()?;
-        inner.with_sequencer(|order, _| {
-            let Some(log) = &mut order.log else { return };
+        inner.with_sequencer(|sequencer, _| {
+            let Some(log) = &mut sequencer.log else {
+                return;
+            };
             log.holes.trim(trimmed);
             if let Some(remote) = &mut log.remote {
                 remote.trimmed = trimmed;
@@ -380,9 +383,9 @@ impl Follower {
         } = envelope;
         let collapse = inner.collapse(&event);
         let age = unix_ms().saturating_sub(published_at);
-        let placed = inner.with_sequencer(|order, hold| {
-            let at_ms = log_time(hold.uptime_ms).saturating_sub(age);
-            let log = order.log.as_mut()?;
+        let placed = inner.with_sequencer(|sequencer, tx| {
+            let at_ms = log_time(tx.uptime_ms).saturating_sub(age);
+            let log = sequencer.log.as_mut()?;
             let is_live = log.is_started();
             let (number, message) = log.record(
                 (&target, &except),
@@ -394,7 +397,7 @@ impl Follower {
                 log.window.keep(number, Arc::new(message));
                 return None;
             }
-            Some(order.publish_record((&target, &except), number, message, hold))
+            Some(sequencer.publish_record((&target, &except), number, message, tx))
         });
         let receipt = match placed {
             // Before the start, no streams are connected.
@@ -417,8 +420,8 @@ impl Follower {
     /// Records that every entry up to the end of the log has been delivered.
     async fn synced(&mut self, inner: &Arc<Inner>, asked_ms: u64) {
         let name = self.backplane.name();
-        let notice = inner.with_sequencer(|order, hold| {
-            let log = order.log.as_mut()?;
+        let notice = inner.with_sequencer(|sequencer, tx| {
+            let log = sequencer.log.as_mut()?;
             let head = log.window.head_cursor();
             let remote = log.remote.as_mut()?;
             remote.synced_ms = asked_ms;
@@ -426,7 +429,7 @@ impl Follower {
                 info!(backplane = name, %head, "backplane connected");
             }
             std::mem::take(&mut remote.is_unavailable)
-                .then(|| order.send_to_all(system::restored(), hold))
+                .then(|| sequencer.send_to_all(system::restored(), tx))
         });
         inner.log_started.notify_waiters();
         if let Some(notice) = notice {
@@ -438,13 +441,13 @@ impl Follower {
 
     async fn lost(&mut self, error: &BackplaneError) -> Result<(), Gone> {
         let inner = self.manager()?;
-        let notice = inner.with_sequencer(|order, hold| {
-            let log = order.log.as_mut()?;
+        let notice = inner.with_sequencer(|sequencer, tx| {
+            let log = sequencer.log.as_mut()?;
             log.counts.reconnects += 1;
             let remote = log.remote.as_mut()?;
             let is_news =
                 remote.started && !std::mem::replace(&mut remote.is_unavailable, remote.started);
-            is_news.then(|| order.send_to_all(system::degraded(), hold))
+            is_news.then(|| sequencer.send_to_all(system::degraded(), tx))
         });
         self.log_failure(notice.is_some(), error);
         if let Some(notice) = notice {

@@ -136,13 +136,13 @@ impl Manager {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let (delivered, bytes) = (self.inner.delivered.sum(), self.inner.bytes.sum());
-        let order = self.inner.order.lock();
-        let live = order.registry.streams.len();
+        let sequencer = self.inner.sequencer.lock();
+        let live = sequencer.registry.streams.len();
         Stats {
             total_connections: live,
-            unique_users: order.registry.groups.users(),
+            unique_users: sequencer.registry.groups.users(),
             ending: self.inner.open().saturating_sub(live),
-            counters: Counters::new(&order.counts, delivered, bytes),
+            counters: Counters::new(&sequencer.counts, delivered, bytes),
         }
     }
 
@@ -150,7 +150,7 @@ impl Manager {
     /// rejected.
     #[must_use]
     pub fn rejects_streams(&self) -> bool {
-        self.inner.order.lock().draining
+        self.inner.sequencer.lock().draining
     }
 
     fn accept(&self, handshake: Handshake) -> Result<Session, ConnectErrorKind> {
@@ -161,16 +161,16 @@ impl Manager {
             return Err(ConnectErrorKind::Unauthenticated);
         }
         inner.follow();
-        let (shared, start) = inner.with_sequencer(|order, hold| {
-            self.make_room(order, &handshake, hold)?;
+        let (shared, start) = inner.with_sequencer(|sequencer, tx| {
+            self.make_room(sequencer, &handshake, tx)?;
             let shared = self
-                .register(order, &handshake, dialect, hold)
+                .register(sequencer, &handshake, dialect, tx)
                 .ok_or(ConnectErrorKind::Full)?;
-            let start = order.start(
+            let start = sequencer.start(
                 &shared,
                 handshake.last_event_id.as_deref(),
                 &inner.rules.dialects,
-                hold,
+                tx,
             );
             Ok((shared, start))
         })?;
@@ -253,19 +253,19 @@ impl Manager {
     /// stream is rejected after all.
     fn make_room(
         &self,
-        order: &mut Sequencer,
+        sequencer: &mut Sequencer,
         handshake: &Handshake,
-        hold: &mut Tx<'_>,
+        tx: &mut Tx<'_>,
     ) -> Result<(), ConnectErrorKind> {
         let config = &self.inner.config;
-        if order.draining {
+        if sequencer.draining {
             return Err(ConnectErrorKind::ShuttingDown);
         }
-        if order.log.as_ref().is_some_and(|log| !log.is_started()) {
+        if sequencer.log.as_ref().is_some_and(|log| !log.is_started()) {
             return Err(ConnectErrorKind::Starting);
         }
         let mut replaced = Replaced::new();
-        if order
+        if sequencer
             .bans
             .is_banned(&handshake.caller, self.inner.clock.uptime_ms())
         {
@@ -274,15 +274,21 @@ impl Manager {
         if let (Some(user), Some(most)) = (&handshake.caller.user, config.max_connections_per_user)
         {
             let group = (GroupKind::User, user.as_str());
-            find_room(order, group, most, config.when_user_full, &mut replaced)
+            find_room(sequencer, group, most, config.when_user_full, &mut replaced)
                 .ok_or(ConnectErrorKind::UserLimit)?;
         }
         if let (Some(address), Some(most)) = (handshake.address, config.max_connections_per_address)
         {
             let name = Registry::address_name(address);
             let group = (GroupKind::Address, &*name);
-            find_room(order, group, most, config.when_address_full, &mut replaced)
-                .ok_or(ConnectErrorKind::AddressLimit)?;
+            find_room(
+                sequencer,
+                group,
+                most,
+                config.when_address_full,
+                &mut replaced,
+            )
+            .ok_or(ConnectErrorKind::AddressLimit)?;
         }
         if let (None, Some(address), Some(most)) = (
             &handshake.caller.user,
@@ -291,19 +297,19 @@ impl Manager {
         ) {
             let name = Registry::address_name(address);
             let group = (GroupKind::Anonymous, &*name);
-            find_room(order, group, most, LimitPolicy::Refuse, &mut replaced)
+            find_room(sequencer, group, most, LimitPolicy::Refuse, &mut replaced)
                 .ok_or(ConnectErrorKind::AddressLimit)?;
         }
-        self.find_room_in_all(order, &mut replaced)?;
+        self.find_room_in_all(sequencer, &mut replaced)?;
         for place in replaced {
-            order.end(place, Farewell::new(DisconnectReason::Replaced), hold);
+            sequencer.end(place, Farewell::new(DisconnectReason::Replaced), tx);
         }
         Ok(())
     }
 
     fn find_room_in_all(
         &self,
-        order: &mut Sequencer,
+        sequencer: &mut Sequencer,
         replaced: &mut Replaced,
     ) -> Result<(), ConnectErrorKind> {
         let config = &self.inner.config;
@@ -320,31 +326,31 @@ impl Manager {
         if open >= most {
             return Err(ConnectErrorKind::Full);
         }
-        if order.registry.streams.len() - replaced.len() >= config.max_connections {
-            replaced.push(order.registry.oldest().ok_or(ConnectErrorKind::Full)?);
+        if sequencer.registry.streams.len() - replaced.len() >= config.max_connections {
+            replaced.push(sequencer.registry.oldest().ok_or(ConnectErrorKind::Full)?);
         }
         Ok(())
     }
 
     fn register(
         &self,
-        order: &mut Sequencer,
+        sequencer: &mut Sequencer,
         handshake: &Handshake,
         dialect: DialectIndex,
-        hold: &mut Tx<'_>,
+        tx: &mut Tx<'_>,
     ) -> Option<Arc<StreamState>> {
         let inner = &self.inner;
         let config = &inner.config;
-        let seq = order.next();
+        let seq = sequencer.next();
         if let Some(user) = &handshake.caller.user {
-            order.deliver_pending_only_of(user, hold);
+            sequencer.deliver_pending_only_of(user, tx);
         }
         let user = handshake
             .caller
             .user
             .as_ref()
-            .map(|user| order.registry.shared_user(user));
-        let shared = order.registry.insert(|place, id| StreamState {
+            .map(|user| sequencer.registry.shared_user(user));
+        let shared = sequencer.registry.insert(|place, id| StreamState {
             id,
             user,
             address: handshake.address,
@@ -358,20 +364,20 @@ impl Manager {
             place,
             dialect,
             overflow: handshake.overflow.unwrap_or(config.overflow),
-            queue: Queue::new(seq, hold.now),
+            queue: Queue::new(seq, tx.now),
             bytes: AtomicU64::new(0),
         })?;
         inner.opened();
-        order.counts.connected += 1;
+        sequencer.counts.connected += 1;
         let place = shared.place;
         if let Some(user) = &shared.user {
-            order.registry.join(place, GroupKind::User, user.text());
+            sequencer.registry.join(place, GroupKind::User, user.text());
         }
         if let Some(login) = handshake.caller.login {
-            order.registry.set_login(place, login);
+            sequencer.registry.set_login(place, login);
         }
         if let (Some(address), Some(_)) = (shared.address, config.max_connections_per_address) {
-            order
+            sequencer
                 .registry
                 .join(place, GroupKind::Address, &Registry::address_name(address));
         }
@@ -380,14 +386,16 @@ impl Manager {
             shared.address,
             config.max_anonymous_connections_per_address,
         ) {
-            order.registry.join(
+            sequencer.registry.join(
                 place,
                 GroupKind::Anonymous,
                 &Registry::address_name(address),
             );
         }
         for topic in &handshake.topics {
-            order.registry.join(place, GroupKind::Topic, topic.text());
+            sequencer
+                .registry
+                .join(place, GroupKind::Topic, topic.text());
         }
         Some(shared)
     }
@@ -402,7 +410,7 @@ impl Manager {
     }
 
     fn refuse(&self, cause: ConnectErrorKind, is_soft: bool) -> ConnectError {
-        self.inner.order.lock().counts.refused[cause.index()] += 1;
+        self.inner.sequencer.lock().counts.refused[cause.index()] += 1;
         ConnectError::new(cause)
             .with_retry_after(self.retry_delay())
             .softly(is_soft)
@@ -422,16 +430,16 @@ type Replaced = SmallVec<[u32; 3]>;
 
 /// Finds room in a group, counting the streams that are replaced anyway as gone.
 fn find_room(
-    order: &Sequencer,
+    sequencer: &Sequencer,
     (kind, name): (GroupKind, &str),
     most: usize,
     policy: LimitPolicy,
     replaced: &mut Replaced,
 ) -> Option<()> {
-    let members = order.registry.members(kind, name);
+    let members = sequencer.registry.members(kind, name);
     let leaving = replaced
         .iter()
-        .filter(|place| order.registry.membership(**place, kind, name).is_some())
+        .filter(|place| sequencer.registry.membership(**place, kind, name).is_some())
         .count();
     if members.len() - leaving < most {
         return Some(());
@@ -439,7 +447,7 @@ fn find_room(
     match policy {
         LimitPolicy::Refuse => None,
         LimitPolicy::ReplaceOldest => {
-            replaced.push(order.registry.oldest_of(kind, name)?);
+            replaced.push(sequencer.registry.oldest_of(kind, name)?);
             Some(())
         }
     }

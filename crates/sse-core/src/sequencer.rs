@@ -111,9 +111,9 @@ impl Sequencer {
         target: &Target,
         except: &[ClientId],
         message: Message,
-        hold: &mut Tx<'_>,
+        tx: &mut Tx<'_>,
     ) -> Sequenced {
-        match self.place(target, except, &message, hold) {
+        match self.place(target, except, &message, tx) {
             Reached::All(receipt) => Sequenced::Done(receipt),
             Reached::None(rest, receipt) => self.reach_later(rest, receipt, Arc::new(message)),
         }
@@ -126,11 +126,11 @@ impl Sequencer {
         (target, except): (&Target, &[ClientId]),
         (event, collapse): (Event, Option<Collapse>),
         key: Option<EntryKey>,
-        hold: &mut Tx<'_>,
+        tx: &mut Tx<'_>,
     ) -> Result<Sequenced, KeysFull> {
         let Some(log) = self.log.as_mut().filter(|_| is_logged(target, &event)) else {
             let message = Message::new(event, collapse, Mark::Unlogged(self.before_next()));
-            return Ok(self.publish(target, except, message, hold));
+            return Ok(self.publish(target, except, message, tx));
         };
         if let Some(key) = &key {
             if let Some(cursor) = log.keys.get(key.text()) {
@@ -150,13 +150,13 @@ impl Sequencer {
             (target, except),
             (event, collapse),
             None,
-            log_time(hold.uptime_ms),
+            log_time(tx.uptime_ms),
         );
         if let Some(key) = key {
             log.keys
                 .insert(Arc::clone(key.text()), log.window.head_cursor());
         }
-        Ok(self.publish_record((target, except), number, message, hold))
+        Ok(self.publish_record((target, except), number, message, tx))
     }
 
     /// Assigns a publish that is a record of the log its position in the order.
@@ -165,9 +165,9 @@ impl Sequencer {
         (target, except): (&Target, &[ClientId]),
         number: u64,
         message: Message,
-        hold: &mut Tx<'_>,
+        tx: &mut Tx<'_>,
     ) -> Sequenced {
-        match self.place(target, except, &message, hold) {
+        match self.place(target, except, &message, tx) {
             // The usual message is encoded again for a returning client, which is cheaper than
             // keeping every message for clients that never return. A message that is already
             // encoded in other dialects is kept.
@@ -204,14 +204,14 @@ impl Sequencer {
         target: &Target,
         except: &[ClientId],
         message: &Message,
-        hold: &mut Tx<'_>,
+        tx: &mut Tx<'_>,
     ) -> Reached {
         self.seq += 1;
         self.counts.published += 1;
         if let Target::Client(id) = target {
             let place = self.registry.place(*id).filter(|_| !except.contains(id));
-            self.reach(place, message, hold);
-            self.finish(hold);
+            self.reach(place, message, tx);
+            self.finish(tx);
             return Reached::All(Receipt::matched(place.iter().len()));
         }
         let except = self.places(except);
@@ -228,16 +228,16 @@ impl Sequencer {
         }
         let meant = |place: &u32| except.binary_search(place).is_err();
         match audience {
-            Audience::All => self.reach(self.places_from(0).filter(meant), message, hold),
+            Audience::All => self.reach(self.places_from(0).filter(meant), message, tx),
             Audience::Group(group) => {
                 self.reach(
                     self.members(group).iter().copied().filter(meant),
                     message,
-                    hold,
+                    tx,
                 );
             }
         }
-        self.finish(hold);
+        self.finish(tx);
         Reached::All(receipt)
     }
 
@@ -260,19 +260,19 @@ impl Sequencer {
         job: &Arc<PendingBroadcast>,
         cursor: &mut u32,
         budget: usize,
-        hold: &mut Tx<'_>,
+        tx: &mut Tx<'_>,
     ) -> bool {
         let older = &self.jobs[..self.jobs.partition_point(|other| other.seq < job.seq)];
         let delivery = Fanout {
-            rules: hold.rules,
+            rules: tx.rules,
             older,
             seq: job.seq,
-            now: hold.now,
+            now: tx.now,
         };
         let streams = &self.registry.streams;
         let mut reach = |place: u32| {
             if let Some(slot) = streams.get(place).filter(|_| !job.excepts(place)) {
-                delivery.deliver(slot, &job.message, &mut hold.out);
+                delivery.deliver(slot, &job.message, &mut tx.out);
             }
         };
         let done = match job.audience {
@@ -296,26 +296,26 @@ impl Sequencer {
         if done {
             self.jobs.retain(|other| other.seq != job.seq);
         }
-        self.finish(hold);
+        self.finish(tx);
         done
     }
 
     /// Joins a topic; the stream receives later events of the topic.
-    pub(crate) fn join(&mut self, place: u32, topic: &Topic, hold: &mut Tx<'_>) -> bool {
+    pub(crate) fn join(&mut self, place: u32, topic: &Topic, tx: &mut Tx<'_>) -> bool {
         self.seq += 1;
-        self.deliver_pending(place, hold);
+        self.deliver_pending(place, tx);
         let joined = self.registry.join(place, GroupKind::Topic, topic.text());
         if joined {
             self.catching(place, |catching, window| {
                 catching.join(Target::Topic(topic.clone()), window);
             });
         }
-        self.finish(hold);
+        self.finish(tx);
         joined
     }
 
     /// Leaves a topic; the stream receives earlier events of the topic.
-    pub(crate) fn leave(&mut self, place: u32, topic: &Topic, hold: &mut Tx<'_>) -> bool {
+    pub(crate) fn leave(&mut self, place: u32, topic: &Topic, tx: &mut Tx<'_>) -> bool {
         self.seq += 1;
         let Some(membership) = self
             .registry
@@ -323,13 +323,13 @@ impl Sequencer {
         else {
             return false;
         };
-        self.deliver_pending(place, hold);
-        self.deliver_pending_last_of(membership, hold);
+        self.deliver_pending(place, tx);
+        self.deliver_pending_last_of(membership, tx);
         self.registry.leave(place, membership);
         self.catching(place, |catching, window| {
             catching.leave(&Target::Topic(topic.clone()), window);
         });
-        self.finish(hold);
+        self.finish(tx);
         true
     }
 
@@ -340,15 +340,15 @@ impl Sequencer {
     }
 
     /// Ends a stream after the events that precede this position.
-    pub(crate) fn end(&mut self, place: u32, farewell: Farewell, hold: &mut Tx<'_>) -> bool {
+    pub(crate) fn end(&mut self, place: u32, farewell: Farewell, tx: &mut Tx<'_>) -> bool {
         self.seq += 1;
-        let ended = self.end_stream(place, farewell, hold);
-        self.finish(hold);
+        let ended = self.end_stream(place, farewell, tx);
+        self.finish(tx);
         ended
     }
 
     /// Removes a stream that its transport has released.
-    pub(crate) fn remove(&mut self, place: u32, id: ClientId, hold: &mut Tx<'_>) {
+    pub(crate) fn remove(&mut self, place: u32, id: ClientId, tx: &mut Tx<'_>) {
         self.seq += 1;
         if self
             .registry
@@ -356,8 +356,8 @@ impl Sequencer {
             .get(place)
             .is_some_and(|slot| slot.stream.id == id)
         {
-            self.detach(place, hold);
-            self.finish(hold);
+            self.detach(place, tx);
+            self.finish(tx);
         }
     }
 
@@ -399,22 +399,22 @@ impl Sequencer {
     }
 
     /// Creates a delivery at the current position in the order.
-    pub(crate) fn delivery<'a>(&'a self, hold: &Tx<'a>) -> Fanout<'a> {
+    pub(crate) fn delivery<'a>(&'a self, tx: &Tx<'a>) -> Fanout<'a> {
         Fanout {
-            rules: hold.rules,
+            rules: tx.rules,
             older: &self.jobs,
             seq: self.seq,
-            now: hold.now,
+            now: tx.now,
         }
     }
 
-    fn reach(&self, places: impl IntoIterator<Item = u32>, message: &Message, hold: &mut Tx<'_>) {
-        let delivery = self.delivery(hold);
+    fn reach(&self, places: impl IntoIterator<Item = u32>, message: &Message, tx: &mut Tx<'_>) {
+        let delivery = self.delivery(tx);
         for slot in places
             .into_iter()
             .filter_map(|place| self.registry.streams.get(place))
         {
-            delivery.deliver(slot, message, &mut hold.out);
+            delivery.deliver(slot, message, &mut tx.out);
         }
     }
 
@@ -422,71 +422,71 @@ impl Sequencer {
         self.registry.members_of(group)
     }
 
-    pub(crate) fn deliver_pending(&self, place: u32, hold: &mut Tx<'_>) {
+    pub(crate) fn deliver_pending(&self, place: u32, tx: &mut Tx<'_>) {
         if let Some(slot) = self.registry.streams.get(place) {
-            self.delivery(hold).deliver_pending(slot, &mut hold.out);
+            self.delivery(tx).deliver_pending(slot, &mut tx.out);
         }
     }
 
     /// Delivers pending publishes to a user's only stream before the user's second stream moves it
     /// into a group. The key of that group can be a reused key that an unfinished publish still
     /// refers to.
-    pub(crate) fn deliver_pending_only_of(&mut self, user: &UserId, hold: &mut Tx<'_>) {
+    pub(crate) fn deliver_pending_only_of(&mut self, user: &UserId, tx: &mut Tx<'_>) {
         if self.jobs.is_empty() {
             return;
         }
         if let [only] = *self.registry.members(GroupKind::User, user.as_str()) {
-            self.deliver_pending(only, hold);
-            self.finish(hold);
+            self.deliver_pending(only, tx);
+            self.finish(tx);
         }
     }
 
     /// Delivers pending publishes to a stream that is about to move within its group, because a
     /// sweep could skip it.
-    fn deliver_pending_last_of(&self, membership: Membership, hold: &mut Tx<'_>) {
+    fn deliver_pending_last_of(&self, membership: Membership, tx: &mut Tx<'_>) {
         if self.jobs.is_empty() {
             return;
         }
         if let Some(last) = self.registry.last_of(membership) {
-            self.deliver_pending(last, hold);
+            self.deliver_pending(last, tx);
         }
     }
 
-    pub(crate) fn end_stream(&mut self, place: u32, farewell: Farewell, hold: &mut Tx<'_>) -> bool {
-        self.deliver_pending(place, hold);
-        let Some(slot) = self.detach(place, hold) else {
+    pub(crate) fn end_stream(&mut self, place: u32, farewell: Farewell, tx: &mut Tx<'_>) -> bool {
+        self.deliver_pending(place, tx);
+        let Some(slot) = self.detach(place, tx) else {
             return false;
         };
         let reason = farewell.reason;
         let wakers = slot.stream.queue.lock().end(farewell);
-        hold.out.wake_later(wakers);
-        self.leavers.add(slot.stream, reason, hold.now);
+        tx.out.wake_later(wakers);
+        self.leavers.add(slot.stream, reason, tx.now);
         true
     }
 
-    fn detach(&mut self, place: u32, hold: &mut Tx<'_>) -> Option<Slot> {
+    fn detach(&mut self, place: u32, tx: &mut Tx<'_>) -> Option<Slot> {
         if !self.jobs.is_empty() {
             let memberships = self.registry.streams.get(place)?.memberships.clone();
             memberships
                 .iter()
-                .for_each(|membership| self.deliver_pending_last_of(*membership, hold));
+                .for_each(|membership| self.deliver_pending_last_of(*membership, tx));
         }
         self.registry.remove(place)
     }
 
     /// Updates the counters, and ends the streams whose queues were full.
-    pub(crate) fn finish(&mut self, hold: &mut Tx<'_>) {
-        while let Some(place) = hold.out.full.pop() {
+    pub(crate) fn finish(&mut self, tx: &mut Tx<'_>) {
+        while let Some(place) = tx.out.full.pop() {
             self.counts.dropped += 1;
-            self.end_stream(place, Farewell::new(DisconnectReason::Overflow), hold);
+            self.end_stream(place, Farewell::new(DisconnectReason::Overflow), tx);
         }
-        self.counts.queued += std::mem::take(&mut hold.out.queued);
-        self.counts.dropped += std::mem::take(&mut hold.out.dropped_events);
+        self.counts.queued += std::mem::take(&mut tx.out.queued);
+        self.counts.dropped += std::mem::take(&mut tx.out.dropped_events);
     }
 
     /// Sends an event of the manager itself to every stream.
-    pub(crate) fn send_to_all(&mut self, event: Event, hold: &mut Tx<'_>) -> Sequenced {
+    pub(crate) fn send_to_all(&mut self, event: Event, tx: &mut Tx<'_>) -> Sequenced {
         let message = Message::new(event, None, Mark::Unlogged(self.before_next()));
-        self.publish(&Target::All, &[], message, hold)
+        self.publish(&Target::All, &[], message, tx)
     }
 }

@@ -130,7 +130,7 @@ impl Source for Manager {
         families.put(&DROPPED, [], counters.dropped);
         families.put(&HEARTBEATS, [], counters.heartbeats);
         families.put(&BYTES, [], counters.bytes);
-        if let Some(log) = self.log() {
+        if let Some(log) = self.log_stats() {
             put_log(families, &log);
         }
     }

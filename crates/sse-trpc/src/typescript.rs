@@ -79,7 +79,7 @@ fn other_types() -> String {
         .build()
         .unwrap();
     let counters = literal(&json!(manager.stats().counters));
-    let gaps = literal(&json!(manager.log().unwrap().gaps));
+    let gaps = literal(&json!(manager.log_stats().unwrap().gaps));
     let types = [
         ("NotificationType", kinds),
         ("Target", targets),

@@ -120,7 +120,7 @@ pub(crate) async fn in_process(server: &RedisServer, clients: usize) -> anyhow::
     manager.follow();
     let ready = Instant::now() + TIMEOUT;
     while !manager
-        .log()
+        .log_stats()
         .is_some_and(|log| log.state == LogState::Current)
     {
         ensure!(
@@ -149,7 +149,7 @@ pub(crate) async fn in_process(server: &RedisServer, clients: usize) -> anyhow::
         .await
         .context("not all clients resumed in time")??;
     let time = start.elapsed();
-    let reads = manager.log().context("the manager has no log")?.reads;
+    let reads = manager.log_stats().context("the manager has no log")?.reads;
     let now = server.served()?;
     Ok(Resume {
         way: "a manager, without sockets",

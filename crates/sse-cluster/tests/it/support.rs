@@ -81,7 +81,7 @@ impl Node {
             .unwrap();
         let heard = Heard::default();
         let cluster = Cluster::start(&manager, config.hooks(heard.clone()));
-        while manager.log().unwrap().state != LogState::Current {
+        while manager.log_stats().unwrap().state != LogState::Current {
             sleep(Duration::from_millis(10)).await;
         }
         sleep(SOON).await;

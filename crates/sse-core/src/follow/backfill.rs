@@ -70,7 +70,7 @@ impl PageCache {
             failing: Failing::default(),
         };
         if let Some(inner) = reading.manager.upgrade() {
-            inner.with_sequencer(|order, _| order.begin_reading());
+            inner.with_sequencer(|sequencer, _| sequencer.begin_reading());
         }
         while let Some(inner) = reading.manager.upgrade() {
             reading.begin(&inner).await;
@@ -100,7 +100,7 @@ impl Backfill {
     /// Starts the reads that can start now, and wakes streams whose part is already cached.
     async fn begin(&mut self, inner: &Inner) {
         for after in self.failing.due(Instant::now()) {
-            inner.with_sequencer(|order, _| order.resume_part(after));
+            inner.with_sequencer(|sequencer, _| sequencer.resume_part(after));
         }
         while self.has_room() {
             let Some((party, after)) = self.wanted(inner) else {
@@ -111,7 +111,7 @@ impl Backfill {
                 wake(inner, after.position..until).await;
                 continue;
             }
-            inner.with_sequencer(|order, _| order.begin_read(party, after.position));
+            inner.with_sequencer(|sequencer, _| sequencer.begin_read(party, after.position));
             let (backplane, cursor) = (Arc::clone(&self.backplane), after.clone());
             let answer = Box::pin(async move {
                 let read = timeout(RESPONSE_TIMEOUT, backplane.read(&cursor, PAGE)).await;
@@ -138,7 +138,7 @@ impl Backfill {
             read.after.position.reaches(span, place)
         };
         let may_begin = |place| !self.in_flight.iter().any(|read| brings(read, place));
-        inner.with_sequencer(|order, hold| order.wanted_part(may_begin, hold))
+        inner.with_sequencer(|sequencer, tx| sequencer.wanted_part(may_begin, tx))
     }
 
     /// Returns `true` if another read can start. Slow reads do not prevent it, so that a slow part
@@ -181,7 +181,7 @@ impl Backfill {
     }
 
     async fn take(&mut self, inner: &Inner, party: Party, after: Cursor, read: ReadResult) {
-        inner.with_sequencer(|order, _| order.end_read(party));
+        inner.with_sequencer(|sequencer, _| sequencer.end_read(party));
         let place = after.position;
         match self.keep(inner, party, &after, read) {
             Ok(until) => {
@@ -212,7 +212,7 @@ impl Backfill {
             }
             Err(BackplaneError::Damaged { to, source }) if to > after.position => {
                 let error = &*source as &dyn Error;
-                if inner.with_sequencer(|order, _| order.note_damage(after, to)) {
+                if inner.with_sequencer(|sequencer, _| sequencer.note_damage(after, to)) {
                     warn!(%after, %to, error, "failed to read a part of the event log; clients receive a gap event");
                 }
                 return Ok(to);
@@ -253,18 +253,18 @@ impl Backfill {
             });
         if verdict == Verdict::TryAgain {
             debug!(%after, error, "failed to read an older part of the event log; retrying");
-            inner.with_sequencer(|order, _| order.suspend_part(place));
+            inner.with_sequencer(|sequencer, _| sequencer.suspend_part(place));
             return false;
         }
         warn!(%after, error, "abandoned an unreadable part of the event log; clients receive a gap event");
-        inner.with_sequencer(|order, _| order.give_up_part(after));
+        inner.with_sequencer(|sequencer, _| sequencer.give_up_part(after));
         true
     }
 }
 
 /// Wakes all streams that wait for records after positions within a range.
 async fn wake(inner: &Inner, within: impl RangeBounds<Position> + Clone) {
-    while !inner.with_sequencer(|order, hold| order.wake_for_parts(&within, hold)) {
+    while !inner.with_sequencer(|sequencer, tx| sequencer.wake_for_parts(&within, tx)) {
         yield_now().await;
     }
 }

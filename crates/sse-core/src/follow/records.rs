@@ -51,7 +51,7 @@ fn read_record(inner: &Inner, epoch: &Epoch, previous: Position, entry: &Entry) 
 pub(crate) async fn wake_for_head(inner: &Inner) {
     let mut left = usize::MAX;
     loop {
-        left = inner.with_sequencer(|order, hold| order.wake_for_head(left, hold));
+        left = inner.with_sequencer(|sequencer, tx| sequencer.wake_for_head(left, tx));
         if left == 0 {
             return;
         }
@@ -73,7 +73,7 @@ pub(crate) fn read_envelope(
     }
     Envelope::read(&entry.payload).unwrap_or_else(|error| {
         let after = Cursor::new(epoch.clone(), previous);
-        if inner.order.lock().note_unreadable(&after, entry.position) {
+        if inner.sequencer.lock().note_unreadable(&after, entry.position) {
             warn!(position = %entry.position, %error, "failed to read an entry of the event log; clients receive a gap event");
         }
         let to = Cursor::new(epoch.clone(), entry.position);

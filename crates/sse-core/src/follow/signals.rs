@@ -50,13 +50,13 @@ async fn pass_on_unlogged(inner: &Arc<Inner>, payload: &Bytes) {
         }
     };
     let collapse = inner.collapse(&envelope.event);
-    let placed = inner.with_sequencer(|order, hold| {
+    let placed = inner.with_sequencer(|sequencer, tx| {
         let message = Message::new(
             envelope.event,
             collapse,
-            Mark::Unlogged(order.before_next()),
+            Mark::Unlogged(sequencer.before_next()),
         );
-        order.publish(&envelope.target, &envelope.except, message, hold)
+        sequencer.publish(&envelope.target, &envelope.except, message, tx)
     });
     placed.finish(inner).await;
 }

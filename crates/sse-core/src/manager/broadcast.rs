@@ -56,7 +56,8 @@ impl Sweep {
             let Self {
                 inner, job, cursor, ..
             } = self;
-            self.done = inner.with_sequencer(|order, hold| order.sweep(job, cursor, STEP, hold));
+            self.done =
+                inner.with_sequencer(|sequencer, tx| sequencer.sweep(job, cursor, STEP, tx));
             if start.elapsed() >= TURN {
                 break;
             }

@@ -101,7 +101,7 @@ impl Inner {
                     bytes: config.queue_bytes,
                 },
             },
-            order: Mutex::new(Sequencer::new(Registry::new(arrivals), log)),
+            sequencer: Mutex::new(Sequencer::new(Registry::new(arrivals), log)),
             driver: Driver::new(builder.runtime.or_else(|| Handle::try_current().ok())),
             delivered: StripedCounter::default(),
             bytes: StripedCounter::default(),

@@ -141,35 +141,38 @@ impl Manager {
     /// missing or included.
     #[must_use]
     pub fn connections(&self, query: &ConnectionQuery) -> ConnectionPage {
-        let order = self.inner.order.lock();
+        let sequencer = self.inner.sequencer.lock();
         let from = query.cursor.unwrap_or(0);
         let of = (query.user.as_ref(), query.topic.as_ref());
-        let mut places = order.candidates(of, from, query.limit.saturating_add(1));
+        let mut places = sequencer.candidates(of, from, query.limit.saturating_add(1));
         places.truncate(query.limit.saturating_add(1));
         let next_cursor = (places.len() > query.limit).then(|| places.pop()).flatten();
         let slots = places
             .iter()
-            .filter_map(|place| order.registry.streams.get(*place));
-        let items = slots.map(|slot| Connection::of(&order, slot)).collect();
+            .filter_map(|place| sequencer.registry.streams.get(*place));
+        let items = slots.map(|slot| Connection::of(&sequencer, slot)).collect();
         ConnectionPage { items, next_cursor }
     }
 
     /// Returns a live stream; `None` if it is not live.
     #[must_use]
     pub fn connection(&self, client: ClientId) -> Option<Connection> {
-        let order = self.inner.order.lock();
-        let slot = order.registry.streams.get(order.registry.place(client)?)?;
-        Some(Connection::of(&order, slot))
+        let sequencer = self.inner.sequencer.lock();
+        let slot = sequencer
+            .registry
+            .streams
+            .get(sequencer.registry.place(client)?)?;
+        Some(Connection::of(&sequencer, slot))
     }
 
     /// Returns the current number of live streams in a target. The cost does not depend on the
     /// number.
     #[must_use]
     pub fn count(&self, target: &Target) -> usize {
-        let order = self.inner.order.lock();
+        let sequencer = self.inner.sequencer.lock();
         match target {
-            Target::Client(client) => order.registry.place(*client).iter().len(),
-            target => order.size_of(target),
+            Target::Client(client) => sequencer.registry.place(*client).iter().len(),
+            target => sequencer.size_of(target),
         }
     }
 
@@ -181,7 +184,11 @@ impl Manager {
         let mut most = BinaryHeap::new();
         let mut from = Some(0);
         while let Some(start) = from {
-            from = self.inner.order.lock().count_users(start, limit, &mut most);
+            from = self
+                .inner
+                .sequencer
+                .lock()
+                .count_users(start, limit, &mut most);
             yield_now().await;
         }
         let users = most
@@ -198,13 +205,13 @@ impl Manager {
 }
 
 impl Connection {
-    fn of(order: &Sequencer, slot: &Slot) -> Self {
+    fn of(sequencer: &Sequencer, slot: &Slot) -> Self {
         let state = slot.stream.queue.lock();
         Self {
             client_id: slot.stream.id,
             user_id: slot.stream.user.clone(),
-            login_id: order.registry.login(slot.stream.place),
-            topics: order.registry.topics_of(slot),
+            login_id: sequencer.registry.login(slot.stream.place),
+            topics: sequencer.registry.topics_of(slot),
             connected_at: slot.stream.connected_at,
             waiting: state.waiting(),
             delivered: state.delivered,

@@ -86,15 +86,17 @@ impl Manager {
     /// a time; beyond that, the ban that expires first is lifted early.
     pub fn ban(&self, who: impl Into<Banned>, duration: Duration) {
         let uptime_ms = self.inner.clock.uptime_ms();
-        let mut order = self.inner.order.lock();
-        order.bans.ban(who.into(), uptime_ms, duration.min(LONGEST));
+        let mut sequencer = self.inner.sequencer.lock();
+        sequencer
+            .bans
+            .ban(who.into(), uptime_ms, duration.min(LONGEST));
     }
 
     /// Returns the bans with their remaining durations.
     #[must_use]
     pub fn bans(&self) -> Vec<(Banned, Duration)> {
         self.inner
-            .order
+            .sequencer
             .lock()
             .bans
             .all(self.inner.clock.uptime_ms())
@@ -109,23 +111,25 @@ impl Manager {
         let mut farewell = Farewell::new(DisconnectReason::Kicked);
         farewell.note = how.reason.map(Into::into);
         let mut left = {
-            let mut order = self.inner.order.lock();
+            let mut sequencer = self.inner.sequencer.lock();
             if let Some((who, duration)) = how
                 .ban_for
-                .and_then(|time| Some((order.ban_subject(&target)?, time)))
+                .and_then(|time| Some((sequencer.ban_subject(&target)?, time)))
             {
-                order.bans.ban(who, self.inner.clock.uptime_ms(), duration);
+                sequencer
+                    .bans
+                    .ban(who, self.inner.clock.uptime_ms(), duration);
                 farewell.reconnect = false;
             }
-            order.size_of(&target)
+            sequencer.size_of(&target)
         };
         let mut ended = 0;
         let mut cursor = 0;
         while left > 0 {
-            let found = self.inner.with_sequencer(|order, hold| {
-                let places = order.some_in(&target, &mut cursor, STEP.min(left));
+            let found = self.inner.with_sequencer(|sequencer, tx| {
+                let places = sequencer.some_in(&target, &mut cursor, STEP.min(left));
                 for place in &places {
-                    ended += usize::from(order.end(*place, farewell.clone(), hold));
+                    ended += usize::from(sequencer.end(*place, farewell.clone(), tx));
                 }
                 places.len()
             });

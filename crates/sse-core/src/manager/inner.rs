@@ -46,7 +46,7 @@ pub(crate) struct Inner {
     /// Time within which every stream is checked once.
     pub(crate) round: Duration,
     pub(crate) rules: Rules,
-    pub(crate) order: Mutex<Sequencer>,
+    pub(crate) sequencer: Mutex<Sequencer>,
     pub(crate) driver: Driver,
     pub(crate) delivered: StripedCounter,
     pub(crate) bytes: StripedCounter,
@@ -80,18 +80,18 @@ impl Inner {
         &self,
         act: impl FnOnce(&mut Sequencer, &mut Tx<'_>) -> T,
     ) -> T {
-        let mut order = self.order.lock();
+        let mut sequencer = self.sequencer.lock();
         let uptime_ms = self.clock.uptime_ms();
         let now = Millis::of(uptime_ms);
-        let mut hold = Tx {
+        let mut tx = Tx {
             rules: &self.rules,
             now,
             uptime_ms,
             out: Effects::default(),
         };
-        let result = act(&mut order, &mut hold);
-        drop(order);
-        hold.out.release(&*self.hooks);
+        let result = act(&mut sequencer, &mut tx);
+        drop(sequencer);
+        tx.out.release(&*self.hooks);
         result
     }
 
@@ -108,20 +108,20 @@ impl Inner {
 
     /// Returns `true` if the node has lost its backplane.
     pub(crate) fn is_log_unavailable(&self) -> bool {
-        let order = self.order.lock();
-        order.log.as_ref().is_some_and(Log::is_unavailable)
+        let sequencer = self.sequencer.lock();
+        sequencer.log.as_ref().is_some_and(Log::is_unavailable)
     }
 
     /// Returns [`Inner::log_head`] if the log was followed to its end once.
     pub(crate) fn log_head_if_started(&self) -> Option<Cursor> {
-        let order = self.order.lock();
-        let log = order.log.as_ref().filter(|log| log.is_started());
+        let sequencer = self.sequencer.lock();
+        let log = sequencer.log.as_ref().filter(|log| log.is_started());
         log.map(|log| log.window.head_cursor())
     }
 
     /// Returns the end of the log, as far as this node has followed it.
     pub(crate) fn log_head(&self) -> Option<Cursor> {
-        Some(self.order.lock().log.as_ref()?.window.head_cursor())
+        Some(self.sequencer.lock().log.as_ref()?.window.head_cursor())
     }
 
     // Sequentially consistent, like the flags of the driver's tasks: either a new stream finds the

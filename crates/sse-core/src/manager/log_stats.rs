@@ -56,7 +56,7 @@ impl LogState {
 /// let manager = Manager::builder().log(Retention::default()).build()?;
 /// manager.all().publish(Event::text("hello")).await?;
 ///
-/// let log = manager.log().unwrap();
+/// let log = manager.log_stats().unwrap();
 /// assert_eq!((log.state, log.entries), (LogState::Current, 1));
 /// # Ok(()) }
 /// ```
@@ -107,12 +107,12 @@ impl Manager {
     /// Returns statistics about the event log; `None` without a log. The cost does not depend on
     /// the size of the log.
     #[must_use]
-    pub fn log(&self) -> Option<LogStats> {
+    pub fn log_stats(&self) -> Option<LogStats> {
         let inner = &self.inner;
         let (times, reads) = (&inner.append_times, inner.reader.reads());
         let problem = inner.acceptance.problem();
-        let order = inner.order.lock();
-        let log = order.log.as_ref()?;
+        let sequencer = inner.sequencer.lock();
+        let log = sequencer.log.as_ref()?;
         let state = match problem {
             _ if !log.is_started() => LogState::Starting,
             _ if log.is_unavailable() => LogState::Away,
@@ -180,7 +180,7 @@ impl Manager {
             started.as_mut().enable();
             if self
                 .inner
-                .order
+                .sequencer
                 .lock()
                 .log
                 .as_ref()

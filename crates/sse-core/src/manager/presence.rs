@@ -85,7 +85,7 @@ impl Manager {
             missed: false,
         };
         self.inner
-            .order
+            .sequencer
             .lock()
             .registry
             .groups
@@ -107,7 +107,7 @@ impl Manager {
     pub fn users(&self, cursor: Option<u32>, limit: usize) -> UserPage {
         let (users, next_cursor) = self
             .inner
-            .order
+            .sequencer
             .lock()
             .page_of_users(cursor.unwrap_or(0), limit);
         UserPage { users, next_cursor }
@@ -122,15 +122,15 @@ impl PresenceWatch {
     /// result.
     pub fn take(&mut self, most: usize) -> Option<UserChanges> {
         let inner = self.inner.upgrade()?;
-        let mut order = inner.order.lock();
-        let groups = &mut order.registry.groups;
+        let mut sequencer = inner.sequencer.lock();
+        let groups = &mut sequencer.registry.groups;
         let watch = groups
             .watches
             .iter_mut()
             .find(|watch| watch.id == self.id)?;
         let names = watch.take(most);
         let (more, missed) = (!watch.users.is_empty(), std::mem::take(&mut watch.missed));
-        let registry = &order.registry;
+        let registry = &sequencer.registry;
         let with_count = |name: Arc<str>| {
             let count = registry.members(GroupKind::User, &name).len();
             (UserId::from_text(name), count)
@@ -153,7 +153,7 @@ impl Drop for PresenceWatch {
             return;
         };
         inner
-            .order
+            .sequencer
             .lock()
             .registry
             .groups

@@ -279,14 +279,14 @@ fn place(
     if inner.config.log.is_some() {
         check_size(inner, event.encoded_len())?;
         let key = entry_key(inner, &event)?;
-        let placed = inner.with_sequencer(|order, hold| {
-            order.publish_and_log((target, except), (event, collapse), key, hold)
+        let placed = inner.with_sequencer(|sequencer, tx| {
+            sequencer.publish_and_log((target, except), (event, collapse), key, tx)
         });
         return Ok(placed?);
     }
     let message = Message::new(event, collapse, Mark::Unlogged(Before::default()));
     check_size(inner, message.plain().len())?;
-    Ok(inner.with_sequencer(|order, hold| order.publish(target, except, message, hold)))
+    Ok(inner.with_sequencer(|sequencer, tx| sequencer.publish(target, except, message, tx)))
 }
 
 /// Publishes outside the log, to the streams of this node and to the other nodes.
@@ -296,17 +296,16 @@ async fn publish_unlogged(
     except: &[ClientId],
     event: Event,
 ) -> Result<Sequenced, PublishError> {
-    let is_here =
-        matches!(target, Target::Client(id) if inner.order.lock().registry.place(*id).is_some());
+    let is_here = matches!(target, Target::Client(id) if inner.sequencer.lock().registry.place(*id).is_some());
     if !is_here {
         let waiting = inner.tickets.take();
         let envelope = Envelope::write(waiting.ticket, target, except, &event);
         signal_with_retries(inner, &envelope, event.retry_for()).await?;
     }
     let collapse = inner.collapse(&event);
-    Ok(inner.with_sequencer(|order, hold| {
-        let message = Message::new(event, collapse, Mark::Unlogged(order.before_next()));
-        order.publish(target, except, message, hold)
+    Ok(inner.with_sequencer(|sequencer, tx| {
+        let message = Message::new(event, collapse, Mark::Unlogged(sequencer.before_next()));
+        sequencer.publish(target, except, message, tx)
     }))
 }
 
@@ -346,7 +345,7 @@ async fn append(
             duplicate: false,
         }),
         None if appended.duplicate => {
-            if let Some(log) = &mut inner.order.lock().log {
+            if let Some(log) = &mut inner.sequencer.lock().log {
                 log.counts.duplicates += 1;
             }
             Ok(Receipt {
@@ -377,7 +376,7 @@ async fn append_with_retries(
         let appended = within(RESPONSE_TIMEOUT, backplane.append(entry.clone())).await;
         if let Err(BackplaneError::KeysFull(full)) = appended {
             inner
-                .order
+                .sequencer
                 .lock()
                 .log
                 .iter_mut()

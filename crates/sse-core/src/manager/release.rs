@@ -13,7 +13,7 @@ impl Inner {
     /// Abandons the transports that did not release their streams in time.
     pub(crate) fn release_leavers(&self) {
         let timeout = self.config.connection_timeout;
-        let due = self.with_sequencer(|order, hold| order.leavers.take_due(hold.now, timeout));
+        let due = self.with_sequencer(|sequencer, tx| sequencer.leavers.take_due(tx.now, timeout));
         for stream in due {
             if let Some(closed) = stream.queue.abandon() {
                 self.released(&stream, closed);
@@ -24,9 +24,9 @@ impl Inner {
     /// Completes the end of a stream after its transport released it or was abandoned. Must be
     /// called without a lock.
     pub(crate) fn released(&self, stream: &StreamState, closed: QueueClosed) {
-        self.with_sequencer(|order, hold| {
-            order.remove(stream.place, stream.id, hold);
-            order.counts.ended[closed.reason.index()] += 1;
+        self.with_sequencer(|sequencer, tx| {
+            sequencer.remove(stream.place, stream.id, tx);
+            sequencer.counts.ended[closed.reason.index()] += 1;
         });
         closed.wake.into_iter().for_each(Waker::wake);
         self.closed();
@@ -70,7 +70,7 @@ mod tests {
                 .disconnect(Target::Client(leaves.client_id()), DisconnectOptions::new())
                 .await;
         }
-        let kept = manager.inner.order.lock().leavers.others.len();
+        let kept = manager.inner.sequencer.lock().leavers.others.len();
         assert!((1..=FEW).contains(&kept), "{kept}");
         assert_eq!(manager.stats().ending, 1);
     }

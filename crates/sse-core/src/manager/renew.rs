@@ -49,9 +49,12 @@ impl Manager {
     pub fn renew(&self, client: ClientId, caller: &Caller) -> Result<(), RenewError> {
         let left = caller.time_left();
         let (uptime_ms, round) = (self.inner.clock.uptime_ms(), self.inner.round);
-        self.inner.with_sequencer(|order, _| {
-            let place = order.registry.place(client).ok_or(RenewError::NotLive)?;
-            let slot = order.registry.streams.get(place);
+        self.inner.with_sequencer(|sequencer, _| {
+            let place = sequencer
+                .registry
+                .place(client)
+                .ok_or(RenewError::NotLive)?;
+            let slot = sequencer.registry.streams.get(place);
             let stream = &slot.ok_or(RenewError::NotLive)?.stream;
             if caller.user.is_none() || stream.user != caller.user {
                 return Err(RenewError::OtherUser);
@@ -62,7 +65,7 @@ impl Manager {
             stream.expires_in(left, uptime_ms, round, &self.inner.jitter);
             // The sign-in that the client would reconnect with now.
             if let Some(login) = caller.login {
-                order.registry.set_login(place, login);
+                sequencer.registry.set_login(place, login);
             }
             Ok(())
         })

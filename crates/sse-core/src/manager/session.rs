@@ -223,8 +223,8 @@ impl Session {
         let stream = (self.shared.place, self.shared.id);
         let mut feed: Option<Arc<FetchedPage>> = None;
         for _ in 0..STEPS_PER_TURN {
-            let (frames, replayed) = self.manager.with_sequencer(|order, hold| {
-                order.replay(stream, limit, feed.as_deref(), waker, hold)
+            let (frames, replayed) = self.manager.with_sequencer(|sequencer, tx| {
+                sequencer.replay(stream, limit, feed.as_deref(), waker, tx)
             });
             if let Some(extra) = &mut self.extra {
                 extra.catching = !matches!(replayed, ReplayStep::Live);
@@ -243,7 +243,7 @@ impl Session {
                 ReplayStep::Backplane(after) => match self.manager.reader.get(&after) {
                     None if self
                         .manager
-                        .with_sequencer(|order, _| order.wait_for_part(stream, &after)) =>
+                        .with_sequencer(|sequencer, _| sequencer.wait_for_part(stream, &after)) =>
                     {
                         self.manager.reader.ask();
                         return Poll::Pending;
@@ -251,8 +251,9 @@ impl Session {
                     None => None,
                     Some(Ok(segment)) => Some(segment),
                     Some(Err(Lost { reason, to })) => {
-                        self.manager
-                            .with_sequencer(|order, _| order.replay_lost(stream, reason, &to));
+                        self.manager.with_sequencer(|sequencer, _| {
+                            sequencer.replay_lost(stream, reason, &to)
+                        });
                         None
                     }
                 },
@@ -306,9 +307,9 @@ impl Session {
 
     fn gap(&self, dropped: Option<u32>, to: Option<LogPosition>) -> Frame {
         let to = {
-            let mut order = self.manager.order.lock();
-            order.count_gap(GapReason::Overflow);
-            to.and_then(|to| order.log.as_ref()?.window.cursor_at(to))
+            let mut sequencer = self.manager.sequencer.lock();
+            sequencer.count_gap(GapReason::Overflow);
+            to.and_then(|to| sequencer.log.as_ref()?.window.cursor_at(to))
         };
         let event = Gap::overflow(dropped, to).to_event();
         let dialects = &self.manager.rules.dialects;

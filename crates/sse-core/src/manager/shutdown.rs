@@ -118,14 +118,14 @@ impl Manager {
     /// Announces a shutdown: from now on [`is_shutting_down`](Self::is_shutting_down) returns
     /// `true`, and nothing else changes. An announcement cannot be withdrawn.
     pub fn announce_shutdown(&self) {
-        self.inner.order.lock().shutting_down = true;
+        self.inner.sequencer.lock().shutting_down = true;
     }
 
     /// Returns `true` once a shutdown was announced or has begun: load balancers should send no
     /// clients to this node. For readiness checks.
     #[must_use]
     pub fn is_shutting_down(&self) -> bool {
-        self.inner.order.lock().shutting_down
+        self.inner.sequencer.lock().shutting_down
     }
 
     /// Shuts the manager down. Waits for the delay of the [`ShutdownOptions`], then rejects new
@@ -143,7 +143,7 @@ impl Manager {
             time::sleep(drain.delay.min(FOREVER)).await;
         }
         let deadline = time::Instant::now() + drain.deadline.min(FOREVER);
-        self.inner.order.lock().draining = true;
+        self.inner.sequencer.lock().draining = true;
         let ended = self.end_all(&drain).await;
         let left = match time::timeout_at(deadline, self.all_closed()).await {
             Ok(()) => 0,
@@ -157,13 +157,13 @@ impl Manager {
         let mut ended = 0;
         loop {
             let places: Vec<u32> = {
-                let order = self.inner.order.lock();
-                order.some_places(STEP)
+                let sequencer = self.inner.sequencer.lock();
+                sequencer.some_places(STEP)
             };
             if places.is_empty() {
                 return ended;
             }
-            self.inner.with_sequencer(|order, hold| {
+            self.inner.with_sequencer(|sequencer, tx| {
                 for place in places {
                     let mut farewell = Farewell::new(DisconnectReason::Shutdown);
                     farewell.retry = Some(
@@ -171,7 +171,7 @@ impl Manager {
                             .jitter
                             .between(*drain.retry.start(), *drain.retry.end()),
                     );
-                    ended += usize::from(order.end(place, farewell, hold));
+                    ended += usize::from(sequencer.end(place, farewell, tx));
                 }
             });
             yield_now().await;

@@ -106,9 +106,12 @@ async fn run(manager: Weak<Inner>, schedule: Schedule) {
 async fn check_streams(inner: &Arc<Inner>, schedule: Schedule, phase: u32) {
     // Records also age while no events are published.
     let now_ms = inner.log_time();
-    while !inner
-        .with_sequencer(|order, _| order.log.as_mut().is_none_or(|log| log.window.tidy(now_ms)))
-    {
+    while !inner.with_sequencer(|sequencer, _| {
+        sequencer
+            .log
+            .as_mut()
+            .is_none_or(|log| log.window.tidy(now_ms))
+    }) {
         yield_now().await;
     }
     let mut heartbeats = HeartbeatFrames::new(inner);
@@ -145,7 +148,7 @@ fn step(
         age_slack: schedule.age_slack,
         heartbeat: &|slot: &Slot, given: Option<&Cursor>| heartbeats.frame(inner, slot, given),
     };
-    inner.with_sequencer(|order, hold| order.check_liveness(&exam, cursor, PHASES, STEP, hold))
+    inner.with_sequencer(|sequencer, tx| sequencer.check_liveness(&exam, cursor, PHASES, STEP, tx))
 }
 
 /// Calls the heartbeat of the app. A panic in it must not end stall detection.

@@ -108,8 +108,8 @@ impl Inner {
                 limit: limits.topic,
             });
         }
-        self.with_sequencer(|order, hold| {
-            let registry = &order.registry;
+        self.with_sequencer(|sequencer, tx| {
+            let registry = &sequencer.registry;
             let place = registry.place(client).ok_or(JoinError::NotConnected)?;
             if registry.membership(place, GroupKind::Topic, name).is_some() {
                 return Err(JoinError::AlreadyJoined);
@@ -119,16 +119,16 @@ impl Inner {
                     limit: limits.topics,
                 });
             }
-            let joined = order.join(place, topic, hold);
+            let joined = sequencer.join(place, topic, tx);
             joined.then_some(()).ok_or(JoinError::Full)
         })
     }
 
     fn leave(&self, client: ClientId, topic: &Topic) -> Result<(), LeaveError> {
-        self.with_sequencer(|order, hold| {
-            let place = order.registry.place(client);
+        self.with_sequencer(|sequencer, tx| {
+            let place = sequencer.registry.place(client);
             let place = place.ok_or(LeaveError::NotConnected)?;
-            let left = order.leave(place, topic, hold);
+            let left = sequencer.leave(place, topic, tx);
             left.then_some(()).ok_or(LeaveError::NotJoined)
         })
     }

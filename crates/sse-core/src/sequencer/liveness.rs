@@ -33,18 +33,18 @@ impl Sequencer {
         cursor: &mut u32,
         stride: u32,
         budget: u32,
-        hold: &mut Tx<'_>,
+        tx: &mut Tx<'_>,
     ) -> bool {
         let end = self.registry.streams.end();
         let mut left = budget;
         while *cursor < end && left > 0 {
-            if let Some(reason) = self.examine_one(exam, *cursor, hold) {
-                self.end_stream(*cursor, Farewell::new(reason), hold);
+            if let Some(reason) = self.examine_one(exam, *cursor, tx) {
+                self.end_stream(*cursor, Farewell::new(reason), tx);
             }
             *cursor = cursor.saturating_add(stride);
             left -= 1;
         }
-        self.finish(hold);
+        self.finish(tx);
         *cursor >= end
     }
 
@@ -52,7 +52,7 @@ impl Sequencer {
         &mut self,
         exam: &LivenessCheck<'_>,
         place: u32,
-        hold: &mut Tx<'_>,
+        tx: &mut Tx<'_>,
     ) -> Option<DisconnectReason> {
         let slot = self.registry.streams.get(place)?;
         let age = Duration::from_millis(exam.uptime_ms.saturating_sub(slot.stream.opened_ms));
@@ -64,20 +64,18 @@ impl Sequencer {
         if is_due(slot.stream.ends_after_ms) {
             return Some(DisconnectReason::MaxAge);
         }
-        self.delivery(hold).deliver_pending(slot, &mut hold.out);
+        self.delivery(tx).deliver_pending(slot, &mut tx.out);
         let mut state = slot.stream.queue.lock();
         match state.health() {
-            Health::Waiting(since) if hold.now.since(since) >= exam.stalled => {
+            Health::Waiting(since) if tx.now.since(since) >= exam.stalled => {
                 return Some(DisconnectReason::Stalled);
             }
             Health::Quiet(since)
-                if exam
-                    .quiet
-                    .is_some_and(|quiet| hold.now.since(since) >= quiet) =>
+                if exam.quiet.is_some_and(|quiet| tx.now.since(since) >= quiet) =>
             {
                 let given = state.catching().map(|catching| catching.given().clone());
                 if let Some(heartbeat) = (exam.heartbeat)(slot, given.as_ref()) {
-                    hold.out.wake_later(state.append(heartbeat, hold.now));
+                    tx.out.wake_later(state.append(heartbeat, tx.now));
                     self.counts.heartbeats += 1;
                 }
             }

@@ -263,7 +263,7 @@ impl World {
         let message = Message::new(Event::text(data), None, Mark::Unlogged(Before::default()));
         let inner = &self.manager.inner;
         let placed =
-            inner.with_sequencer(|order, hold| order.publish(&target, &ids, message, hold));
+            inner.with_sequencer(|sequencer, tx| sequencer.publish(&target, &ids, message, tx));
         let receipt = match placed {
             Sequenced::Done(receipt) => receipt,
             Sequenced::Sweeping(job, receipt) => {
@@ -278,7 +278,7 @@ impl World {
     fn step(&mut self, at: usize, budget: usize) {
         let (job, cursor) = &mut self.jobs[at];
         let inner = &self.manager.inner;
-        if inner.with_sequencer(|order, hold| order.sweep(job, cursor, budget, hold)) {
+        if inner.with_sequencer(|sequencer, tx| sequencer.sweep(job, cursor, budget, tx)) {
             self.jobs.remove(at);
         }
     }
@@ -286,9 +286,12 @@ impl World {
     fn kick(&mut self, at: usize) {
         let client = &mut self.clients[at];
         let inner = &self.manager.inner;
-        let ended = inner.with_sequencer(|order, hold| {
-            let place = order.registry.place(client.id).expect("the stream is open");
-            order.end(place, Farewell::new(DisconnectReason::Kicked), hold)
+        let ended = inner.with_sequencer(|sequencer, tx| {
+            let place = sequencer
+                .registry
+                .place(client.id)
+                .expect("the stream is open");
+            sequencer.end(place, Farewell::new(DisconnectReason::Kicked), tx)
         });
         assert!(ended);
         client.live = false;
@@ -298,7 +301,7 @@ impl World {
     fn tick(&mut self, stride: u32) {
         let inner = &self.manager.inner;
         let never = std::time::Duration::MAX;
-        inner.with_sequencer(|order, hold| {
+        inner.with_sequencer(|sequencer, tx| {
             let exam = LivenessCheck {
                 uptime_ms: 0,
                 quiet: None,
@@ -306,7 +309,7 @@ impl World {
                 age_slack: std::time::Duration::ZERO,
                 heartbeat: &|_, _| None,
             };
-            order.check_liveness(&exam, &mut 0, stride, u32::MAX, hold)
+            sequencer.check_liveness(&exam, &mut 0, stride, u32::MAX, tx)
         });
     }
 

@@ -34,10 +34,10 @@ impl Sequencer {
         limit: Limit,
         feed: Option<&FetchedPage>,
         waker: &Waker,
-        hold: &mut Tx<'_>,
+        tx: &mut Tx<'_>,
     ) -> (Frames, ReplayStep) {
-        self.deliver_pending(place, hold);
-        self.finish(hold);
+        self.deliver_pending(place, tx);
+        self.finish(tx);
         let mut out = Frames::new();
         let Some(slot) = self
             .registry
@@ -54,7 +54,7 @@ impl Sequencer {
         state.take_own(&mut out);
         let to = Recipient {
             id,
-            dialects: &hold.rules.dialects,
+            dialects: &tx.rules.dialects,
             dialect: slot.stream.dialect,
         };
         let conditions = (
@@ -88,7 +88,7 @@ impl Sequencer {
         };
         let events = out.iter().map(|frame| u64::from(events_in(frame))).sum();
         log.counts.replayed += events;
-        state.took(events, hold.now);
+        state.took(events, tx.now);
         drop(state);
         drop(waits);
         if matches!(replayed, ReplayStep::Waiting) {

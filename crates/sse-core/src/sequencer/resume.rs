@@ -35,7 +35,7 @@ impl Sequencer {
         stream: &StreamState,
         last_event_id: Option<&str>,
         dialects: &Dialects,
-        hold: &mut Tx<'_>,
+        tx: &mut Tx<'_>,
     ) -> ResumePoint {
         let Some(log) = &self.log else {
             return ResumePoint::default();
@@ -44,8 +44,7 @@ impl Sequencer {
             let event = system::degraded();
             let frame = dialects.encode(stream.dialect, |dialect, out| dialect.event(&event, out));
             if !frame.is_empty() {
-                hold.out
-                    .wake_later(stream.queue.lock().append(frame, hold.now));
+                tx.out.wake_later(stream.queue.lock().append(frame, tx.now));
             }
         }
         let Some(text) = last_event_id else {

@@ -72,13 +72,13 @@ impl Sequencer {
 
     /// Wakes up to [`WOKEN_AT_ONCE`] streams that wait for the log to advance. Returns how many of
     /// `most` remain.
-    pub(crate) fn wake_for_head(&mut self, most: usize, hold: &mut Tx<'_>) -> usize {
+    pub(crate) fn wake_for_head(&mut self, most: usize, tx: &mut Tx<'_>) -> usize {
         let Some(log) = &mut self.log else { return 0 };
         let mut left = most.min(log.waiting.for_head.len());
         for _ in 0..left.min(WOKEN_AT_ONCE) {
             left -= 1;
             if let Some(stream) = log.waiting.pop_for_head() {
-                wake(&self.registry, stream, WaitsFor::Head, hold);
+                wake(&self.registry, stream, WaitsFor::Head, tx);
             }
         }
         left
@@ -89,7 +89,7 @@ impl Sequencer {
     pub(crate) fn wake_for_parts(
         &mut self,
         within: &(impl RangeBounds<Position> + Clone),
-        hold: &mut Tx<'_>,
+        tx: &mut Tx<'_>,
     ) -> bool {
         let Some(log) = &mut self.log else {
             return true;
@@ -98,7 +98,7 @@ impl Sequencer {
             let Some((after, stream)) = log.waiting.pop_for_part(within) else {
                 return true;
             };
-            wake(&self.registry, stream, WaitsFor::Part(after), hold);
+            wake(&self.registry, stream, WaitsFor::Part(after), tx);
         }
         false
     }
@@ -108,7 +108,7 @@ impl Sequencer {
     pub(crate) fn wanted_part(
         &mut self,
         may_begin: impl Fn(Position) -> bool,
-        hold: &mut Tx<'_>,
+        tx: &mut Tx<'_>,
     ) -> Option<(Party, Cursor)> {
         let log = self.log.as_mut()?;
         while let Some((party, after)) = log.waiting.shares.next(&may_begin) {
@@ -138,7 +138,7 @@ impl Sequencer {
                 }
                 // The stream has ended, or waits for something else.
                 if let Some((after, stream)) = log.waiting.pop_for_part(&place) {
-                    wake(&self.registry, stream, WaitsFor::Part(after), hold);
+                    wake(&self.registry, stream, WaitsFor::Part(after), tx);
                 }
             }
         }
@@ -252,7 +252,7 @@ fn party_of(shares: &Shares, stream: &StreamState) -> Party {
 }
 
 /// Wakes a stream if it still exists and waits for `waits_for`.
-fn wake(registry: &Registry, (place, id): Stream, waits_for: WaitsFor, hold: &mut Tx<'_>) {
+fn wake(registry: &Registry, (place, id): Stream, waits_for: WaitsFor, tx: &mut Tx<'_>) {
     let Some(slot) = registry
         .streams
         .get(place)
@@ -269,6 +269,6 @@ fn wake(registry: &Registry, (place, id): Stream, waits_for: WaitsFor, hold: &mu
     };
     (catching.enlisted, catching.waits) = (None, false);
     // The stall timeout starts again.
-    state.took(0, hold.now);
-    hold.out.wake_later(state.wake());
+    state.took(0, tx.now);
+    tx.out.wake_later(state.wake());
 }

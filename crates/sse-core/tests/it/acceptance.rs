@@ -25,7 +25,7 @@ const REJECTIONS: [Rejection; 3] = [
 const PROBED: Duration = Duration::from_secs(6);
 
 fn state(manager: &Manager) -> LogState {
-    manager.log().unwrap().state
+    manager.log_stats().unwrap().state
 }
 
 /// Creates a node on a connection that can reject calls.
@@ -105,7 +105,7 @@ async fn rejected_publish_is_unavailable_and_reported() {
                 reported, [""; 0],
                 "streams miss nothing: {what}, {rejection:?}"
             );
-            assert_eq!(manager.log().unwrap().unreadable, 0);
+            assert_eq!(manager.log_stats().unwrap().unreadable, 0);
             let sent = manager.all().publish(event.clone()).await.unwrap();
             assert_eq!(sent.matched, 1);
             sleep(SOON).await;
@@ -302,7 +302,7 @@ async fn full_backplane_is_probed_with_pauses() {
 async fn probe_is_as_large_as_the_rejected_payload() {
     let (manager, backplane, memory) = scripted().await;
     for bytes in [10, 5_000, 500_000] {
-        let start = manager.log().unwrap().head;
+        let start = manager.log_stats().unwrap().head;
         backplane.reject(Calls::Appends, Some(Rejection::Blocked));
         assert!(is_passing(
             &manager.all().publish(Event::text("x".repeat(bytes))).await

@@ -39,7 +39,10 @@ async fn log() -> Log {
 
 impl Log {
     fn at(&self, position: u64) -> Client {
-        let id = format!("{}-{position}", self.manager.log().unwrap().head.epoch);
+        let id = format!(
+            "{}-{position}",
+            self.manager.log_stats().unwrap().head.epoch
+        );
         Client::connect(&self.manager, from(&id).user("42"))
     }
 
@@ -134,7 +137,7 @@ async fn unreadable_entries_are_a_gap_for_every_fault() {
                     "readable entries are delivered"
                 );
             }
-            let stats = log.manager.log().unwrap();
+            let stats = log.manager.log_stats().unwrap();
             assert_eq!(
                 (stats.damaged, stats.gaps.get("damaged")),
                 (1, 1),
@@ -176,7 +179,7 @@ async fn known_damage_is_not_reported_as_resumed() {
             "known damage is not read again"
         );
     }
-    assert_eq!(log.manager.log().unwrap().damaged, 1);
+    assert_eq!(log.manager.log_stats().unwrap().damaged, 1);
 }
 
 /// A position that fails, in any way, does not delay reads of other positions, not even for another
@@ -191,7 +194,7 @@ async fn failing_position_delays_no_other_stream() {
     ] {
         let log = log().await;
         log.breaks(5..15, fault);
-        let epoch = log.manager.log().unwrap().head.epoch;
+        let epoch = log.manager.log_stats().unwrap().head.epoch;
         let stuck = (0..50).map(|number| {
             let (id, user) = (
                 format!("{epoch}-{}", 5 + number % 10),
@@ -299,9 +302,9 @@ async fn live_streams_receive_a_gap_and_continue() {
         ["damaged"],
         "damage does not make the log unavailable"
     );
-    assert_eq!(manager.log().unwrap().state, LogState::Current);
+    assert_eq!(manager.log_stats().unwrap().state, LogState::Current);
     // A client that returns with an earlier position also receives the gap.
-    let id = format!("{}-2", manager.log().unwrap().head.epoch);
+    let id = format!("{}-2", manager.log_stats().unwrap().head.epoch);
     let mut returning = Client::connect(&manager, from(&id));
     let events = within(&mut returning, 5).await;
     check(&events, 2);
@@ -321,7 +324,7 @@ async fn node_starts_on_a_damaged_log_and_serves_the_rest() {
         "{:?}",
         start.elapsed()
     );
-    let id = format!("{}-0", manager.log().unwrap().head.epoch);
+    let id = format!("{}-0", manager.log_stats().unwrap().head.epoch);
     let mut client = Client::connect(&manager, from(&id));
     let events = within(&mut client, 5).await;
     check(&events, 0);
@@ -359,7 +362,7 @@ async fn entry_of_another_version_is_a_gap() {
         check(&events, 0);
         assert_eq!(story(&events).1, [(6, 7), (46, 47), (86, 87)]);
     }
-    let stats = manager.log().unwrap();
+    let stats = manager.log_stats().unwrap();
     assert_eq!((stats.unreadable, stats.damaged), (3, 3));
 }
 

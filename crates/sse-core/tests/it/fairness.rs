@@ -39,7 +39,7 @@ async fn log() -> Log {
             manager.topic("others").publish(event).await.unwrap();
         }
     }
-    let epoch = manager.log().unwrap().head.epoch.to_string();
+    let epoch = manager.log_stats().unwrap().head.epoch.to_string();
     Log {
         way,
         manager,

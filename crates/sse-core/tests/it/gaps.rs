@@ -31,7 +31,7 @@ async fn trimmed_entries_are_a_gap() {
     let events = again.take();
     assert!(resumed(&events));
     assert_eq!(data(&events), ["3", "4", "5"]);
-    assert_eq!(manager.log().unwrap().gaps.get("trimmed"), 1);
+    assert_eq!(manager.log_stats().unwrap().gaps.get("trimmed"), 1);
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn trim_during_replay_reports_gap_from_last_event() {
 async fn foreign_ids_are_gaps() {
     let manager = logging();
     publish_all(&manager, ["1", "2"]).await;
-    let head = manager.log().unwrap().head;
+    let head = manager.log_stats().unwrap().head;
     let future = format!("{}-7", head.epoch);
     for (id, reason) in [
         ("0", "invalid"),
@@ -97,7 +97,7 @@ async fn foreign_ids_are_gaps() {
         assert_eq!(reported["reason"], reason, "{id}");
         assert_eq!(name(&events[1]), "gap");
         assert_eq!(data(&events).last(), Some(&"live"));
-        let stats = manager.log().unwrap();
+        let stats = manager.log_stats().unwrap();
         assert!(stats.gaps.get(reason) > 0, "{stats:?}");
     }
     let not_utf8 = Handshake::from_request("GET", None, Some(b"\xff\xfe"));
@@ -130,7 +130,7 @@ async fn growing_gap_is_reported_once_from_its_start() {
 }
 
 pub(crate) fn trimmed(manager: &Manager) -> String {
-    let log = manager.log().unwrap();
+    let log = manager.log_stats().unwrap();
     format!("{}-{}", log.head.epoch, log.trimmed)
 }
 

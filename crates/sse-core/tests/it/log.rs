@@ -58,7 +58,7 @@ async fn no_log_means_no_ids() {
     let events = client.take();
     assert!(!resumed(&events));
     assert!(events.iter().all(|event| event.id.is_empty()), "{events:?}");
-    assert_eq!(manager.log(), None);
+    assert_eq!(manager.log_stats(), None);
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn returning_client_gets_missed_events_once_in_order() {
     assert_eq!(data(&events), ["1", "2", "3", "4"]);
     publish_all(&manager, ["5"]).await;
     assert_eq!(data(&client.take()), ["5"]);
-    let stats = manager.log().unwrap();
+    let stats = manager.log_stats().unwrap();
     assert_eq!((stats.resumed, stats.replayed, stats.entries), (1, 4, 8));
 }
 
@@ -111,7 +111,7 @@ async fn client_that_missed_nothing_is_live_at_once() {
     let mut again = Client::connect(&manager, from(&id));
     let events = again.take();
     assert!(resumed(&events) && events.len() == 1);
-    assert_eq!(manager.log().unwrap().gaps.total(), 0);
+    assert_eq!(manager.log_stats().unwrap().gaps.total(), 0);
 }
 
 #[tokio::test]
@@ -148,7 +148,7 @@ async fn ephemeral_and_single_client_events_are_not_logged() {
     let events = client.take();
     assert_eq!(data(&events), ["for one", "for now"]);
     assert!(events.iter().all(|event| event.id == had));
-    assert_eq!(manager.log().unwrap().entries, 0);
+    assert_eq!(manager.log_stats().unwrap().entries, 0);
 }
 
 #[tokio::test]
@@ -233,7 +233,7 @@ async fn quiet_client_resumes_by_heartbeat_ids() {
         beats.iter().all(|event| event.event_type == "heartbeat"),
         "{beats:?}"
     );
-    let head = manager.log().unwrap().head.to_string();
+    let head = manager.log_stats().unwrap().head.to_string();
     assert_eq!(last_id(&beats), head);
     drop(quiet);
     manager
@@ -281,7 +281,7 @@ async fn key_takes_effect_once() {
     assert!(!first.duplicate && again.duplicate);
     assert_eq!((&first.id, again.matched), (&again.id, 0));
     assert_eq!(client.take().len(), 1);
-    assert_eq!(manager.log().unwrap().duplicates, 1);
+    assert_eq!(manager.log_stats().unwrap().duplicates, 1);
 }
 
 #[tokio::test]
@@ -317,7 +317,7 @@ async fn invalid_keys_and_ids_are_rejected() {
         error,
         PublishError::Key(IdempotencyKeyError::NotLogged)
     ));
-    let stats = manager.log().unwrap();
+    let stats = manager.log_stats().unwrap();
     assert_eq!((stats.entries, manager.stats().counters.published), (0, 0));
 }
 

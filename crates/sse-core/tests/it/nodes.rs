@@ -28,7 +28,7 @@ pub(crate) async fn node_holding(backplane: impl Backplane, retention: Retention
         .build()
         .unwrap();
     manager.follow();
-    while manager.log().unwrap().state == LogState::Starting {
+    while manager.log_stats().unwrap().state == LogState::Starting {
         sleep(SOON).await;
     }
     manager
@@ -117,10 +117,10 @@ async fn streams_are_rejected_until_the_log_is_read() {
     let refused = manager.connect(Handshake::new()).unwrap_err();
     assert_eq!(refused.cause(), &ConnectErrorKind::Starting);
     assert_eq!(refused.response().status, 503);
-    assert_eq!(manager.log().unwrap().state, LogState::Starting);
+    assert_eq!(manager.log_stats().unwrap().state, LogState::Starting);
     backplane.set_away(false);
     sleep(Duration::from_secs(10)).await;
-    assert_eq!(manager.log().unwrap().state, LogState::Current);
+    assert_eq!(manager.log_stats().unwrap().state, LogState::Current);
     Client::greeted(&manager, Handshake::new());
 }
 
@@ -144,7 +144,7 @@ async fn node_starts_once_the_log_is_read() {
             Duration::ZERO,
             "{entries} entries: the start waited for a quiet tail"
         );
-        assert_eq!(manager.log().unwrap().state, LogState::Current);
+        assert_eq!(manager.log_stats().unwrap().state, LogState::Current);
         Client::greeted(&manager, Handshake::new());
     }
     let alone = Manager::builder()
@@ -182,7 +182,7 @@ async fn start_waits_for_an_unavailable_log() {
     let start = tokio::time::Instant::now();
     assert!(!manager.started().await);
     assert_eq!(start.elapsed().as_secs(), 10);
-    assert_eq!(manager.log().unwrap().state, LogState::Starting);
+    assert_eq!(manager.log_stats().unwrap().state, LogState::Starting);
     backplane.set_away(false);
     assert!(manager.started().await);
 }
@@ -196,7 +196,7 @@ async fn streams_stay_connected_while_backplane_unavailable() {
     backplane.set_away(true);
     sleep(Duration::from_secs(2)).await;
     assert_eq!(client.names(), ["degraded"]);
-    assert_eq!(manager.log().unwrap().state, LogState::Away);
+    assert_eq!(manager.log_stats().unwrap().state, LogState::Away);
     let error = manager.all().publish(Event::text("x")).await.unwrap_err();
     assert!(
         matches!(error, PublishError::Unavailable { .. }),
@@ -228,7 +228,7 @@ async fn streams_stay_connected_while_backplane_unavailable() {
             .collect();
         assert_eq!(names, ["message", "restored"]);
     }
-    assert_eq!(manager.log().unwrap().state, LogState::Current);
+    assert_eq!(manager.log_stats().unwrap().state, LogState::Current);
 }
 
 #[tokio::test(start_paused = true)]
@@ -394,7 +394,7 @@ async fn client_ahead_of_its_new_node_waits() {
 #[tokio::test(start_paused = true)]
 async fn id_beyond_the_log_is_a_gap_after_a_bounds_check() {
     let manager = node(MemoryBackplane::new(Retention::default())).await;
-    let head = manager.log().unwrap().head;
+    let head = manager.log_stats().unwrap().head;
     let mut client = Client::connect(&manager, from(&format!("{}-{}", head.epoch, 1_000_000)));
     let mut events = client.take();
     sleep(Duration::from_secs(5)).await;
@@ -430,7 +430,7 @@ async fn unlogged_events_reach_other_nodes() {
     sleep(SOON).await;
     assert_eq!(here.data(), ["now", "for the other"]);
     assert_eq!(there.data(), ["now", "for one"]);
-    assert_eq!(one.log().unwrap().entries, 0);
+    assert_eq!(one.log_stats().unwrap().entries, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -452,7 +452,7 @@ async fn garbage_in_log_or_signals_is_harmless() {
     assert_eq!(data(&events), ["fine"]);
     // Each entry can have been for any stream, so every stream receives a gap.
     assert_eq!(reasons(&events), ["damaged"; 5]);
-    let log = manager.log().unwrap();
+    let log = manager.log_stats().unwrap();
     assert_eq!(
         (log.unreadable, log.gaps.get("damaged"), log.damaged),
         (5, 5, 5)
@@ -470,10 +470,10 @@ async fn gap_of_a_replaced_log_names_that_log() {
     sleep(Duration::from_secs(2)).await;
     let mut client = Client::greeted(&manager, Handshake::new());
     publish_all(&manager, ["1", "2", "3", "4", "5", "6"]).await;
-    let before = manager.log().unwrap().head.epoch;
+    let before = manager.log_stats().unwrap().head.epoch;
     backplane.clear();
     sleep(Duration::from_secs(2)).await;
-    assert_ne!(manager.log().unwrap().head.epoch, before);
+    assert_ne!(manager.log_stats().unwrap().head.epoch, before);
     // The manager's own events about the log pushed out three more events.
     let events = client.take();
     assert_eq!(
@@ -569,7 +569,7 @@ async fn endless_retries_still_report_a_duplicate_key() {
     backplane.fail_appends(2);
     let again = publish().await;
     assert_eq!((again.duplicate, again.matched), (true, 0));
-    assert_eq!(manager.log().unwrap().duplicates, 1);
+    assert_eq!(manager.log_stats().unwrap().duplicates, 1);
 }
 
 #[tokio::test(start_paused = true)]

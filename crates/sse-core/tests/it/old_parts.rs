@@ -69,7 +69,7 @@ async fn entries_outside_the_window_come_from_the_backplane() {
         assert!(resumed(events));
         assert_eq!(data(events), expected);
     }
-    let reads = manager.log().unwrap().reads;
+    let reads = manager.log_stats().unwrap().reads;
     assert!(
         (5..=10).contains(&reads),
         "{reads} reads of five thousand entries for a hundred clients"
@@ -156,7 +156,7 @@ async fn unreadable_entry_at_window_start_delays_no_stream() {
             "the damage is known at the second visit"
         );
         assert_eq!(
-            second.log().unwrap().unreadable,
+            second.log_stats().unwrap().unreadable,
             1,
             "the unreadable entry is counted once"
         );
@@ -223,7 +223,7 @@ async fn stream_that_waits_for_a_part_is_not_woken_early() {
     let memory = MemoryBackplane::new(Retention::default());
     let way = ScriptedBackplane::new(memory.clone());
     let manager = node_holding(way.clone(), Retention::default().entries(5)).await;
-    let had = manager.log().unwrap().head.to_string();
+    let had = manager.log_stats().unwrap().head.to_string();
     publish_all(&manager, (0..50).map(|number| number.to_string())).await;
     let mut clients: Vec<_> = (0..600)
         .map(|_| Client::connect(&manager, from(&had).topic("other")))
@@ -265,7 +265,7 @@ async fn stream_that_waits_for_a_part_is_not_woken_early() {
         assert_eq!(reasons(events), Vec::<String>::new());
     }
     assert!(
-        manager.log().unwrap().reads <= 3,
+        manager.log_stats().unwrap().reads <= 3,
         "one read serves all streams"
     );
 }
@@ -284,7 +284,7 @@ async fn unlogged_events_keep_their_order_among_old_parts() {
     let retention = Retention::default().entries(5);
     let manager = node_holding(MemoryBackplane::new(Retention::default()), retention).await;
     publish_all(&manager, ["had"]).await;
-    let had = manager.log().unwrap().head.to_string();
+    let had = manager.log_stats().unwrap().head.to_string();
     publish_all(&manager, ["0"]).await;
     let mut client = Client::connect(&manager, from(&had));
     let now = |text: &str| manager.all().publish(Event::text(text).ephemeral());

@@ -13,7 +13,7 @@ pub(crate) async fn live() -> &'static str {
 /// while its backplane rejects every publish. The state comes from publishes, and from probes while
 /// publishes are rejected, so a check costs nothing.
 pub(crate) async fn ready(State(manager): State<Manager>) -> (StatusCode, &'static str) {
-    let log = manager.log().map(|log| log.state);
+    let log = manager.log_stats().map(|log| log.state);
     let problem = match log {
         _ if manager.is_shutting_down() => "draining\n",
         Some(LogState::Starting) => "the event log has not been read\n",

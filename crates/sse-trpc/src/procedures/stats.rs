@@ -170,7 +170,7 @@ pub(crate) async fn get(context: Context, input: Input) -> Result<Stats, Error> 
         nodes: is_cluster.then(|| all.nodes.iter().map(Node::of).collect()),
         age_ms: is_cluster.then(|| milliseconds(all.age)),
         incomplete: (!all.complete).then(|| unknown().collect()),
-        log: context.manager().log().map(LogNumbers::from),
+        log: context.manager().log_stats().map(LogNumbers::from),
         counters: own.counters,
     })
 }

@@ -33,7 +33,7 @@ impl Node {
             .build()
             .unwrap();
         let cluster = Cluster::start(&manager, ClusterConfig::new().name(name).term(TERM));
-        while manager.log().unwrap().state != LogState::Current {
+        while manager.log_stats().unwrap().state != LogState::Current {
             sleep(Duration::from_millis(10)).await;
         }
         let mut api = Api::of(manager);

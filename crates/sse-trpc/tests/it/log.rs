@@ -305,7 +305,7 @@ async fn unavailable() -> (Api, ScriptedBackplane) {
         .build()
         .unwrap();
     manager.follow();
-    while manager.log().unwrap().state != LogState::Current {
+    while manager.log_stats().unwrap().state != LogState::Current {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     backplane.set_away(true);
@@ -480,7 +480,7 @@ async fn tracked_subscription_resumes_at_its_position() {
     };
     let target = "sse.events?input=%7B%22topics%22%3A%5B%22news%22%5D%7D";
     let (session, hello) = subscribed(&api, target, "").await;
-    let epoch = api.manager.log().unwrap().head.epoch;
+    let epoch = api.manager.log_stats().unwrap().head.epoch;
     assert!(
         hello.contains(&format!(
             "\n\nid: {epoch}-0\ndata: {{\"type\":\"connection\","
