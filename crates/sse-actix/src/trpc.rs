@@ -26,7 +26,7 @@ use crate::{body::SessionBody, response};
 ///
 /// The caller is the [`Caller`] in the request's extensions, where the app's authentication puts
 /// it. Without a [`Caller`], the request is anonymous. A [`ConnectErrorKind`] in the extensions is
-/// the reason for a refusal.
+/// the reason for a rejection.
 pub fn trpc(path: &str, management: Management) -> Scope {
     web::scope(path)
         .app_data(Data::new(management))

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The reason for which credentials are refused: for logs, not for clients, which receive its
-/// [`refusal`](Self::refusal).
+/// [`rejection`](Self::rejection).
 ///
 /// An error never repeats a token, a secret or a claim's value. The parts of a request that it
 /// repeats are short and escaped.

@@ -1,4 +1,4 @@
-//! The part of a refusal that a client receives.
+//! The part of a rejection that a client receives.
 
 use std::fmt;
 

@@ -19,7 +19,7 @@ use sse_trpc::{Content, Headers, Management};
 ///
 /// The caller is the [`Caller`] in the request's extensions, where the app's authentication puts
 /// it. Without a [`Caller`], the request is anonymous. A [`ConnectErrorKind`] in the extensions is
-/// the reason for a refusal.
+/// the reason for a rejection.
 ///
 /// The router has its own state, so it can be nested in a router of any state.
 pub fn trpc<S: Clone + Send + Sync + 'static>(management: Management) -> Router<S> {

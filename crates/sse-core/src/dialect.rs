@@ -79,7 +79,7 @@ pub trait Dialect: Send + Sync + 'static {
     fn event(&self, event: &Event, out: &mut FrameWriter);
 
     /// Writes a heartbeat for a quiet stream. The manager's
-    /// [`Heartbeat`](crate::dialect::Heartbeat) created
+    /// [`Heartbeat`] created
     /// `beat`.
     fn heartbeat(&self, beat: &Event, out: &mut FrameWriter);
 

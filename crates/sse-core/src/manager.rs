@@ -64,7 +64,7 @@ use crate::{
 /// refers to the same manager.
 ///
 /// A manager is not bound to a runtime: any number of runtimes can hold its streams and publish.
-/// One runtime has its [background work](ManagerBuilder::runtime).
+/// One runtime has its [background work](crate::ManagerBuilder::runtime).
 ///
 /// ```
 /// # tokio::runtime::Runtime::new().unwrap().block_on(async {

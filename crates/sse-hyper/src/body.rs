@@ -1,4 +1,4 @@
-//! A stream, or a refusal, as an HTTP body.
+//! A stream, or a rejection, as an HTTP body.
 
 use std::{
     convert::Infallible,
@@ -14,7 +14,7 @@ use sse_core::Session;
 
 use crate::handoff::stream_marker::SessionSlot;
 
-/// The body of a response: a live stream, or the few bytes of a refusal.
+/// The body of a response: a live stream, or the few bytes of a rejection.
 ///
 /// Dropping the body of a stream disconnects the client. The body never fails: a stream ends, so
 /// that clients see a clean end.

@@ -292,7 +292,7 @@ async fn custom_authenticator_takes_part() {
         accepted(ask(&all, "X-User", "ada").await),
         ("ada".to_owned(), Credential::Other)
     );
-    // The refusal of `Header` is a veto, whatever else the request contains.
+    // The rejection of `Header` is a veto, whatever else the request contains.
     let request = RequestView::new("GET")
         .header("x-user", "eve")
         .header("authorization", "Bearer x");

@@ -16,7 +16,7 @@ pub struct Request<'a> {
     pub query: Option<&'a str>,
     /// Header fields.
     pub headers: Headers<'a>,
-    /// The caller, or the reason for which authentication refuses it. A refusal fails every call,
+    /// The caller, or the reason for which authentication refuses it. A rejection fails every call,
     /// except for `renew` with a token in its input.
     pub caller: Result<Caller, ConnectErrorKind>,
     /// Address of the client, for the limits of subscriptions.

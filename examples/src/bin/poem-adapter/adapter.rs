@@ -69,9 +69,9 @@ where
 /// A response that rejects a stream; `?` converts a [`ConnectError`] into it.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub(crate) struct Refusal(#[from] ConnectError);
+pub(crate) struct Rejection(#[from] ConnectError);
 
-impl ResponseError for Refusal {
+impl ResponseError for Rejection {
     fn status(&self) -> StatusCode {
         sse_hyper::rejection(&self.0).status()
     }

@@ -16,13 +16,13 @@ use poem::{
 use sse_core::{Event, EventStream, Manager};
 use tokio::net::TcpListener;
 
-use crate::adapter::{Refusal, SseHandshake, SseResponse, events, serve};
+use crate::adapter::{Rejection, SseHandshake, SseResponse, events, serve};
 
 #[handler]
 async fn listen(
     handshake: SseHandshake,
     Data(sse): Data<&Manager>,
-) -> Result<SseResponse, Refusal> {
+) -> Result<SseResponse, Rejection> {
     Ok(SseResponse(sse.connect(handshake)?))
 }
 
@@ -102,7 +102,7 @@ mod tests {
         handshake: SseHandshake,
         uri: &Uri,
         Data(app): Data<&TestApp>,
-    ) -> Result<SseResponse, Refusal> {
+    ) -> Result<SseResponse, Rejection> {
         Ok(SseResponse(app.connect(handshake, uri.query())?))
     }
 
