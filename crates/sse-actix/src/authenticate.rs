@@ -15,9 +15,9 @@ use sse_auth::{OwnOrigin, RequestView};
 /// `.wrap(from_fn(sse_actix::authenticate))`, with the [`Authentication`] in the app's data.
 ///
 /// The middleware itself refuses no request. [`SseHandshake`](crate::SseHandshake) and the
-/// management API read the caller, or the reason for a rejection, from the request's extensions, and
-/// respond in their own formats. The app's own routes take `web::ReqData<Caller>`, which fails for
-/// refused requests.
+/// management API read the caller, or the reason for a rejection, from the request's extensions,
+/// and respond in their own formats. The app's own routes take `web::ReqData<Caller>`, which fails
+/// for refused requests.
 ///
 /// # Errors
 /// The errors of the wrapped service.

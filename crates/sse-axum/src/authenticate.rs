@@ -11,8 +11,8 @@ use sse_access::Authentication;
 /// `.layer(from_fn_with_state(gate, sse_axum::authenticate))`.
 ///
 /// The middleware itself refuses no request. [`SseHandshake`](crate::SseHandshake) and the
-/// management API read the caller, or the reason for a rejection, from the request's extensions, and
-/// respond in their own formats. The app's own routes take `Extension<Caller>`, which rejects
+/// management API read the caller, or the reason for a rejection, from the request's extensions,
+/// and respond in their own formats. The app's own routes take `Extension<Caller>`, which rejects
 /// refused requests.
 pub async fn authenticate(
     State(authentication): State<Authentication>,
