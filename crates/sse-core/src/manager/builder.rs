@@ -295,9 +295,8 @@ impl ManagerBuilder {
     /// of a runtime, or if the runtime shuts down before the manager is dropped, the manager starts
     /// a thread of its own. [`Hooks`] and signal handlers can then be called on that thread.
     ///
-    /// The runtime must have its timer enabled. A runtime whose threads are blocked delays the
-    /// background work, and a current-thread runtime that nobody drives does none. In Actix, build
-    /// the manager in `main` and not in a worker.
+    /// A runtime whose threads are blocked delays the background work, and a current-thread runtime
+    /// that nobody drives does none. In Actix, build the manager in `main` and not in a worker.
     pub fn runtime(mut self, runtime: Handle) -> Self {
         self.runtime = Some(runtime);
         self

@@ -41,7 +41,8 @@ impl Task {
 /// The runtime of a manager's background work: the app's runtime, or a thread of the manager's own.
 ///
 /// A task whose runtime shuts down continues on the manager's own thread, so that a manager
-/// outlives the runtime that it was built on.
+/// outlives the runtime that it was built on. A task that panics continues there too, because a
+/// runtime without a timer is one of the causes.
 #[derive(Debug, Default)]
 pub(crate) struct Driver {
     runtime: Mutex<Runtime>,
@@ -153,7 +154,7 @@ fn start_thread(ended: oneshot::Receiver<()>) -> io::Result<Handle> {
     handle.recv().map_err(io::Error::other)?
 }
 
-/// Delay before a task starts again after a panic.
+/// Delay before a task of the manager's own thread starts again after a panic.
 const AFTER_PANIC: Duration = Duration::from_secs(1);
 
 /// The way in which a task ended.
@@ -175,6 +176,13 @@ struct Guard<M: AsRef<Driver>> {
 }
 
 impl<M: AsRef<Driver>> Guard<M> {
+    fn is_on_own_thread(&self) -> bool {
+        self.manager.upgrade().is_some_and(|manager| {
+            let runtime = (*manager).as_ref().runtime.lock();
+            matches!(&*runtime, Runtime::OwnThread(..))
+        })
+    }
+
     async fn run(mut self, work: impl Future<Output = ()>) {
         let mut work = pin!(work);
         let ended = poll_fn(|cx| {
@@ -186,7 +194,9 @@ impl<M: AsRef<Driver>> Guard<M> {
         self.end = ended.await;
         if self.end == End::Panicked {
             error!(task = ?self.task, "a task of the manager panicked; it starts again");
-            sleep(AFTER_PANIC).await;
+            if self.is_on_own_thread() {
+                sleep(AFTER_PANIC).await;
+            }
         }
     }
 }
@@ -199,7 +209,7 @@ impl<M: AsRef<Driver>> Drop for Guard<M> {
         };
         let driver = (*manager).as_ref();
         driver.is_running[self.task as usize].store(false, Ordering::SeqCst);
-        if self.end == End::Dropped {
+        {
             let mut runtime = driver.runtime.lock();
             if matches!(&*runtime, Runtime::OfApp(handle) if handle.id() == self.runtime.id()) {
                 *runtime = Runtime::None;
