@@ -252,7 +252,7 @@ impl Session {
                     Some(Ok(segment)) => Some(segment),
                     Some(Err(Lost { reason, to })) => {
                         self.manager.with_sequencer(|sequencer, _| {
-                            sequencer.replay_lost(stream, reason, &to)
+                            sequencer.replay_lost(stream, reason, &to);
                         });
                         None
                     }
