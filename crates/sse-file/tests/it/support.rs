@@ -1,7 +1,7 @@
 //! Helpers of the tests.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -92,14 +92,24 @@ pub(crate) fn segments(dir: &Path) -> Vec<PathBuf> {
 
 /// Copies a directory in the state that `kill -9` would leave now.
 pub(crate) fn copy(from: &Path, to: &Path) {
+    // The log can remove a segment between the list and the copy. The copy then starts again, so
+    // that all files are of one state.
+    while let Err(error) = try_copy(from, to) {
+        assert_eq!(error.kind(), io::ErrorKind::NotFound, "{error}");
+        for file in fs::read_dir(to).unwrap() {
+            fs::remove_file(file.unwrap().path()).unwrap();
+        }
+    }
+}
+
+fn try_copy(from: &Path, to: &Path) -> io::Result<()> {
     // Files that are written last are copied first, so that no file is ahead of one that was
     // written before it.
-    let mut files: Vec<_> = fs::read_dir(from)
-        .unwrap()
-        .map(|file| file.unwrap().path())
-        .collect();
+    let files = fs::read_dir(from)?.map(|file| Ok(file?.path()));
+    let mut files: Vec<_> = files.collect::<io::Result<_>>()?;
     files.sort_by(|one, other| other.cmp(one));
     for file in files {
-        fs::copy(&file, to.join(file.file_name().unwrap())).unwrap();
+        fs::copy(&file, to.join(file.file_name().unwrap_or_default()))?;
     }
+    Ok(())
 }
