@@ -93,13 +93,13 @@ pub struct KeysFull {
 #[non_exhaustive]
 pub enum KeyBound {
     /// [`KeyLimits::per_user`]: the caller itself has published too many events with keys.
-    #[error("the caller has reached the limit of publishes with a key or a timeout")]
+    #[error("the caller has reached the limit of publishes with a key or retry_for")]
     PerUser,
     /// [`KeyLimits::of_users`]: all users together have reached the limit.
-    #[error("all users together have reached the limit of publishes with a key or a timeout")]
+    #[error("all users together have reached the limit of publishes with a key or retry_for")]
     OfUsers,
     /// [`KeyLimits::of_backends`]: the app and its backends together have reached the limit.
-    #[error("all backends together have reached the limit of publishes with a key or a timeout")]
+    #[error("all backends together have reached the limit of publishes with a key or retry_for")]
     OfBackends,
 }
 

@@ -149,7 +149,7 @@ async fn keys_are_scoped_and_bounded_per_caller() {
             .as_str()
             .unwrap()
             .to_owned();
-        assert!(message.contains("with a key or with patience"), "{message}");
+        assert!(message.contains("with a key or retry_for"), "{message}");
     }
     for user in callers {
         assert_eq!(
@@ -350,7 +350,7 @@ async fn unavailable_log_is_a_503_with_retry_after() {
 #[tokio::test(start_paused = true)]
 async fn retried_publish_succeeds_after_recovery() {
     let (api, backplane) = unavailable().await;
-    let input = |patience: Value| json!({ "target": "all", "event": "e", "data": 1, "retryForMs": patience });
+    let input = |retry_for: Value| json!({ "target": "all", "event": "e", "data": 1, "retryForMs": retry_for });
     api.mutate("sse.publish", input(json!(30_001)))
         .await
         .bad_request("retryForMs: must be 0 to 30000, not 30001");
