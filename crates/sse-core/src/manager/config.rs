@@ -175,7 +175,7 @@ pub enum LimitPolicy {
 ///
 /// let mut config = Config::default();
 /// config.max_connections = 1;
-/// config.rejection = RejectionStyle::Soft;
+/// config.refusal = RejectionStyle::Soft;
 /// let manager = Manager::builder().config(config).build()?;
 ///
 /// let session = manager.connect(Handshake::new())?;
