@@ -332,7 +332,7 @@ async fn connected_users_can_be_kicked() {
     page.wait_for("document.getElementById('error').textContent.includes('asked to stay away')")
         .await;
     page.run(&click("toggle")).await;
-    page.wait_for("document.getElementById('error').textContent.includes('stay away')")
+    page.wait_for("document.getElementById('error').textContent.includes('forbids reconnecting')")
         .await;
     close(page).await;
 }
