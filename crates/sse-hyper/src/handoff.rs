@@ -3,6 +3,7 @@
 pub(crate) mod fallback;
 pub(crate) mod lazy_reactor;
 pub(crate) mod response_head;
+pub(crate) mod state;
 pub(crate) mod stream_marker;
 
 use std::any::Any;

@@ -14,13 +14,13 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::serve::conn_state::{ConnState, Read};
+use crate::{handoff::state::Read, serve::conn_state::ConnState};
 
 /// A client's socket. When dropped after an abort, the socket sends RST, so that the kernel does
 /// not keep bytes that a stalled client never takes.
 ///
-/// hyper returns the socket of an upgradeable connection only to an upgrade. Other code requests
-/// the socket through the [`ConnState`] and then drops hyper.
+/// hyper returns the socket of an upgradeable connection only to an upgrade. A reactor gets the
+/// socket through the [`HandoffState`](crate::handoff::state::HandoffState), after hyper is dropped.
 #[derive(Debug)]
 pub(crate) struct ClientSocket {
     /// `Some` until the drop.
@@ -53,8 +53,8 @@ impl Drop for ClientSocket {
             // If this call fails, the socket is closed in the ordinary way, and the user timeout
             // ends it.
             let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
-        } else if self.conn_state.keeps_socket() {
-            self.conn_state.leave_socket(stream);
+        } else {
+            self.conn_state.handoff().leave(stream);
         }
     }
 }
@@ -68,9 +68,9 @@ impl AsyncRead for ClientSocket {
         let before = buffer.filled().len();
         let polled = self.stream()?.poll_read(cx, buffer);
         match polled {
-            Poll::Pending => self.conn_state.found(Read::Nothing),
+            Poll::Pending => self.conn_state.handoff().found(Read::Nothing),
             Poll::Ready(_) if buffer.filled().len() > before => {
-                self.conn_state.found(Read::Something);
+                self.conn_state.handoff().found(Read::Something);
             }
             // The end, or an error: hyper closes the connection.
             Poll::Ready(_) => {}
@@ -107,7 +107,7 @@ impl AsyncWrite for ClientSocket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.conn_state.flushes();
+        self.conn_state.handoff().flushes();
         self.stream()?.poll_flush(cx)
     }
 

@@ -1,24 +1,25 @@
 //! State shared by a connection, its socket and its service.
 
 use std::{
-    any::Any,
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::Waker,
 };
 
 use sse_core::Closed;
-use tokio::net::TcpStream;
 
 #[cfg(feature = "http2")]
 use crate::serve::flood::Flood;
-use crate::serve::{
-    connections::{Evict, Evicted},
-    shutdown::ServerState,
-    watchdog::Timeouts,
+use crate::{
+    handoff::state::HandoffState,
+    serve::{
+        connections::{Evict, Evicted},
+        shutdown::ServerState,
+        watchdog::Timeouts,
+    },
 };
 
 /// State shared by a connection, its socket and its service, in one allocation. One task polls all
@@ -43,12 +44,7 @@ pub(crate) struct ConnState {
     aborted: AtomicBool,
     /// Set while the latest write waits for the client.
     blocked: AtomicBool,
-    /// The result of hyper's reads since the latest request began.
-    read: AtomicU8,
-    /// Set if hyper has written everything since a response was parked.
-    flushed: AtomicBool,
-    /// Set if the socket is to be left in this state when it is dropped.
-    leaves_socket: AtomicBool,
+    handoff: HandoffState,
 }
 
 /// Values that one of the three leaves for another.
@@ -59,38 +55,6 @@ struct Left {
     flood: Option<Box<Flood>>,
     /// The end of the stream in the latest response, on its way from the service to the connection.
     ending: Option<Closed>,
-    /// A response that a reactor is to send, if the connection turns out to be fit for a reactor.
-    parked: Option<Box<dyn Any + Send>>,
-    socket: Option<TcpStream>,
-}
-
-/// The result of hyper's reads since the latest request, which has no body, began.
-///
-/// While a request is being answered, hyper checks for the end of the connection, but only if it
-/// has no unread bytes (`Conn::mid_message_detect_eof`). So a read that finds nothing shows that no
-/// unread bytes exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Read {
-    /// hyper has not checked, so bytes after the request are possible.
-    Unknown = 0,
-    /// No bytes follow the request.
-    Nothing = 1,
-    /// Bytes follow the request.
-    Something = 2,
-}
-
-/// The next step of a parked response.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Parked {
-    /// No response is parked.
-    None,
-    /// The previous response is still being written.
-    Waits,
-    /// The client has sent more bytes, so hyper must send the response.
-    GoesBack,
-    /// A reactor can send the response.
-    Goes,
 }
 
 impl ConnState {
@@ -108,9 +72,7 @@ impl ConnState {
             left: Mutex::default(),
             aborted: AtomicBool::new(false),
             blocked: AtomicBool::new(false),
-            read: AtomicU8::new(Read::Unknown as u8),
-            flushed: AtomicBool::new(false),
-            leaves_socket: AtomicBool::new(false),
+            handoff: HandoffState::default(),
         }
     }
 
@@ -142,7 +104,7 @@ impl ConnState {
 
     /// Notes that hyper has read the whole head of a request.
     pub(crate) fn request_began(&self) {
-        self.read.store(Read::Unknown as u8, Ordering::Relaxed);
+        self.handoff.forget_reads();
         self.used.store(true, Ordering::Relaxed);
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.in_flight.fetch_add(1, Ordering::Relaxed);
@@ -151,9 +113,7 @@ impl ConnState {
     /// Notes that hyper has the whole response to a request. Returns the number of requests still
     /// in flight.
     pub(crate) fn request_ended(&self) -> u32 {
-        // The bytes read in the meantime were the body of the request. The next bytes are the next
-        // head.
-        self.read.store(Read::Unknown as u8, Ordering::Relaxed);
+        self.handoff.forget_reads();
         self.in_flight.fetch_sub(1, Ordering::Relaxed) - 1
     }
 
@@ -229,62 +189,8 @@ impl ConnState {
         self.blocked.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn found(&self, read: Read) {
-        // Bytes that follow the request stay unread until the request has been answered.
-        if self.read() != Read::Something {
-            self.read.store(read as u8, Ordering::Relaxed);
-        }
-    }
-
-    pub(crate) fn read(&self) -> Read {
-        match self.read.load(Ordering::Relaxed) {
-            0 => Read::Unknown,
-            1 => Read::Nothing,
-            _ => Read::Something,
-        }
-    }
-
-    /// Notes that hyper flushes the socket, which hyper does when it has written everything.
-    pub(crate) fn flushes(&self) {
-        self.flushed.store(true, Ordering::Relaxed);
-    }
-
-    /// Holds a response back.
-    pub(crate) fn park(&self, answer: Box<dyn Any + Send>) {
-        self.flushed.store(false, Ordering::Relaxed);
-        self.left().parked = Some(answer);
-    }
-
-    pub(crate) fn unpark(&self) -> Option<Box<dyn Any + Send>> {
-        self.left().parked.take()
-    }
-
-    pub(crate) fn parked(&self) -> Parked {
-        if self.left().parked.is_none() {
-            return Parked::None;
-        }
-        match self.read() {
-            Read::Nothing if self.flushed.load(Ordering::Relaxed) => Parked::Goes,
-            Read::Nothing => Parked::Waits,
-            Read::Unknown | Read::Something => Parked::GoesBack,
-        }
-    }
-
-    /// Requests that the socket is left in this state when it is dropped.
-    pub(crate) fn keep_socket(&self) {
-        self.leaves_socket.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn keeps_socket(&self) -> bool {
-        self.leaves_socket.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn leave_socket(&self, socket: TcpStream) {
-        self.left().socket = Some(socket);
-    }
-
-    pub(crate) fn take_socket(&self) -> Option<TcpStream> {
-        self.left().socket.take()
+    pub(crate) fn handoff(&self) -> &HandoffState {
+        &self.handoff
     }
 
     fn left(&self) -> MutexGuard<'_, Left> {

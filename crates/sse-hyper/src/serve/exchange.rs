@@ -136,7 +136,7 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         let left = self.conn_state.request_ended();
         // A stream that is handed over takes its connection along.
-        if self.is_stream() && !self.conn_state.keeps_socket() {
+        if self.is_stream() && !self.conn_state.handoff().has_begun() {
             self.conn_state.stream_ended();
         }
         if !self.is_multiplexed {

@@ -22,9 +22,12 @@ use tower_service::Service;
 use tracing::debug;
 
 use crate::{
-    handoff::ParkedResponse,
+    handoff::{
+        ParkedResponse,
+        state::{Next, Read},
+    },
     serve::{
-        conn_state::{ConnState, Parked, Read},
+        conn_state::ConnState,
         phase_listener::PhaseListener,
         rewind::Rewind,
         service::{BoxError, StreamService},
@@ -147,12 +150,10 @@ where
                 }
                 return Poll::Ready(());
             }
-            match this.conn_state.parked() {
-                Parked::None | Parked::Waits => break,
-                // hyper polls the service again, which now returns the response.
-                Parked::GoesBack => {}
-                Parked::Goes => {
-                    this.conn_state.keep_socket();
+            match this.conn_state.handoff().next() {
+                Next::Wait => break,
+                Next::PollAgain => {}
+                Next::DropHyper => {
                     this.http.set(None);
                     hand_over::<B>(this.conn_state, this.listener);
                     return Poll::Ready(());
@@ -203,7 +204,7 @@ fn wait(conn_state: &ConnState) -> Wait {
         Wait::Service
     } else if requests == 0 {
         Wait::FirstRequest
-    } else if conn_state.read() == Read::Something {
+    } else if conn_state.handoff().read() == Read::Something {
         Wait::Head(requests)
     } else {
         Wait::Request(requests)
@@ -212,11 +213,11 @@ fn wait(conn_state: &ConnState) -> Wait {
 
 /// Hands a parked response over to the reactor, after hyper has left the socket.
 fn hand_over<B: Body + Send + 'static>(conn_state: &ConnState, listener: &PhaseListener) {
-    let answer = conn_state
-        .unpark()
-        .and_then(|answer| answer.downcast::<ParkedResponse<B>>().ok());
-    if let (Some(answer), Some(socket)) = (answer, conn_state.take_socket()) {
-        answer.complete(socket, listener);
+    let Some((response, socket)) = conn_state.handoff().take() else {
+        return;
+    };
+    if let Ok(response) = response.downcast::<ParkedResponse<B>>() {
+        response.complete(socket, listener);
     }
 }
 

@@ -1,7 +1,6 @@
 //! The service of one connection.
 
 use std::{
-    any::Any,
     future::Future,
     net::SocketAddr,
     pin::Pin,
@@ -18,11 +17,14 @@ use tower_service::Service;
 use crate::{
     extract::PeerAddr,
     handoff::{
-        self, ParkedResponse, fallback::Fallback, lazy_reactor::LazyReactor,
+        self, ParkedResponse,
+        fallback::Fallback,
+        lazy_reactor::LazyReactor,
+        state::{HandoffState, Read},
         stream_marker::StreamMarker,
     },
     serve::{
-        conn_state::{ConnState, Read},
+        conn_state::ConnState,
         exchange::{Exchange, LatestExchange, Tracked},
     },
 };
@@ -162,7 +164,7 @@ where
                 ResponseState::Parked => {
                     return this
                         .handoff
-                        .unpark()
+                        .take_back()
                         .map_or(Poll::Pending, |response| Poll::Ready(Ok(response)));
                 }
                 ResponseState::Failed { error } => {
@@ -200,7 +202,7 @@ impl Handoff {
         self.exchange.becomes_stream(ending);
         match self.fitness(&response, &mark) {
             Ok((framing, reactor)) => {
-                self.conn_state().park(Box::new(ParkedResponse::new(
+                self.handoff_state().park(Box::new(ParkedResponse::new(
                     response, mark, framing, reactor,
                 )));
                 None
@@ -218,7 +220,7 @@ impl Handoff {
         mark: &StreamMarker,
     ) -> Result<(Framing, sse_reactor::Reactor), Fallback> {
         let framing = self.framing?;
-        if self.conn_state().read() != Read::Nothing {
+        if self.handoff_state().read() != Read::Nothing {
             return Err(Fallback::Pipelined);
         }
         Ok((
@@ -228,11 +230,8 @@ impl Handoff {
     }
 
     /// Returns the parked response, if hyper must send it.
-    fn unpark<B: Body + Send + 'static>(&self) -> Option<Response<Tracked<B>>> {
-        if self.conn_state().read() == Read::Nothing {
-            return None;
-        }
-        let parked: Box<dyn Any> = self.conn_state().unpark()?;
+    fn take_back<B: Body + Send + 'static>(&self) -> Option<Response<Tracked<B>>> {
+        let parked = self.handoff_state().take_back()?;
         let parked = parked.downcast::<ParkedResponse<B>>().ok()?;
         self.lazy_reactor.stays(Fallback::Pipelined);
         Some(self.tracked(parked.into_response()))
@@ -242,7 +241,7 @@ impl Handoff {
         response.map(|body| Tracked::new(body, Arc::clone(&self.exchange)))
     }
 
-    fn conn_state(&self) -> &ConnState {
-        self.exchange.conn_state()
+    fn handoff_state(&self) -> &HandoffState {
+        self.exchange.conn_state().handoff()
     }
 }
