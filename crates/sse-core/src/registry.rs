@@ -2,6 +2,7 @@
 
 pub(crate) mod bans;
 pub(crate) mod closing;
+pub(crate) mod group;
 pub(crate) mod groups;
 pub(crate) mod logins;
 pub(crate) mod membership;
@@ -20,7 +21,8 @@ use crate::{
         network::network,
     },
     registry::{
-        groups::{GroupKind, Groups, UserFound},
+        group::GroupKind,
+        groups::{Groups, UserFound},
         logins::Logins,
         membership::Membership,
         slot::Slot,
@@ -111,16 +113,16 @@ impl Registry {
     }
 
     pub(crate) fn members_of(&self, group: u32) -> &[u32] {
-        self.groups.members(&self.streams, group)
+        self.groups.members(group)
     }
 
     pub(crate) fn find(&self, kind: GroupKind, name: &str) -> Option<u32> {
-        self.groups.find(&self.streams, kind, name)
+        self.groups.find(kind, name)
     }
 
     /// See [`Groups::user_from`].
     pub(crate) fn user_from(&self, from: u32) -> Option<UserFound<'_>> {
-        self.groups.user_from(&self.streams, from)
+        self.groups.user_from(from)
     }
 
     /// Adds a stream to a group. Returns `false` if the stream is already a member.
@@ -136,7 +138,7 @@ impl Registry {
         {
             return false;
         }
-        let Some(membership) = self.groups.add(&mut self.streams, kind, name, place) else {
+        let Some(membership) = self.groups.add(kind, name, place) else {
             return false;
         };
         self.streams
@@ -172,7 +174,6 @@ impl Registry {
     /// Removes a stream from the registry and from its groups. The caller must first have delivered
     /// pending events to the stream and to the streams that move.
     pub(crate) fn remove(&mut self, place: u32) -> Option<Slot> {
-        // Groups first: a group with one stream reads the user's name from that stream.
         let memberships = std::mem::take(&mut self.streams.get_mut(place)?.memberships);
         memberships
             .iter()
@@ -209,11 +210,14 @@ impl Registry {
         })
     }
 
-    /// Returns the user id as other streams of the user hold it, so that streams share its text.
+    /// Returns the user id as the user's group holds it, so that streams share its text.
     pub(crate) fn shared_user(&self, user: &UserId) -> UserId {
-        let other = self.members(GroupKind::User, user.as_str()).first();
-        let other = other.and_then(|place| self.streams.get(*place)?.stream.user.as_ref());
-        other.unwrap_or(user).clone()
+        let group = self.find(GroupKind::User, user.as_str());
+        let group = group.and_then(|group| self.groups.get(group));
+        group.map_or_else(
+            || user.clone(),
+            |group| UserId::from_text(Arc::clone(&group.name)),
+        )
     }
 
     pub(crate) fn address_name(address: IpAddr) -> Arc<str> {
@@ -221,7 +225,7 @@ impl Registry {
     }
 
     fn leave_group(&mut self, membership: Membership) {
-        let Some(moved) = self.groups.remove(&self.streams, membership) else {
+        let Some(moved) = self.groups.remove(membership) else {
             return;
         };
         let Some(slot) = self.streams.get_mut(moved) else {

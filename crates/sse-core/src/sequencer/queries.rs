@@ -7,7 +7,7 @@ use crate::{
         names::{Topic, UserId},
         target::Target,
     },
-    registry::{bans::Banned, groups::GroupKind},
+    registry::{bans::Banned, group::GroupKind},
     sequencer::Sequencer,
 };
 
