@@ -8,6 +8,7 @@ pub(crate) mod holes;
 pub(crate) mod idempotency;
 pub(crate) mod key_limits;
 pub(crate) mod page_cache;
+pub(crate) mod records;
 pub(crate) mod retention;
 pub(crate) mod shares;
 pub(crate) mod target_index;

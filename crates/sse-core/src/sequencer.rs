@@ -17,7 +17,7 @@ use crate::{
     dialect::{
         connect_error::CAUSE_NAMES, farewell::Farewell, message::Message, reason::DisconnectReason,
     },
-    event::{Event, cursor::Mark, frame::Collapse},
+    event::{Event, frame::Collapse},
     id::{
         client_id::ClientId,
         names::{Topic, UserId},
@@ -129,7 +129,7 @@ impl Sequencer {
         tx: &mut Tx<'_>,
     ) -> Result<Sequenced, KeysFull> {
         let Some(log) = self.log.as_mut().filter(|_| is_logged(target, &event)) else {
-            let message = Message::new(event, collapse, Mark::Unlogged(self.before_next()));
+            let message = Message::new(event, collapse, self.unlogged_mark());
             return Ok(self.publish(target, except, message, tx));
         };
         if let Some(key) = &key {
@@ -486,7 +486,7 @@ impl Sequencer {
 
     /// Sends an event of the manager itself to every stream.
     pub(crate) fn send_to_all(&mut self, event: Event, tx: &mut Tx<'_>) -> Sequenced {
-        let message = Message::new(event, None, Mark::Unlogged(self.before_next()));
+        let message = Message::new(event, None, self.unlogged_mark());
         self.publish(&Target::All, &[], message, tx)
     }
 }

@@ -129,6 +129,11 @@ impl Position {
     /// The position before the first entry of any log.
     pub const ZERO: Self = Self { major: 0, minor: 0 };
 
+    pub(crate) const MAX: Self = Self {
+        major: u64::MAX,
+        minor: u64::MAX,
+    };
+
     /// Creates a position from two numbers.
     #[must_use]
     pub const fn new(major: u64, minor: u64) -> Self {
@@ -250,20 +255,11 @@ impl FromStr for Cursor {
 
 /// A position in one of the logs that a manager has followed, one after the other. Places in later
 /// logs are greater.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct LogPosition {
     /// Number of logs that the manager followed before this one.
     pub(crate) log: u32,
     pub(crate) position: Position,
-}
-
-/// The log record that an unlogged event precedes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Before {
-    /// Number of the record.
-    pub(crate) number: u64,
-    /// Position that the record follows, if the record comes from the backplane.
-    pub(crate) after: Position,
 }
 
 /// The relation of an event to the log.
@@ -274,8 +270,9 @@ pub(crate) enum Mark {
     /// The event reports that the log continues here, after a gap. A stream that catches up detects
     /// the gap itself.
     Jump(LogPosition),
-    /// Not logged; ordered before the next record. Zero if the manager has no log.
-    Unlogged(Before),
+    /// Not logged; ordered after the record at this place, and before the next record. The default
+    /// if the manager has no log.
+    Unlogged(LogPosition),
 }
 
 impl Mark {

@@ -17,7 +17,6 @@ use crate::{
         within,
     },
     dialect::message::Message,
-    event::cursor::Mark,
     manager::{
         inner::Inner,
         signals::{EVENT, MESSAGE},
@@ -51,11 +50,7 @@ async fn pass_on_unlogged(inner: &Arc<Inner>, payload: &Bytes) {
     };
     let collapse = inner.collapse(&envelope.event);
     let placed = inner.with_sequencer(|sequencer, tx| {
-        let message = Message::new(
-            envelope.event,
-            collapse,
-            Mark::Unlogged(sequencer.before_next()),
-        );
+        let message = Message::new(envelope.event, collapse, sequencer.unlogged_mark());
         sequencer.publish(&envelope.target, &envelope.except, message, tx)
     });
     placed.finish(inner).await;

@@ -8,7 +8,10 @@ use crate::{
     dialect::message::{Message, Packed},
     event::cursor::{LogPosition, Position},
     id::client_id::ClientId,
-    log::target_index::{Key, TargetKind},
+    log::{
+        records::RecordRef,
+        target_index::{Key, TargetKind},
+    },
 };
 
 /// Number of records in a block.
@@ -41,14 +44,6 @@ struct Entry {
     packed: Option<Packed>,
     except: Box<[ClientId]>,
     message: OnceLock<Arc<Message>>,
-}
-
-/// A record of the window.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RecordRef<'a> {
-    pub(crate) position: Position,
-    pub(crate) except: &'a [ClientId],
-    pub(crate) message: &'a Arc<Message>,
 }
 
 impl Block {

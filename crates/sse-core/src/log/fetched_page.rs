@@ -6,6 +6,7 @@ use crate::{
     dialect::message::Message,
     event::cursor::{Cursor, Position},
     id::{client_id::ClientId, target::Target},
+    log::records::{RecordRef, Records},
 };
 
 /// Memory that a record takes in addition to its message: the record, its share of the index, and
@@ -59,36 +60,44 @@ impl FetchedPage {
         }
     }
 
-    /// Returns `true` if the page contains what follows a position.
+    /// Returns `true` if the record after a cursor, if the log has one, is in the page.
     pub(crate) fn follows(&self, cursor: &Cursor) -> bool {
         self.after.epoch == cursor.epoch
             && self.after.position <= cursor.position
             && cursor.position < self.last
     }
 
-    pub(crate) fn get(&self, number: u64) -> Option<&Record> {
-        self.records.get(usize::try_from(number).ok()?)
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
+}
 
-    /// Returns the numbers of a target's records after one position and up to another.
-    pub(crate) fn numbers<'a>(
-        &'a self,
+impl Records for FetchedPage {
+    fn numbers(
+        &self,
         target: &Target,
         after: Position,
-        up_to: Option<Position>,
-    ) -> impl Iterator<Item = u64> + use<'a> {
+        up_to: Position,
+    ) -> impl Iterator<Item = u64> {
         let numbers = self.index.get(target).map_or(&[][..], Vec::as_slice);
         let place = |number: u32| self.records[number as usize].position;
         let from = numbers.partition_point(|number| place(*number) <= after);
-        let until = up_to.map_or(numbers.len(), |up_to| {
-            numbers.partition_point(|number| place(*number) <= up_to)
-        });
+        let until = numbers.partition_point(|number| place(*number) <= up_to);
         numbers[from..until.max(from)]
             .iter()
             .map(|number| u64::from(*number))
     }
 
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+    fn get(&self, number: u64) -> Option<RecordRef<'_>> {
+        let record = self.records.get(usize::try_from(number).ok()?)?;
+        Some(RecordRef {
+            position: record.position,
+            except: &record.except,
+            message: &record.message,
+        })
+    }
+
+    fn before(&self, number: u64) -> Option<Position> {
+        Some(self.get(number.checked_sub(1)?)?.position)
     }
 }

@@ -7,7 +7,8 @@ use crate::{
     event::cursor::{Cursor, Epoch, LogPosition, Position},
     id::{client_id::ClientId, target::Target},
     log::{
-        block::{Block, RECORDS, RecordRef},
+        block::{Block, RECORDS},
+        records::{RecordRef, Records},
         retention::Retention,
         target_index::{Key, TargetIndex},
     },
@@ -119,16 +120,6 @@ impl Window {
         self.forgotten
     }
 
-    /// Returns the number of the first record that the window holds.
-    pub(crate) fn first(&self) -> u64 {
-        self.first
-    }
-
-    /// Returns the number of the next record.
-    pub(crate) fn next(&self) -> u64 {
-        self.next
-    }
-
     pub(crate) fn len(&self) -> usize {
         usize::try_from(self.next - self.first).unwrap_or(usize::MAX)
     }
@@ -137,19 +128,8 @@ impl Window {
         self.bytes
     }
 
-    pub(crate) fn get(&self, number: u64) -> Option<RecordRef<'_>> {
-        let (block, at) = self.find(number)?;
-        block.get(at, self.log)
-    }
-
-    /// Returns the position of a record.
-    pub(crate) fn position(&self, number: u64) -> Option<Position> {
-        let (block, at) = self.find(number)?;
-        block.position(at)
-    }
-
     /// Returns the number of the first record after a position.
-    pub(crate) fn number_after(&self, position: Position) -> u64 {
+    fn number_after(&self, position: Position) -> u64 {
         let blocks = self
             .blocks
             .partition_point(|block| block.last().is_some_and(|last| last <= position));
@@ -167,14 +147,13 @@ impl Window {
         if position >= self.head || number == self.first {
             return None;
         }
-        self.position(number - 1)
-            .filter(|before| *before != position)
+        self.before(number).filter(|before| *before != position)
     }
 
-    /// Ensures that all records from a number on are indexed, a limited number per call. Returns
+    /// Ensures that all records after a position are indexed, a limited number per call. Returns
     /// `true` once all of them are.
-    pub(crate) fn index(&mut self, from: u64) -> bool {
-        let from = from.max(self.first);
+    pub(crate) fn index_after(&mut self, position: Position) -> bool {
+        let from = self.number_after(position);
         if !self.index.forget(self.first, INDEXED_AT_ONCE) {
             return false;
         }
@@ -202,18 +181,6 @@ impl Window {
             }
         }
         self.index.next() >= self.next && self.index.first() <= from
-    }
-
-    /// Returns the [indexed](Self::index) records for a target with numbers in `from..until`, in
-    /// order.
-    pub(crate) fn numbers(
-        &self,
-        target: &Target,
-        from: u64,
-        until: u64,
-    ) -> impl Iterator<Item = u64> {
-        self.index
-            .numbers(Key::from(target), from.max(self.first), until)
     }
 
     /// Appends the next entry of the log, and forgets entries beyond the retention. Returns the
@@ -329,6 +296,29 @@ impl Window {
     }
 }
 
+impl Records for Window {
+    /// Only [indexed](Self::index_after) records are found.
+    fn numbers(
+        &self,
+        target: &Target,
+        after: Position,
+        up_to: Position,
+    ) -> impl Iterator<Item = u64> {
+        let (from, until) = (self.number_after(after), self.number_after(up_to));
+        self.index.numbers(Key::from(target), from, until)
+    }
+
+    fn get(&self, number: u64) -> Option<RecordRef<'_>> {
+        let (block, at) = self.find(number)?;
+        block.get(at, self.log)
+    }
+
+    fn before(&self, number: u64) -> Option<Position> {
+        let (block, at) = self.find(number.checked_sub(1)?)?;
+        block.position(at)
+    }
+}
+
 fn find(blocks: &VecDeque<Block>, base: u64, number: u64) -> Option<(&Block, usize)> {
     let (block, at) = place(base, number);
     Some((blocks.get(block)?, at))
@@ -360,7 +350,7 @@ mod tests {
     }
 
     fn push(window: &mut Window, target: &Target, at_ms: u64) {
-        let position = Position::from(window.next() + 1);
+        let position = Position::from(window.next + 1);
         let event = Event::text("x").with_id(Cursor::new(window.epoch().clone(), position).to_id());
         window.push(
             position,
@@ -377,18 +367,27 @@ mod tests {
         ["a", "b", "a", "c", "a"]
             .iter()
             .for_each(|name| push(&mut window, &topic(name), 0));
-        assert!(window.index(2));
+        assert!(window.index_after(2.into()));
         assert_eq!(
-            window.numbers(&topic("a"), 0, u64::MAX).collect::<Vec<_>>(),
+            window
+                .numbers(&topic("a"), 0.into(), Position::MAX)
+                .collect::<Vec<_>>(),
             [2, 4]
         );
-        assert!(window.index(0));
+        assert!(window.index_after(0.into()));
         assert_eq!(
-            window.numbers(&topic("a"), 0, u64::MAX).collect::<Vec<_>>(),
+            window
+                .numbers(&topic("a"), 0.into(), Position::MAX)
+                .collect::<Vec<_>>(),
             [0, 2, 4]
         );
-        assert_eq!(window.numbers(&topic("a"), 1, 4).collect::<Vec<_>>(), [2]);
-        assert_eq!(window.numbers(&topic("d"), 0, 9).count(), 0);
+        assert_eq!(
+            window
+                .numbers(&topic("a"), 1.into(), 4.into())
+                .collect::<Vec<_>>(),
+            [2]
+        );
+        assert_eq!(window.numbers(&topic("d"), 0.into(), 9.into()).count(), 0);
         assert_eq!(window.number_after(Position::from(2)), 2);
     }
 
@@ -397,11 +396,15 @@ mod tests {
         let mut few = window(Retention::default().entries(2));
         (0..5).for_each(|_| push(&mut few, &Target::All, 0));
         assert_eq!(
-            (few.len(), few.first(), few.forgotten()),
+            (few.len(), few.first, few.forgotten()),
             (2, 3, Position::from(3))
         );
-        assert!(few.index(0));
-        assert_eq!(few.numbers(&Target::All, 0, 9).collect::<Vec<_>>(), [3, 4]);
+        assert!(few.index_after(0.into()));
+        assert_eq!(
+            few.numbers(&Target::All, 0.into(), 9.into())
+                .collect::<Vec<_>>(),
+            [3, 4]
+        );
 
         let mut small = window(Retention::default().bytes(1024));
         (0..50).for_each(|_| push(&mut small, &Target::All, 0));
@@ -410,7 +413,7 @@ mod tests {
         let mut young = window(Retention::default().age(Duration::from_secs(10)));
         (0..20).for_each(|at| push(&mut young, &Target::All, at * 1000));
         assert_eq!(young.len(), 10);
-        assert!(young.index(0));
+        assert!(young.index_after(0.into()));
         while !young.tidy(1_000_000) {}
         assert_eq!((young.len(), young.bytes(), young.index.len()), (0, 0, 0));
         assert_eq!(young.forgotten(), young.head());
@@ -474,28 +477,18 @@ mod tests {
             all.push(name);
             push(&mut window, &topic(name), 0);
             if random.random_bool(0.05) {
-                let from = random
-                    .random_range(0..=all.len() as u64)
-                    .max(window.first());
-                while !window.index(from) {}
+                let from = random.random_range(0..=all.len() as u64).max(window.first);
+                while !window.index_after(from.into()) {}
                 let wanted =
-                    (from..window.next()).filter(|at| all[usize::try_from(*at).unwrap()] == "b");
+                    (from..window.next).filter(|at| all[usize::try_from(*at).unwrap()] == "b");
                 let found = window
-                    .numbers(&topic("b"), from, u64::MAX)
+                    .numbers(&topic("b"), from.into(), Position::MAX)
                     .collect::<Vec<_>>();
                 assert_eq!(found, wanted.collect::<Vec<_>>());
                 // Positions are numbers plus one.
                 assert_eq!(window.number_after(from.into()), from);
-                assert_eq!(
-                    window.position(from),
-                    (from < window.next()).then(|| (from + 1).into())
-                );
-                assert_eq!(
-                    window
-                        .position(window.first() - u64::from(window.first() > 0))
-                        .is_some(),
-                    window.first() == 0
-                );
+                let is_held = from > window.first;
+                assert_eq!(window.before(from), is_held.then(|| from.into()));
             }
         }
         assert_eq!((window.len(), window.blocks.len()), (3 * RECORDS, 3));
@@ -536,7 +529,7 @@ mod tests {
         (0..3).for_each(|_| push(&mut window, &Target::All, 0));
         let epoch = Epoch::new("f").unwrap();
         drop(window.restart(Cursor::new(epoch.clone(), Position::from(100))));
-        assert_eq!((window.next(), window.len(), window.bytes()), (3, 0, 0));
+        assert_eq!((window.next, window.len(), window.bytes()), (3, 0, 0));
         assert_eq!(
             window.head_cursor(),
             Cursor::new(epoch, Position::from(100))
@@ -555,6 +548,6 @@ mod tests {
             "forgotten"
         );
         assert_eq!(window.cursor_at(place).unwrap().to_string(), "f-2");
-        assert_eq!(window.numbers(&Target::All, 0, 9).count(), 0);
+        assert_eq!(window.numbers(&Target::All, 0.into(), 9.into()).count(), 0);
     }
 }

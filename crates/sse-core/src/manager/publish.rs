@@ -17,7 +17,7 @@ use crate::{
     dialect::message::Message,
     event::{
         Event,
-        cursor::{Before, Mark},
+        cursor::{LogPosition, Mark},
         event_type::EventType,
         into_event::IntoEvent,
         system,
@@ -284,7 +284,7 @@ fn place(
         });
         return Ok(placed?);
     }
-    let message = Message::new(event, collapse, Mark::Unlogged(Before::default()));
+    let message = Message::new(event, collapse, Mark::Unlogged(LogPosition::default()));
     check_size(inner, message.plain().len())?;
     Ok(inner.with_sequencer(|sequencer, tx| sequencer.publish(target, except, message, tx)))
 }
@@ -304,7 +304,7 @@ async fn publish_unlogged(
     }
     let collapse = inner.collapse(&event);
     Ok(inner.with_sequencer(|sequencer, tx| {
-        let message = Message::new(event, collapse, Mark::Unlogged(sequencer.before_next()));
+        let message = Message::new(event, collapse, sequencer.unlogged_mark());
         sequencer.publish(target, except, message, tx)
     }))
 }

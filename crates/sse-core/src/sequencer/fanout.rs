@@ -153,8 +153,8 @@ impl Fanout<'_> {
             return;
         }
         let pushed = match (state.is_catching(), message.mark) {
-            (true, Mark::Unlogged(before)) => {
-                state.push_unlogged(before, frame, self.rules.bounds, slot.stream.overflow)
+            (true, Mark::Unlogged(after)) => {
+                state.push_unlogged(after, frame, self.rules.bounds, slot.stream.overflow)
             }
             _ => state.push(frame, self.rules.bounds, slot.stream.overflow, self.now),
         };

@@ -17,7 +17,7 @@ use crate::{
     Event, Handshake, Manager, Receipt, Session, Target, Topic, UserId,
     config::Overflow,
     dialect::{farewell::Farewell, message::Message, reason::DisconnectReason},
-    event::cursor::{Before, Mark},
+    event::cursor::{LogPosition, Mark},
     id::client_id::ClientId,
     sequencer::{Sequenced, fanout::PendingBroadcast, liveness::LivenessCheck},
 };
@@ -260,7 +260,11 @@ impl World {
         }
         let ids: Vec<_> = except.iter().map(|at| self.clients[*at].id).collect();
         let data = if long { text + &"x".repeat(300) } else { text };
-        let message = Message::new(Event::text(data), None, Mark::Unlogged(Before::default()));
+        let message = Message::new(
+            Event::text(data),
+            None,
+            Mark::Unlogged(LogPosition::default()),
+        );
         let inner = &self.manager.inner;
         let placed =
             inner.with_sequencer(|sequencer, tx| sequencer.publish(&target, &ids, message, tx));

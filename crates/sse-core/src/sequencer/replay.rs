@@ -3,7 +3,7 @@
 use std::task::Waker;
 
 use crate::{
-    event::cursor::{Before, Cursor},
+    event::cursor::{Cursor, Mark},
     id::client_id::ClientId,
     log::{Log, fetched_page::FetchedPage, gap::GapReason, waiters::WaitsFor, window::Window},
     sequencer::{Sequencer, fanout::Tx},
@@ -65,8 +65,8 @@ impl Sequencer {
             return (out, ReplayStep::Live);
         };
         catching.pass_over(&log.holes, &log.window);
-        if let Some(segment) = feed {
-            catching.feed(segment, &log.window, to, limit, &mut out);
+        if let Some(page) = feed {
+            catching.feed(page, &log.window, to, limit, &mut out);
         }
         let (step, reported) = catching.step(&mut log.window, to, limit, conditions, &mut out);
         catching.waits = matches!(step, Step::Wait | Step::Backplane(_));
@@ -123,13 +123,10 @@ impl Sequencer {
         }
     }
 
-    /// Returns the position of an unlogged event now: before the next record of the log.
-    pub(crate) fn before_next(&self) -> Before {
-        let before = |log: &Log| Before {
-            number: log.window.next(),
-            after: log.window.head(),
-        };
-        self.log.as_ref().map(before).unwrap_or_default()
+    /// Returns the mark of an unlogged event now: after the last record of the log.
+    pub(crate) fn unlogged_mark(&self) -> Mark {
+        let end = |log: &Log| log.window.place(log.window.head());
+        Mark::Unlogged(self.log.as_ref().map(end).unwrap_or_default())
     }
 
     /// Changes the subscriptions of a stream if it catches up. Without a log no stream catches up.

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use crate::{
     dialect::{DialectIndex, Dialects, message::Message},
     event::{
-        cursor::{Before, Cursor, Position},
+        cursor::{Cursor, LogPosition, Position},
         frame::{Frame, FrameKind},
     },
     id::{client_id::ClientId, target::Target},
@@ -15,6 +15,7 @@ use crate::{
         fetched_page::FetchedPage,
         gap::{Gap, GapReason},
         holes::Holes,
+        records::Records,
         waiters::WaitsFor,
         window::Window,
     },
@@ -31,66 +32,87 @@ const STEP: usize = 256;
 pub(crate) struct CatchUp {
     /// A gap to report before anything else.
     gap: Option<Gap>,
-    source: Source,
     /// Position up to which the stream has received everything.
     given: Cursor,
+    /// `true` once the log is known to have assigned `given`.
+    is_verified: bool,
     interests: SmallVec<[Subscription; 2]>,
-    /// Unlogged events, each with the record that it precedes.
-    unlogged: VecDeque<(Before, Frame)>,
-    unlogged_bytes: usize,
+    unlogged: Unlogged,
     /// Set if the stream is registered to be woken, with the condition it waits for.
     pub(crate) enlisted: Option<WaitsFor>,
     /// `true` if the transport has taken all available events.
     pub(crate) waits: bool,
 }
 
-/// Location of the next record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
-    /// The node has not yet followed the log up to the client's position, if the log has that
-    /// position at all.
-    Ahead,
-    /// Older than the oldest record of the window.
-    Backplane,
-    /// In the window: the record with this number, or a later one.
-    Window(u64),
-}
-
-impl Source {
-    /// Returns the location of the records after a position.
-    fn of(position: Position, window: &Window) -> Self {
-        if position > window.head() {
-            Self::Ahead
-        } else if position < window.forgotten() {
-            Self::Backplane
-        } else {
-            Self::Window(window.number_after(position))
-        }
-    }
-}
-
-/// A subscription of the stream, valid for a range of records.
+/// A subscription of the stream, valid for the records after one place and up to another.
 #[derive(Debug)]
 struct Subscription {
     target: Target,
-    from: u64,
-    until: u64,
-    /// The same range in positions, for records of the backplane: beyond `after`, up to and
-    /// including `up_to`.
-    after: Position,
-    up_to: Option<Position>,
+    after: LogPosition,
+    /// `None` for a subscription without an end.
+    up_to: Option<LogPosition>,
 }
 
 impl Subscription {
-    /// Creates a subscription that the stream has had since before it connected.
-    fn lasting(target: Target) -> Self {
+    /// Returns the positions of the log `log`, the current one, to which the subscription applies.
+    fn range(&self, log: u32) -> (Position, Position) {
+        let within = |place: LogPosition| {
+            if place.log < log {
+                Position::ZERO
+            } else {
+                place.position
+            }
+        };
+        (within(self.after), self.up_to.map_or(Position::MAX, within))
+    }
+}
+
+/// Unlogged events, each with the place of the record that it follows.
+#[derive(Debug, Default)]
+struct Unlogged {
+    events: VecDeque<(LogPosition, Frame)>,
+    bytes: usize,
+}
+
+impl Unlogged {
+    /// Removes the oldest event if it precedes the record at `place`.
+    fn pop_before(&mut self, place: LogPosition) -> Option<Frame> {
+        self.events.front().filter(|(after, _)| *after < place)?;
+        self.pop()
+    }
+
+    fn pop(&mut self) -> Option<Frame> {
+        let (_, frame) = self.events.pop_front()?;
+        self.bytes -= frame.len();
+        Some(frame)
+    }
+}
+
+/// The frames of one step, and the limit of their number and size.
+struct Room<'a> {
+    frames: &'a mut Frames,
+    bytes: usize,
+    limit: Limit,
+}
+
+impl<'a> Room<'a> {
+    fn new(frames: &'a mut Frames, limit: Limit) -> Self {
+        let bytes = frames.iter().map(Frame::len).sum();
         Self {
-            target,
-            from: 0,
-            until: u64::MAX,
-            after: Position::ZERO,
-            up_to: None,
+            frames,
+            bytes,
+            limit,
         }
+    }
+
+    fn is_left(&self) -> bool {
+        self.frames.is_empty()
+            || (self.frames.len() < self.limit.frames && self.bytes < self.limit.bytes)
+    }
+
+    fn push(&mut self, frame: Frame) {
+        self.bytes += frame.len();
+        self.frames.push(frame);
     }
 }
 
@@ -137,34 +159,22 @@ impl CatchUp {
         targets: impl IntoIterator<Item = Target>,
         window: &Window,
     ) -> Self {
-        let source = Source::of(given.position, window);
-        let interests = targets.into_iter().map(Subscription::lasting);
+        let interests = targets.into_iter().map(|target| Subscription {
+            target,
+            after: LogPosition::default(),
+            up_to: None,
+        });
         let mut catching = Self {
             gap: None,
-            source,
             given,
+            is_verified: false,
             interests: interests.collect(),
-            unlogged: VecDeque::new(),
-            unlogged_bytes: 0,
+            unlogged: Unlogged::default(),
             enlisted: None,
             waits: false,
         };
-        catching.find_place(window);
+        catching.verify(window);
         catching
-    }
-
-    /// Continues before a position that the log does not have, if the window can tell.
-    fn find_place(&mut self, window: &Window) {
-        if let Some(before) = window
-            .before_foreign(self.given.position)
-            .filter(|_| self.source != Source::Ahead)
-        {
-            self.skip(
-                GapReason::Invalid,
-                Cursor::new(window.epoch().clone(), before),
-                window.number_after(before),
-            );
-        }
     }
 
     /// Starts at the end of the log, after a gap.
@@ -190,11 +200,10 @@ impl CatchUp {
     }
 
     pub(crate) fn join(&mut self, target: Target, window: &Window) {
-        let (from, after) = (window.next(), window.head());
         self.interests.push(Subscription {
-            from,
-            after,
-            ..Subscription::lasting(target)
+            target,
+            after: window.place(window.head()),
+            up_to: None,
         });
     }
 
@@ -202,29 +211,26 @@ impl CatchUp {
         let open = self
             .interests
             .iter_mut()
-            .find(|it| it.until == u64::MAX && it.target == *target);
+            .find(|it| it.up_to.is_none() && it.target == *target);
         if let Some(interest) = open {
-            interest.until = window.next();
-            interest.up_to = Some(window.head());
+            interest.up_to = Some(window.place(window.head()));
         }
     }
 
     /// Returns the size of the waiting unlogged events, in frames and bytes.
     pub(crate) fn unlogged_size(&self) -> (usize, usize) {
-        (self.unlogged.len(), self.unlogged_bytes)
+        (self.unlogged.events.len(), self.unlogged.bytes)
     }
 
-    /// Holds an unlogged event until its turn.
-    pub(crate) fn push_unlogged(&mut self, before: Before, frame: Frame) {
-        self.unlogged_bytes += frame.len();
-        self.unlogged.push_back((before, frame));
+    /// Holds an unlogged event until the stream has received all records up to a place.
+    pub(crate) fn push_unlogged(&mut self, after: LogPosition, frame: Frame) {
+        self.unlogged.bytes += frame.len();
+        self.unlogged.events.push_back((after, frame));
     }
 
     /// Removes the oldest unlogged event.
     pub(crate) fn pop_unlogged(&mut self) -> Option<Frame> {
-        let (_, frame) = self.unlogged.pop_front()?;
-        self.unlogged_bytes -= frame.len();
-        Some(frame)
+        self.unlogged.pop()
     }
 
     /// Delivers the next records of the window. `synced` is set if the node has followed the log to
@@ -241,145 +247,164 @@ impl CatchUp {
         if self.given.epoch != *window.epoch() {
             // The stream continues where the live streams do. Positions of the old log mean nothing
             // in the new log.
-            let first = window.first();
-            self.interests.retain(|it| it.until > first);
-            self.interests
-                .iter_mut()
-                .filter(|it| it.from <= first)
-                .for_each(|it| it.after = Position::ZERO);
-            let unlogged = self
-                .unlogged
-                .iter_mut()
-                .filter(|(before, _)| before.number <= first);
-            unlogged.for_each(|(before, _)| before.after = Position::ZERO);
-            self.skip(
-                GapReason::Epoch,
-                Cursor::new(window.epoch().clone(), window.forgotten()),
-                first,
-            );
+            self.miss_up_to(GapReason::Epoch, window.forgotten(), window);
         }
-        if self.source == Source::Ahead {
-            self.source = Source::of(self.given.position, window);
-            self.find_place(window);
-            if self.source == Source::Ahead && synced {
-                self.skip(GapReason::Future, window.head_cursor(), window.next());
-            }
+        self.verify(window);
+        if self.given.position > window.head() && synced {
+            self.miss_up_to(GapReason::Future, window.head(), window);
         }
-        let forgotten = self.given.position < window.forgotten();
-        match self.source {
-            Source::Window(next) if next < window.first() && forgotten && deep => {
-                self.source = Source::Backplane;
-            }
-            Source::Window(next) if next < window.first() && forgotten => self.skip_trimmed(window),
-            Source::Window(next) if next < window.first() => {
-                self.source = Source::Window(window.first());
-            }
-            Source::Backplane if !forgotten => {
-                self.source = Source::Window(window.number_after(self.given.position));
-            }
-            Source::Backplane if !deep => self.skip_trimmed(window),
-            _ => {}
+        if self.given.position < window.forgotten() && !deep {
+            self.miss_up_to(GapReason::Trimmed, window.forgotten(), window);
         }
         let reported = self.gap.take().map(|gap| {
             // A dialect can encode a gap as nothing.
             out.extend(Some(to.gap(&gap)).filter(|frame| !frame.is_empty()));
             gap.reason
         });
-        let step = match self.source {
-            Source::Ahead if out.is_empty() => Step::Wait,
-            Source::Backplane if out.is_empty() => Step::Backplane(self.given.position),
-            Source::Ahead | Source::Backplane => Step::More,
-            Source::Window(next) if !window.index(next) => Step::More,
-            Source::Window(next) => self.take(next, window, to, limit, out),
-        };
-        (step, reported)
+        (self.step_from_given(window, to, limit, out), reported)
+    }
+
+    fn step_from_given(
+        &mut self,
+        window: &mut Window,
+        to: Recipient<'_>,
+        limit: Limit,
+        out: &mut Frames,
+    ) -> Step {
+        let given = self.given.position;
+        if given > window.head() {
+            // The node has not yet followed the log up to here, if the log has this position.
+            return if out.is_empty() {
+                Step::Wait
+            } else {
+                Step::More
+            };
+        }
+        if given < window.forgotten() {
+            return if out.is_empty() {
+                Step::Backplane(given)
+            } else {
+                Step::More
+            };
+        }
+        if !window.index_after(given) {
+            return Step::More;
+        }
+        let mut room = Room::new(out, limit);
+        if !self.deliver(window, window.place(window.head()), to, &mut room) {
+            return Step::More;
+        }
+        while room.is_left()
+            && let Some(frame) = self.unlogged.pop()
+        {
+            room.push(frame);
+        }
+        if self.unlogged.events.is_empty() {
+            Step::Done
+        } else {
+            Step::More
+        }
     }
 
     /// Delivers the stream's records of a page that was read from the backplane, except records
     /// that the window holds.
     pub(crate) fn feed(
         &mut self,
-        segment: &FetchedPage,
+        page: &FetchedPage,
         window: &Window,
         to: Recipient<'_>,
         limit: Limit,
         out: &mut Frames,
     ) {
-        let epochs = [&segment.after.epoch, window.epoch()];
-        if epochs.iter().any(|epoch| **epoch != self.given.epoch)
-            || self.source != Source::Backplane
-        {
-            return;
+        let is_of_this_log = page.after.epoch == *window.epoch();
+        if is_of_this_log && self.is_behind(window) {
+            // The window holds all later records, whatever the page contains.
+            let end = window.place(page.last.min(window.forgotten()));
+            self.deliver(page, end, to, &mut Room::new(out, limit));
         }
-        // The window holds all later records, whatever the page contains.
-        let end = segment.last.min(window.forgotten());
+    }
+
+    /// Delivers the stream's records up to a place, each after the unlogged events that precede it.
+    /// Returns `false` if more of them are left.
+    fn deliver(
+        &mut self,
+        records: &impl Records,
+        end: LogPosition,
+        to: Recipient<'_>,
+        room: &mut Room<'_>,
+    ) -> bool {
         let given = self.given.position;
         let numbers = self.interests.iter().map(|interest| {
-            segment.numbers(&interest.target, interest.after.max(given), interest.up_to)
+            let (after, up_to) = interest.range(end.log);
+            records.numbers(&interest.target, after.max(given), up_to.min(end.position))
         });
         let mut merged = Merged::new(numbers);
-        let (mut bytes, mut checked) = (0, 0);
+        let mut checked = 0;
         while let Some(number) = merged.next() {
-            let Some(record) = segment.get(number).filter(|record| record.position <= end) else {
-                break;
+            let Some(record) = records.get(number) else {
+                continue;
             };
-            let mut is_full = out.len() >= limit.frames || bytes >= limit.bytes;
-            while self
-                .unlogged
-                .front()
-                .is_some_and(|(before, _)| before.after < record.position)
-                && !is_full
+            let place = LogPosition {
+                position: record.position,
+                ..end
+            };
+            while room.is_left()
+                && let Some(frame) = self.unlogged.pop_before(place)
             {
-                let frame = self.pop_unlogged();
-                bytes += frame.as_ref().map_or(0, Frame::len);
-                out.extend(frame);
-                is_full = out.len() >= limit.frames || bytes >= limit.bytes;
+                room.push(frame);
             }
-            if is_full || checked >= STEP {
+            if checked == STEP || !room.is_left() {
                 // Records in between are for other streams.
-                let before = number.checked_sub(1).and_then(|before| segment.get(before));
-                self.given.position = before.map_or(given, |before| before.position.max(given));
-                return;
+                let before = records.before(number);
+                self.given.position = before.map_or(given, |before| before.max(given));
+                return false;
             }
             checked += 1;
-            if let Some(frame) = to.frame(&record.except, &record.message) {
-                bytes += frame.len();
-                out.push(frame.clone());
+            if let Some(frame) = to.frame(record.except, record.message) {
+                room.push(frame.clone());
             }
         }
-        self.given.position = given.max(end);
+        self.given.position = given.max(end.position);
+        true
     }
 
     /// Continues after a gap, because the backplane does not hold the next records.
     pub(crate) fn lost(&mut self, reason: GapReason, to: Cursor) {
         if to.position > self.given.position || to.epoch != self.given.epoch {
             self.miss(reason, to);
-            self.source = Source::Backplane;
         }
     }
 
     /// Continues after a hole if it comes next. The window still delivers the records it holds,
     /// whatever the state of the backplane.
     pub(crate) fn pass_over(&mut self, holes: &Holes, window: &Window) {
-        if self.source != Source::Backplane || self.given.epoch != *window.epoch() {
+        if self.is_behind(window)
+            && let Some(end) = holes.end_after(self.given.position)
+        {
+            let end = end.min(window.forgotten());
+            self.lost(GapReason::Damaged, Cursor::new(window.epoch().clone(), end));
+        }
+    }
+
+    /// Returns `true` if the next records are older than those of the window.
+    fn is_behind(&self, window: &Window) -> bool {
+        self.given.epoch == *window.epoch() && self.given.position < window.forgotten()
+    }
+
+    /// Continues before a position that the log does not have, once the window can tell.
+    fn verify(&mut self, window: &Window) {
+        let is_known = self.given.epoch == *window.epoch() && self.given.position <= window.head();
+        if self.is_verified || !is_known {
             return;
         }
-        if let Some(end) = holes.end_after(self.given.position) {
-            self.lost(
-                GapReason::Damaged,
-                Cursor::new(window.epoch().clone(), end.min(window.forgotten())),
-            );
+        self.is_verified = true;
+        if let Some(before) = window.before_foreign(self.given.position) {
+            self.miss_up_to(GapReason::Invalid, before, window);
         }
     }
 
-    fn skip_trimmed(&mut self, window: &Window) {
-        let to = Cursor::new(window.epoch().clone(), window.forgotten());
-        self.skip(GapReason::Trimmed, to, window.first());
-    }
-
-    fn skip(&mut self, reason: GapReason, to: Cursor, next: u64) {
-        self.miss(reason, to);
-        self.source = Source::Window(next);
+    fn miss_up_to(&mut self, reason: GapReason, to: Position, window: &Window) {
+        self.miss(reason, Cursor::new(window.epoch().clone(), to));
     }
 
     fn miss(&mut self, reason: GapReason, to: Cursor) {
@@ -388,98 +413,14 @@ impl CatchUp {
             Some(unreported) => unreported.and(gap),
             None => gap,
         });
-        self.given = to;
+        (self.given, self.is_verified) = (to, true);
     }
-
-    fn take(
-        &mut self,
-        from: u64,
-        window: &Window,
-        to: Recipient<'_>,
-        limit: Limit,
-        out: &mut Frames,
-    ) -> Step {
-        let mut next = from;
-        let mut bytes = 0;
-        let mut checked = 0;
-        loop {
-            let barrier = self
-                .unlogged
-                .front()
-                .map_or(u64::MAX, |(before, _)| before.number);
-            let mut given = self.given.position;
-            let mut merged = Merged::of(&self.interests, window, next, barrier);
-            let mut pause = None;
-            while let Some(number) = merged.next() {
-                if checked >= STEP || !has_room(limit, out, bytes) {
-                    pause = Some(number);
-                    break;
-                }
-                checked += 1;
-                next = number + 1;
-                let Some(record) = window.get(number) else {
-                    continue;
-                };
-                given = record.position;
-                if let Some(frame) = to.frame(record.except, record.message) {
-                    bytes += frame.len();
-                    out.push(frame.clone());
-                }
-            }
-            drop(merged);
-            self.given.position = given;
-            if let Some(number) = pause {
-                self.pause_before(number, window);
-                return Step::More;
-            }
-            if !self.unlogged.is_empty() && !has_room(limit, out, bytes) {
-                self.source = Source::Window(next);
-                return Step::More;
-            }
-            let Some(frame) = self.pop_unlogged() else {
-                self.source = Source::Window(window.next());
-                self.given = window.head_cursor();
-                return Step::Done;
-            };
-            bytes += frame.len();
-            out.push(frame);
-        }
-    }
-
-    fn pause_before(&mut self, number: u64, window: &Window) {
-        self.source = Source::Window(number);
-        if let Some(before) = number
-            .checked_sub(1)
-            .and_then(|before| window.position(before))
-        {
-            self.given.position = before;
-        }
-    }
-}
-
-fn has_room(limit: Limit, out: &Frames, bytes: usize) -> bool {
-    out.is_empty() || (out.len() < limit.frames && bytes < limit.bytes)
 }
 
 /// Merges the record numbers of all subscriptions, in order. A record has one target, so no number
 /// occurs twice.
 struct Merged<I> {
     heads: SmallVec<[(u64, I); 4]>,
-}
-
-impl Merged<()> {
-    fn of<'a>(
-        interests: &'a [Subscription],
-        window: &'a Window,
-        from: u64,
-        barrier: u64,
-    ) -> Merged<impl Iterator<Item = u64> + use<'a>> {
-        let numbers = interests.iter().map(|interest| {
-            let (from, until) = (from.max(interest.from), interest.until.min(barrier));
-            window.numbers(&interest.target, from, until)
-        });
-        Merged::new(numbers)
-    }
 }
 
 impl<I: Iterator<Item = u64>> Merged<I> {

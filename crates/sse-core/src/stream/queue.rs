@@ -5,10 +5,7 @@ use std::task::{Poll, Waker};
 use crate::{
     clock::Millis,
     dialect::{farewell::Farewell, reason::DisconnectReason},
-    event::{
-        cursor::{Before, LogPosition},
-        frame::Frame,
-    },
+    event::{cursor::LogPosition, frame::Frame},
     stream::{
         backlog::{Backlog, Frames, Limit, events_in},
         catch_up::{CatchUp, unlogged_in},
@@ -387,7 +384,7 @@ impl QueueState {
     /// making room as `overflow` says.
     pub(crate) fn push_unlogged(
         &mut self,
-        before: Before,
+        after: LogPosition,
         frame: &Frame,
         bounds: Bounds,
         overflow: Overflow,
@@ -405,7 +402,7 @@ impl QueueState {
         while !self.overflowed {
             let (frames, bytes) = catching.unlogged_size();
             if frames == 0 || (frames < bounds.frames && bytes + frame.len() <= bounds.bytes) {
-                catching.push_unlogged(before, frame.clone());
+                catching.push_unlogged(after, frame.clone());
                 self.lose(dropped, None);
                 return Pushed::Queued {
                     wake: None,
