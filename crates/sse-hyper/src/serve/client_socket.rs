@@ -20,7 +20,8 @@ use crate::{handoff::state::Read, serve::conn_state::ConnState};
 /// not keep bytes that a stalled client never takes.
 ///
 /// hyper returns the socket of an upgradeable connection only to an upgrade. A reactor gets the
-/// socket through the [`HandoffState`](crate::handoff::state::HandoffState), after hyper is dropped.
+/// socket through the [`HandoffState`](crate::handoff::state::HandoffState), after hyper was
+/// dropped.
 #[derive(Debug)]
 pub(crate) struct ClientSocket {
     /// `Some` until the drop.
