@@ -6,9 +6,9 @@ use crate::jitter::Jitter;
 
 /// Delays between attempts that fail, used by managers and backplanes.
 ///
-/// The delay doubles with each failure in a row up to a maximum. It is random between half of that
-/// value and all of it, so that nodes that lost a server at the same moment do not return to it at
-/// the same moment.
+/// The upper bound of the delay doubles with each failure in a row, up to a maximum. The delay is
+/// random between half of the bound and the bound, so that nodes that lost a server at the same
+/// moment do not return to it at the same moment.
 ///
 /// ```
 /// use std::time::Duration;
@@ -26,13 +26,14 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Creates delays with a maximum after the first failure and a maximum for all failures.
+    /// Creates delays of at most `first` after one failure, and of at most `longest` after any
+    /// number of failures.
     #[must_use]
     pub const fn new(first: Duration, longest: Duration) -> Self {
         Self { first, longest }
     }
 
-    /// Returns the delay after a number of failures in a row, at least one.
+    /// Returns the delay after a number of failures in a row. Zero counts as one failure.
     #[must_use]
     pub fn delay(&self, failures: u32) -> Duration {
         self.delay_with(failures, &Jitter::default())

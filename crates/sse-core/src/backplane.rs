@@ -43,6 +43,10 @@ use crate::log::key_limits::KeysFull;
 /// entries at higher positions. The implementation must then assign the log a new epoch. A call
 /// with a cursor of another epoch fails with [`BackplaneError::Epoch`].
 ///
+/// *Errors.* Every method can fail with [`BackplaneError::Unavailable`],
+/// [`BackplaneError::Blocked`], [`BackplaneError::Busy`] or [`BackplaneError::Rejected`]. The
+/// methods list their other errors.
+///
 /// The testkit has a test suite that every implementation must pass.
 ///
 /// ```
@@ -71,7 +75,7 @@ pub trait Backplane: Send + Sync + 'static {
     /// it does not exist.
     ///
     /// # Errors
-    /// [`BackplaneError::Unavailable`] and the like; never [`BackplaneError::Epoch`].
+    /// The errors that every method can have; never [`BackplaneError::Epoch`].
     async fn bounds(&self) -> Result<Bounds, BackplaneError>;
 
     /// Appends an entry. Resolves once the backplane has acknowledged the entry, with the
@@ -81,6 +85,9 @@ pub trait Backplane: Send + Sync + 'static {
     /// the future is dropped, the entry can still have been appended.
     ///
     /// # Errors
+    /// [`BackplaneError::KeysFull`] if the entry has a new key beyond its limits,
+    /// [`BackplaneError::TooLarge`] if the payload exceeds the maximum size.
+    ///
     /// After [`BackplaneError::Unavailable`] the entry can still have been appended; a caller that
     /// retries avoids a second entry with a [key](NewEntry::key). After any other error the entry
     /// was not appended.
@@ -99,7 +106,7 @@ pub trait Backplane: Send + Sync + 'static {
     /// fewer.
     ///
     /// # Errors
-    /// [`BackplaneError::Unavailable`] and the like.
+    /// The errors that every method can have.
     async fn rewind(&self, entries: u64) -> Result<Cursor, BackplaneError>;
 
     /// Follows the log after a cursor.
@@ -112,31 +119,31 @@ pub trait Backplane: Send + Sync + 'static {
     /// most once, is not stored, and has no order relative to the log.
     ///
     /// # Errors
-    /// [`BackplaneError::Unavailable`], [`BackplaneError::TooLarge`].
+    /// [`BackplaneError::TooLarge`] if the payload exceeds the maximum size.
     async fn signal(&self, payload: Bytes) -> Result<(), BackplaneError>;
 
     /// Subscribes to signals from now on.
     ///
     /// # Errors
-    /// [`BackplaneError::Unavailable`] and the like.
+    /// The errors that every method can have.
     async fn signals(&self) -> Result<Box<dyn Signals>, BackplaneError>;
 
     /// Registers a node as connected for `term`. Replaces the node's earlier lease.
     ///
     /// # Errors
-    /// [`BackplaneError::Unavailable`], [`BackplaneError::TooLarge`].
+    /// [`BackplaneError::TooLarge`] if the payload exceeds the maximum size.
     async fn hold_lease(&self, lease: Lease, term: Duration) -> Result<(), BackplaneError>;
 
     /// Removes the lease of a node. A node without a lease is not an error.
     ///
     /// # Errors
-    /// [`BackplaneError::Unavailable`].
+    /// The errors that every method can have.
     async fn drop_lease(&self, node: &str) -> Result<(), BackplaneError>;
 
     /// Returns the nodes whose leases have not expired, in no particular order.
     ///
     /// # Errors
-    /// [`BackplaneError::Unavailable`].
+    /// The errors that every method can have.
     async fn leases(&self) -> Result<Vec<Lease>, BackplaneError>;
 }
 
@@ -209,9 +216,9 @@ pub trait Tail: Send {
     /// Returns the next entries, in order, each exactly once.
     ///
     /// Resolves after about one second at the latest, with an empty batch if the log has no new
-    /// entries; a caller treats a tail that takes longer as dead. An error ends the tail: create a
-    /// new tail from the last entry received. *Cancel safety.* A dropped future ends the tail as
-    /// well.
+    /// entries. The manager abandons a tail that does not resolve within 5 seconds. An error ends
+    /// the tail: create a new tail from the last entry received. *Cancel safety.* A dropped future
+    /// ends the tail as well.
     ///
     /// # Errors
     /// [`BackplaneError::Epoch`] if the log was replaced by another log,
@@ -424,8 +431,9 @@ pub enum BackplaneError {
         limit: usize,
     },
     /// The server rejects requests until an operator changes something: wrong credentials, missing
-    /// permissions, foreign data under our names. A program can exit with this error when it
-    /// starts. In a running program the error is handled like [`Blocked`](Self::Blocked).
+    /// permissions, or data of another application under the backplane's names. A program can exit
+    /// with this error when it starts. In a running program the error is handled like
+    /// [`Blocked`](Self::Blocked).
     #[error("the backplane rejects requests: {reason}")]
     Rejected {
         /// Cause of the rejection, for the operator.
@@ -473,7 +481,7 @@ impl BackplaneError {
     }
 }
 
-/// Timeout for a response of a backplane. A tail that does not resolve within it is dead.
+/// Timeout for a response of a backplane, other than the next entries of a tail.
 pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Returns the result of a call, or [`BackplaneError::Unavailable`] if the call takes longer than

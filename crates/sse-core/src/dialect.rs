@@ -78,9 +78,7 @@ pub trait Dialect: Send + Sync + 'static {
     /// Writes a published event, or a system event of the manager.
     fn event(&self, event: &Event, out: &mut FrameWriter);
 
-    /// Writes a heartbeat for a quiet stream. The manager's
-    /// [`Heartbeat`] created
-    /// `beat`.
+    /// Writes a heartbeat for a quiet stream. The manager's [`Heartbeat`] created `beat`.
     fn heartbeat(&self, beat: &Event, out: &mut FrameWriter);
 
     /// Writes the last block of a stream that the server ends.
@@ -129,7 +127,9 @@ impl Dialect for Plain {
     }
 }
 
-/// Maximum number of dialects of one manager.
+/// Maximum number of dialects of one manager, [`Plain`] included. A stream with a further dialect
+/// is rejected with
+/// [`ConnectErrorKind::TooManyDialects`](crate::ConnectErrorKind::TooManyDialects).
 pub const MAX_DIALECTS: usize = 8;
 
 /// The index of a dialect in [`Dialects`].

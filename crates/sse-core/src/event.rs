@@ -63,7 +63,7 @@ pub struct Event {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EventError {
-    /// `Serialize` failed, or a map key is not a string.
+    /// `Serialize` failed, or a map key cannot be written as a string.
     #[error("data does not serialize to JSON")]
     Json(#[source] serde_json::Error),
     /// Bytes written through [`io::Write`](std::io::Write) are not UTF-8.
@@ -152,8 +152,8 @@ impl Event {
         self
     }
 
-    /// Sets the `id` field. An empty id resets the client's last event id. Managers that number
-    /// events themselves reject an event with an id.
+    /// Sets the `id` field. An empty id resets the client's last event id. A manager with an [event
+    /// log](crate::ManagerBuilder::log) assigns the ids and rejects an event with an id.
     #[must_use]
     #[inline]
     pub fn with_id(mut self, id: EventId) -> Self {

@@ -45,12 +45,14 @@ use crate::{
     sequencer::Sequenced,
 };
 
+/// Timeout for the next entries of a tail, and for the bounds while a tail is open.
 const SILENCE: Duration = Duration::from_secs(5);
 
 /// Interval between requests for the bounds of the log.
 const BOUNDS_EVERY: Duration = Duration::from_secs(5);
 
-/// Maximum number of large publishes in flight while the node continues in the log.
+/// Maximum number of events that are still being delivered, each to many streams, while the
+/// follower continues in the log.
 const SWEEPS: usize = 16;
 
 /// The manager was dropped.
@@ -138,7 +140,7 @@ impl Follower {
 
     async fn run(mut self) {
         let Ok(inner) = self.manager() else { return };
-        // A follower whose runtime has shut down was there before.
+        // Set if the log was followed before: the runtime of an earlier follower has shut down.
         self.at = inner.log_head_if_started();
         drop(inner);
         loop {

@@ -1,4 +1,4 @@
-//! Names and identifiers, and access to them.
+//! Names and identifiers, the errors of invalid ones, and the networks of addresses.
 
 pub(crate) mod access;
 pub(crate) mod caller;

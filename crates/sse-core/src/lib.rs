@@ -22,7 +22,7 @@ mod striped_counter;
 mod sync;
 pub mod throttle;
 
-/// Rights of callers.
+/// Permissions and bans of callers, and scopes of idempotency keys.
 pub mod access {
     pub use crate::{
         id::{
@@ -50,7 +50,7 @@ pub mod connections {
     };
 }
 
-/// Notifications of the app about its streams.
+/// Callbacks of the app for events of its streams.
 pub mod hooks {
     pub use crate::stream::hooks::{Disconnection, Hooks, NoHooks, StreamInfo};
 }

@@ -121,7 +121,8 @@ impl Log {
             .is_none_or(|remote| !remote.is_unavailable && remote.synced_ms > uptime_ms)
     }
 
-    /// Returns the position up to which entries are trimmed or out of reach.
+    /// Returns the position up to which entries are no longer readable, neither in memory nor in
+    /// the backplane.
     pub(crate) fn trimmed(&self) -> Position {
         match &self.remote {
             Some(remote) => remote.trimmed.min(self.window.forgotten()),

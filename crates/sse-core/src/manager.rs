@@ -99,8 +99,8 @@ impl Manager {
         &*self.inner.access
     }
 
-    /// Accepts a stream. The stream takes its position in the order of publishes here, and receives
-    /// all events that are published from now on.
+    /// Accepts a stream. The stream takes its position in the order of publishes during this call,
+    /// and receives every later event whose target includes it.
     ///
     /// # Errors
     /// [`ConnectError`] with the cause, which the statistics also count. Respond to the client with
@@ -314,9 +314,8 @@ impl Manager {
     ) -> Result<(), ConnectErrorKind> {
         let config = &self.inner.config;
         let replace = config.when_full == LimitPolicy::ReplaceOldest;
-        // Ending streams still hold a connection. If new streams replace old streams, the ending
-        // streams come on top of the limit, but never more of them than the limit allows live
-        // streams.
+        // Ending streams still hold a connection. If new streams replace old streams, live and
+        // ending streams together are at most twice the limit.
         let open = self.inner.open();
         let most = if replace {
             2 * config.max_connections
@@ -401,8 +400,8 @@ impl Manager {
     }
 
     /// Returns the delay after which a client should retry that was rejected for a temporary cause.
-    /// The delay is a random one to five times [`Config::retry`], and at least a second, so that
-    /// rejected clients do not return together.
+    /// The delay is a random one to five times [`Config::retry`], or one to five seconds if `retry`
+    /// is shorter than a second, so that rejected clients do not return together.
     #[must_use]
     pub fn retry_delay(&self) -> Duration {
         let least = self.inner.config.retry.max(Duration::from_secs(1));

@@ -1,4 +1,4 @@
-//! The mutex of the queues, replaced by loom's mutex in model checks.
+//! The mutex of this crate, replaced by loom's mutex in model checks.
 
 #[cfg(not(loom))]
 pub(crate) use parking_lot::{Mutex, MutexGuard};

@@ -111,7 +111,7 @@ impl Acceptance {
         })
     }
 
-    /// Records the outcome of a request that was to be sent.
+    /// Records the outcome of a request with a payload of `bytes` bytes.
     pub(crate) fn note<T>(
         &self,
         duty: Duty,

@@ -69,7 +69,7 @@ impl InFlight {
 }
 
 impl PendingPublish<'_> {
-    /// Waits until the entry is delivered. Returns the number of streams that received it.
+    /// Waits until the entry is delivered. Returns the number of streams that it matched.
     pub(crate) async fn matched(&mut self) -> Option<usize> {
         (&mut self.matched).await.ok()
     }

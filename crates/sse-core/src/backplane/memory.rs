@@ -25,7 +25,7 @@ use crate::{
 
 /// A log in the memory of this process, shared by several managers. A clone is cheap and refers to
 /// the same log. A single manager needs no backplane, because it holds its own log; see
-/// [`Builder::log`](crate::ManagerBuilder::log).
+/// [`ManagerBuilder::log`](crate::ManagerBuilder::log).
 ///
 /// ```
 /// use futures_util::StreamExt;
@@ -103,7 +103,8 @@ impl MemoryBackplane {
         }))
     }
 
-    /// Removes all entries and starts a new epoch, like a broker that restarts without its data.
+    /// Removes all entries and all idempotency keys, and starts a new epoch at position zero, like
+    /// a broker that restarts without its data.
     pub fn clear(&self) {
         let mut log = self.0.log.lock();
         log.epoch = Epoch::random();
@@ -115,8 +116,9 @@ impl MemoryBackplane {
 }
 
 impl MemoryBackplane {
-    /// Removes the latest entries and continues after the remaining ones under a new epoch, as
-    /// after a failover to a replica that lacks them.
+    /// Starts a new epoch whose end is `entries` positions earlier, as after a failover to a
+    /// replica that lacks the latest entries. All entries before the new end count as trimmed, and
+    /// no idempotency key is remembered.
     pub fn lose_latest(&self, entries: u64) {
         let mut log = self.0.log.lock();
         log.epoch = Epoch::random();

@@ -116,11 +116,11 @@ pub enum PublishError {
         #[source]
         source: BackplaneError,
     },
-    /// The event log acknowledged the event, but this node did not receive the entry in time: the
-    /// node lost the log or lags, or the entry is unreadable. Once the node follows the log again,
-    /// clients receive the event, or a gap in its place. A retry publishes the event twice, unless
-    /// the event has an [idempotency key](crate::Event::with_idempotency_key): then the receipt has
-    /// `duplicate` set and the same id.
+    /// The event log acknowledged the event, but this node did not receive the entry within 10 s:
+    /// the node lost the log or lags, or the entry is unreadable. Once the node follows the log
+    /// again, clients receive the event, or a gap in its place. A retry publishes the event twice,
+    /// unless the event has an [idempotency key](crate::Event::with_idempotency_key): then the
+    /// receipt has `duplicate` set and the same id.
     #[error("the event was logged as {id} but was not delivered in time")]
     Unconfirmed {
         /// Id of the event.

@@ -255,8 +255,9 @@ impl ConnectError {
         &self.cause
     }
 
-    /// Returns the time that the client should wait before it reconnects, or `None` if no wait is
-    /// required.
+    /// Returns the time that the client should wait before it reconnects. `None` if the cause is
+    /// not [temporary](ConnectErrorKind::is_temporary), or if [`ConnectError::new`] created the
+    /// error: a [`Manager`](crate::Manager) sets the time.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
@@ -264,12 +265,16 @@ impl ConnectError {
 
     /// Returns the response for an adapter to send.
     ///
-    /// The response to a [temporary](ConnectErrorKind::is_temporary) cause is 429 or 503 with
-    /// `Retry-After`. A browser's `EventSource` never reconnects after a status other than 200
-    /// (WHATWG HTML, section 9.2.3). The soft form is therefore a 200 whose stream has a `retry:`
-    /// field and a comment with the cause, and then ends.
-    /// [`RejectionStyle`](crate::config::RejectionStyle) selects the clients that receive the soft
-    /// form.
+    /// The response to a [temporary](ConnectErrorKind::is_temporary) cause is 429 or 503, with
+    /// [`ConnectError::retry_after`] as `Retry-After` in whole seconds, at least one. A browser's
+    /// `EventSource` never reconnects after a status other than 200 (WHATWG HTML, section 9.2.3).
+    /// The soft form is therefore a 200 whose stream has a `retry:` field and a comment with the
+    /// cause, and then ends. [`RejectionStyle`](crate::config::RejectionStyle) selects the clients
+    /// that receive the soft form.
+    ///
+    /// The responses to the other causes are 200 without a body for a HEAD request, 204 without a
+    /// body for a banned client, and 400, 401, 403 or 405 with the cause as text. An `EventSource`
+    /// does not reconnect after a 204 or a 4xx.
     #[must_use]
     pub fn response(&self) -> HttpResponse {
         let status = self.cause.status();

@@ -20,7 +20,7 @@ use crate::{
     event::{Event, into_event::IntoEvent},
 };
 
-/// Maximum number of bytes in one buffer, unless a single event is larger.
+/// Size in bytes from which a buffer takes no further event.
 const BUFFER: usize = 64 << 10;
 
 /// Maximum number of events taken in one poll, so that a stream that is always ready lets other
@@ -80,8 +80,9 @@ pin_project! {
     /// to no manager.
     ///
     /// An `EventStream` wraps any [`Stream`] of [`EventItem`]s and yields buffers of whole events.
-    /// Several ready events share one buffer of up to 64 KiB. Heartbeats are sent while the inner
-    /// stream is quiet. Adapters respond with it: `sse_axum::event_stream(…)` and its siblings.
+    /// Several ready events share one buffer, which takes no further event from 64 KiB on.
+    /// Heartbeats are sent while the inner stream is quiet. The adapters turn an `EventStream` into
+    /// a response: `sse_axum::event_stream(…)` and its siblings.
     ///
     /// The inner stream is polled only when the transport wants more, so a slow client slows the
     /// inner stream down. The inner stream is dropped when the client disconnects.
@@ -90,7 +91,8 @@ pin_project! {
     /// error is returned after all earlier events and ends the stream. Transports then abort the
     /// body, so that the client does not take it for complete.
     ///
-    /// Polling is cancel safe. Heartbeats need a tokio runtime with time.
+    /// Polling is cancel safe. Heartbeats need a tokio runtime with time; without it, polling a
+    /// quiet stream panics.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]

@@ -9,8 +9,11 @@ use crate::{
 
 /// The source of the events that are sent to quiet streams.
 ///
-/// The manager calls it once per tick, whatever the number of streams. All streams of a tick share
-/// the event.
+/// The manager checks its streams at regular ticks, and creates one event per tick, which all quiet
+/// streams share. (A tick that takes very long creates another one.) An
+/// [`EventStream`](crate::EventStream) creates an event for each of its heartbeats. If
+/// [`Heartbeat::beat`] panics in a manager, the manager logs the panic and sends no heartbeat in
+/// that tick.
 ///
 /// ```
 /// use sse_core::{Event, Manager, dialect::Heartbeat};

@@ -31,7 +31,7 @@ struct Inner {
     /// The client's last event id after this frame, or `None` if the frame leaves it unchanged. Set
     /// only in frames of a [`FrameWriter`](crate::dialect::FrameWriter).
     last_id: Option<EventId>,
-    /// LogPosition of the event in the log, if the event is logged.
+    /// Position of the event in the log, if the event is logged.
     place: Option<LogPosition>,
 }
 

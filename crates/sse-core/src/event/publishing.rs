@@ -40,12 +40,15 @@ impl Event {
     }
 
     /// Sets how long a publish waits for a [backplane](crate::ManagerBuilder::backplane) that is
-    /// unavailable or accepts no entries. Without this timeout, the publish fails at once. The
-    /// manager bounds the waiting publishes in bytes.
+    /// unavailable or accepts no entries. Without this timeout, the publish fails at the first
+    /// error of the backplane. [`Config::spool_bytes`](crate::Config::spool_bytes) limits the
+    /// waiting events; beyond it, a publish does not wait. An event that is not logged waits only
+    /// if the backplane rejected it or was busy: after any other error, the event can have been
+    /// sent. Without a backplane, the option has no effect.
     ///
-    /// An event without an idempotency key receives a random one, so that a retry publishes the
-    /// event once. This key counts towards the bounds of its [scope](Event::with_key_scope). The
-    /// timeout is not sent.
+    /// A logged event without an idempotency key receives a random one, so that a retry publishes
+    /// the event once. This key counts towards the bounds of its [scope](Event::with_key_scope).
+    /// The timeout is not sent.
     #[must_use]
     pub fn with_retry_for(mut self, duration: Duration) -> Self {
         self.logging_mut().retry_for = Some(duration);

@@ -107,7 +107,7 @@ impl<'de> Deserialize<'de> for Names {
     }
 }
 
-/// A JSON text as bytes, because a `String` cannot hold a lone surrogate.
+/// A JSON string as bytes, because a `String` cannot hold a lone surrogate.
 struct Text(Vec<u8>);
 
 impl<'de> Deserialize<'de> for Text {

@@ -12,7 +12,7 @@ use crate::{
     manager::inner::Inner,
 };
 
-/// Time after which failures count as unrelated.
+/// Time without failures after which the pauses between probes start short again.
 const CALM: Duration = Duration::from_secs(60);
 
 /// Step of the back-off at which pauses between probes start (0.2 to 0.4 s).

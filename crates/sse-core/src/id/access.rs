@@ -5,8 +5,8 @@ use crate::id::{caller::Caller, names::Topic, target::Target};
 /// The permissions of callers. The server checks them for everything that a *caller* requests,
 /// never for what the app itself does.
 ///
-/// Decisions depend on the caller's claims alone, so an implementation does not wait. A decision
-/// that needs a database belongs in authentication.
+/// A decision depends on the caller and its claims alone, and an implementation must not block. A
+/// decision that needs a database belongs in authentication, which can add a claim.
 ///
 /// ```
 /// use sse_core::{Caller, Handshake, Manager, Target, Topic, access::Access};

@@ -31,8 +31,8 @@ pub struct Caller {
     pub user: Option<UserId>,
     /// Further facts about the caller, as the claims of a token.
     pub claims: Map<String, Value>,
-    /// End of the authentication in Unix milliseconds. No stream of the caller lives longer. `None`
-    /// for no end.
+    /// End of the authentication in Unix milliseconds. Every stream of the caller ends by then,
+    /// after a random 80 to 100 % of the remaining time. `None` for no end.
     pub expires_at: Option<u64>,
     /// Sign-in of the caller, if authentication provides one. Without it, only the whole user can
     /// be banned.

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-/// Returns the network to which limits per address apply: the address itself, or the /64 of an
-/// IPv6 address, which belongs to one client as a whole.
+/// Returns the network to which limits per address apply: an IPv4 address itself, also if it is
+/// mapped to IPv6, or the /64 of an IPv6 address, which belongs to one client as a whole.
 ///
 /// ```
 /// let network = |address: &str| sse_core::id::network(address.parse().unwrap()).to_string();

@@ -148,7 +148,8 @@ impl ManagerBuilder {
         self
     }
 
-    /// Sends heartbeats of the app, unless [`Config::heartbeat`] is off.
+    /// Sets the source of the heartbeats, in place of the kind in [`Config::heartbeat`]. If that is
+    /// `off`, no heartbeats are sent.
     pub fn custom_heartbeat(mut self, heartbeat: impl Heartbeat) -> Self {
         self.custom_heartbeat = Some(Arc::new(heartbeat));
         self
@@ -244,11 +245,11 @@ impl ManagerBuilder {
     /// Sets [`Config::log`]: events are logged, and a returning client receives the events that it
     /// missed.
     ///
-    /// Logged events have ids, `<epoch>-<position>`; one id covers all targets of a stream. A
-    /// client that returns with an id receives, in this order: `connection`, a `gap` if events are
-    /// unavailable, the missed events of its user and its topics, and the events published from
-    /// then on. Missed events of a topic are delivered only if the client can access the topic now.
-    /// No event is lost or delivered twice. Events to one client id and
+    /// Logged events have ids, `<epoch>-<position>`; one id stands for the position of a stream in
+    /// all its targets. A client that returns with an id receives, in this order: `connection`, a
+    /// `gap` if events are unavailable, the missed events of its user and its topics, and the
+    /// events published from then on. Missed events of a topic are delivered only if the client can
+    /// access the topic now. No event is lost or delivered twice. Events to one client id and
     /// [ephemeral](crate::Event::ephemeral) events are not logged.
     ///
     /// When a client returns, the manager does not know the topics that the app
@@ -302,7 +303,8 @@ impl ManagerBuilder {
         self
     }
 
-    /// Builds the manager. Its [background work](Self::runtime) starts with the first stream.
+    /// Builds the manager. Its [background work](Self::runtime) starts with the first stream or,
+    /// with a backplane, with the first publish or [`Manager::follow`].
     ///
     /// # Errors
     /// [`BuildError`] with every setting that is out of range.

@@ -57,16 +57,20 @@ pub struct Config {
     /// 1 h.
     #[serde(with = "serde_duration")]
     pub retry: Duration,
-    /// Maximum number of streams. Default 1,000.
+    /// Maximum number of streams. Default 1,000; 1 to 2^30. With `when_full = "refuse"`, ending
+    /// streams count until their transports release them.
     pub max_connections: usize,
-    /// Maximum number of streams of one user. Default: no limit.
+    /// Maximum number of streams of one user. Default: no limit; 1 to 2^30.
     pub max_connections_per_user: Option<usize>,
-    /// Maximum number of streams from one address. Default: no limit.
+    /// Maximum number of streams from one address, or from one [network](crate::id::network) in
+    /// IPv6. Default: no limit; 1 to 2^30.
     pub max_connections_per_address: Option<usize>,
     /// Maximum number of anonymous streams from one address; a new stream beyond it is rejected.
-    /// Default: no limit.
+    /// Default: no limit; 1 to 2^30.
     pub max_anonymous_connections_per_address: Option<usize>,
-    /// Policy for a new stream beyond `max_connections`. Default: `refuse`.
+    /// Policy for a new stream beyond `max_connections`. Default: `refuse`. With `replace_oldest`,
+    /// a new stream is still rejected while live and ending streams together are twice
+    /// `max_connections`.
     pub when_full: LimitPolicy,
     /// Policy for a new stream beyond `max_connections_per_user`. Default: `refuse`.
     pub when_user_full: LimitPolicy,
@@ -74,10 +78,10 @@ pub struct Config {
     pub when_address_full: LimitPolicy,
     /// Style of a temporary rejection (429, 503). Default: `auto`.
     pub refusal: RejectionStyle,
-    /// Maximum number of events that wait for one stream. Default 1,024.
+    /// Maximum number of events that wait for one stream. Default 1,024; 1 to 1,048,576.
     pub queue_frames: usize,
     /// Maximum number of bytes that wait for one stream; also the maximum size of an event. Streams
-    /// share the bytes of an event. Default 2 MiB.
+    /// share the bytes of an event. Default 2 MiB; 1 KiB to 1 GiB.
     pub queue_bytes: usize,
     /// Policy for a stream whose queue is full. Default: `disconnect`.
     pub overflow: Overflow,
@@ -86,9 +90,10 @@ pub struct Config {
     /// is [`Retention`]'s.
     pub log: Option<Retention>,
     /// Maximum number of bytes of events that wait for an unavailable backplane (see
-    /// [`Event::with_retry_for`](crate::Event::with_retry_for)). Default 16 MiB.
+    /// [`Event::with_retry_for`](crate::Event::with_retry_for)). A publish beyond it does not wait.
+    /// Default 16 MiB; at most 1 GiB.
     pub spool_bytes: usize,
-    /// Limits of remembered idempotency keys.
+    /// Limits of remembered idempotency keys, each 1 to 10,000,000.
     pub keys: KeyLimits,
     /// Maximum lengths of names, and maximum number of topics of a stream.
     pub limits: Limits,
@@ -111,13 +116,13 @@ pub struct Config {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Maximum length of an event type in bytes. Default 128.
+    /// Maximum length of an event type in bytes. Default 128; 1 to 4,096.
     pub event_type: usize,
-    /// Maximum length of a topic in bytes. Default 256.
+    /// Maximum length of a topic in bytes. Default 256; 1 to 1,024.
     pub topic: usize,
-    /// Maximum length of a user id in bytes. Default 256.
+    /// Maximum length of a user id in bytes. Default 256; 1 to 1,024.
     pub user: usize,
-    /// Maximum number of topics of one stream. Default 64.
+    /// Maximum number of topics of one stream. Default 64; 0 to 4,096.
     pub topics: usize,
 }
 

@@ -45,7 +45,7 @@ pub struct ConnectionQuery<C = u32> {
     pub user: Option<UserId>,
     /// Topic to filter by.
     pub topic: Option<Topic>,
-    /// End of the previous page.
+    /// Cursor that the previous page returned; `None` for the first page.
     pub cursor: Option<C>,
     /// Maximum number of streams on the page.
     pub limit: usize,
@@ -72,7 +72,8 @@ pub struct Connection {
     pub client_id: ClientId,
     /// User of the stream; `None` if it is anonymous.
     pub user_id: Option<UserId>,
-    /// Sign-in of the stream: the same for all streams of one browser.
+    /// Sign-in of the stream: the same for all streams of one browser. `None` if authentication
+    /// provides none.
     pub login_id: Option<LoginId>,
     /// Topics of the stream.
     pub topics: Vec<Topic>,
@@ -91,7 +92,7 @@ pub struct Connection {
 pub struct ConnectionPage {
     /// The streams of the page.
     pub items: Vec<Connection>,
-    /// Start of the next page; `None` at the end.
+    /// Cursor of the next page; `None` if this page is the last.
     pub next_cursor: Option<u32>,
 }
 
@@ -127,7 +128,7 @@ impl<C> ConnectionQuery<C> {
         self
     }
 
-    /// Continues after the previous page.
+    /// Continues after the previous page, whose `next_cursor` is `cursor`.
     #[must_use]
     pub fn after(mut self, cursor: Option<C>) -> Self {
         self.cursor = cursor;
@@ -154,7 +155,7 @@ impl Manager {
         ConnectionPage { items, next_cursor }
     }
 
-    /// Returns a live stream; `None` if it is not live.
+    /// Returns the live stream of a client id; `None` if this node has no live stream with the id.
     #[must_use]
     pub fn connection(&self, client: ClientId) -> Option<Connection> {
         let sequencer = self.inner.sequencer.lock();
@@ -176,8 +177,8 @@ impl Manager {
         }
     }
 
-    /// Returns the number of streams of each user: at most `limit` users with the most streams, in
-    /// descending order.
+    /// Returns the users with the most streams, at most `limit`, each with its number of streams,
+    /// in descending order of the number.
     ///
     /// Visits every user, in steps between which other callers can use the manager.
     pub async fn connections_by_user(&self, limit: usize) -> Vec<(UserId, usize)> {

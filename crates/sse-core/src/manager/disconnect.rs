@@ -102,10 +102,11 @@ impl Manager {
             .all(self.inner.clock.uptime_ms())
     }
 
-    /// Ends the streams of a target, each with a `disconnected` event. Returns their number.
+    /// Ends the streams of a target on this node, each with a `disconnected` event. Returns their
+    /// number.
     ///
-    /// Streams that connect while it runs are either ended or kept. Dropping the future leaves the
-    /// remaining streams connected.
+    /// Streams that connect in the meantime are either ended or kept. Dropping the future leaves
+    /// the remaining streams connected.
     pub async fn disconnect(&self, target: impl Into<Target>, how: DisconnectOptions) -> usize {
         let target = target.into();
         let mut farewell = Farewell::new(DisconnectReason::Kicked);

@@ -67,10 +67,10 @@ impl Handshake {
     /// and the value of its `Last-Event-ID` header.
     ///
     /// `topics=a,b` can occur several times; empty names are ignored. A non-empty header takes
-    /// precedence over the query (`lastEventId`, `last_event_id`, `Last-Event-ID`). Other
-    /// parameters belong to the app and are ignored. The header can contain any bytes (browsers
-    /// send UTF-8); invalid UTF-8 is replaced, so that the value matches no id. Pass the `Accept`
-    /// header to [`accept`](Self::accept).
+    /// precedence over the query (`lastEventId`, `last_event_id`, `Last-Event-ID`, `lastEventID`).
+    /// Other parameters belong to the app and are ignored. The header can contain any bytes
+    /// (browsers send UTF-8); invalid UTF-8 is replaced, so that the value matches no id. Pass the
+    /// `Accept` header to [`accept`](Self::accept).
     ///
     /// [`Manager::connect`](crate::Manager::connect) reports and counts any problem of the request.
     #[must_use]
@@ -141,7 +141,8 @@ impl Handshake {
         self
     }
 
-    /// Sets the caller, with claims.
+    /// Sets the caller with its claims, expiry and sign-in, in place of a user that was set
+    /// earlier.
     #[must_use]
     pub fn caller(mut self, caller: Caller) -> Self {
         self.caller = caller;
@@ -190,7 +191,8 @@ impl Handshake {
         });
     }
 
-    /// Sets the address of the client, for limits and logs.
+    /// Sets the address of the client, for the limits per address and for
+    /// [`StreamInfo`](crate::hooks::StreamInfo).
     #[must_use]
     pub fn address(mut self, address: IpAddr) -> Self {
         self.address = Some(address);

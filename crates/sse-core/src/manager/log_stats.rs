@@ -91,7 +91,8 @@ pub struct LogStats {
     pub unreadable: u64,
     /// Number of unreadable sections of the log, each reported to clients as a gap.
     pub damaged: u64,
-    /// Number of times that the backplane was lost or unreachable.
+    /// Number of failed attempts to follow the backplane's log: each loss, and each attempt while
+    /// the backplane is unreachable.
     pub reconnects: u64,
     /// Number of reads of older parts of the log from the backplane.
     pub reads: u64,
@@ -99,7 +100,7 @@ pub struct LogStats {
     pub appends: u64,
     /// Number of failed appends.
     pub append_failures: u64,
-    /// Total duration of all appends.
+    /// Total duration of all appends, failed ones included.
     pub append_time: Duration,
 }
 
@@ -156,11 +157,11 @@ impl Manager {
     }
 
     /// Waits until streams can be accepted, at most 10 s. Returns `true` if the log was followed to
-    /// its end once. [Starts](Self::follow) to follow the log if necessary. Without a backplane it
-    /// does not wait.
+    /// its end once, and `false` after 10 s. [Starts](Self::follow) to follow the log if necessary.
+    /// Without a backplane, returns `true` at once.
     ///
-    /// Servers call it before they accept clients, because earlier streams are rejected with
-    /// [`ConnectErrorKind::Starting`](crate::ConnectErrorKind::Starting). Reading a log takes
+    /// Servers call this method before they accept clients, because earlier streams are rejected
+    /// with [`ConnectErrorKind::Starting`](crate::ConnectErrorKind::Starting). Reading a log takes
     /// milliseconds; only an unavailable backplane takes all of the time.
     pub async fn started(&self) -> bool {
         let started = timeout(START_TIMEOUT, self.log_started()).await.is_ok();

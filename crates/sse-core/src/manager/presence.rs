@@ -1,4 +1,4 @@
-//! Changes in the number of users' streams.
+//! Changes in each user's number of streams.
 
 use std::{
     collections::HashSet,
@@ -12,10 +12,10 @@ use crate::{
     registry::{group::GroupKind, user_changes::Changed},
 };
 
-/// A watch for changes in the number of users' streams, created by [`Manager::watch_users`].
+/// A watch for changes in each user's number of streams, created by [`Manager::watch_users`].
 ///
-/// A watch costs only when streams connect or end, and remembers a bounded number of users. A
-/// dropped watch remembers nothing.
+/// A watch costs only when streams connect or end, and remembers at most 65,536 changed users.
+/// Dropping it ends the watch.
 ///
 /// ```
 /// use sse_core::{Handshake, Manager, UserId};
@@ -75,7 +75,7 @@ pub struct UserPage {
 }
 
 impl Manager {
-    /// Watches for changes in the number of users' streams, from now on.
+    /// Watches for changes in each user's number of streams, from now on.
     #[must_use]
     pub fn watch_users(&self) -> PresenceWatch {
         let id = rand::random();

@@ -81,7 +81,7 @@ pub trait Publish: Send + Sync + 'static {
     /// guarantees.
     ///
     /// # Errors
-    /// [`PublishError`] if the event or the target is invalid; the event was not sent then.
+    /// [`PublishError`]; see [`Manager::publish`].
     async fn publish(
         &self,
         target: Target,
@@ -137,7 +137,7 @@ impl PublishTo<'_> {
     /// Sends an event. See [`Manager::publish`].
     ///
     /// # Errors
-    /// [`PublishError`] if the event or the target is invalid; the event was not sent then.
+    /// [`PublishError`]; see [`Manager::publish`].
     pub async fn publish(self, event: impl IntoEvent) -> Result<Receipt, PublishError> {
         let target = self.target?;
         publish(
@@ -204,14 +204,16 @@ impl Manager {
     /// runtime, or, without a runtime, before the drop returns.
     ///
     /// *With a [backplane](crate::ManagerBuilder::backplane)*, the method returns when this node
-    /// has received the event from the log. A dropped future can have published the event. If the
-    /// log acknowledged the event but this node does not receive it from there within 10 s, the
-    /// publish fails with [`PublishError::Unconfirmed`]: a receipt is never a guess.
+    /// has received the event from the log. A dropped future can have published the event. An event
+    /// that is not logged reaches the other nodes at most once, and has no order relative to the
+    /// logged events there. If the log acknowledged the event but this node does not receive it
+    /// from there within 10 s, the publish fails with [`PublishError::Unconfirmed`]: a receipt is
+    /// never a guess.
     ///
     /// # Errors
-    /// [`PublishError`] if the event or the target is invalid; the event was not sent then. After
-    /// [`PublishError::Unavailable`] the event can have been sent, and after
-    /// [`PublishError::Unconfirmed`] the log has it. An [idempotency
+    /// [`PublishError`] if the event or the target is invalid, or if a limit is reached; the event
+    /// was not sent then. After [`PublishError::Unavailable`] the event can have been sent, and
+    /// after [`PublishError::Unconfirmed`] the log has it. An [idempotency
     /// key](crate::Event::with_idempotency_key) makes a retry safe in both cases.
     pub async fn publish(
         &self,

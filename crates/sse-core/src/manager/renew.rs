@@ -38,8 +38,8 @@ pub enum RenewError {
 }
 
 impl Manager {
-    /// Extends the life of a stream to the expiry of this caller's authentication, in place of the
-    /// authentication that the stream connected with.
+    /// Lets a stream live until the authentication of `caller` expires, in place of the
+    /// authentication that the stream connected with. A caller without an expiry removes the end.
     ///
     /// The caller must be the user of the stream. The topics of the stream stay as they are: the
     /// new claims apply at the next `connect`.

@@ -130,8 +130,8 @@ impl Session {
 
     /// Resolves when the stream is over: the manager ended it, or the session was dropped.
     ///
-    /// For servers: a blocked transport does not poll the session, so it does not notice that it
-    /// should close.
+    /// A server awaits this future as well as the transport: a blocked transport does not poll the
+    /// session, and so does not notice the end.
     pub fn closed(&self) -> Closed {
         Closed {
             shared: Arc::clone(&self.shared),

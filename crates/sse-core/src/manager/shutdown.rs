@@ -75,7 +75,8 @@ impl Default for ShutdownOptions {
 }
 
 impl ShutdownOptions {
-    /// Sets the maximum time to wait for transports to release their streams.
+    /// Creates options with a maximum time to wait for transports to release their streams, and the
+    /// defaults otherwise.
     pub fn within(deadline: Duration) -> Self {
         Self {
             deadline,
@@ -86,13 +87,14 @@ impl ShutdownOptions {
     /// Sets the time between the announcement of the shutdown and the rejection of new streams,
     /// during which the manager accepts and serves streams. Load balancers, which learn from a
     /// readiness check that the node leaves, can then stop sending clients before any client is
-    /// rejected. The deadline counts from the end of the delay.
+    /// rejected. The deadline counts from the end of the delay. Default: no delay.
     pub fn with_delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
-    /// Sets the range from which each client receives a random reconnection delay.
+    /// Sets the range from which each client receives a random reconnection delay. Default: 1 s to
+    /// 10 s.
     pub fn with_retry(mut self, range: RangeInclusive<Duration>) -> Self {
         self.retry = range;
         self

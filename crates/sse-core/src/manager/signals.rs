@@ -22,7 +22,11 @@ impl Manager {
         self.inner.signal(MESSAGE, payload).await
     }
 
-    /// Adds a handler that receives the [signals](Manager::signal) of nodes from now on.
+    /// Adds a handler of the [signals](Manager::signal) of every node, this node included. The
+    /// handler stays until the manager is dropped.
+    ///
+    /// The manager listens to signals once it [follows](Manager::follow) the log of its backplane;
+    /// earlier signals are not received.
     pub fn on_signal(&self, handler: Arc<dyn SignalHandler>) {
         self.inner.signal_handlers.lock().push(handler);
     }
@@ -34,9 +38,10 @@ impl Manager {
     }
 }
 
-/// Kind of a signal, written as its first byte.
+/// First byte of a signal that carries an event.
 pub(crate) const EVENT: u8 = 1;
 
+/// First byte of a signal that carries a payload of the app.
 pub(crate) const MESSAGE: u8 = 2;
 
 impl Inner {

@@ -70,9 +70,9 @@ impl Schedule {
     }
 }
 
-/// Returns the time within which every stream is checked once. A fifth of the heartbeat interval
-/// makes heartbeats at most 1.2 intervals late. A tenth of the timeout ends a stalled stream
-/// between 0.8 and 1.0 of the timeout.
+/// Returns the time within which every stream is checked once. With a fifth of the heartbeat
+/// interval, a heartbeat follows 1.0 to 1.2 intervals after the last event. A tenth of the timeout
+/// ends a stalled stream between 0.8 and 1.0 of the timeout.
 pub(crate) fn round(config: &Config, has_heartbeat: bool) -> Duration {
     let others = [
         has_heartbeat.then(|| config.heartbeat_interval / 5),

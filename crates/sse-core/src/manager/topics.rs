@@ -44,7 +44,8 @@ pub enum JoinError {
         /// Maximum length in bytes.
         limit: usize,
     },
-    /// The manager has the maximum number of groups, about two billion.
+    /// The manager has the maximum number of groups (topics, users and addresses that have
+    /// streams), about two billion.
     #[error("manager has the maximum number of groups")]
     Full,
 }

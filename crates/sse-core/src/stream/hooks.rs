@@ -9,8 +9,8 @@ use crate::{
 
 /// Callbacks of the app for events of its streams.
 ///
-/// The manager calls a hook without a lock held, on the thread of the event, so an implementation
-/// must not block: spawn a task for longer work.
+/// The manager holds no lock while it calls a hook. It calls the hook on the thread that caused the
+/// event, so an implementation must not block: spawn a task for longer work.
 ///
 /// ```
 /// use std::sync::{
