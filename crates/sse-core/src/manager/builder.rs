@@ -325,7 +325,7 @@ impl ManagerBuilder {
 
 impl std::fmt::Debug for ManagerBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Builder")
+        f.debug_struct("ManagerBuilder")
             .field("config", &self.config)
             .finish_non_exhaustive()
     }
