@@ -12,7 +12,8 @@ use sse_access::Authentication;
 use sse_auth::{OwnOrigin, RequestView};
 
 /// Identifies the caller of each request, as a middleware:
-/// `.wrap(from_fn(sse_actix::authenticate))`, with the [`Authentication`] in the app's data.
+/// `.wrap(from_fn(sse_actix::authenticate))`, with the [`Authentication`] as [`web::Data`] in the
+/// app's data. Without it, Actix responds to every request with 500.
 ///
 /// The middleware itself refuses no request. [`SseHandshake`](crate::SseHandshake) and the
 /// management API read the caller, or the reason for a rejection, from the request's extensions,

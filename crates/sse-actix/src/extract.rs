@@ -55,7 +55,7 @@ impl SseHandshake {
         Self(self.0.topic(topic))
     }
 
-    /// See [`Handshake::address`]. For apps that run after a proxy.
+    /// See [`Handshake::address`]. For apps with a proxy in front.
     pub fn address(self, address: IpAddr) -> Self {
         Self(self.0.address(address))
     }

@@ -67,14 +67,16 @@ where
 /// For streams, the server:
 ///
 /// - detects clients that close their half of a connection;
-/// - sets `TCP_NODELAY`, keep-alive and the user timeout, which ends a connection that takes
-///   nothing;
+/// - sets `TCP_NODELAY`, keep-alive and the user timeout, which ends a connection whose client
+///   takes nothing;
 /// - ends the streams of its managers on shutdown. Without this, the streams would hold the
 ///   shutdown up until its timeout.
 ///
 /// With the feature `http2`, the server also speaks HTTP/2 to clients that begin with HTTP/2.
 ///
 /// The server can be awaited on any tokio runtime. The workers have their own.
+///
+/// The future fails if Actix cannot listen or run, or if no signal handler can be installed.
 ///
 /// *Cancel safety.* Dropping the future stops the server at once.
 #[must_use = "a server does nothing unless awaited"]

@@ -84,6 +84,9 @@ impl StaticResponse {
 
 impl StaticFiles {
     /// Returns the response to a request for a file, or for the folder: its `index.html`.
+    ///
+    /// The status is 200, 304 if the client has the file, 404 for an unknown file, and 405 for a
+    /// method other than `GET` and `HEAD`.
     #[must_use]
     pub fn answer(&self, request: &Request<'_>) -> StaticResponse {
         let name = request.path.strip_prefix('/').unwrap_or(request.path);

@@ -97,7 +97,7 @@ impl StaticFiles {
     }
 }
 
-/// Computes 64-bit FNV-1a at compile time. It distinguishes builds and needs no resistance to
+/// Computes 64-bit FNV-1a at compile time. The hash distinguishes builds and needs no resistance to
 /// attacks.
 const fn fnv1a(bytes: &[u8]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325;

@@ -18,9 +18,9 @@ use crate::handoff::stream_marker::SessionSlot;
 ///
 /// Dropping the body of a stream disconnects the client. The body never fails: a stream ends, so
 /// that clients see a clean end.
-///
-/// The body takes two words, because a middleware's body keeps this one while a reactor serves the
-/// stream. `None` is the end.
+//
+// The content is boxed because a middleware's body keeps this body while a reactor serves the
+// stream. `None` is the end.
 #[derive(Debug)]
 pub struct SseBody(Mutex<Option<Box<Content>>>);
 

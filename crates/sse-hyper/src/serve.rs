@@ -155,6 +155,9 @@ pub fn serve<S>(listener: TcpListener, service: S) -> Serve<S> {
 /// An upgraded connection belongs to the service. None of the above applies to an upgraded
 /// connection, and a shutdown neither ends it nor waits for it.
 ///
+/// The future resolves when the shutdown is complete. Failures to accept connections are logged,
+/// and do not end the server.
+///
 /// *Cancel safety.* Dropping the future closes the listener. Open connections continue, and nothing
 /// shuts them down any more.
 #[must_use = "a server does nothing unless awaited"]
@@ -313,7 +316,8 @@ impl<S> Serve<S> {
     /// Shuts down when the future resolves. The server announces the shutdown
     /// ([`Manager::is_shutting_down`]), continues to serve for the delay of the
     /// [`ShutdownOptions`], ends all streams, and finishes the responses in flight. At the
-    /// deadline, the server breaks off the remaining connections.
+    /// deadline, the server breaks off the remaining connections. Without a future, the server
+    /// never shuts down: it does not handle signals.
     ///
     /// New connections are accepted until the last of the earlier connections has closed, and the
     /// managers reject their streams. So a load balancer that still sends requests, or asks for

@@ -22,14 +22,14 @@ use crate::{
     writer::{self, Written},
 };
 
-/// Approximate maximum number of bytes that are taken of a stream at once.
+/// Approximate maximum number of bytes that are taken from a stream at once.
 const BATCH: usize = 64 << 10;
 
 /// Maximum number of batches before the other connections are polled.
 const BATCHES: usize = 4;
 
-/// Maximum number of bytes that a client can send after its request. A client that sends more is
-/// closed.
+/// Maximum number of bytes that a client can send after its request. If a client sends more, its
+/// connection is closed.
 const MOST_DISCARDED: u16 = 4096;
 
 /// One stream on its socket.

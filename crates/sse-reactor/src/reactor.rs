@@ -35,8 +35,9 @@ const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 /// started in a tokio runtime, they run in the context of that runtime.
 ///
 /// The threads end when the last clone is dropped and their last stream has ended. After
-/// [`Reactor::abort`], the threads end at once. When that runtime shuts down, the threads end too,
-/// and all connections are closed, as connections in the runtime's tasks would be.
+/// [`Reactor::abort`], the threads end at once. When the runtime in which the reactor was started
+/// shuts down, the threads end too, and all connections are closed, as connections in the runtime's
+/// tasks would be.
 #[derive(Clone)]
 pub struct Reactor(Arc<Threads>);
 
@@ -79,8 +80,9 @@ impl Builder {
 
     /// Sets a function for counting connections. The function is called for each adopted stream
     /// once nothing of the stream is left, including its guard. The function is called on a thread
-    /// of the reactor, and must not block. After an [`abort`](Reactor::abort), the function can
-    /// also be called by [`adopt`](Reactor::adopt), on the caller's thread.
+    /// of the reactor, and must not block. After the threads have ended, by an
+    /// [`abort`](Reactor::abort) or with the runtime, [`adopt`](Reactor::adopt) calls the function
+    /// on the caller's thread.
     pub fn departed(mut self, departed: impl Fn() + Send + Sync + 'static) -> Self {
         self.departed = Some(Arc::new(departed));
         self
@@ -147,8 +149,8 @@ impl Reactor {
     ///
     /// This method does not wait, and cannot fail for the caller. A connection that cannot be
     /// served is closed, and its session and guard are dropped. A connection cannot be served after
-    /// the reactor was aborted, or if the system cannot watch the socket. The socket can be in
-    /// blocking mode; this method sets it to non-blocking mode.
+    /// the reactor was aborted, after its runtime has shut down, or if the system cannot watch the
+    /// socket. The socket can be in blocking mode; this method sets it to non-blocking mode.
     pub fn adopt(&self, adoption: Adoption) {
         // If this call fails, the socket is already closed, and the thread detects that.
         let _ = adoption.socket.set_nonblocking(true);

@@ -12,7 +12,7 @@ use std::{
 pub struct ReactorStats {
     /// Running threads.
     pub threads: usize,
-    /// Streams on the threads, including streams on their way.
+    /// Streams on the threads, including streams on their way to a thread.
     pub streams: usize,
     /// Counter: adopted streams.
     pub adopted: u64,

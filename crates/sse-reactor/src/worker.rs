@@ -177,7 +177,7 @@ impl Worker {
                 }
                 self.fail(connection);
             }
-            // All 2³² keys are in use.
+            // All 2³² slots are in use.
             (Ok(_), _) => self.mailbox.unload(),
         }
     }

@@ -53,8 +53,7 @@ impl From<Error> for Problem {
     }
 }
 
-/// Reads a body of at most `limit` bytes within a time. The memory is taken from the share before
-/// it is allocated.
+/// Reads a body of at most `limit` bytes within a time. The share grows before memory is allocated.
 pub(crate) async fn read<E>(
     body: impl Stream<Item = Result<Bytes, E>>,
     declared: Option<usize>,

@@ -31,6 +31,6 @@ pub struct CallInfo<'a> {
     pub address: Option<IpAddr>,
     /// Number of calls in the request, which is greater than 1 for a batch.
     pub calls: usize,
-    /// ProcedureKind of the first procedure; `None` if no procedure has its name.
+    /// Kind of the first procedure; `None` if that procedure does not exist.
     pub kind: Option<ProcedureKind>,
 }

@@ -100,7 +100,7 @@ impl Context {
         &self.limits
     }
 
-    /// Returns the `connectionParams` in the client's URL.
+    /// Returns the `connectionParams` in the client's URL; `None` if the URL has none.
     #[must_use]
     pub fn connection_params(&self) -> Option<&ConnectionParams> {
         self.connection_params.as_deref()
@@ -121,8 +121,8 @@ impl Context {
     /// Checks that the caller may publish to a target.
     ///
     /// # Errors
-    /// Returns [`Code::Unauthorized`] for an anonymous caller, and [`Code::Forbidden`] for every
-    /// other.
+    /// Returns an error if the caller lacks the right: [`Code::Unauthorized`] for an anonymous
+    /// caller (without a user and without claims), and [`Code::Forbidden`] for every other.
     pub fn require_publish(&self, target: &Target) -> Result<(), Error> {
         self.require(
             self.manager.access().may_publish(&self.caller, target),
@@ -141,8 +141,8 @@ impl Context {
     /// Checks that the caller may list and end streams of others.
     ///
     /// # Errors
-    /// Returns [`Code::Unauthorized`] for an anonymous caller, and [`Code::Forbidden`] for every
-    /// other.
+    /// Returns an error if the caller lacks the right: [`Code::Unauthorized`] for an anonymous
+    /// caller (without a user and without claims), and [`Code::Forbidden`] for every other.
     pub fn require_manage(&self) -> Result<(), Error> {
         self.require_manage_to("manage streams")
     }

@@ -52,8 +52,10 @@ impl Error {
         Self::new(Code::BadRequest, format!("{field}: {problem}"))
     }
 
-    /// Sets the delay before another attempt. The response to this call alone, or to a batch whose
-    /// calls all failed in this way, has the delay as `retry-after`.
+    /// Sets the delay before another attempt. The response to a single call has the delay as
+    /// `retry-after`, rounded up to whole seconds. The response to a batch that is not streamed has
+    /// the longest delay of its calls, if all of them failed with the same status. A subscription
+    /// has the delay as `retry:`.
     #[must_use]
     pub fn retry_after(mut self, delay: Duration) -> Self {
         self.retry_after = Some(delay);

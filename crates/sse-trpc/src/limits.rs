@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 
 /// Limits of calls. [`sse_core::config::Limits`] bounds the length of names.
 ///
+/// A call fails with `PAYLOAD_TOO_LARGE` beyond `body`, with `SERVICE_UNAVAILABLE` beyond `bodies`,
+/// with `TOO_MANY_REQUESTS` beyond `bodies_per_caller`, and with `BAD_REQUEST` beyond any other
+/// limit.
+///
 /// ```
 /// use sse_core::Manager;
 /// use sse_trpc::{Limits, Management};
@@ -21,10 +25,10 @@ pub struct Limits {
     /// Maximum number of bytes of a request's inputs, in a body or in a query. Default 1 MiB.
     pub body: usize,
     /// Maximum number of bytes of all request bodies in flight, a quarter of them reserved for
-    /// managers. Raised to fit the other two limits. Default 64 MiB.
+    /// managers. Raised to fit `body` and `bodies_per_caller`. Default 64 MiB.
     pub bodies: usize,
-    /// Maximum number of bytes of the request bodies in flight of one user, or of one address
-    /// without a user. Managers are exempt. Raised to fit `body`. Default 4 MiB.
+    /// Maximum number of bytes of the request bodies in flight of one user or, without a user, of
+    /// one address (one /64 of IPv6). Managers are exempt. Raised to fit `body`. Default 4 MiB.
     pub bodies_per_caller: usize,
     /// Maximum number of calls in a batch; 0 disables batches. Default 100.
     pub batch: usize,

@@ -175,8 +175,8 @@ impl Management {
         self
     }
 
-    /// Also allows `POST` for queries and subscriptions. Clients with `methodOverride: 'POST'` use
-    /// it if an input is too long for a URL.
+    /// Also allows `POST` for queries and subscriptions; off by default. Clients with
+    /// `methodOverride: 'POST'` use `POST` if an input is too long for a URL.
     #[must_use]
     pub fn method_override(mut self, allowed: bool) -> Self {
         self.method_override = allowed;
@@ -184,9 +184,10 @@ impl Management {
     }
 
     /// Identifies the caller from the `connectionParams` in a URL, with which tRPC's clients
-    /// identify themselves if an `EventSource` sends no headers. The function is called only for a
-    /// subscription with `connectionParams`, with the caller of the request, or with the
-    /// information that the caller is unknown. An error is returned to the client.
+    /// identify themselves because an `EventSource` sends no headers. The function receives the
+    /// caller of the request, or [`ConnectErrorKind::Unauthenticated`]. It is called only for a
+    /// subscription with `connectionParams`, and not if authentication refused the caller for
+    /// another reason. An error is returned to the client.
     #[must_use]
     pub fn identify<F>(
         mut self,
@@ -204,16 +205,18 @@ impl Management {
         self
     }
 
-    /// Sets the functions of authentication that `createTicket` and `renew` require. Without them,
-    /// both return `NOT_IMPLEMENTED`.
+    /// Sets the functions of authentication that `createTicket`, and `renew` with a token, require.
+    /// Without them, these calls return `NOT_IMPLEMENTED`. `renew` without a token uses the
+    /// credentials of the call itself.
     #[must_use]
     pub fn credentials(mut self, credentials: impl Credentials) -> Self {
         self.credentials = Some(Arc::new(credentials));
         self
     }
 
-    /// Sets a function that is called before a request is executed. An error refuses the whole
-    /// request, such as [`ConnectErrorKind::RateLimit`] for a caller that makes requests too often.
+    /// Sets a function that is called before a request is executed. An error, such as
+    /// [`ConnectErrorKind::RateLimit`] for a caller that makes requests too often, fails every call
+    /// of the request, as if authentication had refused the caller.
     #[must_use]
     pub fn limit(
         mut self,
@@ -247,9 +250,10 @@ impl Management {
     ///
     /// The body is a stream of chunks, or a [`Body`](crate::Body) in memory; an error of the stream
     /// means that the body broke off. The body is polled only after the head of the request has
-    /// been accepted. It is not polled if the procedure is unknown or called with the wrong method,
-    /// if the caller was refused or has no right to any of the calls, or if the limits leave no
-    /// room for its bytes (see [`Limits::bodies`]). The body is dropped before the response is
+    /// been accepted. It is not polled for a `GET`, if the procedure is unknown or called with the
+    /// wrong method, if the caller was refused or has no right to any of the calls, or if the
+    /// limits leave no room for its bytes (see [`Limits::bodies`]). The body of `renew` is read
+    /// even if the caller is not authenticated. The body is dropped before the response is
     /// returned, so the server must then close the connection or discard the rest, as hyper and
     /// Actix do.
     ///

@@ -109,8 +109,8 @@ impl Procedure {
     ///
     /// The handler returns the handshake of the stream: [`Context::handshake`] with topics, or any
     /// other [`Handshake`]. The stream is an ordinary stream of the manager, with the same rules as
-    /// all others. tRPC's client puts `lastEventId` into the input when it returns; `lastEventId`
-    /// is moved from the input to the handshake.
+    /// all others. When tRPC's client reconnects, it puts `lastEventId` into the input. The handler
+    /// does not receive this member: [`Context::handshake`] contains it.
     #[must_use]
     pub fn subscription<I, F>(handler: impl Fn(Context, I) -> F + Send + Sync + 'static) -> Self
     where
@@ -133,8 +133,9 @@ impl Procedure {
         self
     }
 
-    /// Bounds the input to a number of bytes, below [`Limits::body`](crate::Limits::body). The
-    /// bound of a batch is the largest among its calls.
+    /// Bounds the body of a call to a number of bytes; by default, only
+    /// [`Limits::body`](crate::Limits::body) bounds the body. An input in a query is not affected.
+    /// The bound of a batch is the largest among its calls.
     #[must_use]
     pub fn max_input(mut self, bytes: usize) -> Self {
         self.max_input = bytes;
@@ -230,8 +231,9 @@ impl Procedure {
     /// Checks everything that is known without the input, so that the body of a caller without
     /// rights is not read.
     pub(crate) fn check(&self, context: &Context) -> Result<(), Error> {
-        // A caller that is merely unauthenticated can identify itself in the input. A caller that
-        // is refused for another reason stays refused.
+        // A caller without accepted credentials, or whose cookies do not count because the request
+        // is from another site, can identify itself in the input. A caller that is refused for
+        // another reason stays refused.
         let may_say_more = self.open_to_refused
             && matches!(
                 context.refused,

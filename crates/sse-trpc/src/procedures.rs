@@ -91,7 +91,7 @@ pub(crate) fn all() -> [(&'static str, Procedure); 17] {
     ]
 }
 
-/// The output of every mutation.
+/// The output of every mutation except `createTicket`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "Done"))]
 pub(crate) struct Done {

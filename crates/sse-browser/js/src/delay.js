@@ -1,11 +1,13 @@
 // The delay before the next attempt.
 
-/** Minimum delay, also if the server or the app asks for less. */
+/** Minimum delay in milliseconds, also if the server or the app asks for less. */
 export const SHORTEST = 100;
-/** Maximum delay that a server can ask for. */
+/** Maximum delay that a server can ask for, in milliseconds. */
 export const LONGEST = 3_600_000;
 
 /**
+ * The data for a delay; times are in milliseconds.
+ *
  * @typedef {object} Wait
  * @property {number} failures Number of failures in a row, including this one.
  * @property {number} interval The delay after the first failure.
@@ -18,10 +20,11 @@ export const LONGEST = 3_600_000;
 /**
  * Returns the delay in milliseconds.
  *
- * The delay is never shorter than the server asks for, because the server may have spread its
- * clients over that time. Up to a quarter is added, because the server may have sent all clients
- * the same value. `Retry-After` applies to its one response. `retry:` applies to the first attempt
- * after a stream, and is the base of the exponential delays of later attempts.
+ * A delay that the server asks for is only shortened to `LONGEST`, because the server may have
+ * spread its clients over that time. Up to a quarter is added, because the server may have sent all
+ * clients the same value. `Retry-After` applies to its one response, and `retry:` to the first
+ * attempt after a stream. For later attempts, `retry:` is the base of the exponential delays, which
+ * the jitter can make shorter than `retry:`.
  *
  * @param {Wait} wait
  */

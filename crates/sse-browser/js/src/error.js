@@ -5,7 +5,8 @@
  * - `ended`: the server ended the stream.
  * - `timeout`: the stream was silent for too long, or there was no response.
  * - `status`: a response with a status other than 200.
- * - `unauthorized`: 401, also after `onUnauthorized` renewed the credentials.
+ * - `unauthorized`: 401 or an `auth_expired` event, also after `onUnauthorized` renewed the
+ *   credentials.
  * - `stay_away`: 204, or a `disconnected` event by which the server forbids reconnecting.
  * - `type`: a response that is not an event stream.
  * - `too_large`: an event of more than `maxEventBytes`.
@@ -20,7 +21,7 @@
  * @typedef {object} SSEErrorDetails
  * @property {number} [status] The status of the response.
  * @property {string} [body] The beginning of its body.
- * @property {boolean} [retryable]
+ * @property {boolean} [retryable] `true` if a retry can succeed; default false.
  * @property {number} [retryAfter] The delay that the server asked for, in milliseconds.
  * @property {unknown} [cause]
  */

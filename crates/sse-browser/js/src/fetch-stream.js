@@ -4,7 +4,7 @@ import { SSEError, refusal } from "./error.js";
 import { createParser } from "./parser.js";
 
 /**
- * The reports of one attempt.
+ * The parameters of one attempt, and the functions that receive its reports.
  *
  * @typedef {object} Attempt
  * @property {AbortSignal} signal

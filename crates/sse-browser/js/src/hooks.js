@@ -41,7 +41,11 @@ const LINGER_MS = 50;
  *   | "useSyncExternalStore">} ReactHooks
  */
 
-/** @typedef {import("./types.js").SSEOptions & UseSSEOptions} HookOptions */
+/**
+ * The options of the hooks. `signal` has no effect: a stream ends with its last component.
+ *
+ * @typedef {import("./types.js").SSEOptions & UseSSEOptions} HookOptions
+ */
 
 /**
  * A stream that components share.
@@ -63,8 +67,9 @@ const streams = new Map();
 const FUNCTIONS = /** @type {const} */ (["headers", "query", "ticket", "body", "onUnauthorized", "parse", "fetch"]);
 
 /**
- * Returns the key of a stream. Components share a stream if all options except callbacks are equal.
- * For functions only their presence counts, not their identity.
+ * Returns the key of a stream. Components share a stream if their options are equal. Callbacks,
+ * `enabled`, `maxMessages` and `signal` do not count. For functions only their presence counts, not
+ * their identity.
  *
  * @param {HookOptions} options
  */

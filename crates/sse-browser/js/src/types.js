@@ -1,7 +1,7 @@
 // Types that the modules share. The file contains no code.
 
 /**
-  * An event as an app receives it.
+ * An event as an app receives it.
  *
  * @template [Data=any]
  * @typedef {object} SSEMessage
@@ -39,8 +39,8 @@
  * @typedef {object} SSEGap
  * @property {string} reason `overflow`, `trimmed`, `epoch`, `invalid`, `future`, `damaged`.
  * @property {number | null} [dropped] Number of lost events, if known.
- * @property {string | null} [from]
- * @property {string | null} [to]
+ * @property {string | null} [from] The id after which events are missing, if known.
+ * @property {string | null} [to] The id up to which events are missing, if known.
  */
 
 /**
@@ -62,12 +62,12 @@
  *
  * @typedef {object} SSESnapshot
  * @property {SSEState} state
- * @property {"alone" | "leader" | "follower"} role The part of this tab: `leader` has the stream
+ * @property {"alone" | "leader" | "follower"} role The role of this tab: `leader` has the stream
  *   and shares it with the followers, `alone` does not share.
  * @property {string | null} clientId The server's id of this stream.
  * @property {string | null} userId The user that the server has recognised.
  * @property {number} attempt Failures in a row so far.
- * @property {number | null} nextRetryAt In Unix milliseconds.
+ * @property {number | null} nextRetryAt Time of the next attempt, in Unix milliseconds.
  * @property {string} lastEventId The id from which the client would resume; empty if it has none.
  * @property {import("./error.js").SSEError | null} error The reason why the stream is not open.
  * @property {SSEMessage | null} lastMessage
@@ -110,8 +110,9 @@
  * @property {boolean} [reconnect] `true` (default) if the client reconnects.
  * @property {number} [reconnectInterval] The first delay in milliseconds, default 3,000, until the
  *   server sets another by `retry:`.
- * @property {number} [maxReconnectAttempts] Failures in a row after which the client stops
- *   retrying, default 5; with `Infinity` it never stops.
+ * @property {number} [maxReconnectAttempts] Maximum number of retries in a row, default 5. If the
+ *   last of them fails, the client stops retrying until the page wakes or `connect` is called. With
+ *   `Infinity` it never stops. Failures while the browser is offline do not count.
  * @property {SSEBackoff} [backoff]
  * @property {PerAttempt<Record<string, string>>} [headers]
  * @property {PerAttempt<Record<string, string>>} [query]
@@ -131,8 +132,8 @@
  *   20,000. 0: no limit.
  * @property {boolean} [pauseWhenHidden] `true` if a hidden tab closes its stream until it is
  *   visible again. Default false.
- * @property {number} [maxEventBytes] Maximum length of an event, default 4 Mi; a longer event ends
- *   the stream with an error.
+ * @property {number} [maxEventBytes] Maximum length of an event in UTF-16 units, default 4 Mi; a
+ *   longer event ends the stream with the error `too_large`. Only with `fetch`.
  * @property {"fetch" | "eventsource"} [transport] Default `fetch`. `eventsource` is the browser's
  *   own transport, without headers and statuses.
  * @property {readonly string[]} [types] With `eventsource`: event types to receive in addition to
@@ -141,8 +142,9 @@
  * @property {typeof globalThis.fetch} [fetch]
  * @property {string | null} [user] The app's own name for the signed-in user. Tabs share a stream
  *   only with the same name.
- * @property {boolean} [share] `true` if tabs share one stream. By default `true` if `user` is set
- *   and the browser supports sharing.
+ * @property {boolean} [share] `true` if tabs share one stream. By default `true` if `user` is set.
+ *   Tabs never share without the browser's support, with a `body`, or with a `method` other than
+ *   `GET`.
  */
 
 /**

@@ -57,8 +57,9 @@ const CONNECTION_WINDOW: u32 = 256 << 10;
 ///
 /// The connection is closed if the peer answers no ping, or takes no bytes at all. The connection
 /// is also closed if the peer has no request for the keep-alive timeout, even if the peer answers
-/// pings. Nothing else ends a connection before its streams. A client that takes nothing of one
-/// stream can still take others, so only that stream is reset.
+/// pings. A flood of cancelled streams and an abort of the server end the connection with its
+/// streams. Nothing else does. A client that takes nothing of one stream can still take others, so
+/// only that stream is reset.
 pub(crate) async fn connection<S, B, I>(
     io: Rewind<I>,
     service: StreamService<S>,
@@ -102,7 +103,7 @@ pub(crate) async fn connection<S, B, I>(
                 return Poll::Ready(());
             }
         }
-        // A stream that was opened in the meantime is worth more than the room.
+        // An evicted connection that has opened a stream in the meantime stays.
         let is_evicted = conn_state.is_evicted() && conn_state.streams() == 0;
         let is_over = is_evicted || conn_state.is_flooded();
         if is_over {

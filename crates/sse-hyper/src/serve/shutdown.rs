@@ -114,7 +114,7 @@ impl Shutdown {
         evicted.map(Evicted::announce).is_some()
     }
 
-    /// Resolves when a connection was closed.
+    /// Resolves when a connection was closed or can be closed.
     pub(crate) async fn room(&self) {
         self.0.room.notified().await;
     }

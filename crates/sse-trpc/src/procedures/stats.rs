@@ -76,7 +76,7 @@ pub(crate) struct Node {
     age_ms: u64,
 }
 
-/// The state of the hub's event log: current gauges, and counters since the start.
+/// The state of the event log: current gauges, and counters since the start.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "SseLog"))]
 #[serde(rename_all = "camelCase")]

@@ -20,8 +20,8 @@ use crate::{
 };
 
 /// The results of the calls of a batch, in the order in which they complete: a [`Stream`] of whole
-/// lines, which never fails. If no line follows for 15 seconds, a space is sent. The stream must be
-/// polled in a Tokio runtime with timers.
+/// lines, which never fails. If no line follows for 15 seconds, the stream sends a space, except in
+/// the form of tRPC 10. The stream must be polled in a Tokio runtime with timers.
 ///
 /// *Cancel safety.* Dropping the stream drops the calls in flight.
 pub struct BatchStream {

@@ -52,7 +52,7 @@ pub(crate) fn not_json(error: &serde_json::Error) -> Error {
     refused(format!("the input is not JSON: {error}"))
 }
 
-/// Removes `lastEventId` from an input. tRPC's client puts it there when it returns.
+/// Removes `lastEventId` from an input. tRPC's client puts it there when it reconnects.
 pub(crate) fn take_last_event_id(json: &[u8]) -> Result<(Option<String>, Cow<'_, [u8]>), Error> {
     const NAME: &str = "lastEventId";
     let text = text(json)?;

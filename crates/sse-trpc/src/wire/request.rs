@@ -16,10 +16,12 @@ pub struct Request<'a> {
     pub query: Option<&'a str>,
     /// Header fields.
     pub headers: Headers<'a>,
-    /// The caller, or the reason for which authentication refuses it. A rejection fails every call,
-    /// except for `renew` with a token in its input.
+    /// The caller, or the reason for which authentication refuses it. A rejection fails every call.
+    /// Only `renew` with a token in its input is still possible if the reason is
+    /// [`ConnectErrorKind::Unauthenticated`] or [`ConnectErrorKind::CrossSite`].
     pub caller: Result<Caller, ConnectErrorKind>,
-    /// Address of the client, for the limits of subscriptions.
+    /// Address of the client, for the limits of subscriptions and of bodies in flight, and for
+    /// [`Management::limit`](crate::Management::limit).
     pub address: Option<IpAddr>,
 }
 
