@@ -55,7 +55,7 @@ use crate::{
         session::Session,
         stats::{Counters, Stats},
     },
-    registry::{Registry, group::GroupKind},
+    registry::{Registry, groups::GroupKind},
     sequencer::{Sequencer, fanout::Tx},
     stream::{queue::Queue, shared::StreamState},
 };

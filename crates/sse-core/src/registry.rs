@@ -2,7 +2,6 @@
 
 pub(crate) mod bans;
 pub(crate) mod closing;
-pub(crate) mod group;
 pub(crate) mod groups;
 pub(crate) mod logins;
 pub(crate) mod membership;
@@ -21,8 +20,7 @@ use crate::{
         network::network,
     },
     registry::{
-        group::GroupKind,
-        groups::{Groups, UserFound},
+        groups::{GroupKind, Groups, UserFound},
         logins::Logins,
         membership::Membership,
         slot::Slot,
@@ -113,16 +111,16 @@ impl Registry {
     }
 
     pub(crate) fn members_of(&self, group: u32) -> &[u32] {
-        self.groups.members(group)
+        self.groups.members(&self.streams, group)
     }
 
     pub(crate) fn find(&self, kind: GroupKind, name: &str) -> Option<u32> {
-        self.groups.find(kind, name)
+        self.groups.find(&self.streams, kind, name)
     }
 
     /// See [`Groups::user_from`].
     pub(crate) fn user_from(&self, from: u32) -> Option<UserFound<'_>> {
-        self.groups.user_from(from)
+        self.groups.user_from(&self.streams, from)
     }
 
     /// Adds a stream to a group. Returns `false` if the stream is already a member.
@@ -138,7 +136,7 @@ impl Registry {
         {
             return false;
         }
-        let Some(membership) = self.groups.add(kind, name, place) else {
+        let Some(membership) = self.groups.add(&mut self.streams, kind, name, place) else {
             return false;
         };
         self.streams
@@ -174,6 +172,7 @@ impl Registry {
     /// Removes a stream from the registry and from its groups. The caller must first have delivered
     /// pending events to the stream and to the streams that move.
     pub(crate) fn remove(&mut self, place: u32) -> Option<Slot> {
+        // Groups first: a group with one stream reads the user's name from that stream.
         let memberships = std::mem::take(&mut self.streams.get_mut(place)?.memberships);
         memberships
             .iter()
@@ -210,14 +209,11 @@ impl Registry {
         })
     }
 
-    /// Returns the user id as the user's group holds it, so that streams share its text.
+    /// Returns the user id as other streams of the user hold it, so that streams share its text.
     pub(crate) fn shared_user(&self, user: &UserId) -> UserId {
-        let group = self.find(GroupKind::User, user.as_str());
-        let group = group.and_then(|group| self.groups.get(group));
-        group.map_or_else(
-            || user.clone(),
-            |group| UserId::from_text(Arc::clone(&group.name)),
-        )
+        let other = self.members(GroupKind::User, user.as_str()).first();
+        let other = other.and_then(|place| self.streams.get(*place)?.stream.user.as_ref());
+        other.unwrap_or(user).clone()
     }
 
     pub(crate) fn address_name(address: IpAddr) -> Arc<str> {
@@ -225,7 +221,7 @@ impl Registry {
     }
 
     fn leave_group(&mut self, membership: Membership) {
-        let Some(moved) = self.groups.remove(membership) else {
+        let Some(moved) = self.groups.remove(&self.streams, membership) else {
             return;
         };
         let Some(slot) = self.streams.get_mut(moved) else {

@@ -25,7 +25,7 @@ use crate::{
     },
     log::{Log, entry_key::EntryKey, is_logged, key_limits::KeysFull},
     registry::{
-        Registry, bans::Bans, closing::Leavers, group::GroupKind, membership::Membership,
+        Registry, bans::Bans, closing::Leavers, groups::GroupKind, membership::Membership,
         slot::Slot,
     },
     sequencer::fanout::{Audience, Fanout, PendingBroadcast, Tx},

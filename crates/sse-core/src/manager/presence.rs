@@ -9,7 +9,7 @@ use std::{
 use crate::{
     id::names::UserId,
     manager::{Manager, inner::Inner},
-    registry::{group::GroupKind, user_changes::Changed},
+    registry::{groups::GroupKind, user_changes::Changed},
 };
 
 /// A watch for changes in each user's number of streams, created by [`Manager::watch_users`].
@@ -97,10 +97,10 @@ impl Manager {
         }
     }
 
-    /// Lists users with their number of live streams, at most about `limit` on a page.
-    ///
-    /// One page is consistent, a listing of several pages is not: users that connect for the first
-    /// time or leave in between can be missing or included. Every other user is included once.
+    /// Lists users with their number of live streams, at most about `limit` on a page. One page is
+    /// consistent, a listing of several pages is not: users that connect or leave in between can be
+    /// missing or included. Every other user is included once. A user that gets a second stream in
+    /// between can be included twice, with the newer number later.
     ///
     /// A page can have fewer users than the limit, or none, and still be followed by other pages.
     #[must_use]

@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::{
     id::{client_id::ClientId, names::Topic},
     manager::{Manager, inner::Inner, session::Session},
-    registry::group::GroupKind,
+    registry::groups::GroupKind,
 };
 
 /// The error of [`Manager::join`]. The stream keeps its topics.

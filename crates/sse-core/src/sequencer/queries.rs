@@ -7,7 +7,7 @@ use crate::{
         names::{Topic, UserId},
         target::Target,
     },
-    registry::{bans::Banned, group::GroupKind},
+    registry::{bans::Banned, groups::GroupKind},
     sequencer::Sequencer,
 };
 

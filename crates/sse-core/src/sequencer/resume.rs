@@ -11,7 +11,7 @@ use crate::{
     },
     id::{names::Topic, target::Target},
     log::gap::{Gap, GapReason},
-    registry::group::GroupKind,
+    registry::groups::GroupKind,
     sequencer::{Sequencer, fanout::Tx},
     stream::{catch_up::CatchUp, shared::StreamState},
 };
