@@ -57,6 +57,15 @@ pub(crate) struct Drained {
     pub(crate) nothing: bool,
 }
 
+/// Notes at its drop that a stream has departed.
+struct Unload<'a>(&'a Mailbox);
+
+impl Drop for Unload<'_> {
+    fn drop(&mut self) {
+        self.0.unload();
+    }
+}
+
 impl Mailbox {
     pub(crate) fn new(waker: Waker, departed: Option<Departed>) -> Self {
         let (inbox, load) = (Mutex::default(), AtomicUsize::new(0));
@@ -90,7 +99,8 @@ impl Mailbox {
             inbox.end
         });
         if let (Some(end), Some(adoption)) = (end, adoption) {
-            self.unload();
+            // The stream has departed once its guard is dropped, also if that panics.
+            let _unload = Unload(self);
             end::dismiss(adoption, end);
         }
     }

@@ -155,7 +155,7 @@ fn step(
 fn create_heartbeat(heartbeat: &dyn Heartbeat) -> Option<Event> {
     let event = catch_unwind(AssertUnwindSafe(|| heartbeat.beat()));
     event
-        .inspect_err(|_| error!("heartbeat panicked; streams receive no heartbeat this time"))
+        .inspect_err(|_| error!("heartbeat panicked; streams receive no heartbeat event this time"))
         .ok()
 }
 

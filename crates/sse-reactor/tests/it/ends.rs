@@ -1,6 +1,9 @@
 //! The end of a reactor.
 
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use sse_core::Manager;
 use sse_reactor::{Adoption, Framing, Reactor};
@@ -75,6 +78,47 @@ fn adoption_during_an_abort_is_not_lost() {
         site.until("no open stream", |site| {
             site.is_empty() && Arc::strong_count(&guard) == 1
         });
+    }
+}
+
+/// A stream that arrives after the end departs when nothing of it is left, as any other stream.
+#[test]
+fn late_stream_departs_after_its_guard() {
+    struct Guard {
+        _shared: Arc<()>,
+        panics: bool,
+    }
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            assert!(!self.panics, "an app's own affair");
+        }
+    }
+    for panics in [false, true] {
+        let site = Site::new();
+        let shared = Arc::new(());
+        let alive = Arc::downgrade(&shared);
+        let (departed, departures) = std::sync::mpsc::channel();
+        let reactor = Reactor::builder()
+            .departed(move || departed.send(alive.strong_count()).unwrap())
+            .start()
+            .unwrap();
+        reactor.abort();
+        let (_client, server) = site.pair();
+        let session = site.session();
+        let adoption = Adoption {
+            socket: server,
+            head: HEAD.into(),
+            framing: Framing::Chunked,
+            session,
+            guard: Box::new(Guard {
+                _shared: shared,
+                panics,
+            }),
+        };
+        let adopted = catch_unwind(AssertUnwindSafe(|| reactor.adopt(adoption)));
+        assert_eq!(adopted.is_err(), panics);
+        assert_eq!(departures.try_recv(), Ok(0));
+        assert_eq!(reactor.stats().streams, 0);
     }
 }
 

@@ -177,7 +177,7 @@ impl Stream for BatchStream {
 
 impl fmt::Debug for BatchStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lines")
+        f.debug_struct("BatchStream")
             .field("running", &self.running.len())
             .finish_non_exhaustive()
     }
