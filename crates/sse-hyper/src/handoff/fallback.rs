@@ -13,7 +13,7 @@ pub enum Fallback {
     Off,
     /// The connection is encrypted.
     Tls,
-    /// The connection uses HTTP/2, and has other streams.
+    /// The connection uses HTTP/2, and can have other streams.
     Http2,
     /// The request is more than a GET without a body: the request has a body, or offers to upgrade
     /// the connection.

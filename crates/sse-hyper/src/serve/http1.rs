@@ -135,7 +135,7 @@ where
                 return Poll::Ready(());
             }
         }
-        // A stream that was opened in the meantime is worth more than the room.
+        // An evicted connection that has opened a stream in the meantime stays.
         let is_evicted = this.conn_state.is_evicted() && this.conn_state.streams() == 0;
         if is_evicted && let Some(http) = this.http.as_mut().as_pin_mut() {
             http.graceful_shutdown();
