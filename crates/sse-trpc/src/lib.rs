@@ -5,6 +5,7 @@ mod access;
 mod bodies;
 mod body;
 mod call_info;
+mod call_span;
 mod call_stats;
 mod context;
 mod credentials;
@@ -16,6 +17,7 @@ mod metrics;
 mod outcome;
 mod procedure;
 mod procedures;
+mod registered_procedure;
 mod subscribe;
 #[cfg(test)]
 mod typescript;

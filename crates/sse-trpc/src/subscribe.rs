@@ -4,10 +4,12 @@ use sse_core::Handshake;
 use tracing::Instrument as _;
 
 use crate::{
+    call_span::{end, span},
     call_stats::CallTimer,
     context::Context,
     error::Error,
-    management::{Known, Management, end, span},
+    management::Management,
+    registered_procedure::RegisteredProcedure,
     wire::{
         dialect::{self, Trpc},
         request_parser::Separated,
@@ -19,7 +21,7 @@ impl Management {
     pub(crate) async fn subscribe(
         &self,
         path: &str,
-        (known, admitted): (&Known, Result<(), Error>),
+        (known, admitted): (&RegisteredProcedure, Result<(), Error>),
         context: Context,
         inputs: Result<Separated<'_>, Error>,
     ) -> Response {
