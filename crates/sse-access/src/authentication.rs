@@ -57,8 +57,8 @@ impl Authentication {
     }
 
     /// Calls a function with the reason of each denial, instead of logging the denial. Without an
-    /// observer, this crate logs the first denial of each kind in ten seconds at `info`, the others
-    /// at `debug`.
+    /// observer, this crate logs the first denial of each kind in ten seconds at `info`, or at
+    /// `warn` if the credentials cannot be checked, and the others at `debug`.
     #[must_use]
     pub fn observe(mut self, observer: impl Fn(&Denial) + Send + Sync + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
@@ -85,12 +85,12 @@ impl Authentication {
     /// those that verify must be of one user ([`Verdict`]).
     ///
     /// # Errors
-    /// Returns the cause that the stream is refused with, which contains nothing that would help a
-    /// forger: [`ConnectErrorKind::Unauthenticated`] (401), [`ConnectErrorKind::CrossSite`] (403),
-    /// [`ConnectErrorKind::Unavailable`] (503). The reason is logged, see
-    /// [`observe`](Self::observe).
+    /// Returns the cause with which the stream or call is rejected. The cause contains nothing that
+    /// would help a forger: [`ConnectErrorKind::Unauthenticated`] (401),
+    /// [`ConnectErrorKind::CrossSite`] (403), [`ConnectErrorKind::Unavailable`] (503). The reason
+    /// is logged, see [`observe`](Self::observe).
     ///
-    /// *Cancel safety.* A future that is dropped before it completes may have used up a ticket.
+    /// *Cancel safety.* A future that is dropped before it completes can have used up a ticket.
     pub async fn admit(&self, request: &RequestView<'_>) -> Result<Caller, ConnectErrorKind> {
         self.examine(request)
             .await
@@ -145,13 +145,15 @@ impl Authentication {
         admitted.map_err(|denial| self.deny(&denial))
     }
 
-    /// Returns the one caller of a request with several parts that were admitted or refused, such
+    /// Returns the one caller of a request with several parts that were admitted or rejected, such
     /// as its headers and a token in its body. As in a [`Verdict`], the position of a part does not
-    /// matter.
+    /// matter. A backend precedes a user, and among callers of one user, the caller that expires
+    /// last counts. A rejected part is ignored if another part names a user or a backend.
     ///
     /// # Errors
-    /// Returns the cause of a refused part if no part names a caller, and
-    /// [`ConnectErrorKind::Unauthenticated`] if parts name different users.
+    /// Returns the cause of a rejected part if no part names a user or a backend; a temporary cause
+    /// precedes the others. Returns [`ConnectErrorKind::Unauthenticated`] if parts name different
+    /// users, or if there are no parts.
     pub fn agree(
         &self,
         parts: impl IntoIterator<Item = Result<Caller, ConnectErrorKind>>,

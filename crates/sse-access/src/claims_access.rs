@@ -8,9 +8,9 @@ use crate::topic_pattern::{PatternError, TopicPattern, claim};
 /// Rights of a caller, derived from its claims. The same rules apply to live streams, to replay and
 /// to management.
 ///
-/// By default, every user can listen to the events sent to that user, and can send to itself.
-/// Topics, every other target and management are closed. Patterns (see [`TopicPattern`]) and claims
-/// open them:
+/// By default, every user can listen to the events sent to that user, and can send to itself. Every
+/// caller, with or without a user, receives the events sent to all. Topics, sending to other
+/// targets and management are closed. Patterns (see [`TopicPattern`]) and claims open them:
 ///
 /// ```
 /// use sse_access::ClaimsAccess;
@@ -70,15 +70,16 @@ impl ClaimsAccess {
     }
 
     /// Allows everything to callers that have this claim with this value, or with a list that
-    /// contains this value.
+    /// contains this value. A name such as `org.role` leads to a member, as in [`TopicPattern`].
     #[must_use]
     pub fn admin(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.admins.push((name.into(), value.into()));
         self
     }
 
-    /// Allows everything to a caller that is *no user* and has this claim: a backend, recognised by
-    /// a key. The token of a user cannot grant this right.
+    /// Allows everything to a caller that is *no user* and has this claim, as in
+    /// [`admin`](Self::admin): a backend, recognised by a key. The token of a user cannot grant
+    /// this right.
     #[must_use]
     pub fn backend(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.backends.push((name.into(), value.into()));

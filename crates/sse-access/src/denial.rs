@@ -1,4 +1,4 @@
-//! Reasons for which callers are refused.
+//! Reasons for which callers are rejected.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use sse_core::{
 };
 use tracing::{debug, info, warn};
 
-/// The reason for which a caller is refused, for the operator. The client receives the
+/// The reason for which a caller is rejected, for the operator. The client receives the
 /// [`cause`](Self::cause) alone, which does not help a forger.
 ///
 /// A denial contains no secrets.
@@ -36,7 +36,7 @@ pub enum Denial {
 }
 
 impl Denial {
-    /// Returns the cause that a stream or a call is refused with.
+    /// Returns the cause with which a stream or a call is rejected.
     #[must_use]
     pub fn cause(&self) -> ConnectErrorKind {
         match self {

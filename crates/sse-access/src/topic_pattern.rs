@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, str::FromStr};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-/// A pattern for topics, which may contain the caller's claims: `orders/{sub}/*`.
+/// A pattern for topics, which can contain the caller's claims: `orders/{sub}/*`.
 ///
 /// A pattern and a topic are compared segment by segment. Segments are separated by slashes:
 ///

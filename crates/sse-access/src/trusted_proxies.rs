@@ -15,8 +15,9 @@ const MAX_HOPS: usize = 32;
 /// Proxies report the address in one header: `X-Forwarded-For`, unless [`header`](Self::header)
 /// sets another. The header is read from its end, which the nearest proxy wrote. The client is the
 /// first address that is not a proxy's. Addresses further from the end are ignored, because the
-/// client can forge them. The other header is ignored too: proxies that do not write it forward it
-/// unchanged.
+/// client can forge them. Reading also stops at an entry that is not an address, and after 32
+/// entries; the client is then the last address read. The other header is ignored too: proxies that
+/// do not write it forward it unchanged.
 ///
 /// ```
 /// use sse_access::TrustedProxies;
@@ -100,9 +101,10 @@ impl TrustedProxies {
         client
     }
 
-    /// Returns the origin under which the client reached the first proxy that reports an origin, or
-    /// else this server, which itself speaks `scheme`. `peer` is the address at the other end of
-    /// the connection. Returns `None` if the request does not contain the origin.
+    /// Returns the origin that the client requested, as the nearest proxy reports it. `peer` is the
+    /// address at the other end of the connection. If `peer` is not a proxy, or does not report the
+    /// host or the scheme, the host is that of the request, and the scheme is `scheme`, which this
+    /// server itself speaks. Returns `None` if the host is missing or invalid.
     ///
     /// Proxies report the origin in `X-Forwarded-Host` and `X-Forwarded-Proto`, or in `host=` and
     /// `proto=` of `Forwarded`. The last of several values counts, which the nearest proxy wrote.

@@ -66,8 +66,8 @@ impl Cluster {
     /// Without a backplane, the cluster consists of this manager alone.
     ///
     /// # Panics
-    /// Outside a tokio runtime, as [`tokio::spawn`] does, unless the manager has no backplane and
-    /// the configuration has no hook.
+    /// Panics outside a tokio runtime, as [`tokio::spawn`] does, unless the manager has no
+    /// backplane and the configuration has no hooks.
     #[must_use]
     pub fn start(manager: &Manager, config: ClusterConfig) -> Self {
         if manager.backplane().is_none() && config.hooks.is_none() {
@@ -86,8 +86,8 @@ impl Cluster {
         }
     }
 
-    /// Creates a cluster of this manager alone, even if its backplane has other nodes. Needs no
-    /// runtime.
+    /// Creates a cluster of this manager alone, even if its backplane has other nodes. The cluster
+    /// calls no hooks, and needs no runtime.
     #[must_use]
     pub fn alone(manager: &Manager) -> Self {
         let (asked, _) = mpsc::channel(1);
@@ -110,7 +110,8 @@ impl Cluster {
         self.shared.me
     }
 
-    /// Returns `true` if other nodes are possible, because the manager has a backplane.
+    /// Returns `true` if other nodes are possible: the manager has a backplane, and the cluster is
+    /// not [`alone`](Self::alone).
     #[must_use]
     pub fn has_others(&self) -> bool {
         self.shared.has_others()
@@ -120,8 +121,8 @@ impl Cluster {
     /// disconnected. Call this method after this node's streams have ended. Hooks are not called
     /// any more.
     ///
-    /// Returns when the other nodes were notified or cannot be reached. In the latter case they
-    /// notice the departure when the lease ends. *Cancel safety.* The node leaves even if the
+    /// Returns when the other nodes were notified or cannot be reached. If they cannot be reached,
+    /// they notice the departure when the lease ends. *Cancel safety.* The node leaves even if the
     /// future is dropped.
     pub async fn shutdown(&self) {
         let Some(running) = &self.running else { return };

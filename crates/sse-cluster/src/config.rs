@@ -4,7 +4,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use crate::hooks::PresenceHooks;
 
-/// Configuration of a node in its cluster. All nodes should have the same times.
+/// Configuration of a node in its cluster. All nodes should have the same times. A time outside its
+/// range is clamped.
 ///
 /// ```
 /// use std::time::Duration;
@@ -49,8 +50,9 @@ impl ClusterConfig {
         Self::default()
     }
 
-    /// Sets the name of the node in statistics, for example `10.0.0.7:8080`: at most 128 bytes. The
-    /// name has no other effect; nodes are identified by ids.
+    /// Sets the name of the node in statistics, for example `10.0.0.7:8080`; no name by default. A
+    /// name longer than 128 bytes is cut. The name has no other effect; nodes are identified by
+    /// ids.
     pub fn name(mut self, name: &str) -> Self {
         let end = name.floor_char_boundary(MOST_NAME_BYTES);
         self.name = Some(name[..end].into());
@@ -58,8 +60,8 @@ impl ClusterConfig {
     }
 
     /// Sets the term of the node's lease. A silent node counts as connected for this time: 10
-    /// seconds by default, 1 second to 10 minutes. Leases are checked at intervals of a third of
-    /// the term.
+    /// seconds by default, 1 second to 10 minutes. Leases are checked at random intervals of up to
+    /// a third of the term.
     pub fn term(mut self, term: Duration) -> Self {
         self.term = term.clamp(Duration::from_secs(1), Duration::from_secs(600));
         self
@@ -85,7 +87,7 @@ impl ClusterConfig {
         self
     }
 
-    /// Sets the hooks that are called when users come on-line and go off-line.
+    /// Sets the hooks that are called when users come on-line and go off-line; none by default.
     pub fn hooks(mut self, hooks: impl PresenceHooks) -> Self {
         self.hooks = Some(Arc::new(hooks));
         self

@@ -52,7 +52,7 @@ impl Cluster {
     /// Joins a live stream on any node to topics. Returns the number of topics that the stream was
     /// added to. See [`Manager::join`](sse_core::Manager::join).
     ///
-    /// *Cancel safety.* A dropped future may have joined.
+    /// *Cancel safety.* The stream can have joined the topics even if the future is dropped.
     pub async fn join(&self, client: ClientId, topics: &[Topic]) -> Located<usize> {
         self.find(
             Request::Join {
@@ -67,7 +67,7 @@ impl Cluster {
     /// Removes a live stream on any node from topics. Returns the number of topics that the stream
     /// was removed from. See [`Manager::leave`](sse_core::Manager::leave).
     ///
-    /// *Cancel safety.* A dropped future may have left.
+    /// *Cancel safety.* The stream can have left the topics even if the future is dropped.
     pub async fn leave(&self, client: ClientId, topics: &[Topic]) -> Located<usize> {
         self.find(
             Request::Leave {
@@ -82,7 +82,7 @@ impl Cluster {
     /// Extends the life of a stream on any node to that of the caller's authentication. See
     /// [`Manager::renew`](sse_core::Manager::renew).
     ///
-    /// *Cancel safety.* A dropped future may have renewed.
+    /// *Cancel safety.* The stream can have been renewed even if the future is dropped.
     pub async fn renew(
         &self,
         client: ClientId,

@@ -74,9 +74,9 @@ impl Cluster {
     /// live.
     ///
     /// Each node is asked, and its reply is exact at that moment. A listing of several pages is not
-    /// a snapshot: streams and nodes that connect or disconnect meanwhile may or may not be listed.
-    /// A node that does not reply in time is skipped and named in the page. The size of a page is
-    /// at least one stream.
+    /// a snapshot: streams and nodes that connect or disconnect meanwhile can be listed or missing.
+    /// A node that does not reply in time is skipped and named in the page. A limit of zero counts
+    /// as one.
     pub async fn connections(&self, query: &ClusterQuery) -> ClusterPage {
         let limit = query.limit.max(1);
         let (nodes, knows_nodes) = {

@@ -16,7 +16,7 @@ use crate::{
 pub struct Disconnected {
     /// Number of streams that were ended on the nodes that replied.
     pub streams: usize,
-    /// Nodes that did not reply in time. They may or may not have ended streams.
+    /// Nodes that did not reply in time. They can have ended streams all the same.
     pub unanswered: Vec<NodeId>,
     /// Set if every existing node has replied; then the number is exact.
     pub complete: bool,
@@ -31,7 +31,7 @@ impl Cluster {
     /// node. A client is banned by the login of its stream, so all nodes are asked for the stream
     /// first. If the stream is on a node that does not reply, no login is banned.
     ///
-    /// *Cancel safety.* After a dropped future some streams may still be connected, on any node.
+    /// *Cancel safety.* If the future is dropped, some streams can stay connected, on any node.
     pub async fn disconnect(
         &self,
         target: impl Into<Target>,

@@ -15,7 +15,8 @@ use sse_core::UserId;
 /// A node that is cut off from the others keeps its last known state of them.
 ///
 /// Hooks are called sequentially on a task of the cluster, without any lock held. An implementation
-/// must not block: it must move work to another task.
+/// must not block: it must move work to another task. A hook that panics is logged, and later hooks
+/// are still called.
 ///
 /// ```
 /// use sse_cluster::{ClusterConfig, PresenceHooks};

@@ -32,7 +32,7 @@ pub(crate) async fn hold(shared: Arc<Shared>, backplane: Arc<dyn Backplane>) {
                 failures = failures.saturating_add(1);
             }
         }
-        // Other nodes may do the same; the random delay spreads the load.
+        // Other nodes renew their leases as well; the random delay spreads the load.
         sleep(
             shared
                 .config

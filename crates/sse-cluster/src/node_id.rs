@@ -11,7 +11,7 @@ use thiserror::Error;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(u64);
 
-/// The error for text that is not 16 hexadecimal digits.
+/// The error for text that is not 16 lower-case hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("node id is not 16 lower-case hexadecimal digits")]
 pub struct NodeIdError;

@@ -39,9 +39,9 @@ impl Cluster {
     /// Returns the number of streams in a target, on all nodes. A [`Receipt`](sse_core::Receipt)
     /// counts only the streams of this node.
     ///
-    /// For all users or one user, this node answers from its own state, like [`Cluster::stats`]:
+    /// For all streams or one user, this node answers from its own state, like [`Cluster::stats`]:
     /// cheap and eventual. For a topic or a client, all nodes are asked, and each reply is exact at
-    /// its moment.
+    /// its moment. A client of this node is counted without asking the others.
     pub async fn reach(&self, target: &Target) -> Reach {
         let own = self.manager().count(target);
         let nodes = usize::from(own > 0);

@@ -34,7 +34,7 @@ pub struct ClusterStats {
     /// Maximum of the nodes' ages.
     pub age: Duration,
     /// Set if the list of nodes is current, and every node's users are known up to its last report.
-    /// Otherwise numbers may be outdated or lack a node.
+    /// Otherwise numbers can be outdated or lack a node.
     pub complete: bool,
 }
 
@@ -50,8 +50,8 @@ pub struct NodeStats {
     pub connections: usize,
     /// Number of users with at least one live stream on the node.
     pub unique_users: usize,
-    /// Time since the last information on the node. A quiet node is heard about every third of its
-    /// [term](crate::ClusterConfig::term).
+    /// Time since the last information on the node. The lease of a quiet node confirms its state
+    /// about every third of the [term](crate::ClusterConfig::term).
     pub age: Duration,
     /// Set if the node's users are known up to its last report.
     pub complete: bool,

@@ -31,8 +31,8 @@ use sse_trpc::Management;
 
 use crate::app::{hosts::Hosts, secured::Secured};
 
-/// Builds the routes of demo mode, where visitors name themselves. They serve programs, pages of
-/// the hub, and pages of these origins.
+/// Builds the routes of demo mode, where visitors name themselves. The API serves programs, pages
+/// of the hub, and pages of these origins.
 pub(crate) fn demo(
     manager: Manager,
     management: Management,
@@ -126,7 +126,7 @@ async fn visitor_stream(
     Ok(manager.connect(handshake)?.into())
 }
 
-/// Opens a stream for the caller that the guard recognised.
+/// Opens a stream for the caller that [`auth_layer::streams`] recognised.
 async fn stream(
     State(manager): State<Manager>,
     handshake: SseHandshake,

@@ -41,7 +41,7 @@ impl Collector {
         }
     }
 
-    /// Puts a sample.
+    /// Puts a sample into a family, with a value for each of the family's labels, in their order.
     pub fn put<const LABELS: usize>(
         &mut self,
         family: &Family<LABELS>,
@@ -57,7 +57,7 @@ impl Collector {
         );
     }
 
-    /// Puts a sample for each of a fixed set of names, which become labels.
+    /// Puts a sample for each of a fixed set of names, which become the values of the label.
     pub fn put_each<'a, N: Into<Number>>(
         &mut self,
         family: &Family<1>,
@@ -68,7 +68,7 @@ impl Collector {
         }
     }
 
-    /// Puts the recorded durations.
+    /// Puts the recorded durations: the buckets, the sum in seconds, and the count.
     pub fn put_durations<const LABELS: usize>(
         &mut self,
         histogram: &Histogram<LABELS>,

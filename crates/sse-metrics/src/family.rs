@@ -2,10 +2,10 @@
 
 /// A counter, a gauge or an info: its name, its help, and the names of its labels.
 ///
-/// Define a family as a constant, so that the compiler refuses what Prometheus would refuse. Names
-/// are `[a-zA-Z_][a-zA-Z0-9_]*`, and each sample has as many values as there are labels. Put the
-/// unit last (`_seconds`, `_bytes`). Labels are for small fixed sets. A label with user ids or
-/// topics would create a time series for each of them.
+/// Define a family as a constant: then a name that Prometheus would reject is a compile error.
+/// Names match `[a-zA-Z_][a-zA-Z0-9_]*`, and each sample has as many values as there are labels.
+/// Put the unit last (`_seconds`, `_bytes`). Labels are for small fixed sets. A label with user ids
+/// or topics would create a time series for each of them.
 ///
 /// ```
 /// use sse_metrics::Family;
@@ -21,7 +21,8 @@ pub struct Family<const LABELS: usize = 0> {
 }
 
 /// A histogram of durations: its name, its help, and the names of its labels. The rules of
-/// [`Family`] apply.
+/// [`Family`] apply. [`DurationHistogram`](crate::DurationHistogram) records the durations, and has
+/// an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Histogram<const LABELS: usize = 0> {
     pub(crate) header: Header,
@@ -48,7 +49,8 @@ impl Family {
     /// Creates a counter, a number that only grows. Its samples are named `{name}_total`.
     ///
     /// # Panics
-    /// Panics if Prometheus would refuse the name, or if the name already ends in `_total`. In a
+    /// Panics if the name does not match `[a-zA-Z_][a-zA-Z0-9_]*`, if it ends in a sample's suffix
+    /// (`_total`, `_info`, `_bucket`, `_count`, `_sum`, `_created`), or if the help is empty. In a
     /// constant, the panic is a compile error.
     #[must_use]
     pub const fn counter(name: &'static str, help: &'static str) -> Self {
@@ -74,7 +76,7 @@ impl Family {
     /// with the value 1.
     ///
     /// # Panics
-    /// Panics as [`Family::counter`] does, and if the name ends in `_info`.
+    /// Panics as [`Family::counter`] does.
     #[must_use]
     pub const fn info(name: &'static str, help: &'static str) -> Self {
         Self {
@@ -86,7 +88,8 @@ impl Family {
     /// Sets the names of the labels.
     ///
     /// # Panics
-    /// Panics if Prometheus would refuse a name, or if a name occurs twice.
+    /// Panics if a name does not match `[a-zA-Z_][a-zA-Z0-9_]*`, starts with `__`, is `le`, or
+    /// occurs twice.
     #[must_use]
     pub const fn labels<const LABELS: usize>(
         self,

@@ -6,9 +6,10 @@ use crate::{
     collector::Collector, family::is_name, format::Format, process::Process, source::Source,
 };
 
-/// All metrics of a process: the numbers of its sources, as text for Prometheus. Cloning is cheap.
+/// All metrics of a process: the numbers of its sources, as text for Prometheus. Clones share the
+/// sources.
 ///
-/// Nothing is stored here, and nothing happens between scrapes.
+/// `Metrics` stores no numbers, and does nothing between scrapes.
 ///
 /// ```
 /// use sse_core::Manager;
@@ -60,8 +61,8 @@ impl Metrics {
         self.with(None, Arc::new(source))
     }
 
-    /// Adds a source whose samples have an additional label. So another source of the same kind can
-    /// be added, such as a second manager.
+    /// Adds a source whose samples have an additional label, which must not be one of their own. So
+    /// another source of the same kind can be added, such as a second manager.
     ///
     /// # Panics
     /// Panics if the label does not match `[a-zA-Z_][a-zA-Z0-9_]*`.

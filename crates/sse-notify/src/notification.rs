@@ -25,7 +25,7 @@ use crate::kind::Kind;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Notification {
-    /// The kind.
+    /// The kind; [`Kind::Info`] if the JSON has no `type`.
     #[serde(rename = "type", default)]
     pub kind: Kind,
     /// A heading.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use sse_core::{ClientId, IntoEvent, Publish, PublishError, Receipt, Target};
 
-/// A notification with its target set, created by [`Notifier`](crate::Notifier).
+/// The target of a notification or of another event, created by [`Notifier`](crate::Notifier).
 ///
 /// ```
 /// use sse_core::{Handshake, Manager};
@@ -46,7 +46,9 @@ impl<'a> NotifyTo<'a> {
     /// Sends an event of the app.
     ///
     /// # Errors
-    /// Returns a [`PublishError`]. Nothing was sent in that case.
+    /// Returns a [`PublishError`]. After [`PublishError::Unavailable`] and
+    /// [`PublishError::Unconfirmed`], the event can have been published all the same. After any
+    /// other error, nothing was sent.
     pub async fn event(self, event: impl IntoEvent) -> Result<Receipt, PublishError> {
         let event = event.into_event()?;
         self.publisher

@@ -15,9 +15,10 @@ use sse_core::{
 
 use crate::{kind::Kind, notification::Notification, notify_to::NotifyTo};
 
-/// The future of a notification in flight.
+/// The future of a notification or system event in flight.
 ///
-/// For order, slow clients and cancel safety see [`Manager::publish`](sse_core::Manager::publish).
+/// For order, slow clients and cancel safety see [`Manager::publish`](sse_core::Manager::publish),
+/// for errors [`NotifyTo::event`].
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Receipt, PublishError>> + Send + 'a>>;
 
 impl<'a> NotifyTo<'a> {
@@ -105,7 +106,7 @@ impl<'a> IntoFuture for SendNotification<'a> {
 /// A system event that is sent when it is awaited.
 ///
 /// The names in [`RESERVED_SYSTEM_EVENTS`](sse_core::event::RESERVED_SYSTEM_EVENTS) belong to the
-/// manager, and are refused.
+/// manager: sending reports them as [`PublishError::Reserved`].
 #[derive(Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct SendSystemEvent<'a> {

@@ -49,22 +49,23 @@ impl Default for SocketOptions {
 
 impl SocketOptions {
     /// Sets the timeout for acknowledgements of sent data and for a closed window
-    /// (`TCP_USER_TIMEOUT`, RFC 5482; only on Linux). After the timeout, the connection is broken
-    /// off. The minimum is one millisecond, the maximum 24 days.
+    /// (`TCP_USER_TIMEOUT`, RFC 5482; only on Linux and Android). After the timeout, the system
+    /// breaks off the connection. Default 60 s. A value outside 1 ms to 24 days is clamped.
     pub fn user_timeout(mut self, timeout: Duration) -> Self {
         self.user_timeout = timeout;
         self
     }
 
-    /// Sets the time without traffic after which the peer is probed: at least one second, at most
-    /// nine hours. Five probes are sent, a fifth of this time apart, and at least one second apart.
+    /// Sets the time without traffic after which the system probes the peer. Default 30 s. A value
+    /// outside 1 s to 9 hours is clamped. The system sends five probes, a fifth of this time apart,
+    /// and at least one second apart. On Windows, their number and interval are the system's own.
     pub fn keepalive(mut self, idle: Duration) -> Self {
         self.keepalive = idle;
         self
     }
 
-    /// Sets the size of the kernel's send buffer (`SO_SNDBUF`) in bytes. Linux takes twice this
-    /// size for its bookkeeping.
+    /// Sets the size of the kernel's send buffer (`SO_SNDBUF`) in bytes. Default 256 KiB. Linux
+    /// caps the size at `net.core.wmem_max`, and doubles it for its bookkeeping.
     ///
     /// The buffer bounds the memory that a client that does not read holds in the kernel. Without
     /// this option, Linux lets the buffer grow to 4 MiB. The buffer also bounds the throughput of a
@@ -75,10 +76,10 @@ impl SocketOptions {
         self
     }
 
-    /// Sets `TCP_NODELAY`, keep-alive, the send buffer and the user timeout.
+    /// Sets `TCP_NODELAY`, keep-alive, the send buffer and the user timeout, in this order.
     ///
     /// # Errors
-    /// The error of the operating system.
+    /// Returns the error of the operating system. Options that were set before the error stay set.
     pub fn set<'a, S>(&self, socket: &'a S) -> io::Result<()>
     where
         SockRef<'a>: From<&'a S>,
@@ -100,7 +101,7 @@ impl SocketOptions {
         Ok(())
     }
 
-    /// Sets the options unless the socket already has them. In that case, the cost is one system
+    /// Sets the options unless the socket already has them. A socket that has them costs one system
     /// call instead of eight.
     ///
     /// On Linux, a client's socket inherits the options that its listener had when the client
@@ -110,7 +111,7 @@ impl SocketOptions {
     /// [`set`](Self::set).
     ///
     /// # Errors
-    /// The error of the operating system.
+    /// Returns the error of the operating system, as [`set`](Self::set) does.
     pub fn ensure<'a, S>(&self, socket: &'a S) -> io::Result<()>
     where
         SockRef<'a>: From<&'a S>,

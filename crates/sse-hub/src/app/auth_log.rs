@@ -22,7 +22,7 @@ pub(crate) fn client(address: IpAddr) -> Span {
     info_span!(target: AUTH, "client", %address)
 }
 
-/// Logs why the caller of a stream is rejected.
+/// Logs why a caller is rejected, and what the operator can do.
 pub(crate) fn denied(denial: &Denial, kind: AuthKind) {
     let remedy = remedy(denial, kind);
     match THROTTLE.admit(denial.code()) {

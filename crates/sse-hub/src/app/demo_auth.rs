@@ -43,8 +43,8 @@ pub(crate) async fn identify(
     }
 }
 
-/// Rejects pages of other sites. Any site can make a visitor's browser open a page, and the hub
-/// trusts every client that reaches it.
+/// Rejects requests of other sites' pages. Such a page can make the visitor's browser call the hub,
+/// which trusts every client that reaches it.
 pub(crate) async fn check_page(
     State(origins): State<Arc<Origins>>,
     request: Request,

@@ -23,7 +23,7 @@ const MAX_KNOWN: usize = 100_000;
 const SWEEP: usize = 4096;
 
 /// A number of times within a period, as `20/1s` or `600/10m`, or no limit, as `none`. A caller can
-/// use all of it at once. The allowance then refills evenly over the period.
+/// use the whole number at once. The allowance then refills evenly over the period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rate {
     Unlimited,

@@ -72,7 +72,8 @@ impl Rates {
     }
 
     /// Takes calls of the management API from the allowance of their caller. Backends and admins
-    /// have no limit.
+    /// have no limit. A subscription that is called alone counts as a new stream instead, for
+    /// backends and admins as well.
     pub(crate) fn may_ask(&self, demand: &CallInfo<'_>) -> Result<(), ConnectErrorKind> {
         // All requests without an address share a limit, which is safe.
         let address = demand.address.unwrap_or(Ipv4Addr::UNSPECIFIED.into());

@@ -36,7 +36,7 @@ pub(crate) struct Secured {
     pub(crate) origins: Origins,
     pub(crate) proxies: TrustedProxies,
     pub(crate) rates: Arc<Rates>,
-    /// Authenticator that both share.
+    /// Authenticator that `streams` and `calls` share.
     pub(crate) authenticator: Exchangeable,
     /// Recreates the authenticator from the current content of the files. `None` if no secret and
     /// no key is in a file.
@@ -279,8 +279,8 @@ impl AccessArgs {
         kind.secrets(self.auth_secret_file.iter().map(AsRef::as_ref), sources)
     }
 
-    /// Rejects settings that have no effect while users are not recognised. An operator who sets
-    /// them expects that users are.
+    /// Rejects settings that have no effect without `--auth`. An operator who sets them expects
+    /// that the hub recognises users.
     fn no_keys<T>(&self, passed: T, sources: &Sources) -> Result<T, Error> {
         let given = [
             ("auth-secret-file", !self.auth_secret_file.is_empty()),

@@ -50,7 +50,8 @@ impl Reload {
         }
     }
 
-    /// Reads all files. Keeps the earlier content of files that are unreadable or invalid.
+    /// Reads all files. If a file is unreadable or invalid, all files of its part keep their
+    /// earlier content.
     fn run(&self) {
         // Reloads run one at a time, so that the latest files win.
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);

@@ -89,7 +89,7 @@ pub(crate) struct AccessArgs {
     )]
     pub(crate) origins: Vec<String>,
     /// Host names and addresses under which the hub responds, in addition to those of this machine
-    /// [default: any; in demo mode on loopback none]
+    /// [default: any; in demo mode without --demo none]
     #[arg(
         long,
         value_name = "HOST,…",

@@ -65,7 +65,7 @@ pub(crate) struct LogArgs {
     log_age: Option<Duration>,
 }
 
-/// Default size of a manager's log in memory.
+/// Default maximum size of the part of an external log that is also held in memory, in bytes.
 const MEMORY: u64 = 64 << 20;
 
 impl LogArgs {

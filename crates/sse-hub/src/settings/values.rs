@@ -32,7 +32,7 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
-/// Parses the name of a choice as files have it.
+/// Parses the name of a choice, as it is written in the settings file.
 pub(crate) fn choice<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     toml::Value::from(text)
         .try_into()
