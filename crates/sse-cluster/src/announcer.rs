@@ -181,7 +181,7 @@ impl Announcer {
                 .into_iter()
                 .map(|(user, streams)| (user, u32::try_from(streams).unwrap_or(u32::MAX)))
                 .collect(),
-            away: bans
+            bans: bans
                 .into_iter()
                 .map(|(who, left)| (who, milliseconds(left)))
                 .collect(),

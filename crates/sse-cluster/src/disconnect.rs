@@ -46,7 +46,7 @@ impl Cluster {
         let request = Request::Disconnect {
             target: target.clone(),
             reason: how.reason().map(str::to_owned),
-            away: ban
+            ban: ban
                 .clone()
                 .map(|(who, duration)| (who, milliseconds(duration))),
         };

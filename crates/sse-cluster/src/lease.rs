@@ -98,7 +98,9 @@ fn read(lease: &Lease) -> Option<(NodeId, Summary)> {
     match messages::read(&lease.payload)? {
         Ok(summary) => Some((id, summary)),
         Err(error) => {
-            warn!(node = %id, %error, "failed to decode the lease of a node");
+            if let Some(left_out) = messages::UNDECODABLE.admit("lease") {
+                warn!(node = %id, %error, left_out, "failed to decode the lease of a node");
+            }
             None
         }
     }

@@ -24,7 +24,11 @@ impl SignalHandler for Listener {
             None => {}
             Some(Ok(message)) if message.from == shared.me => {}
             Some(Ok(message)) => receive(&shared, message),
-            Some(Err(error)) => warn!(%error, "failed to decode a message of another node"),
+            Some(Err(error)) => {
+                if let Some(left_out) = messages::UNDECODABLE.admit("message") {
+                    warn!(%error, left_out, "failed to decode a message of another node");
+                }
+            }
         }
     }
 

@@ -2,7 +2,12 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use sse_core::{ClientId, LoginId, Target, Topic, UserId, access::Banned, connections::Connection};
+use sse_core::{
+    ClientId, LoginId, Target, Topic, UserId,
+    access::Banned,
+    connections::Connection,
+    throttle::{INTERVAL, Throttle},
+};
 use thiserror::Error;
 
 use crate::node_id::NodeId;
@@ -58,7 +63,7 @@ pub(crate) struct Report {
     /// Users, with their current number of streams on the node.
     pub(crate) users: Vec<(UserId, u32)>,
     /// Banned users and logins, with the remaining milliseconds.
-    pub(crate) away: Vec<(Banned, u64)>,
+    pub(crate) bans: Vec<(Banned, u64)>,
 }
 
 /// The kind of a report.
@@ -96,10 +101,14 @@ pub(crate) enum Request {
     Disconnect {
         target: Target,
         reason: Option<String>,
-        away: Option<(Banned, u64)>,
+        ban: Option<(Banned, u64)>,
     },
     Count(Target),
 }
+
+/// Limits the log lines on messages and leases of another version: in a rolling update each node
+/// receives many of both.
+pub(crate) static UNDECODABLE: Throttle = Throttle::new(INTERVAL);
 
 /// A request of another node.
 #[derive(Debug)]
@@ -192,7 +201,7 @@ mod tests {
             streams: 3,
             unique_users: Some(1),
             users: vec![(user.clone(), u32::MAX)],
-            away: vec![
+            bans: vec![
                 (user.clone().into(), 1),
                 (LoginId::from_bytes([7; 16]).into(), 2),
             ],
@@ -219,7 +228,7 @@ mod tests {
             Request::Disconnect {
                 target: Target::User(user.clone()),
                 reason,
-                away: Some((user.into(), 1)),
+                ban: Some((user.into(), 1)),
             },
             Request::Count(Target::All),
         ];

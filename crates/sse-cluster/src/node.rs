@@ -160,7 +160,7 @@ mod tests {
             streams: 0,
             unique_users: None,
             users: Vec::new(),
-            away: Vec::new(),
+            bans: Vec::new(),
         }
     }
 

@@ -120,13 +120,13 @@ impl Shared {
             Request::Disconnect {
                 target,
                 reason,
-                away,
+                ban,
             } => {
                 let mut how = DisconnectOptions::new();
                 if let Some(reason) = reason {
                     how = how.with_reason(reason);
                 }
-                if let Some((who, milliseconds)) = away {
+                if let Some((who, milliseconds)) = ban {
                     let duration = Duration::from_millis(milliseconds);
                     manager.ban(who, duration);
                     how = how.with_ban_for(duration);

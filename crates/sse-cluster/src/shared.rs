@@ -109,7 +109,7 @@ impl Shared {
         }
         self.moved.notify_one();
         if from != self.me {
-            let bans = report.away.iter();
+            let bans = report.bans.iter();
             bans.for_each(|(who, ms)| self.manager.ban(who.clone(), Duration::from_millis(*ms)));
         }
     }
