@@ -34,13 +34,13 @@ use thiserror::Error;
 #[derive(Clone, PartialEq, Eq)]
 pub struct TopicPattern {
     text: Box<str>,
-    segments: Box<[Segment]>,
+    segments: Box<[PatternSegment]>,
     /// Set if the pattern ends with `**`.
     open: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Segment {
+enum PatternSegment {
     Literal(Box<str>),
     Any,
     Claim {
@@ -78,7 +78,7 @@ impl TopicPattern {
         };
         let segments = inner.into_iter().flat_map(|inner| inner.split('/'));
         let segments = segments
-            .map(|segment| Segment::parse(segment, text))
+            .map(|segment| PatternSegment::parse(segment, text))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             text: text.into(),
@@ -100,7 +100,7 @@ impl TopicPattern {
     }
 }
 
-impl Segment {
+impl PatternSegment {
     fn parse(segment: &str, text: &str) -> Result<Self, PatternError> {
         if segment.is_empty() {
             return Err(PatternError::Empty(text.into()));

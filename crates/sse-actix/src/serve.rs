@@ -21,7 +21,7 @@ use sse_socket::SocketOptions;
 use tokio::{task::JoinSet, time::sleep};
 use tracing::{info, warn};
 
-use crate::{on_connect::prepare, shutdown_signal::Signals};
+use crate::{on_connect::prepare, shutdown_signal::ShutdownSignals};
 
 /// Timeout for workers that were stopped at the deadline to drop their connections.
 const DROPPING: Duration = Duration::from_secs(1);
@@ -186,7 +186,7 @@ where
         let server = server.listen_auto_h2c(self.listener)?.run();
         #[cfg(not(feature = "http2"))]
         let server = server.listen(self.listener)?.run();
-        let running = Running {
+        let running = RunningServer {
             handle: server.handle(),
             managers: self.managers,
             drain: self.drain,
@@ -194,7 +194,7 @@ where
         match self.signal {
             Some(signal) => running.until(server, signal).await,
             None => {
-                let mut signals = Signals::listen()?;
+                let mut signals = ShutdownSignals::listen()?;
                 running.until_signals(server, &mut signals).await
             }
         }
@@ -202,13 +202,13 @@ where
 }
 
 /// A running server. Dropping it stops the server at once.
-struct Running {
+struct RunningServer {
     handle: ServerHandle,
     managers: Vec<Manager>,
     drain: ShutdownOptions,
 }
 
-impl Running {
+impl RunningServer {
     async fn until(self, mut server: Server, signal: impl Future<Output = ()>) -> io::Result<()> {
         tokio::select! {
             result = &mut server => return result,
@@ -217,7 +217,11 @@ impl Running {
         self.stop(server).await
     }
 
-    async fn until_signals(self, mut server: Server, signals: &mut Signals) -> io::Result<()> {
+    async fn until_signals(
+        self,
+        mut server: Server,
+        signals: &mut ShutdownSignals,
+    ) -> io::Result<()> {
         tokio::select! {
             result = &mut server => return result,
             () = signals.next() => {}
@@ -261,7 +265,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningServer {
     fn drop(&mut self) {
         // The command is sent before the future is polled, and its result is not needed.
         drop(self.handle.stop(false));

@@ -7,14 +7,14 @@ use tracing::warn;
 /// The signals at which Actix stops: SIGINT and SIGTERM, or Ctrl-C. `next` resolves at each of
 /// them.
 #[derive(Debug)]
-pub(crate) struct Signals {
+pub(crate) struct ShutdownSignals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
 }
 
-impl Signals {
+impl ShutdownSignals {
     pub(crate) fn listen() -> io::Result<Self> {
         #[cfg(unix)]
         {

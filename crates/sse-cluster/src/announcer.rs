@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use tracing::{debug, warn};
 
 use crate::{
-    messages::{Message, Part, Report},
+    messages::{ClusterMessage, Report, ReportPart},
     shared::Shared,
 };
 
@@ -125,7 +125,7 @@ impl Announcer {
         (first, last): (bool, bool),
     ) {
         self.streams = self.shared.manager.count(&Target::All);
-        let report = self.next_report(Part::Page { first, last }, users, bans);
+        let report = self.next_report(ReportPart::Page { first, last }, users, bans);
         self.send(report).await;
     }
 
@@ -149,7 +149,7 @@ impl Announcer {
                 return;
             }
             self.streams = streams;
-            let mut report = self.next_report(Part::Changes, changes.users, bans);
+            let mut report = self.next_report(ReportPart::Changes, changes.users, bans);
             report.unique_users = (!more && !self.missed).then_some(unique_users as u64);
             self.send(report).await;
             if !more {
@@ -166,7 +166,7 @@ impl Announcer {
 
     fn next_report(
         &mut self,
-        part: Part,
+        part: ReportPart,
         users: Vec<(UserId, usize)>,
         bans: Vec<(Banned, Duration)>,
     ) -> Report {
@@ -193,7 +193,7 @@ impl Announcer {
         if !self.shared.has_others() || self.retry_at.is_some() {
             return;
         }
-        match self.shared.say(Message::Report(report)).await {
+        match self.shared.say(ClusterMessage::Report(report)).await {
             Ok(()) => {
                 if std::mem::take(&mut self.failures) > 0 {
                     debug!("reports to other nodes recovered");

@@ -14,8 +14,8 @@ use crate::{
     announcer::Announcer,
     config::ClusterConfig,
     hook_calls, lease,
-    listener::Listener,
-    messages::{IncomingRequest, Message},
+    listener::ClusterListener,
+    messages::{ClusterMessage, IncomingRequest},
     node_id::NodeId,
     responder,
     shared::{self, Shared},
@@ -49,11 +49,11 @@ use crate::{
 #[derive(Clone)]
 pub struct Cluster {
     pub(crate) shared: Arc<Shared>,
-    running: Option<Arc<Running>>,
+    running: Option<Arc<RunningTasks>>,
 }
 
 /// The tasks of the node. Dropping this value ends the tasks.
-struct Running {
+struct RunningTasks {
     stop: watch::Sender<bool>,
     stopped: watch::Receiver<bool>,
 }
@@ -75,14 +75,14 @@ impl Cluster {
         }
         let (asked, asking) = mpsc::channel(responder::WAITING);
         let shared = Arc::new(Shared::new(manager.clone(), config, asked));
-        manager.on_signal(Arc::new(Listener(Arc::downgrade(&shared))));
+        manager.on_signal(Arc::new(ClusterListener(Arc::downgrade(&shared))));
         manager.follow();
         let (stop, stopping) = watch::channel(false);
         let (stopped_tx, stopped) = watch::channel(false);
         Handle::current().spawn(run(Arc::clone(&shared), asking, stopping, stopped_tx));
         Self {
             shared,
-            running: Some(Arc::new(Running { stop, stopped })),
+            running: Some(Arc::new(RunningTasks { stop, stopped })),
         }
     }
 
@@ -180,7 +180,7 @@ async fn leave(shared: &Shared) {
     };
     let notified = lease::drop_lease(shared, &**backplane).await;
     let notified = match notified {
-        Ok(()) => shared.say(Message::Leaving).await,
+        Ok(()) => shared.say(ClusterMessage::Leaving).await,
         Err(error) => Err(error),
     };
     if let Err(error) = notified {

@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 
-use crate::messages::{self, Envelope, Summary};
+use crate::messages::{self, ClusterEnvelope, Summary};
 
 /// Reads a message of a node and writes it again.
 #[must_use]
 pub fn rewrite_message(bytes: &[u8]) -> Option<Bytes> {
-    messages::read::<Envelope>(bytes)?
+    messages::read::<ClusterEnvelope>(bytes)?
         .ok()
         .map(|message| messages::write(&message))
 }

@@ -7,19 +7,19 @@ use sse_core::backplane::SignalHandler;
 use tracing::warn;
 
 use crate::{
-    messages::{self, Envelope, IncomingRequest, Message},
+    messages::{self, ClusterEnvelope, ClusterMessage, IncomingRequest},
     shared::Shared,
 };
 
 /// Receives messages of other nodes as long as the cluster exists.
-pub(crate) struct Listener(pub(crate) Weak<Shared>);
+pub(crate) struct ClusterListener(pub(crate) Weak<Shared>);
 
-impl SignalHandler for Listener {
+impl SignalHandler for ClusterListener {
     fn signalled(&self, payload: Bytes) {
         let Some(shared) = self.0.upgrade() else {
             return;
         };
-        match messages::read::<Envelope>(&payload) {
+        match messages::read::<ClusterEnvelope>(&payload) {
             // Signals can also belong to the app.
             None => {}
             Some(Ok(message)) if message.from == shared.me => {}
@@ -39,13 +39,13 @@ impl SignalHandler for Listener {
     }
 }
 
-fn receive(shared: &Arc<Shared>, Envelope { from, message }: Envelope) {
+fn receive(shared: &Arc<Shared>, ClusterEnvelope { from, message }: ClusterEnvelope) {
     match message {
-        Message::Report(report) => shared.report(from, &report),
-        Message::ListRequest { of } if of.contains(&shared.me) => {
+        ClusterMessage::Report(report) => shared.report(from, &report),
+        ClusterMessage::ListRequest { of } if of.contains(&shared.me) => {
             shared.list_requested.store(true, Ordering::Relaxed);
         }
-        Message::Request {
+        ClusterMessage::Request {
             number,
             to,
             request,
@@ -56,14 +56,16 @@ fn receive(shared: &Arc<Shared>, Envelope { from, message }: Envelope) {
                 request,
             });
         }
-        Message::Reply {
+        ClusterMessage::Reply {
             to,
             number,
             response,
         } if to == shared.me => {
             shared.pending_requests.answer(number, from, response);
         }
-        Message::Leaving => shared.departed(from),
-        Message::ListRequest { .. } | Message::Request { .. } | Message::Reply { .. } => {}
+        ClusterMessage::Leaving => shared.departed(from),
+        ClusterMessage::ListRequest { .. }
+        | ClusterMessage::Request { .. }
+        | ClusterMessage::Reply { .. } => {}
     }
 }

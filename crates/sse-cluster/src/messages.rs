@@ -23,13 +23,13 @@ const VERSION: u8 = 2;
 /// Encoded as the magic bytes, the version, and the rest in [postcard's
 /// format](https://postcard.jamesmunns.com/wire-format).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Envelope {
+pub(crate) struct ClusterEnvelope {
     pub(crate) from: NodeId,
-    pub(crate) message: Message,
+    pub(crate) message: ClusterMessage,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) enum Message {
+pub(crate) enum ClusterMessage {
     /// Users that are connected to the node.
     Report(Report),
     /// Requests lists of all users of these nodes.
@@ -55,7 +55,7 @@ pub(crate) enum Message {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Report {
     pub(crate) number: u64,
-    pub(crate) part: Part,
+    pub(crate) part: ReportPart,
     /// Number of live streams of the node, including anonymous ones.
     pub(crate) streams: u64,
     /// Number of users of the node, if this report completes all changes so far.
@@ -68,7 +68,7 @@ pub(crate) struct Report {
 
 /// The kind of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Part {
+pub(crate) enum ReportPart {
     /// Users whose number of streams has changed.
     Changes,
     /// A page of all users.
@@ -157,7 +157,7 @@ pub(crate) enum WireError {
     Damaged,
 }
 
-/// Encodes an [`Envelope`] or a [`Summary`].
+/// Encodes an [`ClusterEnvelope`] or a [`Summary`].
 pub(crate) fn write(thing: &impl Serialize) -> Bytes {
     let mut bytes = Vec::with_capacity(256);
     bytes.extend_from_slice(MAGIC);
@@ -182,7 +182,7 @@ mod tests {
 
     use super::*;
 
-    fn messages() -> Vec<Envelope> {
+    fn messages() -> Vec<ClusterEnvelope> {
         let manager = Manager::builder().build().unwrap();
         let stream = manager
             .connect(Handshake::new().user("ada").topic("news"))
@@ -194,7 +194,7 @@ mod tests {
         let (from, number, reason) = (NodeId::random(), u64::MAX, Some("bye".to_owned()));
         let report = Report {
             number,
-            part: Part::Page {
+            part: ReportPart::Page {
                 first: true,
                 last: false,
             },
@@ -242,23 +242,25 @@ mod tests {
             Response::Renewed(Renewal::Expired),
             Response::Count(number),
         ];
-        let requests = requests.map(|request| Message::Request {
+        let requests = requests.map(|request| ClusterMessage::Request {
             number,
             to: Some(from),
             request,
         });
-        let responses = responses.map(|response| Message::Reply {
+        let responses = responses.map(|response| ClusterMessage::Reply {
             to: from,
             number,
             response,
         });
         let others = [
-            Message::Report(report),
-            Message::ListRequest { of: vec![from] },
-            Message::Leaving,
+            ClusterMessage::Report(report),
+            ClusterMessage::ListRequest { of: vec![from] },
+            ClusterMessage::Leaving,
         ];
         let messages = others.into_iter().chain(requests).chain(responses);
-        messages.map(|message| Envelope { from, message }).collect()
+        messages
+            .map(|message| ClusterEnvelope { from, message })
+            .collect()
     }
 
     #[test]
@@ -270,23 +272,26 @@ mod tests {
 
     #[test]
     fn foreign_signal_differs_from_damaged_message() {
-        assert_eq!(read::<Envelope>(b"hello"), None);
+        assert_eq!(read::<ClusterEnvelope>(b"hello"), None);
         assert_eq!(
-            read::<Envelope>(b"ssec"),
+            read::<ClusterEnvelope>(b"ssec"),
             Some(Err(WireError::Version(None)))
         );
         assert_eq!(
-            read::<Envelope>(b"ssec\x07rest"),
+            read::<ClusterEnvelope>(b"ssec\x07rest"),
             Some(Err(WireError::Version(Some(7))))
         );
-        assert_eq!(read::<Envelope>(b"ssec\x02"), Some(Err(WireError::Damaged)));
+        assert_eq!(
+            read::<ClusterEnvelope>(b"ssec\x02"),
+            Some(Err(WireError::Damaged))
+        );
     }
 
     proptest! {
         #[test]
         fn any_bytes_decode_without_panic(bytes in vec(any::<u8>(), 0..300)) {
             let ours = [MAGIC, &[VERSION], &bytes].concat();
-            prop_assert!(read::<Envelope>(&ours).is_some());
+            prop_assert!(read::<ClusterEnvelope>(&ours).is_some());
             prop_assert!(read::<Summary>(&ours).is_some());
         }
 
@@ -296,7 +301,7 @@ mod tests {
             let mut bytes = write(which.get(&all)).to_vec();
             let at = at.index(bytes.len());
             bytes[at] = byte;
-            if let Some(Ok(Envelope { message: Message::Report(report), .. })) = read(&bytes) {
+            if let Some(Ok(ClusterEnvelope { message: ClusterMessage::Report(report), .. })) = read(&bytes) {
                 prop_assert!(report.users.len() <= bytes.len());
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::{
-    messages::{Part, Report, Summary},
+    messages::{Report, ReportPart, Summary},
     sharded_map::{SHARDS, ShardedMap},
 };
 
@@ -90,7 +90,7 @@ impl Node {
 
     /// Determines the kind of a report, and records its number.
     pub(crate) fn take(&mut self, report: &Report) -> ReportKind {
-        let begins = matches!(report.part, Part::Page { first: true, .. });
+        let begins = matches!(report.part, ReportPart::Page { first: true, .. });
         if self.state == SyncState::Lost && !begins {
             return ReportKind::Early;
         }
@@ -107,7 +107,8 @@ impl Node {
             self.state = SyncState::Listing;
             self.generation = self.generation.wrapping_add(1);
         }
-        if self.state == SyncState::Listing && matches!(report.part, Part::Page { last: true, .. })
+        if self.state == SyncState::Listing
+            && matches!(report.part, ReportPart::Page { last: true, .. })
         {
             self.state = SyncState::Sweeping(0);
         }
@@ -153,7 +154,7 @@ impl Node {
 mod tests {
     use super::*;
 
-    fn report(number: u64, part: Part) -> Report {
+    fn report(number: u64, part: ReportPart) -> Report {
         Report {
             number,
             part,
@@ -165,7 +166,7 @@ mod tests {
     }
 
     fn page(number: u64, first: bool, last: bool) -> Report {
-        report(number, Part::Page { first, last })
+        report(number, ReportPart::Page { first, last })
     }
 
     fn current() -> Node {
@@ -179,15 +180,27 @@ mod tests {
     #[test]
     fn changes_require_list_and_hole_requests_one() {
         let mut node = Node::new(Instant::now());
-        assert_eq!(node.take(&report(1, Part::Changes)), ReportKind::Early);
+        assert_eq!(
+            node.take(&report(1, ReportPart::Changes)),
+            ReportKind::Early
+        );
         let mut node = current();
-        assert_eq!(node.take(&report(8, Part::Changes)), ReportKind::Next);
-        assert_eq!(node.take(&report(8, Part::Changes)), ReportKind::Old);
-        assert_eq!(node.take(&report(10, Part::Changes)), ReportKind::Early);
+        assert_eq!(node.take(&report(8, ReportPart::Changes)), ReportKind::Next);
+        assert_eq!(node.take(&report(8, ReportPart::Changes)), ReportKind::Old);
+        assert_eq!(
+            node.take(&report(10, ReportPart::Changes)),
+            ReportKind::Early
+        );
         assert_eq!(node.state, SyncState::Lost);
-        assert_eq!(node.take(&report(11, Part::Changes)), ReportKind::Early);
+        assert_eq!(
+            node.take(&report(11, ReportPart::Changes)),
+            ReportKind::Early
+        );
         assert_eq!(node.take(&page(12, true, false)), ReportKind::Next);
-        assert_eq!(node.take(&report(13, Part::Changes)), ReportKind::Next);
+        assert_eq!(
+            node.take(&report(13, ReportPart::Changes)),
+            ReportKind::Next
+        );
         assert_eq!(node.take(&page(15, false, true)), ReportKind::Early);
     }
 
@@ -216,7 +229,7 @@ mod tests {
         };
         assert!(!node.compare(&says(7), now));
         assert!(!node.compare(&says(8), now), "the report can be in flight");
-        assert_eq!(node.take(&report(8, Part::Changes)), ReportKind::Next);
+        assert_eq!(node.take(&report(8, ReportPart::Changes)), ReportKind::Next);
         assert!(!node.compare(&says(9), now));
         assert!(node.compare(&says(10), now));
     }

@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
 use crate::{
-    messages::{Message, Request, Response},
+    messages::{ClusterMessage, Request, Response},
     node_id::NodeId,
     pending_requests::Responses,
     shared::Shared,
@@ -55,7 +55,7 @@ impl Shared {
     ) -> Responses {
         let mut waiting = self.pending_requests.ask(open.len());
         let deadline = Instant::now() + self.config.timeout;
-        let request = Message::Request {
+        let request = ClusterMessage::Request {
             number: waiting.number,
             to,
             request,

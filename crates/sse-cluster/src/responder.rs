@@ -11,7 +11,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 use tracing::{debug, warn};
 
 use crate::{
-    messages::{self, IncomingRequest, Message, Renewal, Request, Response},
+    messages::{self, ClusterMessage, IncomingRequest, Renewal, Request, Response},
     shared::Shared,
 };
 
@@ -52,7 +52,7 @@ async fn answer(
 ) {
     let response = shared.answer(request).await;
     if let Err(error) = shared
-        .say(Message::Reply {
+        .say(ClusterMessage::Reply {
             to: from,
             number,
             response,

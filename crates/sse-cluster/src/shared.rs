@@ -20,7 +20,7 @@ use tracing::warn;
 use crate::{
     config::ClusterConfig,
     membership::{Action, Membership},
-    messages::{self, Envelope, IncomingRequest, Message, Report},
+    messages::{self, ClusterEnvelope, ClusterMessage, IncomingRequest, Report},
     node_id::NodeId,
     pending_requests::PendingRequests,
     presence::PresenceEvent,
@@ -89,9 +89,9 @@ impl Shared {
     }
 
     /// Sends a message to all nodes.
-    pub(crate) async fn say(&self, message: Message) -> Result<(), BackplaneError> {
+    pub(crate) async fn say(&self, message: ClusterMessage) -> Result<(), BackplaneError> {
         self.manager
-            .signal(&messages::write(&Envelope {
+            .signal(&messages::write(&ClusterEnvelope {
                 from: self.me,
                 message,
             }))
@@ -166,7 +166,7 @@ pub(crate) async fn ask_lost(shared: Arc<Shared>) {
         let (due, later) = shared.membership.lock().ask_now(Instant::now());
         for nodes in due.chunks(1024) {
             if let Err(error) = shared
-                .say(Message::ListRequest { of: nodes.to_vec() })
+                .say(ClusterMessage::ListRequest { of: nodes.to_vec() })
                 .await
             {
                 tracing::debug!(

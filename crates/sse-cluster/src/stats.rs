@@ -112,7 +112,7 @@ impl Cluster {
                 let is_among = most.len() < limit
                     || most
                         .peek()
-                        .is_some_and(|Reverse((least, _)): &Most| *least <= streams);
+                        .is_some_and(|Reverse((least, _)): &RankedUser| *least <= streams);
                 if is_among {
                     most.push(Reverse((streams, Reverse(user.clone()))));
                 }
@@ -131,7 +131,7 @@ impl Cluster {
 }
 
 /// The smallest element is on top, to be removed. Among equals, the last by name is removed.
-type Most = Reverse<(u64, Reverse<UserId>)>;
+type RankedUser = Reverse<(u64, Reverse<UserId>)>;
 
 impl NodeStats {
     fn of(id: NodeId, node: &Node) -> Self {

@@ -55,8 +55,8 @@ const TAIL: usize = 2;
 /// ```
 #[derive(Clone, Default)]
 pub struct Event {
-    head: Head,
-    body: Body,
+    head: EventFields,
+    body: DataBuffer,
 }
 
 /// The error for data that cannot become an event.
@@ -80,7 +80,7 @@ pub enum EventError {
 }
 
 #[derive(Clone, Default)]
-struct Head {
+struct EventFields {
     event_type: Option<EventType>,
     id: Option<EventId>,
     retry: Option<u32>,
@@ -94,7 +94,7 @@ struct Head {
 
 /// The `data:` lines of an event, each with its line end.
 #[derive(Clone, Default)]
-enum Body {
+enum DataBuffer {
     #[default]
     None,
     /// The lines, after `HEADROOM` unused bytes.
@@ -102,7 +102,7 @@ enum Body {
     Shared(Bytes),
 }
 
-impl Body {
+impl DataBuffer {
     #[inline]
     fn lines(&self) -> &[u8] {
         match self {
@@ -247,14 +247,14 @@ impl Event {
         match self {
             Self {
                 head:
-                    Head {
+                    EventFields {
                         event_type,
                         id: None,
                         retry: None,
                         comment: None,
                         ..
                     },
-                body: Body::Owned(buffer),
+                body: DataBuffer::Owned(buffer),
             } => typed(buffer, event_type.as_ref().map_or("", |it| it.as_str())),
             mut other => other.take_bytes(ChunkFraming::None).bytes,
         }
@@ -317,7 +317,7 @@ impl Event {
     /// Returns `true` if [`Event::of_type_and_data`] can restore everything that is sent from the
     /// event's id, type and lines.
     pub(crate) fn is_type_and_data(&self) -> bool {
-        let Head {
+        let EventFields {
             event_type: _,
             id,
             retry,
@@ -355,9 +355,9 @@ impl Event {
 
     pub(crate) fn with_lines(mut self, lines: Bytes) -> Self {
         self.body = if lines.is_empty() {
-            Body::None
+            DataBuffer::None
         } else {
-            Body::Shared(lines)
+            DataBuffer::Shared(lines)
         };
         self
     }
@@ -365,8 +365,8 @@ impl Event {
     #[inline]
     pub(crate) fn owned(buffer: Vec<u8>) -> Self {
         Self {
-            head: Head::default(),
-            body: Body::Owned(buffer),
+            head: EventFields::default(),
+            body: DataBuffer::Owned(buffer),
         }
     }
 
@@ -389,7 +389,7 @@ impl Event {
         let before = chunk_head + head;
 
         let (mut buffer, start) = match body {
-            Body::Owned(buffer) if before <= HEADROOM => (buffer, HEADROOM - before),
+            DataBuffer::Owned(buffer) if before <= HEADROOM => (buffer, HEADROOM - before),
             ref body => (copied(before, body.lines()), 0),
         };
         let mut space = &mut buffer[start..start + before];
@@ -476,7 +476,7 @@ fn copied(before: usize, lines: &[u8]) -> Vec<u8> {
     buffer
 }
 
-impl Head {
+impl EventFields {
     #[inline]
     fn has_fields(&self) -> bool {
         self.event_type.is_some() || self.id.is_some() || self.retry.is_some()

@@ -105,18 +105,18 @@ struct Follower {
 }
 
 /// The reason why the log is no longer followed.
-enum Stop {
+enum FollowStop {
     Gone,
     Failed(BackplaneError),
 }
 
-impl From<BackplaneError> for Stop {
+impl From<BackplaneError> for FollowStop {
     fn from(error: BackplaneError) -> Self {
         Self::Failed(error)
     }
 }
 
-impl From<Gone> for Stop {
+impl From<Gone> for FollowStop {
     fn from(Gone: Gone) -> Self {
         Self::Gone
     }
@@ -145,7 +145,9 @@ impl Follower {
         drop(inner);
         loop {
             let Err(stop) = self.follow().await;
-            let Stop::Failed(error) = stop else { return };
+            let FollowStop::Failed(error) = stop else {
+                return;
+            };
             if self.passed
                 < self
                     .at
@@ -177,7 +179,7 @@ impl Follower {
         self.manager.upgrade().ok_or(Gone)
     }
 
-    async fn follow(&mut self) -> Result<std::convert::Infallible, Stop> {
+    async fn follow(&mut self) -> Result<std::convert::Infallible, FollowStop> {
         let after = self.begin().await?;
         let backplane = Arc::clone(&self.backplane);
         let mut tail = match within(RESPONSE_TIMEOUT, backplane.tail(&after)).await {
@@ -201,7 +203,7 @@ impl Follower {
     }
 
     /// Finds the position to continue from.
-    async fn begin(&mut self) -> Result<Cursor, Stop> {
+    async fn begin(&mut self) -> Result<Cursor, FollowStop> {
         let asked_ms = self.manager()?.clock.uptime_ms();
         let bounds = within(RESPONSE_TIMEOUT, self.backplane.bounds()).await?;
         self.goal = self.tail_answered.then_some((bounds.head, asked_ms));
@@ -286,7 +288,7 @@ impl Follower {
         Ok(())
     }
 
-    async fn check_bounds(&mut self) -> Result<(), Stop> {
+    async fn check_bounds(&mut self) -> Result<(), FollowStop> {
         let bounds = match within(SILENCE, self.backplane.bounds()).await {
             Ok(bounds) => bounds,
             Err(error) => {

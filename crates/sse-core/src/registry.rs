@@ -22,7 +22,7 @@ use crate::{
     registry::{
         groups::{GroupKind, Groups, UserFound},
         logins::Logins,
-        membership::Membership,
+        membership::GroupMembership,
         slot::Slot,
     },
     slab::ChunkedSlab,
@@ -145,7 +145,12 @@ impl Registry {
             .is_some()
     }
 
-    pub(crate) fn membership(&self, place: u32, kind: GroupKind, name: &str) -> Option<Membership> {
+    pub(crate) fn membership(
+        &self,
+        place: u32,
+        kind: GroupKind,
+        name: &str,
+    ) -> Option<GroupMembership> {
         let group = self.find(kind, name)?;
         let slot = self.streams.get(place)?;
         slot.memberships
@@ -155,11 +160,11 @@ impl Registry {
     }
 
     /// Returns the stream that [`Registry::leave`] would move to another position.
-    pub(crate) fn last_of(&self, membership: Membership) -> Option<u32> {
+    pub(crate) fn last_of(&self, membership: GroupMembership) -> Option<u32> {
         self.members_of(membership.group).last().copied()
     }
 
-    pub(crate) fn leave(&mut self, place: u32, membership: Membership) {
+    pub(crate) fn leave(&mut self, place: u32, membership: GroupMembership) {
         if let Some(slot) = self.streams.get_mut(place) {
             slot.memberships.retain(|held| *held != membership);
             if slot.memberships.spilled() && slot.memberships.len() <= 2 {
@@ -220,7 +225,7 @@ impl Registry {
         network(address).to_string().into()
     }
 
-    fn leave_group(&mut self, membership: Membership) {
+    fn leave_group(&mut self, membership: GroupMembership) {
         let Some(moved) = self.groups.remove(&self.streams, membership) else {
             return;
         };

@@ -25,7 +25,7 @@ use crate::{
     },
     log::{Log, entry_key::EntryKey, is_logged, key_limits::KeysFull},
     registry::{
-        Registry, bans::Bans, closing::Leavers, groups::GroupKind, membership::Membership,
+        Registry, bans::Bans, closing::Leavers, groups::GroupKind, membership::GroupMembership,
         slot::Slot,
     },
     sequencer::fanout::{Audience, Fanout, PendingBroadcast, Tx},
@@ -443,7 +443,7 @@ impl Sequencer {
 
     /// Delivers pending publishes to a stream that is about to move within its group, because a
     /// sweep could skip it.
-    fn deliver_pending_last_of(&self, membership: Membership, tx: &mut Tx<'_>) {
+    fn deliver_pending_last_of(&self, membership: GroupMembership, tx: &mut Tx<'_>) {
         if self.jobs.is_empty() {
             return;
         }

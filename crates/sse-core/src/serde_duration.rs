@@ -9,15 +9,15 @@ use serde::{Deserialize, Deserializer, Serializer, de::Error};
     untagged,
     expecting = "a duration: \"30s\", \"500ms\", or a number of milliseconds"
 )]
-enum Form {
+enum DurationForm {
     Milliseconds(u64),
     Text(String),
 }
 
-fn parse<E: Error>(form: Form) -> Result<Duration, E> {
+fn parse<E: Error>(form: DurationForm) -> Result<Duration, E> {
     match form {
-        Form::Milliseconds(number) => Ok(Duration::from_millis(number)),
-        Form::Text(text) => humantime::parse_duration(&text).map_err(E::custom),
+        DurationForm::Milliseconds(number) => Ok(Duration::from_millis(number)),
+        DurationForm::Text(text) => humantime::parse_duration(&text).map_err(E::custom),
     }
 }
 
@@ -31,11 +31,11 @@ pub(crate) fn serialize<S: Serializer>(
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Duration, D::Error> {
-    parse(Form::deserialize(deserializer)?)
+    parse(DurationForm::deserialize(deserializer)?)
 }
 
 pub(crate) mod option {
-    use super::{Deserialize, Deserializer, Duration, Form, Serializer, parse};
+    use super::{Deserialize, Deserializer, Duration, DurationForm, Serializer, parse};
 
     pub(crate) fn serialize<S: Serializer>(
         duration: &Option<Duration>,
@@ -50,7 +50,7 @@ pub(crate) mod option {
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<Duration>, D::Error> {
-        Option::<Form>::deserialize(deserializer)?
+        Option::<DurationForm>::deserialize(deserializer)?
             .map(parse)
             .transpose()
     }

@@ -39,8 +39,8 @@ use crate::{
         backplane::Opened,
         logs::{AUTH, Outputs},
         reload::Reload,
-        signals::{Ending, Request, Signals},
-        tls::Tls,
+        signals::{Ending, ProcessSignals, SignalEffect},
+        tls::ReloadableTls,
     },
     settings::Settings,
 };
@@ -64,7 +64,7 @@ pub(crate) async fn serve(mut settings: Settings, max_connections: usize) -> Res
         info!(target: AUTH, "restricted streams to tickets, since --auth is not set; backends request tickets with sse.createTicket");
     }
     let listener = listen(settings.listen)?;
-    let signals = Signals::new().map_err(|source| Error::System {
+    let signals = ProcessSignals::new().map_err(|source| Error::System {
         what: "failed to install the signal handlers",
         source,
     })?;
@@ -253,7 +253,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 }
 
 /// Collects the files that a `SIGHUP` reads again.
-fn reload(configured: Option<&mut Secured>, tls: Option<&Tls>) -> Arc<Reload> {
+fn reload(configured: Option<&mut Secured>, tls: Option<&ReloadableTls>) -> Arc<Reload> {
     let mut reload = Reload::default();
     if let Some(certificate) = tls.map(|tls| Arc::clone(&tls.certificate)) {
         reload.add("certificate", move || certificate.reload());
@@ -271,7 +271,7 @@ fn reload(configured: Option<&mut Secured>, tls: Option<&Tls>) -> Arc<Reload> {
 /// Resolves when the drain must start: the delay after the first signal that ends the hub. The
 /// second signal ends the process at once, even if output is still being written.
 fn ended(
-    mut signals: Signals,
+    mut signals: ProcessSignals,
     reload: Arc<Reload>,
     manager: Manager,
     delay: Duration,
@@ -317,12 +317,12 @@ fn ended(
 }
 
 /// Returns the next signal that ends the hub. Handles all other signals in the meantime.
-async fn next_ending(signals: &mut Signals, reload: &Arc<Reload>) -> Ending {
+async fn next_ending(signals: &mut ProcessSignals, reload: &Arc<Reload>) -> Ending {
     loop {
         match signals.next().await {
-            Request::End(ending) => return ending,
-            Request::Reload => Reload::start(reload),
-            Request::Nothing(name) => info!(signal = name, "ignored a signal"),
+            SignalEffect::End(ending) => return ending,
+            SignalEffect::Reload => Reload::start(reload),
+            SignalEffect::Nothing(name) => info!(signal = name, "ignored a signal"),
         }
     }
 }

@@ -24,12 +24,12 @@ use crate::{
     app::{
         hosts::Hosts,
         secured::Secured,
-        shares::{self, Audience},
+        shares::{self, HubAudience},
     },
     error::Error,
     server::{
         backplane::Backplane,
-        tls::{self, Tls},
+        tls::{self, ReloadableTls},
     },
     settings::{
         cli::Cli,
@@ -60,7 +60,7 @@ pub(crate) struct Settings {
     /// Sites whose pages may use the hub in demo mode.
     pub(crate) origins: Origins,
     pub(crate) hosts: Hosts,
-    pub(crate) tls: Option<Tls>,
+    pub(crate) tls: Option<ReloadableTls>,
     pub(crate) sources: Sources,
 }
 
@@ -150,11 +150,11 @@ impl Settings {
         Ok(settings)
     }
 
-    fn audience(&self) -> Audience {
+    fn audience(&self) -> HubAudience {
         match self.configured {
-            Some(_) => Audience::Known,
-            None if self.is_for_this_machine() => Audience::ThisMachine,
-            None => Audience::Everybody,
+            Some(_) => HubAudience::Known,
+            None if self.is_for_this_machine() => HubAudience::ThisMachine,
+            None => HubAudience::Everybody,
         }
     }
 
@@ -260,7 +260,7 @@ mod tests {
     use sse_core::Retention;
 
     use super::*;
-    use crate::server::backplane::Address;
+    use crate::server::backplane::LogAddress;
 
     fn gather(arguments: &[&str]) -> Result<Settings, String> {
         let arguments = std::iter::once("sse-hub")
@@ -396,7 +396,7 @@ mod tests {
     fn backplane_selects_the_event_log() {
         assert!(gather(&[]).unwrap().backplane.is_none());
         let settings = gather(&["--backplane", "memory"]).unwrap();
-        assert_eq!(settings.backplane.unwrap().address, Address::Memory);
+        assert_eq!(settings.backplane.unwrap().address, LogAddress::Memory);
         assert_eq!(settings.streams.log, Some(Retention::default()));
         let arguments = [
             "--backplane=memory",
@@ -417,7 +417,11 @@ mod tests {
             ("file:///var/events", "/var/events"),
         ] {
             let backplane = gather(&["--backplane", url]).unwrap().backplane.unwrap();
-            assert_eq!(backplane.address, Address::File(directory.into()), "{url}");
+            assert_eq!(
+                backplane.address,
+                LogAddress::File(directory.into()),
+                "{url}"
+            );
         }
         for url in [
             "redis://a",
@@ -435,12 +439,12 @@ mod tests {
                 "1024",
             ];
             let backplane = gather(&arguments).unwrap().backplane.unwrap();
-            assert!(matches!(backplane.address, Address::Redis(_)), "{url}");
+            assert!(matches!(backplane.address, LogAddress::Redis(_)), "{url}");
             assert_eq!((&*backplane.prefix, backplane.memory), ("shop", 1024));
         }
         for url in ["nats://a,nats://b", "tls://a"] {
             let backplane = gather(&["--backplane", url]).unwrap().backplane.unwrap();
-            assert!(matches!(backplane.address, Address::Nats(_)), "{url}");
+            assert!(matches!(backplane.address, LogAddress::Nats(_)), "{url}");
         }
     }
 }

@@ -22,10 +22,10 @@ use crate::handoff::stream_marker::SessionSlot;
 // The content is boxed because a middleware's body keeps this body while a reactor serves the
 // stream. `None` is the end.
 #[derive(Debug)]
-pub struct SseBody(Mutex<Option<Box<Content>>>);
+pub struct SseBody(Mutex<Option<Box<BodyContent>>>);
 
 #[derive(Debug)]
-enum Content {
+enum BodyContent {
     /// Not polled yet, so a server can take the stream out of the body.
     Waiting(SessionSlot),
     Stream(Session),
@@ -37,26 +37,26 @@ enum Content {
 
 impl SseBody {
     pub(crate) fn stream(slot: SessionSlot) -> Self {
-        Self::of(Content::Waiting(slot))
+        Self::of(BodyContent::Waiting(slot))
     }
 
     pub(crate) fn whole(bytes: Bytes) -> Self {
-        Self::of(Content::Whole(bytes))
+        Self::of(BodyContent::Whole(bytes))
     }
 
     pub(crate) fn headers_only() -> Self {
-        Self::of(Content::HeadersOnly)
+        Self::of(BodyContent::HeadersOnly)
     }
 
-    fn of(content: Content) -> Self {
+    fn of(content: BodyContent) -> Self {
         Self(Mutex::new(Some(Box::new(content))))
     }
 
-    fn content(&self) -> MutexGuard<'_, Option<Box<Content>>> {
+    fn content(&self) -> MutexGuard<'_, Option<Box<BodyContent>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn content_mut(&mut self) -> &mut Option<Box<Content>> {
+    fn content_mut(&mut self) -> &mut Option<Box<BodyContent>> {
         self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -70,16 +70,16 @@ impl Body for SseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let content = self.content_mut();
-        if let Some(Content::Waiting(slot)) = content.as_deref() {
+        if let Some(BodyContent::Waiting(slot)) = content.as_deref() {
             *content = slot
                 .poll()
-                .map(|session| Box::new(Content::Stream(session)));
+                .map(|session| Box::new(BodyContent::Stream(session)));
         }
         match content.as_deref_mut() {
-            Some(Content::Stream(session)) => Pin::new(session)
+            Some(BodyContent::Stream(session)) => Pin::new(session)
                 .poll_next(cx)
                 .map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
-            Some(Content::Whole(bytes)) if !bytes.is_empty() => {
+            Some(BodyContent::Whole(bytes)) if !bytes.is_empty() => {
                 Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes)))))
             }
             _ => Poll::Ready(None),
@@ -87,7 +87,7 @@ impl Body for SseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.content().as_deref(), Some(Content::Whole(bytes)) if bytes.is_empty())
+        matches!(self.content().as_deref(), Some(BodyContent::Whole(bytes)) if bytes.is_empty())
     }
 
     /// Returns the bounds of the length. After a server has taken the stream, this call also
@@ -96,14 +96,14 @@ impl Body for SseBody {
     fn size_hint(&self) -> SizeHint {
         let mut content = self.content();
         match content.as_deref() {
-            Some(Content::Whole(bytes)) => SizeHint::with_exact(bytes.len() as u64),
-            Some(Content::Waiting(slot)) if slot.is_empty() => {
+            Some(BodyContent::Whole(bytes)) => SizeHint::with_exact(bytes.len() as u64),
+            Some(BodyContent::Waiting(slot)) if slot.is_empty() => {
                 let slot = content.take();
                 drop(content);
                 drop(slot);
                 SizeHint::default()
             }
-            Some(Content::Waiting(slot)) => {
+            Some(BodyContent::Waiting(slot)) => {
                 let mut hint = SizeHint::default();
                 hint.set_upper(slot.bound());
                 hint
@@ -115,7 +115,7 @@ impl Body for SseBody {
 
 impl Drop for SseBody {
     fn drop(&mut self) {
-        if let Some(Content::Waiting(slot)) = self.content_mut().as_deref() {
+        if let Some(BodyContent::Waiting(slot)) = self.content_mut().as_deref() {
             // The session is dropped after the slot's lock is released.
             drop(slot.take());
         }

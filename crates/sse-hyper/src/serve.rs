@@ -50,7 +50,7 @@ use tokio_rustls::rustls::ServerConfig;
 
 use crate::{
     handoff::lazy_reactor::LazyReactor,
-    serve::{connections::Bounds, watchdog::Timeouts},
+    serve::{connections::ConnectionBounds, watchdog::Timeouts},
     stats::TransportStatsHandle,
 };
 
@@ -364,7 +364,7 @@ impl<S> Serve<S> {
         }
     }
 
-    fn bounds(&self) -> Bounds {
+    fn bounds(&self) -> ConnectionBounds {
         let streams = self
             .managers
             .iter()
@@ -378,7 +378,7 @@ impl<S> Serve<S> {
             .max_streamless_per_address
             .unwrap_or(streamless / 2)
             .max(1);
-        Bounds {
+        ConnectionBounds {
             streamless,
             streamless_per_address: per_address,
             is_proxy: self.is_proxy.clone(),

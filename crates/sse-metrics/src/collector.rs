@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::{
-    family::{Family, Header, Histogram, MetricKind},
+    family::{Family, FamilyHeader, Histogram, MetricKind},
     format::Format,
     histogram::{DurationHistogram, UP_TO_SECONDS},
     value::Number,
@@ -27,7 +27,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Collector {
     format: Format,
-    families: Vec<(Header, String)>,
+    families: Vec<(FamilyHeader, String)>,
     /// Labels that precede the own labels of every sample of the current source.
     common: String,
 }
@@ -121,7 +121,7 @@ impl Collector {
         labels
     }
 
-    fn line(&mut self, header: Header, suffix: &str, labels: &str, number: &Number) {
+    fn line(&mut self, header: FamilyHeader, suffix: &str, labels: &str, number: &Number) {
         let samples = self.samples(header);
         samples.push_str(header.name);
         samples.push_str(suffix);
@@ -136,7 +136,7 @@ impl Collector {
 
     /// Returns the samples of a family. The search is backward, because most samples belong to the
     /// family of the previous sample.
-    fn samples(&mut self, header: Header) -> &mut String {
+    fn samples(&mut self, header: FamilyHeader) -> &mut String {
         let known = self
             .families
             .iter()
@@ -149,7 +149,7 @@ impl Collector {
     }
 }
 
-fn push_header(text: &mut String, header: Header, format: Format) {
+fn push_header(text: &mut String, header: FamilyHeader, format: Format) {
     let name = header.name;
     let (suffix, kind) = match (format, header.kind) {
         (Format::OpenMetrics, MetricKind::Counter) => ("", "counter"),

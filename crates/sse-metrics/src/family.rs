@@ -16,7 +16,7 @@
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Family<const LABELS: usize = 0> {
-    pub(crate) header: Header,
+    pub(crate) header: FamilyHeader,
     pub(crate) labels: [&'static str; LABELS],
 }
 
@@ -25,13 +25,13 @@ pub struct Family<const LABELS: usize = 0> {
 /// an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Histogram<const LABELS: usize = 0> {
-    pub(crate) header: Header,
+    pub(crate) header: FamilyHeader,
     pub(crate) labels: [&'static str; LABELS],
 }
 
 /// The lines that precede the samples of a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Header {
+pub(crate) struct FamilyHeader {
     pub(crate) name: &'static str,
     pub(crate) help: &'static str,
     pub(crate) kind: MetricKind,
@@ -55,7 +55,7 @@ impl Family {
     #[must_use]
     pub const fn counter(name: &'static str, help: &'static str) -> Self {
         Self {
-            header: Header::new(name, help, MetricKind::Counter),
+            header: FamilyHeader::new(name, help, MetricKind::Counter),
             labels: [],
         }
     }
@@ -67,7 +67,7 @@ impl Family {
     #[must_use]
     pub const fn gauge(name: &'static str, help: &'static str) -> Self {
         Self {
-            header: Header::new(name, help, MetricKind::Gauge),
+            header: FamilyHeader::new(name, help, MetricKind::Gauge),
             labels: [],
         }
     }
@@ -80,7 +80,7 @@ impl Family {
     #[must_use]
     pub const fn info(name: &'static str, help: &'static str) -> Self {
         Self {
-            header: Header::new(name, help, MetricKind::Info),
+            header: FamilyHeader::new(name, help, MetricKind::Info),
             labels: [],
         }
     }
@@ -115,7 +115,7 @@ impl Histogram {
             "histogram name must end with _seconds"
         );
         Self {
-            header: Header::new(name, help, MetricKind::Histogram),
+            header: FamilyHeader::new(name, help, MetricKind::Histogram),
             labels: [],
         }
     }
@@ -137,7 +137,7 @@ impl Histogram {
     }
 }
 
-impl Header {
+impl FamilyHeader {
     const fn new(name: &'static str, help: &'static str, kind: MetricKind) -> Self {
         assert!(
             is_name(name),

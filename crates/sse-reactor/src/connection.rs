@@ -14,7 +14,7 @@ use sse_core::{DisconnectReason, Session, dialect::Frame};
 
 use crate::{
     adoption::{Adoption, Framing},
-    end::End,
+    end::ThreadEnd,
     socket::Socket,
     stats::Counters,
     waker::Wakers,
@@ -45,14 +45,14 @@ pub(crate) struct Connection<S = TcpStream> {
     /// Bytes that the client sent after its request.
     discarded: u16,
     framing: Framing,
-    state: State,
+    state: ConnectionFlags,
 }
 
 /// Two flags in one byte, so that a connection and its slot are 64 bytes.
 #[derive(Debug, Clone, Copy, Default)]
-struct State(u8);
+struct ConnectionFlags(u8);
 
-impl State {
+impl ConnectionFlags {
     /// The connection is in the run queue of its thread.
     const IN_LINE: u8 = 1;
     /// The connection has a deadline.
@@ -81,7 +81,7 @@ pub(crate) struct Tools<'a> {
 
 /// The next step of a connection.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Next {
+pub(crate) enum NextPoll {
     /// Wait until woken.
     Wait,
     /// Poll again, after the other connections.
@@ -130,7 +130,7 @@ impl<S: Socket> Connection<S> {
             socket,
             discarded: 0,
             framing,
-            state: State::default(),
+            state: ConnectionFlags::default(),
         }
     }
 
@@ -141,18 +141,18 @@ impl<S: Socket> Connection<S> {
     }
 
     pub(crate) fn lingers(&self) -> bool {
-        self.state.has(State::LINGERS)
+        self.state.has(ConnectionFlags::LINGERS)
     }
 
     /// Marks the connection as queued. Returns `false` if the connection is already in the run
     /// queue.
     pub(crate) fn line_up(&mut self) -> bool {
-        !self.state.set(State::IN_LINE, true)
+        !self.state.set(ConnectionFlags::IN_LINE, true)
     }
 
     /// Marks the connection as no longer queued.
     pub(crate) fn leave_line(&mut self) {
-        self.state.set(State::IN_LINE, false);
+        self.state.set(ConnectionFlags::IN_LINE, false);
     }
 
     /// Notes that the system reported room in a full socket. Returns `false` if the socket is not
@@ -173,7 +173,7 @@ impl<S: Socket> Connection<S> {
         head: Bytes,
         place: u32,
         tools: &mut Tools<'_>,
-    ) -> io::Result<Next> {
+    ) -> io::Result<NextPoll> {
         let mut write_buffer = Box::new(WriteBuffer::default());
         write_buffer.push(head);
         if let Poll::Ready(more) = self.poll_session(place, tools) {
@@ -190,7 +190,7 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Writes pending bytes, until the connection has used up its batches or its socket is full.
-    pub(crate) fn advance(&mut self, place: u32, tools: &mut Tools<'_>) -> io::Result<Next> {
+    pub(crate) fn advance(&mut self, place: u32, tools: &mut Tools<'_>) -> io::Result<NextPoll> {
         let waits = self
             .write_buffer
             .as_mut()
@@ -200,10 +200,10 @@ impl<S: Socket> Connection<S> {
         }
         for _ in 0..BATCHES {
             if self.session.is_none() {
-                return Ok(Next::Done);
+                return Ok(NextPoll::Done);
             }
             let written = match self.poll_session(place, tools) {
-                Poll::Pending => return Ok(Next::Wait),
+                Poll::Pending => return Ok(NextPoll::Wait),
                 Poll::Ready(Some(_)) => self.send(place, tools)?,
                 Poll::Ready(None) => self.send_end(place, tools)?,
             };
@@ -211,7 +211,7 @@ impl<S: Socket> Connection<S> {
                 return Ok(self.poll_for_the_end(place, tools));
             }
         }
-        Ok(Next::Again)
+        Ok(NextPoll::Again)
     }
 
     /// Takes the next events of the stream. Drops the session at the end of the stream.
@@ -311,7 +311,7 @@ impl<S: Socket> Connection<S> {
 
     /// Returns the next step while the client takes no bytes. While the stream lives, the next step
     /// is to wait.
-    fn poll_for_the_end(&mut self, place: u32, tools: &Tools<'_>) -> Next {
+    fn poll_for_the_end(&mut self, place: u32, tools: &Tools<'_>) -> NextPoll {
         let reason = match (&self.session, &mut self.write_buffer) {
             (Some(session), Some(write_buffer)) => {
                 let waker = tools.wakers.of(place);
@@ -323,10 +323,10 @@ impl<S: Socket> Connection<S> {
             _ => Poll::Ready(None),
         };
         match reason {
-            Poll::Pending => Next::Wait,
-            Poll::Ready(Some(DisconnectReason::Stalled)) => Next::Reset,
-            Poll::Ready(_) if self.state.set(State::LINGERS, true) => Next::Wait,
-            Poll::Ready(_) => Next::Linger,
+            Poll::Pending => NextPoll::Wait,
+            Poll::Ready(Some(DisconnectReason::Stalled)) => NextPoll::Reset,
+            Poll::Ready(_) if self.state.set(ConnectionFlags::LINGERS, true) => NextPoll::Wait,
+            Poll::Ready(_) => NextPoll::Linger,
         }
     }
 
@@ -355,8 +355,8 @@ impl<S: Socket> Connection<S> {
         self.socket.finish();
     }
 
-    pub(crate) fn end(self, end: End) {
-        if end == End::Reset {
+    pub(crate) fn end(self, end: ThreadEnd) {
+        if end == ThreadEnd::Reset {
             self.socket.break_off();
         }
     }

@@ -5,15 +5,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::key::Key;
+use crate::key::SlabKey;
 
 /// Deadlines of connections. The set is small: only connections whose stream was ended while they
 /// were blocked are in it, each once.
 #[derive(Debug, Default)]
-pub(crate) struct Deadlines(BTreeSet<(Instant, Key)>);
+pub(crate) struct Deadlines(BTreeSet<(Instant, SlabKey)>);
 
 impl Deadlines {
-    pub(crate) fn add(&mut self, at: Instant, key: Key) {
+    pub(crate) fn add(&mut self, at: Instant, key: SlabKey) {
         self.0.insert((at, key));
     }
 
@@ -30,7 +30,7 @@ impl Deadlines {
 
     /// Removes a deadline that has passed, and returns its key. The connection possibly no longer
     /// exists.
-    pub(crate) fn pop(&mut self, now: Instant) -> Option<Key> {
+    pub(crate) fn pop(&mut self, now: Instant) -> Option<SlabKey> {
         let due = *self.0.first().filter(|(at, _)| *at <= now)?;
         self.0.remove(&due);
         Some(due.1)

@@ -6,7 +6,7 @@ use crate::{adoption::Adoption, socket};
 
 /// The way in which a thread ends before its streams do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum ThreadEnd {
     /// Connections are closed, without a clean end of their streams.
     Close,
     /// Connections are broken off, so that the system keeps none of their data.
@@ -14,8 +14,8 @@ pub(crate) enum End {
 }
 
 /// Ends a stream that the thread has not served yet.
-pub(crate) fn dismiss(adoption: Adoption, end: End) {
-    if end == End::Reset {
+pub(crate) fn dismiss(adoption: Adoption, end: ThreadEnd) {
+    if end == ThreadEnd::Reset {
         socket::reset_when_dropped(&SockRef::from(&adoption.socket));
     }
     drop(adoption);

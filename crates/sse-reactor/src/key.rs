@@ -5,7 +5,7 @@
 /// Indices are reused. Serial numbers are reused only after 2³² connections, so a late key finds no
 /// connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Key {
+pub(crate) struct SlabKey {
     pub(crate) place: u32,
     pub(crate) serial: u32,
 }

@@ -14,7 +14,7 @@ use tracing::error;
 
 use crate::{
     adoption::Adoption,
-    end::{self, End},
+    end::{self, ThreadEnd},
     stats::Counters,
 };
 
@@ -44,14 +44,14 @@ struct Inbox {
     awake: bool,
     /// Set if no more adoptions can arrive.
     retired: bool,
-    end: Option<End>,
+    end: Option<ThreadEnd>,
 }
 
 /// Messages that a thread found in its mailbox.
 #[derive(Debug)]
 pub(crate) struct Drained {
     pub(crate) adoptions: Vec<Adoption>,
-    pub(crate) end: Option<End>,
+    pub(crate) end: Option<ThreadEnd>,
     pub(crate) retired: bool,
     /// Set if the thread found nothing and can sleep until woken.
     pub(crate) nothing: bool,
@@ -120,7 +120,7 @@ impl Mailbox {
     }
 
     /// Ends the thread.
-    pub(crate) fn end(&self, end: End) {
+    pub(crate) fn end(&self, end: ThreadEnd) {
         self.notify(|inbox| {
             inbox.end.get_or_insert(end);
         });

@@ -14,7 +14,7 @@ use tokio::{runtime::Handle, sync::mpsc};
 
 use crate::{
     adoption::Adoption,
-    end::{self, End},
+    end::{self, ThreadEnd},
     mailbox::{Departed, Mailbox},
     runtime_guard,
     stats::ReactorStats,
@@ -160,14 +160,17 @@ impl Reactor {
             .or(self.0.0.first())
         {
             Some(mailbox) => mailbox.adopt(adoption),
-            None => end::dismiss(adoption, End::Close),
+            None => end::dismiss(adoption, ThreadEnd::Close),
         }
     }
 
     /// Breaks off (RST) all remaining streams, and all streams that are adopted later. The threads
     /// end, and this method does not wait for them.
     pub fn abort(&self) {
-        self.0.0.iter().for_each(|mailbox| mailbox.end(End::Reset));
+        self.0
+            .0
+            .iter()
+            .for_each(|mailbox| mailbox.end(ThreadEnd::Reset));
     }
 
     /// Returns the statistics of the reactor.

@@ -4,7 +4,7 @@ use std::{convert::Infallible, sync::Arc};
 
 use tokio::{runtime::Handle, sync::mpsc};
 
-use crate::{end::End, mailbox::Mailbox};
+use crate::{end::ThreadEnd, mailbox::Mailbox};
 
 /// A guard in a task of the runtime in which a reactor was started. When the runtime drops the
 /// task, the guard ends the streams, as streams in tasks end.
@@ -12,7 +12,9 @@ struct RuntimeGuard(Vec<Arc<Mailbox>>);
 
 impl Drop for RuntimeGuard {
     fn drop(&mut self) {
-        self.0.iter().for_each(|mailbox| mailbox.end(End::Close));
+        self.0
+            .iter()
+            .for_each(|mailbox| mailbox.end(ThreadEnd::Close));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Storage of a thread's connections.
 
-use crate::key::Key;
+use crate::key::SlabKey;
 
 /// Number of slots in a chunk. Slots are allocated by the chunk, so that no insertion moves all
 /// other connections.
@@ -9,7 +9,7 @@ const CHUNK: usize = 256;
 /// A slab that grows by chunks, releases its memory when it is empty, and detects late keys.
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
-    chunks: Vec<Vec<Slot<T>>>,
+    chunks: Vec<Vec<SlabSlot<T>>>,
     vacant: Vec<u32>,
     len: usize,
     next_serial: u32,
@@ -17,7 +17,7 @@ pub(crate) struct Slab<T> {
 
 /// A slot. The serial number belongs to the content, so that a vacant slot needs no number.
 #[derive(Debug)]
-struct Slot<T> {
+struct SlabSlot<T> {
     serial: u32,
     content: Option<T>,
 }
@@ -47,8 +47,8 @@ impl<T> Slab<T> {
     /// `None` if the slab is full.
     pub(crate) fn try_insert<E>(
         &mut self,
-        make: impl FnOnce(Key) -> Result<T, E>,
-    ) -> Result<Option<Key>, E> {
+        make: impl FnOnce(SlabKey) -> Result<T, E>,
+    ) -> Result<Option<SlabKey>, E> {
         let place = match self.vacant.last() {
             Some(place) => *place,
             None => match self.grow() {
@@ -56,13 +56,13 @@ impl<T> Slab<T> {
                 None => return Ok(None),
             },
         };
-        let key = Key {
+        let key = SlabKey {
             place,
             serial: self.next_serial,
         };
         let content = make(key)?;
         self.next_serial = self.next_serial.wrapping_add(1);
-        let slot = Slot {
+        let slot = SlabSlot {
             serial: key.serial,
             content: Some(content),
         };
@@ -88,7 +88,7 @@ impl<T> Slab<T> {
     }
 
     /// Returns the content, unless the key is late.
-    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self, key: SlabKey) -> Option<&mut T> {
         self.slot_mut(key.place)
             .filter(|slot| slot.serial == key.serial)?
             .content
@@ -96,16 +96,16 @@ impl<T> Slab<T> {
     }
 
     /// Returns the key of the content at an index.
-    pub(crate) fn key_at(&self, place: u32) -> Option<Key> {
+    pub(crate) fn key_at(&self, place: u32) -> Option<SlabKey> {
         let (chunk, within) = split(place);
         let slot = self.chunks.get(chunk)?.get(within)?;
-        slot.content.as_ref().map(|_| Key {
+        slot.content.as_ref().map(|_| SlabKey {
             place,
             serial: slot.serial,
         })
     }
 
-    pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
+    pub(crate) fn remove(&mut self, key: SlabKey) -> Option<T> {
         let slot = self
             .slot_mut(key.place)
             .filter(|slot| slot.serial == key.serial)?;
@@ -120,12 +120,12 @@ impl<T> Slab<T> {
     }
 
     /// Returns all keys in use.
-    pub(crate) fn keys(&self) -> Vec<Key> {
+    pub(crate) fn keys(&self) -> Vec<SlabKey> {
         let places = 0..u32::try_from(self.chunks.len() * CHUNK).unwrap_or(u32::MAX);
         places.filter_map(|place| self.key_at(place)).collect()
     }
 
-    fn slot_mut(&mut self, place: u32) -> Option<&mut Slot<T>> {
+    fn slot_mut(&mut self, place: u32) -> Option<&mut SlabSlot<T>> {
         let (chunk, within) = split(place);
         self.chunks.get_mut(chunk)?.get_mut(within)
     }
@@ -142,7 +142,7 @@ mod tests {
 
     use super::*;
 
-    fn insert(table: &mut Slab<u32>, content: u32) -> Key {
+    fn insert(table: &mut Slab<u32>, content: u32) -> SlabKey {
         table
             .try_insert(|_| Ok::<_, Infallible>(content))
             .unwrap()
@@ -214,7 +214,10 @@ mod tests {
     #[cfg(target_pointer_width = "64")]
     fn connection_and_serial_fill_one_cache_line() {
         // In debug builds, mio's socket is larger than a file descriptor.
-        assert_eq!(size_of::<Slot<crate::connection::Connection<u32>>>(), 64);
+        assert_eq!(
+            size_of::<SlabSlot<crate::connection::Connection<u32>>>(),
+            64
+        );
     }
 
     #[test]

@@ -161,7 +161,7 @@ mod tests {
     fn ended_thread_is_not_woken() {
         let poll = Poll::new().unwrap();
         let wakers = wakers(&poll);
-        wakers.mailbox.end(crate::end::End::Close);
+        wakers.mailbox.end(crate::end::ThreadEnd::Close);
         wakers.mailbox.wake(0);
         assert!(woken(&wakers.mailbox).is_empty());
     }

@@ -17,10 +17,10 @@ use tracing::{debug, error, warn};
 
 use crate::{
     adoption::Adoption,
-    connection::{Connection, Next, Tools},
+    connection::{Connection, NextPoll, Tools},
     deadlines::Deadlines,
-    end::{self, End},
-    key::Key,
+    end::{self, ThreadEnd},
+    key::SlabKey,
     mailbox::Mailbox,
     slab::Slab,
     socket::Socket,
@@ -51,7 +51,7 @@ pub(crate) struct Worker<S = TcpStream> {
     pub(crate) connections: Slab<Connection<S>>,
     pub(crate) wakers: Wakers,
     /// The run queue. Each connection is in it at most once.
-    pub(crate) run_queue: VecDeque<Key>,
+    pub(crate) run_queue: VecDeque<SlabKey>,
     deadlines: Deadlines,
     linger: Duration,
     /// Polls since the thread last checked for events of the system.
@@ -94,11 +94,11 @@ impl Worker {
             Ok(Ok(end)) => end,
             Ok(Err(error)) => {
                 error!(%error, "failed to run a reactor thread; its streams end");
-                End::Close
+                ThreadEnd::Close
             }
             Err(_) => {
                 error!("reactor thread panicked; its streams end");
-                End::Close
+                ThreadEnd::Close
             }
         };
         self.mailbox.end(end);
@@ -106,7 +106,7 @@ impl Worker {
         for adoption in found.adoptions {
             self.dismiss(adoption, end);
         }
-        let leave = if end == End::Reset {
+        let leave = if end == ThreadEnd::Reset {
             Leave::Reset
         } else {
             Leave::Gone
@@ -116,7 +116,7 @@ impl Worker {
         }
     }
 
-    fn serve(&mut self) -> io::Result<End> {
+    fn serve(&mut self) -> io::Result<ThreadEnd> {
         let mut events = Events::with_capacity(EVENTS);
         let mut woken = Vec::new();
         loop {
@@ -129,7 +129,7 @@ impl Worker {
                 return Ok(end);
             }
             if found.retired && self.connections.is_empty() && found.adoptions.is_empty() {
-                return Ok(End::Close);
+                return Ok(ThreadEnd::Close);
             }
             found
                 .adoptions
@@ -231,7 +231,7 @@ impl<S: Socket> Worker<S> {
         }
     }
 
-    fn discard_input(&mut self, key: Key) -> bool {
+    fn discard_input(&mut self, key: SlabKey) -> bool {
         let Self {
             connections,
             buffer,
@@ -242,7 +242,7 @@ impl<S: Socket> Worker<S> {
             .is_none_or(|connection| connection.discard(buffer))
     }
 
-    fn has_room(&mut self, key: Key) {
+    fn has_room(&mut self, key: SlabKey) {
         if self
             .connections
             .get_mut(key)
@@ -263,7 +263,7 @@ impl<S: Socket> Worker<S> {
         }
     }
 
-    fn line_up(&mut self, key: Key) {
+    fn line_up(&mut self, key: SlabKey) {
         if self
             .connections
             .get_mut(key)
@@ -298,15 +298,15 @@ impl<S: Socket> Worker<S> {
 
     fn fail(&mut self, connection: Connection<S>) {
         self.mailbox.counters.failed.add(1);
-        self.guarded(|| connection.end(End::Close));
+        self.guarded(|| connection.end(ThreadEnd::Close));
         self.mailbox.unload();
     }
 
     /// Polls a connection, and handles the result.
     pub(crate) fn turn(
         &mut self,
-        key: Key,
-        act: impl FnOnce(&mut Connection<S>, u32, &mut Tools<'_>) -> io::Result<Next>,
+        key: SlabKey,
+        act: impl FnOnce(&mut Connection<S>, u32, &mut Tools<'_>) -> io::Result<NextPoll>,
     ) {
         let Self {
             connections,
@@ -327,16 +327,16 @@ impl<S: Socket> Worker<S> {
         };
         let next = catch_unwind(AssertUnwindSafe(|| act(connection, key.place, &mut tools)));
         match next {
-            Ok(Ok(Next::Wait)) => {}
-            Ok(Ok(Next::Again)) => self.line_up(key),
-            Ok(Ok(Next::Linger)) => self.deadlines.add(Instant::now() + self.linger, key),
-            Ok(Ok(Next::Done)) => {
+            Ok(Ok(NextPoll::Wait)) => {}
+            Ok(Ok(NextPoll::Again)) => self.line_up(key),
+            Ok(Ok(NextPoll::Linger)) => self.deadlines.add(Instant::now() + self.linger, key),
+            Ok(Ok(NextPoll::Done)) => {
                 // Closing a socket with unread bytes resets the connection, and the client loses
                 // the bytes that it has not read.
                 self.discard_input(key);
                 self.remove(key, Leave::Finished);
             }
-            Ok(Ok(Next::Reset)) => self.remove(key, Leave::Reset),
+            Ok(Ok(NextPoll::Reset)) => self.remove(key, Leave::Reset),
             Ok(Err(error)) => {
                 debug!(%error, "client disconnected");
                 self.remove(key, Leave::Gone);
@@ -348,7 +348,7 @@ impl<S: Socket> Worker<S> {
         }
     }
 
-    fn remove(&mut self, key: Key, leave: Leave) {
+    fn remove(&mut self, key: SlabKey, leave: Leave) {
         let Some(connection) = self.connections.remove(key) else {
             return;
         };
@@ -364,14 +364,14 @@ impl<S: Socket> Worker<S> {
         }
         self.guarded(|| match leave {
             Leave::Finished => connection.finish(),
-            Leave::Gone => connection.end(End::Close),
-            Leave::Reset => connection.end(End::Reset),
+            Leave::Gone => connection.end(ThreadEnd::Close),
+            Leave::Reset => connection.end(ThreadEnd::Reset),
         });
         // The stream is uncounted last, so that nothing of it is left when it no longer counts.
         self.mailbox.unload();
     }
 
-    fn dismiss(&mut self, adoption: Adoption, end: End) {
+    fn dismiss(&mut self, adoption: Adoption, end: ThreadEnd) {
         self.guarded(|| end::dismiss(adoption, end));
         self.mailbox.unload();
     }

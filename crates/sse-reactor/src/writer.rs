@@ -106,12 +106,12 @@ mod tests {
 
     /// A socket that takes at once as many bytes as the next script entry says. Zero is a full
     /// socket.
-    struct Socket {
+    struct ScriptedSocket {
         script: Vec<usize>,
         taken: Vec<u8>,
     }
 
-    impl Write for Socket {
+    impl Write for ScriptedSocket {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.write_vectored(&[IoSlice::new(bytes)])
         }
@@ -139,7 +139,7 @@ mod tests {
 
     fn written(pieces: &[&[u8]], skip: usize, script: &[usize]) -> (io::Result<Written>, Vec<u8>) {
         let script = script.iter().rev().copied().collect();
-        let mut socket = Socket {
+        let mut socket = ScriptedSocket {
             script,
             taken: Vec::new(),
         };

@@ -47,7 +47,7 @@ pub(crate) enum Holder {
 
 /// The share of one request. Dropping it returns the bytes.
 #[derive(Debug)]
-pub(crate) struct Share {
+pub(crate) struct BodyShare {
     bodies: Arc<Bodies>,
     holder: Holder,
     bytes: usize,
@@ -68,9 +68,9 @@ impl Bodies {
         }
     }
 
-    /// Returns an empty share, which [`Share::grow`] extends.
-    pub(crate) fn share(self: &Arc<Self>, holder: Holder) -> Share {
-        Share {
+    /// Returns an empty share, which [`BodyShare::grow`] extends.
+    pub(crate) fn share(self: &Arc<Self>, holder: Holder) -> BodyShare {
+        BodyShare {
             bodies: Arc::clone(self),
             holder,
             bytes: 0,
@@ -88,7 +88,7 @@ impl Bodies {
     }
 }
 
-impl Share {
+impl BodyShare {
     /// Extends the share to a number of bytes; does nothing if the share already has that size.
     pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Error> {
         let more = bytes.saturating_sub(self.bytes);
@@ -118,7 +118,7 @@ impl Share {
     }
 }
 
-impl Drop for Share {
+impl Drop for BodyShare {
     fn drop(&mut self) {
         if self.bytes == 0 {
             return;
@@ -173,7 +173,7 @@ mod tests {
             steps in prop::collection::vec((0..16_usize, 1..30_usize, any::<bool>()), 0..200),
         ) {
             let bodies = bodies();
-            let mut shares: Vec<Share> = Vec::new();
+            let mut shares: Vec<BodyShare> = Vec::new();
             for (number, bytes, drops) in steps {
                 if drops && !shares.is_empty() {
                     shares.swap_remove(bytes % shares.len());

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use tokio::time::timeout;
 
-use crate::{bodies::Share, error::Error, error_code::Code, wire::input};
+use crate::{bodies::BodyShare, error::Error, error_code::Code, wire::input};
 
 /// Size of the first allocation for a body; later allocations double.
 const FIRST: usize = 4096;
@@ -59,7 +59,7 @@ pub(crate) async fn read<E>(
     declared: Option<usize>,
     limit: usize,
     time: Duration,
-    share: &mut Share,
+    share: &mut BodyShare,
 ) -> Result<Bytes, Problem> {
     if declared.is_some_and(|length| length > limit) {
         return Err(input::too_large().into());
@@ -75,7 +75,7 @@ async fn collect<E>(
     body: impl Stream<Item = Result<Bytes, E>>,
     expected: usize,
     limit: usize,
-    share: &mut Share,
+    share: &mut BodyShare,
 ) -> Result<Bytes, Problem> {
     let mut body = pin!(body);
     let mut collected: Vec<u8> = Vec::new();
@@ -116,7 +116,7 @@ mod tests {
 
     const TIME: Duration = Duration::from_secs(30);
 
-    fn share() -> Share {
+    fn share() -> BodyShare {
         Arc::new(Bodies::new(&Limits::default())).share(Holder::Manager)
     }
 

@@ -71,7 +71,7 @@ pub struct Management {
     method_override: bool,
     identify: Option<Arc<Identify>>,
     credentials: Option<Arc<dyn Credentials>>,
-    limit: Option<Arc<Limit>>,
+    limit: Option<Arc<CallLimit>>,
     limit_bytes: Option<Arc<LimitBytes>>,
     procedures: Arc<HashMap<&'static str, RegisteredProcedure>>,
     /// Number of calls of unknown procedures.
@@ -85,7 +85,7 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 
 type Identify =
     dyn Fn(ConnectionParams, Result<Caller, ConnectErrorKind>) -> Identifying + Send + Sync;
-type Limit = dyn Fn(&CallInfo<'_>) -> Result<(), ConnectErrorKind> + Send + Sync;
+type CallLimit = dyn Fn(&CallInfo<'_>) -> Result<(), ConnectErrorKind> + Send + Sync;
 type LimitBytes = dyn Fn(&Caller, usize) -> Result<(), Duration> + Send + Sync;
 type Identifying = Pin<Box<dyn Future<Output = Result<Caller, Error>> + Send>>;
 

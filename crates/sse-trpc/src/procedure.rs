@@ -69,15 +69,15 @@ enum Right {
 
 #[derive(Clone)]
 enum Handler {
-    Call(Arc<Reader<Output>>),
-    Subscribe(Arc<Reader<Handshake>>),
+    Call(Arc<InputReader<Output>>),
+    Subscribe(Arc<InputReader<Handshake>>),
 }
 
 /// A function that reads an input and calls the handler.
-type Reader<T> = dyn Fn(Context, &[u8]) -> Running<T> + Send + Sync;
+type InputReader<T> = dyn Fn(Context, &[u8]) -> RunningCall<T> + Send + Sync;
 
 /// A procedure call whose input has been read.
-pub(crate) type Running<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
+pub(crate) type RunningCall<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
 
 /// The output of a procedure, as JSON.
 pub(crate) type Output = String;
@@ -117,7 +117,7 @@ impl Procedure {
         I: DeserializeOwned,
         F: Future<Output = Result<Handshake, Error>> + Send + 'static,
     {
-        let handler = move |context: Context, json: &[u8]| -> Running<Handshake> {
+        let handler = move |context: Context, json: &[u8]| -> RunningCall<Handshake> {
             let running = input::read(json, context.limits()).map(|input| handler(context, input));
             Box::pin(async move { running?.await })
         };
@@ -176,7 +176,7 @@ impl Procedure {
         O: Serialize,
         F: Future<Output = Result<O, Error>> + Send + 'static,
     {
-        let handler = move |context: Context, json: &[u8]| -> Running<Output> {
+        let handler = move |context: Context, json: &[u8]| -> RunningCall<Output> {
             let running = input::read(json, context.limits()).map(|input| handler(context, input));
             Box::pin(async move { write(&running?.await?) })
         };
@@ -200,7 +200,7 @@ impl Procedure {
 
     /// Reads the input of a query or mutation, and calls the handler. The caller has passed
     /// [`Procedure::check`].
-    pub(crate) fn run(&self, context: Context, json: &[u8]) -> Result<Running<Output>, Error> {
+    pub(crate) fn run(&self, context: Context, json: &[u8]) -> Result<RunningCall<Output>, Error> {
         match &self.handler {
             Handler::Call(handler) => Ok(handler(context, json)),
             Handler::Subscribe(_) => Err(Error::new(
@@ -216,7 +216,7 @@ impl Procedure {
         &self,
         mut context: Context,
         json: &[u8],
-    ) -> Result<Running<Handshake>, Error> {
+    ) -> Result<RunningCall<Handshake>, Error> {
         let Handler::Subscribe(handler) = &self.handler else {
             return Err(Error::new(
                 Code::InternalServerError,

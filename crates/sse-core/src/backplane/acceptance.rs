@@ -62,7 +62,7 @@ impl Duty {
 pub(crate) struct Acceptance {
     /// `true` if any duty fails. Every publish reads it without the lock.
     is_troubled: AtomicBool,
-    duties: Mutex<[State; Duty::ALL.len()]>,
+    duties: Mutex<[AcceptanceState; Duty::ALL.len()]>,
     /// Notified when a duty starts to fail.
     pub(crate) troubled: Notify,
     /// Notified when the log is followed again: the cause of failures can be gone.
@@ -70,8 +70,8 @@ pub(crate) struct Acceptance {
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct State {
-    phase: Phase,
+struct AcceptanceState {
+    phase: AcceptancePhase,
     /// Size of the last rejected payload in bytes. Probes use it because a nearly full disk accepts
     /// smaller payloads.
     bytes: usize,
@@ -80,7 +80,7 @@ struct State {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Phase {
+enum AcceptancePhase {
     #[default]
     Fine,
     /// A request failed; a lost connection is a possible cause.
@@ -106,7 +106,7 @@ impl Acceptance {
         Duty::ALL.into_iter().find(|duty| {
             matches!(
                 duties[*duty as usize].phase,
-                Phase::Failing | Phase::Recovering
+                AcceptancePhase::Failing | AcceptancePhase::Recovering
             )
         })
     }
@@ -122,8 +122,10 @@ impl Acceptance {
         match result {
             Ok(_) if self.is_troubled.load(Ordering::Relaxed) => self.change(duty, |state| {
                 state.phase = match state.phase {
-                    Phase::Fine | Phase::Suspected => Phase::Fine,
-                    Phase::Failing | Phase::Recovering => Phase::Recovering,
+                    AcceptancePhase::Fine | AcceptancePhase::Suspected => AcceptancePhase::Fine,
+                    AcceptancePhase::Failing | AcceptancePhase::Recovering => {
+                        AcceptancePhase::Recovering
+                    }
                 };
             }),
             Ok(_) => {}
@@ -132,8 +134,8 @@ impl Acceptance {
                     self.fail(duty, backplane, error, |state| {
                         state.bytes = bytes;
                         is_certain
-                            || state.phase == Phase::Failing
-                            || state.phase == Phase::Recovering
+                            || state.phase == AcceptancePhase::Failing
+                            || state.phase == AcceptancePhase::Recovering
                     });
                 }
             }
@@ -169,17 +171,20 @@ impl Acceptance {
         duty: Duty,
         backplane: &dyn Backplane,
         error: &BackplaneError,
-        is_certain: impl FnOnce(&mut State) -> bool,
+        is_certain: impl FnOnce(&mut AcceptanceState) -> bool,
     ) {
         let mut is_new = false;
         self.change(duty, |state| {
-            let was_failing = matches!(state.phase, Phase::Failing | Phase::Recovering);
+            let was_failing = matches!(
+                state.phase,
+                AcceptancePhase::Failing | AcceptancePhase::Recovering
+            );
             state.phase = if is_certain(state) {
-                Phase::Failing
+                AcceptancePhase::Failing
             } else {
-                Phase::Suspected
+                AcceptancePhase::Suspected
             };
-            is_new = state.phase == Phase::Failing && !was_failing;
+            is_new = state.phase == AcceptancePhase::Failing && !was_failing;
         });
         if is_new {
             warn!(
@@ -195,39 +200,44 @@ impl Acceptance {
     fn end(&self, duty: Duty, backplane: &dyn Backplane) {
         let mut was_failing = false;
         self.change(duty, |state| {
-            was_failing = matches!(state.phase, Phase::Failing | Phase::Recovering);
-            *state = State::default();
+            was_failing = matches!(
+                state.phase,
+                AcceptancePhase::Failing | AcceptancePhase::Recovering
+            );
+            *state = AcceptanceState::default();
         });
         if was_failing {
             info!(backplane = backplane.name(), "{}", duty.resumed());
         }
     }
 
-    fn change(&self, duty: Duty, change: impl FnOnce(&mut State)) {
+    fn change(&self, duty: Duty, change: impl FnOnce(&mut AcceptanceState)) {
         let mut duties = self.duties.lock();
         change(&mut duties[duty as usize]);
-        let is_troubled = duties.iter().any(|state| state.phase != Phase::Fine);
+        let is_troubled = duties
+            .iter()
+            .any(|state| state.phase != AcceptancePhase::Fine);
         self.is_troubled.store(is_troubled, Ordering::Relaxed);
     }
 
-    fn state(&self, duty: Duty) -> State {
+    fn state(&self, duty: Duty) -> AcceptanceState {
         self.duties.lock()[duty as usize]
     }
 
     pub(crate) fn is_fine(&self) -> bool {
         Duty::PROBED
             .into_iter()
-            .all(|duty| self.state(duty).phase == Phase::Fine)
+            .all(|duty| self.state(duty).phase == AcceptancePhase::Fine)
     }
 
     pub(crate) async fn check(&self, duty: Duty, backplane: &dyn Backplane, is_unavailable: bool) {
         let state = self.state(duty);
         match state.phase {
-            Phase::Fine => {}
+            AcceptancePhase::Fine => {}
             // A lost connection, which is reported separately.
-            Phase::Suspected if is_unavailable => self.end(duty, backplane),
-            Phase::Recovering => self.end(duty, backplane),
-            Phase::Suspected | Phase::Failing => {
+            AcceptancePhase::Suspected if is_unavailable => self.end(duty, backplane),
+            AcceptancePhase::Recovering => self.end(duty, backplane),
+            AcceptancePhase::Suspected | AcceptancePhase::Failing => {
                 match within(RESPONSE_TIMEOUT, send(duty, backplane, state.bytes)).await {
                     Ok(()) => self.end(duty, backplane),
                     Err(error) if blame(&error).is_some() => {
@@ -239,7 +249,9 @@ impl Acceptance {
                         self.fail(duty, backplane, &error, |_| true);
                     }
                     // The backplane responds to the node, and is only busy.
-                    Err(_) if state.phase == Phase::Suspected => self.end(duty, backplane),
+                    Err(_) if state.phase == AcceptancePhase::Suspected => {
+                        self.end(duty, backplane)
+                    }
                     Err(_) => {}
                 }
             }

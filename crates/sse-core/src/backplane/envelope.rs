@@ -52,7 +52,7 @@ pub(crate) enum EnvelopeError {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Head<'a> {
+struct EnvelopeHead<'a> {
     ticket: PublishId,
     published_at: u64,
     #[serde(borrow)]
@@ -103,7 +103,7 @@ impl Envelope {
         event: &Event,
     ) -> Bytes {
         let (lines, comment) = event.raw();
-        let head = Head {
+        let head = EnvelopeHead {
             ticket,
             published_at: crate::clock::unix_ms(),
             target: match target {
@@ -134,14 +134,14 @@ impl Envelope {
         let Some((&VERSION, rest)) = bytes.split_first() else {
             return Err(EnvelopeError::Version(bytes.first().copied()));
         };
-        let (head, lines) =
-            postcard::take_from_bytes::<Head<'_>>(rest).map_err(|_| EnvelopeError::Damaged)?;
+        let (head, lines) = postcard::take_from_bytes::<EnvelopeHead<'_>>(rest)
+            .map_err(|_| EnvelopeError::Damaged)?;
         head.open(bytes.slice_ref(lines))
             .ok_or(EnvelopeError::Damaged)
     }
 }
 
-impl Head<'_> {
+impl EnvelopeHead<'_> {
     fn open(&self, lines: Bytes) -> Option<Envelope> {
         let mut event = Event::from_raw(lines, self.comment, self.is_json)?;
         if let Some(event_type) = self.event_type {

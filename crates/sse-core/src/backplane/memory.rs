@@ -49,7 +49,7 @@ pub struct MemoryBackplane(Arc<MemoryLog>);
 
 #[derive(Debug)]
 struct MemoryLog {
-    log: Mutex<Log>,
+    log: Mutex<StoredLog>,
     retention: Retention,
     /// Position of the last entry.
     head: watch::Sender<Position>,
@@ -57,7 +57,7 @@ struct MemoryLog {
 }
 
 #[derive(Debug)]
-struct Log {
+struct StoredLog {
     epoch: Epoch,
     entries: VecDeque<(Instant, Entry)>,
     bytes: u64,
@@ -86,7 +86,7 @@ impl MemoryBackplane {
     /// Creates an empty log.
     #[must_use]
     pub fn new(retention: Retention) -> Self {
-        let log = Log {
+        let log = StoredLog {
             epoch: Epoch::random(),
             entries: VecDeque::new(),
             bytes: 0,
@@ -131,7 +131,7 @@ impl MemoryBackplane {
     }
 }
 
-impl Log {
+impl StoredLog {
     fn trim(&mut self, retention: &Retention) {
         let now = Instant::now();
         while let Some((at, entry)) = self.entries.front() {

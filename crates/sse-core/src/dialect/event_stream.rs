@@ -116,12 +116,12 @@ pin_project! {
         timer: Option<Pin<Box<Sleep>>>,
         // Time of the next heartbeat. Events move it; the timer is reset only after it has elapsed.
         due: Option<Instant>,
-        end: End,
+        end: StreamEnd,
     }
 }
 
 /// The progress of a stream towards its end.
-enum End {
+enum StreamEnd {
     NotYet,
     /// The inner stream failed. The error follows the events that were ready before it.
     Failing(BoxError),
@@ -140,7 +140,7 @@ where
             interval: INTERVAL,
             timer: None,
             due: None,
-            end: End::NotYet,
+            end: StreamEnd::NotYet,
         }
     }
 
@@ -176,10 +176,10 @@ where
             *self.project().due = None;
             return Poll::Ready(Some(Ok(buffer.into())));
         }
-        match std::mem::replace(self.as_mut().project().end, End::Ended) {
-            End::NotYet => *self.as_mut().project().end = End::NotYet,
-            End::Failing(error) => return Poll::Ready(Some(Err(error))),
-            End::Ended => return Poll::Ready(None),
+        match std::mem::replace(self.as_mut().project().end, StreamEnd::Ended) {
+            StreamEnd::NotYet => *self.as_mut().project().end = StreamEnd::NotYet,
+            StreamEnd::Failing(error) => return Poll::Ready(Some(Err(error))),
+            StreamEnd::Ended => return Poll::Ready(None),
         }
         let beat = ready!(self.poll_heartbeat(cx));
         Poll::Ready(Some(Ok(beat)))
@@ -196,7 +196,7 @@ where
         let mut this = self.project();
         let mut buffer = Vec::new();
         let mut events = 0;
-        while matches!(this.end, End::NotYet) && buffer.len() < BUFFER {
+        while matches!(this.end, StreamEnd::NotYet) && buffer.len() < BUFFER {
             if events == EVENTS {
                 if buffer.is_empty() {
                     cx.waker().wake_by_ref();
@@ -210,8 +210,8 @@ where
                 .map(|item| item.map(EventItem::into_item))
             {
                 Poll::Ready(Some(Ok(event))) => event.encode_to(&mut buffer),
-                Poll::Ready(Some(Err(error))) => *this.end = End::Failing(error),
-                Poll::Ready(None) => *this.end = End::Ended,
+                Poll::Ready(Some(Err(error))) => *this.end = StreamEnd::Failing(error),
+                Poll::Ready(None) => *this.end = StreamEnd::Ended,
                 Poll::Pending => break,
             }
             events += 1;

@@ -58,7 +58,7 @@ impl Packed {
 /// created when the first recipient needs it.
 #[derive(Debug)]
 pub(crate) struct Message {
-    head: Head,
+    head: MessageHead,
     plain: Frame,
     lines: Range<usize>,
     pub(crate) mark: Mark,
@@ -67,7 +67,7 @@ pub(crate) struct Message {
 
 /// The parts of a message other than its data lines.
 #[derive(Debug)]
-enum Head {
+enum MessageHead {
     /// The event without its data.
     Event(Event),
     Packed(Packed),
@@ -84,7 +84,7 @@ impl Message {
             plain = plain.collapsing(collapse);
         }
         Self {
-            head: Head::Event(event),
+            head: MessageHead::Event(event),
             plain,
             lines,
             mark,
@@ -97,7 +97,7 @@ impl Message {
     /// copy of the bytes would cost more than sharing them.
     pub(crate) fn packed(&self) -> Option<Packed> {
         let chunk = self.plain.chunk();
-        let Head::Event(head) = &self.head else {
+        let MessageHead::Event(head) = &self.head else {
             return None;
         };
         if chunk.len() > PACKED_BYTES || !head.is_type_and_data() || self.mark.place().is_none() {
@@ -119,7 +119,7 @@ impl Message {
         // The line end of the event follows the lines.
         let lines = usize::from(packed.lines)..end - 1;
         Self {
-            head: Head::Packed(packed),
+            head: MessageHead::Packed(packed),
             plain,
             lines,
             mark: Mark::Logged(place),
@@ -134,15 +134,15 @@ impl Message {
 
     pub(crate) fn id(&self) -> Option<&EventId> {
         match &self.head {
-            Head::Event(head) => head.id(),
-            Head::Packed(_) => None,
+            MessageHead::Event(head) => head.id(),
+            MessageHead::Packed(_) => None,
         }
     }
 
     pub(crate) fn into_id(self) -> Option<EventId> {
         match self.head {
-            Head::Event(head) => head.into_id(),
-            Head::Packed(_) => None,
+            MessageHead::Event(head) => head.into_id(),
+            MessageHead::Packed(_) => None,
         }
     }
 
@@ -183,8 +183,8 @@ impl Message {
         let chunk = self.plain.chunk();
         let lines = chunk.slice(self.lines.clone());
         match &self.head {
-            Head::Event(head) => head.clone().with_lines(lines),
-            Head::Packed(packed) => {
+            MessageHead::Event(head) => head.clone().with_lines(lines),
+            MessageHead::Packed(packed) => {
                 let (id, name) = (&chunk[packed.id()], &chunk[packed.event_type()]);
                 Event::of_type_and_data(id, name, lines, packed.is_json)
             }

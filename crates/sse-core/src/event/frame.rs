@@ -20,10 +20,10 @@ use crate::event::{cursor::LogPosition, event_id::EventId};
 /// assert_eq!(*frame.chunk(), "d\r\ndata: hello\n\n\r\n");
 /// ```
 #[derive(Debug, Clone)]
-pub struct Frame(Arc<Inner>);
+pub struct Frame(Arc<FrameInner>);
 
 #[derive(Debug, Clone)]
-struct Inner {
+struct FrameInner {
     chunk: Bytes,
     event: Range<usize>,
     collapse: Collapse,
@@ -54,7 +54,7 @@ pub(crate) enum FrameKind {
 
 impl Frame {
     pub(crate) fn new(chunk: Bytes, event: Range<usize>) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(FrameInner {
             chunk,
             event,
             collapse: Collapse::default(),
@@ -80,7 +80,7 @@ impl Frame {
         self.map(|inner| inner.last_id = id)
     }
 
-    fn map(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+    fn map(mut self, change: impl FnOnce(&mut FrameInner)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self
     }

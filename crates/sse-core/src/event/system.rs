@@ -69,27 +69,27 @@ pub(crate) fn reserved_name(event: &Event) -> Option<&'static str> {
         return None;
     }
     let data = event.data()?;
-    let names: Names = serde_json::from_str(&data).ok()?;
+    let names: EventNames = serde_json::from_str(&data).ok()?;
     RESERVED_SYSTEM_EVENTS
         .into_iter()
         .find(|reserved| names.0.iter().any(|name| name == reserved.as_bytes()))
 }
 
 /// All `event` members of a JSON object whose values are text.
-struct Names(Vec<Vec<u8>>);
+struct EventNames(Vec<Vec<u8>>);
 
-impl<'de> Deserialize<'de> for Names {
+impl<'de> Deserialize<'de> for EventNames {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Object;
 
         impl<'de> Visitor<'de> for Object {
-            type Value = Names;
+            type Value = EventNames;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<EventNames, A::Error> {
                 let mut names = Vec::new();
                 while let Some(Text(key)) = map.next_key()? {
                     // Keep the value raw. serde_json then scans it without interpreting it, and
@@ -99,7 +99,7 @@ impl<'de> Deserialize<'de> for Names {
                         names.extend(serde_json::from_str(value.get()).map(|Text(name)| name));
                     }
                 }
-                Ok(Names(names))
+                Ok(EventNames(names))
             }
         }
 

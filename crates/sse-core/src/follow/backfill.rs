@@ -20,7 +20,7 @@ use crate::{
     backplane::{Backplane, BackplaneError, Page, RESPONSE_TIMEOUT, ReadLimit},
     event::cursor::{Cursor, Position},
     follow::{
-        failing::{Failing, Verdict},
+        failing::{Failing, FailureVerdict},
         records,
     },
     log::{fetched_page::FetchedPage, page_cache::PageCache, shares::Party},
@@ -46,7 +46,7 @@ const SLOW: Duration = Duration::from_millis(100);
 const STUCK: Duration = Duration::from_secs(1);
 
 /// A read in flight.
-struct Read {
+struct BackfillRead {
     party: Party,
     after: Cursor,
     began: Instant,
@@ -92,7 +92,7 @@ struct Backfill {
     reader: Arc<PageCache>,
     backplane: Arc<dyn Backplane>,
     /// Reads in flight, the oldest first.
-    in_flight: Vec<Read>,
+    in_flight: Vec<BackfillRead>,
     failing: Failing,
 }
 
@@ -117,7 +117,7 @@ impl Backfill {
                 let read = timeout(RESPONSE_TIMEOUT, backplane.read(&cursor, PAGE)).await;
                 read.unwrap_or_else(|late| Err(BackplaneError::unavailable(RESPONSE_TIMEOUT, late)))
             });
-            self.in_flight.push(Read {
+            self.in_flight.push(BackfillRead {
                 party,
                 after,
                 began: Instant::now(),
@@ -129,7 +129,7 @@ impl Backfill {
     /// Returns the next read, unless a read in flight is likely to return the same entries.
     fn wanted(&self, inner: &Inner) -> Option<(Party, Cursor)> {
         let span = self.reader.state.lock().span;
-        let brings = |read: &Read, place| {
+        let brings = |read: &BackfillRead, place| {
             let span = if read.began.elapsed() < STUCK {
                 span
             } else {
@@ -144,12 +144,12 @@ impl Backfill {
     /// Returns `true` if another read can start. Slow reads do not prevent it, so that a slow part
     /// of the log does not delay streams that need other parts.
     fn has_room(&self) -> bool {
-        let is_slow = |read: &Read| read.began.elapsed() >= SLOW;
+        let is_slow = |read: &BackfillRead| read.began.elapsed() >= SLOW;
         self.in_flight.len() < READS && self.in_flight.iter().all(is_slow)
     }
 
     /// Waits for the next read to finish. Returns `None` if other work can be due.
-    async fn next(&mut self) -> Option<(Read, ReadResult)> {
+    async fn next(&mut self) -> Option<(BackfillRead, ReadResult)> {
         let mut wakes_at = Instant::now() + CHECK_INTERVAL;
         if let Some(last) = self
             .in_flight
@@ -251,7 +251,7 @@ impl Backfill {
             .note(place, Instant::now(), is_unavailable, |tries| {
                 inner.jitter.pause(tries)
             });
-        if verdict == Verdict::TryAgain {
+        if verdict == FailureVerdict::TryAgain {
             debug!(%after, error, "failed to read an older part of the event log; retrying");
             inner.with_sequencer(|sequencer, _| sequencer.suspend_part(place));
             return false;

@@ -34,7 +34,7 @@ struct FailingPosition {
 
 /// The consequence of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum FailureVerdict {
     /// The position is retried after a pause.
     TryAgain,
     /// The position was tried long enough.
@@ -49,7 +49,7 @@ impl Failing {
         now: Instant,
         is_unavailable: bool,
         pause: impl FnOnce(u32) -> Duration,
-    ) -> Verdict {
+    ) -> FailureVerdict {
         // Another stream can reach a position long after the streams that waited there have left.
         self.places
             .retain(|_, known| known.due.is_some() || now - known.last < REMEMBERED_FOR);
@@ -71,10 +71,10 @@ impl Failing {
         known.last = now;
         if known.tries >= TRIES && now - known.since >= TRIED_FOR {
             self.places.remove(&place);
-            return Verdict::GiveUp;
+            return FailureVerdict::GiveUp;
         }
         known.due = Some(now + pause(known.tries));
-        Verdict::TryAgain
+        FailureVerdict::TryAgain
     }
 
     /// Removes a position that is readable again.
@@ -112,7 +112,7 @@ mod tests {
     fn failing_position_is_abandoned_after_bounded_time() {
         let (mut failing, mut now, place) = (Failing::default(), Instant::now(), Position::from(7));
         let begin = now;
-        while failing.note(place, now, false, |_| PAUSE) == Verdict::TryAgain {
+        while failing.note(place, now, false, |_| PAUSE) == FailureVerdict::TryAgain {
             assert_eq!(failing.due(now), []);
             now = failing.next_due().unwrap();
             assert_eq!(failing.due(now), [place]);
@@ -127,17 +127,17 @@ mod tests {
         let (mut failing, begin, place) = (Failing::default(), Instant::now(), Position::from(7));
         for tries in 0..100 {
             let verdict = failing.note(place, begin + PAUSE * tries, true, |_| PAUSE);
-            assert_eq!(verdict, Verdict::TryAgain);
+            assert_eq!(verdict, FailureVerdict::TryAgain);
         }
         // The backplane has recovered, and the time starts again.
         assert_eq!(
             failing.note(place, begin + PAUSE * 101, false, |_| PAUSE),
-            Verdict::TryAgain
+            FailureVerdict::TryAgain
         );
         failing.forget(place);
         assert_eq!(
             failing.note(place, begin + PAUSE * 200, false, |_| PAUSE),
-            Verdict::TryAgain
+            FailureVerdict::TryAgain
         );
     }
 
@@ -151,7 +151,7 @@ mod tests {
         let late = begin + REMEMBERED_FOR;
         assert_eq!(
             failing.note(place, late, false, |_| PAUSE),
-            Verdict::TryAgain
+            FailureVerdict::TryAgain
         );
         assert_eq!(failing.places[&place].tries, 1);
     }

@@ -13,7 +13,7 @@ use crate::{
     dialect::message::Message,
     event::cursor::{Cursor, Epoch, LogPosition, Mark, Position},
     log::{
-        fetched_page::Record,
+        fetched_page::FetchedRecord,
         gap::{Gap, GapReason},
     },
     manager::inner::Inner,
@@ -21,7 +21,7 @@ use crate::{
 
 /// Converts the entries after a cursor to records. An unreadable entry becomes a gap for every
 /// stream.
-pub(crate) fn read_records(inner: &Inner, after: &Cursor, entries: &[Entry]) -> Vec<Record> {
+pub(crate) fn read_records(inner: &Inner, after: &Cursor, entries: &[Entry]) -> Vec<FetchedRecord> {
     let mut at = after.position;
     let records = entries.iter().map(|entry| {
         let previous = std::mem::replace(&mut at, entry.position);
@@ -30,7 +30,7 @@ pub(crate) fn read_records(inner: &Inner, after: &Cursor, entries: &[Entry]) -> 
     records.collect()
 }
 
-fn read_record(inner: &Inner, epoch: &Epoch, previous: Position, entry: &Entry) -> Record {
+fn read_record(inner: &Inner, epoch: &Epoch, previous: Position, entry: &Entry) -> FetchedRecord {
     let envelope = read_envelope(inner, epoch, previous, entry);
     let collapse = inner.collapse(&envelope.event);
     let event = envelope.event.with_id(epoch.id_at(entry.position));
@@ -39,7 +39,7 @@ fn read_record(inner: &Inner, epoch: &Epoch, previous: Position, entry: &Entry) 
         log: 0,
         position: entry.position,
     };
-    Record {
+    FetchedRecord {
         position: entry.position,
         target: envelope.target,
         except: envelope.except.into(),

@@ -10,7 +10,7 @@ use crate::{
     id::client_id::ClientId,
     log::{
         records::RecordRef,
-        target_index::{Key, TargetKind},
+        target_index::{TargetKey, TargetKind},
     },
 };
 
@@ -26,13 +26,13 @@ const RECORD_BYTES: usize = 320;
 /// needs it.
 #[derive(Debug, Default)]
 pub(crate) struct Block {
-    entries: Vec<Entry>,
+    entries: Vec<BlockEntry>,
     /// For each record the name of its target and, if the record is packed, its event.
     bytes: Vec<u8>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct BlockEntry {
     position: Position,
     /// Time at which the record was appended, as a [log time](crate::clock::log_time).
     at_ms: u64,
@@ -70,7 +70,7 @@ impl Block {
     pub(crate) fn push(
         &mut self,
         position: Position,
-        key: Key<'_>,
+        key: TargetKey<'_>,
         except: &[ClientId],
         message: &Message,
         at_ms: u64,
@@ -83,7 +83,7 @@ impl Block {
             self.bytes.extend_from_slice(chunk);
         }
         let size = RECORD_BYTES + chunk.len() + 16 * except.len();
-        self.entries.push(Entry {
+        self.entries.push(BlockEntry {
             position,
             at_ms,
             size: u32::try_from(size).unwrap_or(u32::MAX),
@@ -123,13 +123,13 @@ impl Block {
         Some(self.entries.get(at)?.at_ms)
     }
 
-    pub(crate) fn key(&self, at: usize) -> Option<Key<'_>> {
+    pub(crate) fn key(&self, at: usize) -> Option<TargetKey<'_>> {
         let entry = self.entries.get(at)?;
         let start = entry.start as usize;
         let name = self
             .bytes
             .get(start..start + usize::from(entry.name_length))?;
-        Some(Key {
+        Some(TargetKey {
             kind: entry.kind,
             name,
         })

@@ -15,14 +15,14 @@ const RECORD_BYTES: usize = 336;
 
 /// A logged event.
 #[derive(Debug, Clone)]
-pub(crate) struct Record {
+pub(crate) struct FetchedRecord {
     pub(crate) position: Position,
     pub(crate) target: Target,
     pub(crate) except: Box<[ClientId]>,
     pub(crate) message: Arc<Message>,
 }
 
-impl Record {
+impl FetchedRecord {
     /// Returns the memory that the record takes, with everything that is held for it, in bytes.
     fn bytes(&self) -> usize {
         RECORD_BYTES + self.message.plain().chunk().len() + 16 * self.except.len()
@@ -35,14 +35,14 @@ impl Record {
 pub(crate) struct FetchedPage {
     pub(crate) after: Cursor,
     pub(crate) last: Position,
-    records: Vec<Record>,
+    records: Vec<FetchedRecord>,
     /// Numbers of the records of each target, so that a stream can skip records for other targets.
     index: HashMap<Target, Vec<u32>>,
     bytes: usize,
 }
 
 impl FetchedPage {
-    pub(crate) fn new(after: Cursor, last: Position, records: Vec<Record>) -> Self {
+    pub(crate) fn new(after: Cursor, last: Position, records: Vec<FetchedRecord>) -> Self {
         let mut index: HashMap<Target, Vec<u32>> = HashMap::new();
         for (number, record) in (0..).zip(&records) {
             match index.get_mut(&record.target) {
@@ -50,7 +50,7 @@ impl FetchedPage {
                 None => drop(index.insert(record.target.clone(), vec![number])),
             }
         }
-        let bytes = records.iter().map(Record::bytes).sum();
+        let bytes = records.iter().map(FetchedRecord::bytes).sum();
         Self {
             after,
             last,

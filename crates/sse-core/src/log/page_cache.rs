@@ -26,12 +26,12 @@ const KEPT: usize = 512;
 /// return together read the log about once.
 #[derive(Debug, Default)]
 pub(crate) struct PageCache {
-    pub(crate) state: Mutex<State>,
+    pub(crate) state: Mutex<PageCacheState>,
     pub(crate) asked: Notify,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct State {
+pub(crate) struct PageCacheState {
     /// Pages in memory, the latest last.
     pub(crate) kept: VecDeque<Kept>,
     pub(crate) bytes: usize,
@@ -52,13 +52,13 @@ pub(crate) struct Kept {
 
 /// The outcome if the log no longer has what follows a cursor.
 #[derive(Debug, Clone)]
-pub(crate) struct Lost {
+pub(crate) struct LostPage {
     pub(crate) reason: GapReason,
     /// Cursor to continue from.
     pub(crate) to: Cursor,
 }
 
-impl State {
+impl PageCacheState {
     pub(crate) fn keep(&mut self, segment: FetchedPage, party: Party) {
         self.reads += 1;
         self.span = segment.after.position.distance_to(segment.last);
@@ -91,9 +91,9 @@ impl State {
 }
 
 impl PageCache {
-    /// Returns the page that contains what follows a cursor, or [`Lost`] if the log no longer has
+    /// Returns the page that contains what follows a cursor, or [`LostPage`] if the log no longer has
     /// it. Returns `None` if the page must be read.
-    pub(crate) fn get(&self, after: &Cursor) -> Option<Result<Arc<FetchedPage>, Lost>> {
+    pub(crate) fn get(&self, after: &Cursor) -> Option<Result<Arc<FetchedPage>, LostPage>> {
         let state = self.state.lock();
         if let Some(kept) = state.kept.iter().find(|kept| kept.segment.follows(after)) {
             return Some(Ok(Arc::clone(&kept.segment)));
@@ -102,7 +102,7 @@ impl PageCache {
             && to.epoch == after.epoch
             && after.position < to.position
         {
-            return Some(Err(Lost {
+            return Some(Err(LostPage {
                 reason: GapReason::Trimmed,
                 to: to.clone(),
             }));

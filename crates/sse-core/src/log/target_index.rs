@@ -15,7 +15,7 @@ const TABLES: usize = 1024;
 
 /// The key of a target in the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Key<'a> {
+pub(crate) struct TargetKey<'a> {
     pub(crate) kind: TargetKind,
     pub(crate) name: &'a [u8],
 }
@@ -30,7 +30,7 @@ pub(crate) enum TargetKind {
     Client,
 }
 
-impl<'a> From<&'a Target> for Key<'a> {
+impl<'a> From<&'a Target> for TargetKey<'a> {
     fn from(target: &'a Target) -> Self {
         let (kind, name) = match target {
             Target::All => (TargetKind::All, ""),
@@ -54,7 +54,7 @@ impl<'a> From<&'a Target> for Key<'a> {
 pub(crate) struct TargetIndex {
     /// Tables of lists by key. Empty until the first record.
     by_key: Box<[HashTable<u32>]>,
-    lists: ChunkedSlab<List>,
+    lists: ChunkedSlab<TargetRecords>,
     hasher: RandomState,
     /// List of each record, in order.
     order: VecDeque<u32>,
@@ -63,15 +63,15 @@ pub(crate) struct TargetIndex {
 }
 
 #[derive(Debug)]
-struct List {
+struct TargetRecords {
     kind: TargetKind,
     name: Box<[u8]>,
     numbers: VecDeque<u64>,
 }
 
-impl List {
-    fn key(&self) -> Key<'_> {
-        Key {
+impl TargetRecords {
+    fn key(&self) -> TargetKey<'_> {
+        TargetKey {
             kind: self.kind,
             name: &self.name,
         }
@@ -97,7 +97,7 @@ impl TargetIndex {
     }
 
     /// Adds the record after the last.
-    pub(crate) fn push_back(&mut self, key: Key<'_>) {
+    pub(crate) fn push_back(&mut self, key: TargetKey<'_>) {
         let number = self.next();
         if let Some(list) = self.list(key, |numbers| numbers.push_back(number)) {
             self.order.push_back(list);
@@ -105,7 +105,7 @@ impl TargetIndex {
     }
 
     /// Adds the record before the first.
-    pub(crate) fn push_front(&mut self, key: Key<'_>) {
+    pub(crate) fn push_front(&mut self, key: TargetKey<'_>) {
         let number = self.first - 1;
         if let Some(list) = self.list(key, |numbers| numbers.push_front(number)) {
             self.order.push_front(list);
@@ -130,7 +130,12 @@ impl TargetIndex {
     }
 
     /// Returns the records for a target with numbers in `from..until`, in order.
-    pub(crate) fn numbers(&self, key: Key<'_>, from: u64, until: u64) -> impl Iterator<Item = u64> {
+    pub(crate) fn numbers(
+        &self,
+        key: TargetKey<'_>,
+        from: u64,
+        until: u64,
+    ) -> impl Iterator<Item = u64> {
         let numbers = self
             .find(key)
             .and_then(|(_, list)| self.lists.get(list))
@@ -149,7 +154,7 @@ impl TargetIndex {
         self.order.len()
     }
 
-    fn find(&self, key: Key<'_>) -> Option<(u64, u32)> {
+    fn find(&self, key: TargetKey<'_>) -> Option<(u64, u32)> {
         let hash = self.hasher.hash_one(key);
         let table = self.by_key.get(table_of(hash))?;
         let is_it = |list: &u32| self.lists.get(*list).is_some_and(|list| list.key() == key);
@@ -158,7 +163,7 @@ impl TargetIndex {
 
     /// Changes the list of a target, and creates the list if it does not exist. Returns `None` if
     /// no further list can be created.
-    fn list(&mut self, key: Key<'_>, change: impl FnOnce(&mut VecDeque<u64>)) -> Option<u32> {
+    fn list(&mut self, key: TargetKey<'_>, change: impl FnOnce(&mut VecDeque<u64>)) -> Option<u32> {
         let at = match self.find(key) {
             Some((_, list)) => list,
             None => self.make(key)?,
@@ -167,11 +172,11 @@ impl TargetIndex {
         Some(at)
     }
 
-    fn make(&mut self, key: Key<'_>) -> Option<u32> {
+    fn make(&mut self, key: TargetKey<'_>) -> Option<u32> {
         if self.by_key.is_empty() {
             self.by_key = (0..TABLES).map(|_| HashTable::new()).collect();
         }
-        let list = List {
+        let list = TargetRecords {
             kind: key.kind,
             name: key.name.into(),
             numbers: VecDeque::new(),
@@ -225,8 +230,8 @@ fn table_of(hash: u64) -> usize {
 mod tests {
     use super::*;
 
-    fn key(name: &str) -> Key<'_> {
-        Key {
+    fn key(name: &str) -> TargetKey<'_> {
+        TargetKey {
             kind: TargetKind::Topic,
             name: name.as_bytes(),
         }
@@ -255,7 +260,7 @@ mod tests {
         assert_eq!(
             index
                 .numbers(
-                    Key {
+                    TargetKey {
                         kind: TargetKind::User,
                         ..key("a")
                     },

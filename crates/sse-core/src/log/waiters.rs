@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A stream, identified by its slot and its client id.
-pub(crate) type Stream = (u32, ClientId);
+pub(crate) type WaitingStream = (u32, ClientId);
 
 /// The condition that a stream waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +26,8 @@ pub(crate) enum WaitsFor {
 /// The streams that catch up and wait for the log. Some of them can have disconnected.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
-    pub(crate) for_head: VecDeque<Stream>,
-    pub(crate) for_parts: BTreeMap<Position, Vec<(Stream, Party)>>,
+    pub(crate) for_head: VecDeque<WaitingStream>,
+    pub(crate) for_parts: BTreeMap<Position, Vec<(WaitingStream, Party)>>,
     pub(crate) len: usize,
     pub(crate) shares: Shares,
     /// Positions at which reading failed, until the read is retried.
@@ -35,7 +35,7 @@ pub(crate) struct Waiters {
 }
 
 impl Waiters {
-    pub(crate) fn add_for_part(&mut self, stream: Stream, party: Party, after: Position) {
+    pub(crate) fn add_for_part(&mut self, stream: WaitingStream, party: Party, after: Position) {
         self.len += 1;
         self.for_parts
             .entry(after)
@@ -46,7 +46,7 @@ impl Waiters {
         }
     }
 
-    pub(crate) fn pop_for_head(&mut self) -> Option<Stream> {
+    pub(crate) fn pop_for_head(&mut self) -> Option<WaitingStream> {
         let stream = self.for_head.pop_front()?;
         self.len -= 1;
         Some(stream)
@@ -57,7 +57,7 @@ impl Waiters {
     pub(crate) fn pop_for_part(
         &mut self,
         within: &(impl RangeBounds<Position> + Clone),
-    ) -> Option<(Position, Stream)> {
+    ) -> Option<(Position, WaitingStream)> {
         let (after, streams) = self.for_parts.range_mut(within.clone()).next()?;
         let after = *after;
         let popped = streams.pop();
@@ -88,7 +88,7 @@ impl Waiters {
         }
     }
 
-    pub(crate) fn retain(&mut self, is_there: impl Fn(&Stream) -> bool) {
+    pub(crate) fn retain(&mut self, is_there: impl Fn(&WaitingStream) -> bool) {
         let Self {
             for_head,
             for_parts,

@@ -10,7 +10,7 @@ use crate::{
         block::{Block, RECORDS},
         records::{RecordRef, Records},
         retention::Retention,
-        target_index::{Key, TargetIndex},
+        target_index::{TargetIndex, TargetKey},
     },
 };
 
@@ -197,7 +197,7 @@ impl Window {
         let number = self.next;
         self.make_room();
         if let Some(block) = self.blocks.back_mut() {
-            self.bytes += block.push(position, Key::from(target), except, message, at_ms);
+            self.bytes += block.push(position, TargetKey::from(target), except, message, at_ms);
             self.next += 1;
         }
         self.head = position;
@@ -305,7 +305,7 @@ impl Records for Window {
         up_to: Position,
     ) -> impl Iterator<Item = u64> {
         let (from, until) = (self.number_after(after), self.number_after(up_to));
-        self.index.numbers(Key::from(target), from, until)
+        self.index.numbers(TargetKey::from(target), from, until)
     }
 
     fn get(&self, number: u64) -> Option<RecordRef<'_>> {

@@ -34,7 +34,7 @@ use crate::{
     stream::{
         hooks::{Hooks, NoHooks},
         overflow::Overflow,
-        queue::Bounds,
+        queue::QueueBounds,
     },
     striped_counter::StripedCounter,
     sync::Mutex,
@@ -96,7 +96,7 @@ impl Inner {
             jitter: Jitter::new(builder.seed),
             rules: Rules {
                 dialects: Dialects::default(),
-                bounds: Bounds {
+                bounds: QueueBounds {
                     frames: config.queue_frames,
                     bytes: config.queue_bytes,
                 },

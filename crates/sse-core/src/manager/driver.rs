@@ -105,7 +105,7 @@ impl Driver {
             task,
             start,
             runtime: runtime.clone(),
-            end: End::Dropped,
+            end: TaskEnd::Dropped,
         };
         // A runtime that has shut down drops the task here, and with it the guard.
         runtime.spawn(guard.run(work));
@@ -159,7 +159,7 @@ const AFTER_PANIC: Duration = Duration::from_secs(1);
 
 /// The way in which a task ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+enum TaskEnd {
     /// The runtime dropped the task.
     Dropped,
     Panicked,
@@ -172,7 +172,7 @@ struct Guard<M: AsRef<Driver>> {
     task: Task,
     start: fn(&Arc<M>),
     runtime: Handle,
-    end: End,
+    end: TaskEnd,
 }
 
 impl<M: AsRef<Driver>> Guard<M> {
@@ -187,12 +187,12 @@ impl<M: AsRef<Driver>> Guard<M> {
         let mut work = pin!(work);
         let ended = poll_fn(|cx| {
             catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))).map_or_else(
-                |_| Poll::Ready(End::Panicked),
-                |poll| poll.map(|()| End::Done),
+                |_| Poll::Ready(TaskEnd::Panicked),
+                |poll| poll.map(|()| TaskEnd::Done),
             )
         });
         self.end = ended.await;
-        if self.end == End::Panicked {
+        if self.end == TaskEnd::Panicked {
             error!(task = ?self.task, "a task of the manager panicked; it starts again");
             if self.is_on_own_thread() {
                 sleep(AFTER_PANIC).await;
@@ -203,7 +203,7 @@ impl<M: AsRef<Driver>> Guard<M> {
 
 impl<M: AsRef<Driver>> Drop for Guard<M> {
     fn drop(&mut self) {
-        let is_over = self.end == End::Done;
+        let is_over = self.end == TaskEnd::Done;
         let Some(manager) = self.manager.upgrade().filter(|_| !is_over) else {
             return;
         };

@@ -18,14 +18,14 @@ use crate::{
     log::{
         fetched_page::FetchedPage,
         gap::{Gap, GapReason},
-        page_cache::Lost,
+        page_cache::LostPage,
     },
     manager::{inner::Inner, timer},
     sequencer::replay::ReplayStep,
     stream::{
         backlog::{Frames, Limit, events_in},
         end_waiters::WatcherKey,
-        queue::Batch,
+        queue::QueueBatch,
         shared::StreamState,
     },
 };
@@ -200,7 +200,7 @@ impl Session {
         {
             return Poll::Ready(Some(frames));
         }
-        let mut batch = Batch::default();
+        let mut batch = QueueBatch::default();
         while ready!(self.shared.queue.poll_take(
             waker,
             limit,
@@ -250,7 +250,7 @@ impl Session {
                     }
                     None => None,
                     Some(Ok(segment)) => Some(segment),
-                    Some(Err(Lost { reason, to })) => {
+                    Some(Err(LostPage { reason, to })) => {
                         self.manager.with_sequencer(|sequencer, _| {
                             sequencer.replay_lost(stream, reason, &to);
                         });
@@ -265,7 +265,7 @@ impl Session {
     }
 
     /// Adds a gap and a farewell to the waiting frames.
-    fn frames(&self, batch: Batch) -> Frames {
+    fn frames(&self, batch: QueueBatch) -> Frames {
         let mut frames = batch.frames;
         if let Some((dropped, to)) = batch.gap {
             frames.insert(0, self.gap(Some(dropped), to));

@@ -9,7 +9,7 @@ use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use crate::{
-    registry::{membership::Membership, slot::Slot, user_changes::Changed},
+    registry::{membership::GroupMembership, slot::Slot, user_changes::Changed},
     slab::ChunkedSlab,
 };
 
@@ -143,14 +143,14 @@ impl Groups {
         kind: GroupKind,
         name: &Arc<str>,
         member: u32,
-    ) -> Option<Membership> {
+    ) -> Option<GroupMembership> {
         let key = match self.find(streams, kind, name) {
             None if is_called(&self.groups, streams, member | ONLY, (kind, name))
                 && only(member).is_none() =>
             {
                 self.call(streams, member | ONLY, (kind, name));
                 note(&mut self.watches, kind, name);
-                return Some(Membership {
+                return Some(GroupMembership {
                     group: member | ONLY,
                     position: 0,
                 });
@@ -169,7 +169,7 @@ impl Groups {
         let position = u32::try_from(group.members.len()).ok()?;
         group.members.push(member);
         note(&mut self.watches, kind, name);
-        Some(Membership {
+        Some(GroupMembership {
             group: key,
             position,
         })
@@ -180,7 +180,7 @@ impl Groups {
     pub(crate) fn remove(
         &mut self,
         streams: &ChunkedSlab<Slot>,
-        membership: Membership,
+        membership: GroupMembership,
     ) -> Option<u32> {
         if let Some(place) = only(membership.group) {
             let name = streams.get(place)?.stream.user.as_ref()?.text();
@@ -217,7 +217,7 @@ impl Groups {
         self.groups.get_mut(key)?.members.push(first);
         let memberships = &mut streams.get_mut(first)?.memberships;
         if let Some(held) = memberships.iter_mut().find(|held| held.group == only) {
-            *held = Membership {
+            *held = GroupMembership {
                 group: key,
                 position: 0,
             };

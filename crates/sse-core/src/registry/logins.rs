@@ -10,11 +10,11 @@ const CHUNK: usize = 256;
 /// chunks, like the table of streams, so that a new stream does not move existing entries.
 #[derive(Debug, Default)]
 pub(crate) struct Logins {
-    chunks: Vec<Option<Box<Chunk>>>,
+    chunks: Vec<Option<Box<LoginChunk>>>,
 }
 
 #[derive(Debug)]
-struct Chunk {
+struct LoginChunk {
     logins: [Option<LoginId>; CHUNK],
     held: usize,
 }
@@ -31,7 +31,7 @@ impl Logins {
             self.chunks.resize_with(chunk + 1, || None);
         }
         let empty = || {
-            Box::new(Chunk {
+            Box::new(LoginChunk {
                 logins: [None; CHUNK],
                 held: 0,
             })

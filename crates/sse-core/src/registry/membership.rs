@@ -2,7 +2,7 @@
 
 /// A stream's position in a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Membership {
+pub(crate) struct GroupMembership {
     pub(crate) group: u32,
     pub(crate) position: u32,
 }

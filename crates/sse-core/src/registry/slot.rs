@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::{registry::membership::Membership, stream::shared::StreamState};
+use crate::{registry::membership::GroupMembership, stream::shared::StreamState};
 
 /// A live stream and its memberships.
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) stream: Arc<StreamState>,
-    pub(crate) memberships: SmallVec<[Membership; 2]>,
+    pub(crate) memberships: SmallVec<[GroupMembership; 2]>,
 }

@@ -11,7 +11,7 @@ use crate::{
     registry::slot::Slot,
     stream::{
         hooks::Hooks,
-        queue::{Bounds, Pushed, QueueState},
+        queue::{Pushed, QueueBounds, QueueState},
         shared::StreamState,
     },
 };
@@ -20,7 +20,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Rules {
     pub(crate) dialects: Dialects,
-    pub(crate) bounds: Bounds,
+    pub(crate) bounds: QueueBounds,
 }
 
 /// The recipients of an event during its delivery.

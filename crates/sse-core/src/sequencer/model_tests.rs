@@ -84,10 +84,10 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-type IsIn = Box<dyn Fn(&Client) -> bool>;
+type IsIn = Box<dyn Fn(&ModelClient) -> bool>;
 
 /// A stream, and the events it is expected to receive.
-struct Client {
+struct ModelClient {
     id: ClientId,
     /// `None` once the session was dropped.
     session: Option<Session>,
@@ -99,7 +99,7 @@ struct Client {
     got: Vec<String>,
 }
 
-impl Client {
+impl ModelClient {
     fn take(&mut self) {
         let Some(session) = &mut self.session else {
             return;
@@ -123,7 +123,7 @@ impl Client {
 
 struct World {
     manager: Manager,
-    clients: Vec<Client>,
+    clients: Vec<ModelClient>,
     jobs: Vec<(Arc<PendingBroadcast>, u32)>,
     published: u64,
 }
@@ -215,7 +215,7 @@ impl World {
             .manager
             .connect(handshake)
             .expect("the stream is accepted");
-        self.clients.push(Client {
+        self.clients.push(ModelClient {
             id: session.client_id(),
             session: Some(session),
             user,
@@ -323,7 +323,7 @@ impl World {
             let at = steps.next().map_or(0, |at| at.index(self.jobs.len()));
             self.step(at, 2);
         }
-        self.clients.iter_mut().for_each(Client::take);
+        self.clients.iter_mut().for_each(ModelClient::take);
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     sequencer::{Sequencer, fanout::Tx},
     stream::{
         backlog::{Frames, Limit, events_in},
-        catch_up::{CatchUp, Recipient, Step},
+        catch_up::{CatchUp, CatchUpStep, Recipient},
     },
 };
 
@@ -69,18 +69,18 @@ impl Sequencer {
             catching.feed(page, &log.window, to, limit, &mut out);
         }
         let (step, reported) = catching.step(&mut log.window, to, limit, conditions, &mut out);
-        catching.waits = matches!(step, Step::Wait | Step::Backplane(_));
+        catching.waits = matches!(step, CatchUpStep::Wait | CatchUpStep::Backplane(_));
         if let Some(reason) = reported {
             log.counts.gaps[reason as usize] += 1;
         }
         let waits = out.is_empty().then(|| state.wait(waker));
         let replayed = match step {
-            Step::More => ReplayStep::More,
-            Step::Backplane(after) => {
+            CatchUpStep::More => ReplayStep::More,
+            CatchUpStep::Backplane(after) => {
                 ReplayStep::Backplane(Cursor::new(log.window.epoch().clone(), after))
             }
-            Step::Wait => ReplayStep::Waiting,
-            Step::Done => {
+            CatchUpStep::Wait => ReplayStep::Waiting,
+            CatchUpStep::Done => {
                 // Every event in flight is in the log, or was held next to it.
                 drop(state.caught_up(self.seq));
                 ReplayStep::Live

@@ -7,7 +7,7 @@ use crate::{
     log::{
         gap::GapReason,
         shares::{Party, Shares},
-        waiters::{Stream, WaitsFor},
+        waiters::{WaitingStream, WaitsFor},
     },
     registry::Registry,
     sequencer::{Sequencer, fanout::Tx},
@@ -20,7 +20,7 @@ const WOKEN_AT_ONCE: usize = 256;
 impl Sequencer {
     /// Registers a stream to be woken once the records after `after` are available. Returns `false`
     /// if the log was replaced in the meantime, so that the stream must check again.
-    pub(crate) fn wait_for_part(&mut self, stream: Stream, after: &Cursor) -> bool {
+    pub(crate) fn wait_for_part(&mut self, stream: WaitingStream, after: &Cursor) -> bool {
         if self
             .log
             .as_ref()
@@ -33,7 +33,7 @@ impl Sequencer {
     }
 
     /// Registers a stream to be woken, unless it is registered.
-    pub(crate) fn enlist(&mut self, stream: Stream, waits_for: WaitsFor) {
+    pub(crate) fn enlist(&mut self, stream: WaitingStream, waits_for: WaitsFor) {
         let streams = &self.registry.streams;
         let Some(log) = &mut self.log else { return };
         let Some(slot) = streams
@@ -51,7 +51,7 @@ impl Sequencer {
         }
         drop(state);
         if log.waiting.len >= 2 * streams.len() + 64 {
-            let is_there = |(place, id): &Stream| {
+            let is_there = |(place, id): &WaitingStream| {
                 streams
                     .get(*place)
                     .is_some_and(|slot| slot.stream.id == *id)
@@ -113,7 +113,7 @@ impl Sequencer {
         let log = self.log.as_mut()?;
         while let Some((party, after)) = log.waiting.shares.next(&may_begin) {
             let cursor = Cursor::new(log.window.epoch().clone(), after);
-            let waits = |((place, id), _): &(Stream, Party)| {
+            let waits = |((place, id), _): &(WaitingStream, Party)| {
                 let slot = self
                     .registry
                     .streams
@@ -252,7 +252,7 @@ fn party_of(shares: &Shares, stream: &StreamState) -> Party {
 }
 
 /// Wakes a stream if it still exists and waits for `waits_for`.
-fn wake(registry: &Registry, (place, id): Stream, waits_for: WaitsFor, tx: &mut Tx<'_>) {
+fn wake(registry: &Registry, (place, id): WaitingStream, waits_for: WaitsFor, tx: &mut Tx<'_>) {
     let Some(slot) = registry
         .streams
         .get(place)

@@ -89,13 +89,13 @@ impl Unlogged {
 }
 
 /// The frames of one step, and the limit of their number and size.
-struct Room<'a> {
+struct StepFrames<'a> {
     frames: &'a mut Frames,
     bytes: usize,
     limit: Limit,
 }
 
-impl<'a> Room<'a> {
+impl<'a> StepFrames<'a> {
     fn new(frames: &'a mut Frames, limit: Limit) -> Self {
         let bytes = frames.iter().map(Frame::len).sum();
         Self {
@@ -118,7 +118,7 @@ impl<'a> Room<'a> {
 
 /// Outcome of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum CatchUpStep {
     /// The stream continues with another step.
     More,
     /// No records are left: the stream becomes live.
@@ -243,7 +243,7 @@ impl CatchUp {
         limit: Limit,
         (synced, deep): (bool, bool),
         out: &mut Frames,
-    ) -> (Step, Option<GapReason>) {
+    ) -> (CatchUpStep, Option<GapReason>) {
         if self.given.epoch != *window.epoch() {
             // The stream continues where the live streams do. Positions of the old log mean nothing
             // in the new log.
@@ -270,29 +270,29 @@ impl CatchUp {
         to: Recipient<'_>,
         limit: Limit,
         out: &mut Frames,
-    ) -> Step {
+    ) -> CatchUpStep {
         let given = self.given.position;
         if given > window.head() {
             // The node has not yet followed the log up to here, if the log has this position.
             return if out.is_empty() {
-                Step::Wait
+                CatchUpStep::Wait
             } else {
-                Step::More
+                CatchUpStep::More
             };
         }
         if given < window.forgotten() {
             return if out.is_empty() {
-                Step::Backplane(given)
+                CatchUpStep::Backplane(given)
             } else {
-                Step::More
+                CatchUpStep::More
             };
         }
         if !window.index_after(given) {
-            return Step::More;
+            return CatchUpStep::More;
         }
-        let mut room = Room::new(out, limit);
+        let mut room = StepFrames::new(out, limit);
         if !self.deliver(window, window.place(window.head()), to, &mut room) {
-            return Step::More;
+            return CatchUpStep::More;
         }
         while room.is_left()
             && let Some(frame) = self.unlogged.pop()
@@ -300,9 +300,9 @@ impl CatchUp {
             room.push(frame);
         }
         if self.unlogged.events.is_empty() {
-            Step::Done
+            CatchUpStep::Done
         } else {
-            Step::More
+            CatchUpStep::More
         }
     }
 
@@ -320,7 +320,7 @@ impl CatchUp {
         if is_of_this_log && self.is_behind(window) {
             // The window holds all later records, whatever the page contains.
             let end = window.place(page.last.min(window.forgotten()));
-            self.deliver(page, end, to, &mut Room::new(out, limit));
+            self.deliver(page, end, to, &mut StepFrames::new(out, limit));
         }
     }
 
@@ -331,7 +331,7 @@ impl CatchUp {
         records: &impl Records,
         end: LogPosition,
         to: Recipient<'_>,
-        room: &mut Room<'_>,
+        room: &mut StepFrames<'_>,
     ) -> bool {
         let given = self.given.position;
         let numbers = self.interests.iter().map(|interest| {

@@ -4,10 +4,10 @@ use std::task::Waker;
 
 /// The wakers that wait for the end of a stream. Takes one word while no task waits.
 #[derive(Debug, Default)]
-pub(crate) struct EndWaiters(Option<Box<List>>);
+pub(crate) struct EndWaiters(Option<Box<WaiterList>>);
 
 #[derive(Debug, Default)]
-struct List {
+struct WaiterList {
     wakers: Vec<(WatcherKey, Waker)>,
     next: u32,
 }

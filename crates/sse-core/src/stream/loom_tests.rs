@@ -19,11 +19,11 @@ use crate::{
     stream::{
         backlog::Limit,
         overflow::Overflow,
-        queue::{Batch, Bounds, Pushed, Queue},
+        queue::{Pushed, Queue, QueueBatch, QueueBounds},
     },
 };
 
-const BOUNDS: Bounds = Bounds {
+const BOUNDS: QueueBounds = QueueBounds {
     frames: 8,
     bytes: 1024,
 };
@@ -88,7 +88,7 @@ fn end(queue: &Queue, reason: DisconnectReason) {
     wakers.for_each(Waker::wake);
 }
 
-fn poll(queue: &Queue, waker: &Waker, batch: &mut Batch) -> Poll<bool> {
+fn poll(queue: &Queue, waker: &Waker, batch: &mut QueueBatch) -> Poll<bool> {
     queue.poll_take(waker, LIMIT, Millis::default, batch)
 }
 
@@ -99,7 +99,7 @@ fn consume(queue: &Queue, most: usize) -> (Vec<String>, Option<DisconnectReason>
     let waker = Waker::from(Arc::clone(&bell));
     let (mut texts, mut reason) = (Vec::new(), None);
     while texts.len() < most {
-        let mut batch = Batch::default();
+        let mut batch = QueueBatch::default();
         match poll(queue, &waker, &mut batch) {
             Poll::Pending => bell.wait(),
             Poll::Ready(false) => break,
@@ -229,7 +229,7 @@ fn closed_queue_keeps_nothing() {
         assert!(first || !second, "a closed queue cannot be closed again");
         assert_eq!(queue.lock().waiting(), 0);
         assert_eq!(
-            poll(&queue, Waker::noop(), &mut Batch::default()),
+            poll(&queue, Waker::noop(), &mut QueueBatch::default()),
             Poll::Ready(false)
         );
     });
@@ -258,7 +258,7 @@ fn transport_is_woken_on_its_new_task() {
         let queue = queue();
         // Registered by a task that no longer exists.
         assert_eq!(
-            poll(&queue, Waker::noop(), &mut Batch::default()),
+            poll(&queue, Waker::noop(), &mut QueueBatch::default()),
             Poll::Pending
         );
         let producer = thread::spawn({

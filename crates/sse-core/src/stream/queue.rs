@@ -17,7 +17,7 @@ use crate::{
 
 /// Maximum size of the waiting events of one stream.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
+pub(crate) struct QueueBounds {
     pub(crate) frames: usize,
     pub(crate) bytes: usize,
 }
@@ -34,7 +34,7 @@ pub(crate) struct QueueState {
     backlog: Backlog,
     /// Wakes the transport. Set while the transport waits.
     consumer: Option<Waker>,
-    phase: Phase,
+    phase: StreamPhase,
     /// Position in the manager's order up to which this stream has received everything.
     pub(crate) served: u64,
     /// `true` if the transport has released the stream, or the manager has given up on the
@@ -61,8 +61,8 @@ struct Rare {
     dropped: Option<Dropped>,
     /// Set while the client catches up; no logged event waits in the backlog then.
     catching: Option<Box<CatchUp>>,
-    /// Set while the phase is [`Phase::Ending`].
-    ending: Option<Ending>,
+    /// Set while the phase is [`StreamPhase::Ending`].
+    ending: Option<StreamEnding>,
 }
 
 #[derive(Debug, Default)]
@@ -73,14 +73,14 @@ struct Dropped {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum StreamPhase {
     Live,
     Ending(DisconnectReason),
     Ended(DisconnectReason),
 }
 
 #[derive(Debug)]
-struct Ending {
+struct StreamEnding {
     farewell: Farewell,
     /// `true` if an event was lost after the waiting events.
     gap: bool,
@@ -99,7 +99,7 @@ pub(crate) enum Pushed {
 
 /// The result of one poll of a transport.
 #[derive(Debug, Default)]
-pub(crate) struct Batch {
+pub(crate) struct QueueBatch {
     /// Number of events that were dropped before the frames, and the last dropped position in the
     /// log.
     pub(crate) gap: Option<(u32, Option<LogPosition>)>,
@@ -123,7 +123,7 @@ impl Queue {
         Self(Mutex::new(QueueState {
             backlog: Backlog::default(),
             consumer: None,
-            phase: Phase::Live,
+            phase: StreamPhase::Live,
             served,
             closed: false,
             overflowed: false,
@@ -147,14 +147,14 @@ impl Queue {
         waker: &Waker,
         limit: Limit,
         now: impl FnOnce() -> Millis,
-        batch: &mut Batch,
+        batch: &mut QueueBatch,
     ) -> Poll<bool> {
         let mut state = self.lock();
         let state_ref = &mut *state;
         if state_ref.take(limit, now, batch) {
             return Poll::Ready(true);
         }
-        if matches!(state_ref.phase, Phase::Ended(_)) {
+        if matches!(state_ref.phase, StreamPhase::Ended(_)) {
             return Poll::Ready(false);
         }
         let old = match &state_ref.consumer {
@@ -170,7 +170,7 @@ impl Queue {
     /// to be reported.
     pub(crate) fn take_only(&self) -> Option<Frame> {
         let mut state = self.lock();
-        if !matches!(state.phase, Phase::Live)
+        if !matches!(state.phase, StreamPhase::Live)
             || state
                 .rare
                 .as_ref()
@@ -224,7 +224,7 @@ impl Queue {
     pub(crate) fn close(&self) -> Option<QueueClosed> {
         let mut state = self.lock();
         let reason = state.ended().unwrap_or(DisconnectReason::ClientLeft);
-        state.phase = Phase::Ended(reason);
+        state.phase = StreamPhase::Ended(reason);
         let backlog = std::mem::take(&mut state.backlog);
         let consumer = state.consumer.take();
         let closed = state.close(reason);
@@ -293,11 +293,11 @@ impl QueueState {
     pub(crate) fn push(
         &mut self,
         frame: &Frame,
-        bounds: Bounds,
+        bounds: QueueBounds,
         overflow: Overflow,
         now: Millis,
     ) -> Pushed {
-        if !matches!(self.phase, Phase::Live) {
+        if !matches!(self.phase, StreamPhase::Live) {
             return Pushed::Closed;
         }
         let room = if self.overflowed {
@@ -386,10 +386,10 @@ impl QueueState {
         &mut self,
         after: LogPosition,
         frame: &Frame,
-        bounds: Bounds,
+        bounds: QueueBounds,
         overflow: Overflow,
     ) -> Pushed {
-        let is_live = matches!(self.phase, Phase::Live);
+        let is_live = matches!(self.phase, StreamPhase::Live);
         let Some(catching) = self
             .rare
             .as_mut()
@@ -439,27 +439,27 @@ impl QueueState {
 
     pub(crate) fn ended(&self) -> Option<DisconnectReason> {
         match &self.phase {
-            Phase::Live => None,
-            Phase::Ending(reason) | Phase::Ended(reason) => Some(*reason),
+            StreamPhase::Live => None,
+            StreamPhase::Ending(reason) | StreamPhase::Ended(reason) => Some(*reason),
         }
     }
 
     /// Ends the stream after the waiting events, unless it is already ending. Returns the wakers to
     /// wake.
     pub(crate) fn end(&mut self, farewell: Farewell) -> impl Iterator<Item = Waker> + use<> {
-        if matches!(self.phase, Phase::Live) {
+        if matches!(self.phase, StreamPhase::Live) {
             let gap = self.overflow_is_lost;
             if let Some(mut catching) = self.take_catching() {
                 std::iter::from_fn(|| catching.pop_unlogged())
                     .for_each(|frame| self.backlog.push(frame));
             }
-            self.phase = Phase::Ending(farewell.reason);
-            self.rare.get_or_insert_default().ending = Some(Ending { farewell, gap });
+            self.phase = StreamPhase::Ending(farewell.reason);
+            self.rare.get_or_insert_default().ending = Some(StreamEnding { farewell, gap });
         }
         self.consumer.take().into_iter().chain(self.take_watchers())
     }
 
-    fn take(&mut self, limit: Limit, now: impl FnOnce() -> Millis, batch: &mut Batch) -> bool {
+    fn take(&mut self, limit: Limit, now: impl FnOnce() -> Millis, batch: &mut QueueBatch) -> bool {
         if let Some(dropped) = self.rare.as_mut().and_then(|rare| rare.dropped.take()) {
             self.shed();
             // A dropped event can be later in the log than a waiting event. A client that continued
@@ -480,8 +480,8 @@ impl QueueState {
             self.waiting_since = now();
             return true;
         }
-        if let Phase::Ending(reason) = self.phase {
-            self.phase = Phase::Ended(reason);
+        if let StreamPhase::Ending(reason) = self.phase {
+            self.phase = StreamPhase::Ended(reason);
             if let Some(ending) = self.rare.as_mut().and_then(|rare| rare.ending.take()) {
                 batch.gap_at_end = ending.gap;
                 batch.farewell = Some(ending.farewell);
@@ -493,7 +493,7 @@ impl QueueState {
     }
 
     /// Returns the number of events that were dropped to make room; `None` if no room can be made.
-    fn make_room(&mut self, frame: &Frame, bounds: Bounds, overflow: Overflow) -> Option<u32> {
+    fn make_room(&mut self, frame: &Frame, bounds: QueueBounds, overflow: Overflow) -> Option<u32> {
         let mut dropped = 0;
         // If a heartbeat waits, it is the first frame, and the event makes it redundant.
         if !self.has_room(frame, bounds) && self.backlog.begins_with_own() {
@@ -528,7 +528,7 @@ impl QueueState {
 
     /// Returns `true` if the frame fits. An empty backlog always has room for one frame: the size
     /// of published events is bounded, but a dialect can encode a longer frame.
-    fn has_room(&self, frame: &Frame, bounds: Bounds) -> bool {
+    fn has_room(&self, frame: &Frame, bounds: QueueBounds) -> bool {
         let fits = self.backlog.len() < bounds.frames
             && self.backlog.bytes() + frame.len() <= bounds.bytes;
         fits || self.backlog.is_empty()

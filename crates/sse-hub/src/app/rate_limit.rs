@@ -90,10 +90,10 @@ pub(crate) struct RateLimit<K> {
     interval: u64,
     at_once: u64,
     start: Instant,
-    known: Mutex<Known<K>>,
+    known: Mutex<CallerAllowance<K>>,
 }
 
-struct Known<K> {
+struct CallerAllowance<K> {
     /// Nanoseconds from the start to the moment at which a caller has its full allowance again.
     whole_at: HashMap<K, u64>,
     sweep_at: usize,
@@ -104,7 +104,7 @@ impl<K: Hash + Eq + Clone> RateLimit<K> {
     pub(crate) fn new(rate: Rate) -> Option<Self> {
         let interval = rate.interval()?;
         let at_once = interval.saturating_mul(u64::from(rate.at_once()?));
-        let known = Mutex::new(Known {
+        let known = Mutex::new(CallerAllowance {
             whole_at: HashMap::new(),
             sweep_at: SWEEP,
         });
@@ -145,7 +145,7 @@ impl<K: Hash + Eq + Clone> RateLimit<K> {
     }
 }
 
-impl<K: Hash + Eq> Known<K> {
+impl<K: Hash + Eq> CallerAllowance<K> {
     fn sweep(&mut self, now: u64) {
         self.whole_at.retain(|_, whole_at| *whole_at > now);
         if self.whole_at.len() >= MAX_KNOWN {

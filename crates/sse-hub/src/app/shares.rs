@@ -7,7 +7,7 @@ const PER_USER: usize = 50;
 
 /// The audience of the hub, as far as the shares depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Audience {
+pub(crate) enum HubAudience {
     /// Visitors name themselves, and are on this machine.
     ThisMachine,
     /// Visitors name themselves, and can be anywhere.
@@ -21,14 +21,14 @@ pub(crate) enum Audience {
 ///
 /// Users share addresses with others, so the limit of an address counts only callers without a
 /// user.
-pub(crate) fn fill_in(streams: &mut Config, audience: Audience) {
+pub(crate) fn fill_in(streams: &mut Config, audience: HubAudience) {
     let half = (streams.max_connections / 2).max(1);
     match audience {
-        Audience::ThisMachine => {}
-        Audience::Everybody => {
+        HubAudience::ThisMachine => {}
+        HubAudience::Everybody => {
             streams.max_connections_per_address.get_or_insert(half);
         }
-        Audience::Known => {
+        HubAudience::Known => {
             streams
                 .max_connections_per_user
                 .get_or_insert(half.min(PER_USER));
@@ -54,21 +54,21 @@ mod tests {
             let mut streams = Config::default();
             streams.max_connections = all;
             let mut known = streams.clone();
-            fill_in(&mut known, Audience::Known);
+            fill_in(&mut known, HubAudience::Known);
             assert_eq!(known.max_connections_per_user, Some(user));
             assert_eq!(known.max_anonymous_connections_per_address, Some(address));
             assert_eq!(known.max_connections_per_address, None);
             let mut everybody = streams.clone();
-            fill_in(&mut everybody, Audience::Everybody);
+            fill_in(&mut everybody, HubAudience::Everybody);
             assert_eq!(everybody.max_connections_per_address, Some(address));
             assert_eq!(everybody.max_connections_per_user, None);
             let mut here = streams.clone();
-            fill_in(&mut here, Audience::ThisMachine);
+            fill_in(&mut here, HubAudience::ThisMachine);
             assert_eq!(here, streams);
         }
         let mut streams = Config::default();
         streams.max_connections_per_user = Some(700);
-        fill_in(&mut streams, Audience::Known);
+        fill_in(&mut streams, HubAudience::Known);
         assert_eq!(streams.max_connections_per_user, Some(700));
     }
 }

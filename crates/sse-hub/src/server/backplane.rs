@@ -24,7 +24,7 @@ use crate::{error::Error, server::broker_tls::BrokerTls, settings::secrets::Secr
 pub(crate) struct Backplane {
     /// Name of the setting with the URL.
     pub(crate) name: String,
-    pub(crate) address: Address,
+    pub(crate) address: LogAddress,
     pub(crate) prefix: String,
     /// Bytes of an external log that are also held in memory.
     pub(crate) memory: u64,
@@ -37,7 +37,7 @@ pub(crate) struct Backplane {
 
 /// Location of the log.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Address {
+pub(crate) enum LogAddress {
     Memory,
     File(PathBuf),
     Redis(Secret),
@@ -53,7 +53,7 @@ const ENVELOPE: usize = 64 << 10;
 /// Maximum size of an entry in a file.
 const MAX_ENTRY: usize = 64 << 20;
 
-impl Address {
+impl LogAddress {
     /// Parses a URL. Errors do not contain the text of the URL, since it can include a password.
     pub(crate) fn parse(url: &Secret) -> Result<Self, Error> {
         if url.text() == "memory" {
@@ -120,15 +120,17 @@ impl Backplane {
     /// also starts while a broker is unavailable. A broker that rejects the hub is an error.
     pub(crate) async fn open(&self, streams: &mut Config) -> Result<Opened, Error> {
         let retention = streams.log.unwrap_or_default();
-        if self.address != Address::Memory {
+        if self.address != LogAddress::Memory {
             streams.log = Some(retention.bytes(retention.bytes.min(self.memory)));
         }
         // The largest event of a stream, and its envelope in the log.
         let largest = streams.queue_bytes + ENVELOPE;
         let broker: Arc<dyn Log> = match &self.address {
-            Address::Memory => return Ok(Opened::Memory),
-            Address::File(directory) => return self.open_file(directory, retention, largest).await,
-            Address::Redis(url) => {
+            LogAddress::Memory => return Ok(Opened::Memory),
+            LogAddress::File(directory) => {
+                return self.open_file(directory, retention, largest).await;
+            }
+            LogAddress::Redis(url) => {
                 let config = RedisConfig::default()
                     .prefix(&self.prefix)
                     .retention(retention)
@@ -139,7 +141,7 @@ impl Backplane {
                 self.first_response(log.bounds()).await?;
                 Arc::new(log)
             }
-            Address::Nats(url) => {
+            LogAddress::Nats(url) => {
                 let config = NatsConfig::default()
                     .prefix(&self.prefix)
                     .retention(retention);

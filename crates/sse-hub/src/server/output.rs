@@ -28,12 +28,12 @@ pub(crate) struct Output {
 
 #[derive(Debug, Default)]
 struct OutputBuffer {
-    state: Mutex<State>,
+    state: Mutex<OutputState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct OutputState {
     texts: VecDeque<Vec<u8>>,
     bytes: usize,
     dropped: u64,
@@ -94,7 +94,7 @@ impl Write for Output {
 }
 
 impl OutputBuffer {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, OutputState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -153,9 +153,9 @@ mod tests {
     use super::*;
 
     /// A reader that accepts one text at a time.
-    struct Reader(SyncSender<String>);
+    struct OutputReader(SyncSender<String>);
 
-    impl Write for Reader {
+    impl Write for OutputReader {
         fn write(&mut self, text: &[u8]) -> io::Result<usize> {
             let text = String::from_utf8_lossy(text).into_owned();
             self.0
@@ -171,7 +171,10 @@ mod tests {
 
     fn started() -> (Output, Receiver<String>) {
         let (sender, receiver) = sync_channel(0);
-        (Output::start("test", Reader(sender)).unwrap(), receiver)
+        (
+            Output::start("test", OutputReader(sender)).unwrap(),
+            receiver,
+        )
     }
 
     #[test]

@@ -15,12 +15,12 @@ use crate::error::Error;
 /// The files that the hub reads again on `SIGHUP`.
 #[derive(Default)]
 pub(crate) struct Reload {
-    parts: Vec<Part>,
+    parts: Vec<ReloadPart>,
     turn: Mutex<()>,
 }
 
 /// Files that belong together: the hub applies either all of them or none.
-struct Part {
+struct ReloadPart {
     what: &'static str,
     read: Box<dyn Fn() -> Result<(), Error> + Send + Sync>,
 }
@@ -32,7 +32,7 @@ impl Reload {
         what: &'static str,
         read: impl Fn() -> Result<(), Error> + Send + Sync + 'static,
     ) {
-        self.parts.push(Part {
+        self.parts.push(ReloadPart {
             what,
             read: Box::new(read),
         });
@@ -60,7 +60,7 @@ impl Reload {
                 "received SIGHUP; no certificate, secret or key is in a file, so nothing is reloaded"
             );
         }
-        for Part { what, read } in &self.parts {
+        for ReloadPart { what, read } in &self.parts {
             match read() {
                 Ok(()) => info!(what, "reloaded"),
                 Err(error) => {

@@ -22,7 +22,7 @@ pub(crate) enum Ending {
 /// The effect of a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(not(unix), expect(dead_code, reason = "only Ctrl-C exists elsewhere"))]
-pub(crate) enum Request {
+pub(crate) enum SignalEffect {
     /// The end of the hub.
     End(Ending),
     /// `SIGHUP` of a hub without a terminal: certificates, secrets and keys are read again.
@@ -62,7 +62,7 @@ fn is_from_terminal() -> bool {
 /// The signals that the hub receives. From its creation on, the signals no longer end the process
 /// automatically.
 #[derive(Debug)]
-pub(crate) struct Signals {
+pub(crate) struct ProcessSignals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -84,7 +84,7 @@ pub(crate) struct Signals {
 }
 
 #[cfg(unix)]
-impl Signals {
+impl ProcessSignals {
     /// Installs the signal handlers.
     pub(crate) fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
@@ -101,32 +101,32 @@ impl Signals {
     }
 
     /// Returns the next request. *Cancel safety.* No signal is lost.
-    pub(crate) async fn next(&mut self) -> Request {
+    pub(crate) async fn next(&mut self) -> SignalEffect {
         tokio::select! {
-            _ = self.interrupt.recv() => Request::End(Ending::Interrupt),
-            _ = self.terminate.recv() => Request::End(Ending::Terminate),
-            _ = self.quit.recv() => Request::End(Ending::Quit),
+            _ = self.interrupt.recv() => SignalEffect::End(Ending::Interrupt),
+            _ = self.terminate.recv() => SignalEffect::End(Ending::Terminate),
+            _ = self.quit.recv() => SignalEffect::End(Ending::Quit),
             _ = self.hangup.recv() => {
-                if self.is_from_terminal { Request::End(Ending::Hangup) } else { Request::Reload }
+                if self.is_from_terminal { SignalEffect::End(Ending::Hangup) } else { SignalEffect::Reload }
             }
-            _ = self.user1.recv() => Request::Nothing("SIGUSR1"),
-            _ = self.user2.recv() => Request::Nothing("SIGUSR2"),
-            _ = self.file_size.recv() => Request::Nothing("SIGXFSZ"),
+            _ = self.user1.recv() => SignalEffect::Nothing("SIGUSR1"),
+            _ = self.user2.recv() => SignalEffect::Nothing("SIGUSR2"),
+            _ = self.file_size.recv() => SignalEffect::Nothing("SIGXFSZ"),
         }
     }
 }
 
 #[cfg(not(unix))]
-impl Signals {
+impl ProcessSignals {
     /// Does nothing; only Ctrl-C exists on this system.
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {})
     }
 
     /// Returns the next request.
-    pub(crate) async fn next(&mut self) -> Request {
+    pub(crate) async fn next(&mut self) -> SignalEffect {
         match tokio::signal::ctrl_c().await {
-            Ok(()) => Request::End(Ending::Interrupt),
+            Ok(()) => SignalEffect::End(Ending::Interrupt),
             Err(error) => {
                 tracing::error!(%error, "failed to listen for Ctrl-C");
                 std::future::pending().await

@@ -24,7 +24,7 @@ use crate::{
 
 /// TLS with a certificate that can be reloaded.
 #[derive(Debug)]
-pub(crate) struct Tls {
+pub(crate) struct ReloadableTls {
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) certificate: Arc<Certificate>,
 }
@@ -51,7 +51,7 @@ pub(crate) fn config(
     cert: Option<PathBuf>,
     key: Option<PathBuf>,
     sources: &Sources,
-) -> Result<Option<Tls>, Error> {
+) -> Result<Option<ReloadableTls>, Error> {
     let named = |flag: &str, path| Named {
         setting: sources.name(flag),
         path,
@@ -78,7 +78,7 @@ pub(crate) fn config(
     let config = config
         .with_no_client_auth()
         .with_cert_resolver(Arc::clone(&certificate) as _);
-    Ok(Some(Tls {
+    Ok(Some(ReloadableTls {
         config: Arc::new(config),
         certificate,
     }))

@@ -8,7 +8,7 @@ use sse_core::{Config, Retention, config::KeyLimits};
 use crate::{
     error::Error,
     server::{
-        backplane::{Address, Backplane},
+        backplane::{Backplane, LogAddress},
         broker_tls::BrokerTls,
     },
     settings::{
@@ -100,7 +100,7 @@ impl LogArgs {
                 None => tls.given().map_or(Ok(None), |flag| idle(flag, NO_LOG)),
             };
         };
-        let address = Address::parse(&url)?;
+        let address = LogAddress::parse(&url)?;
         for (flag, is_given) in [
             ("backplane-prefix", prefix.is_some()),
             ("node-name", node.is_some()),
@@ -109,7 +109,7 @@ impl LogArgs {
                 return idle(flag, "is for Redis and NATS, where hubs can share a log");
             }
         }
-        if replicas.is_some() && !matches!(address, Address::Nats(_)) {
+        if replicas.is_some() && !matches!(address, LogAddress::Nats(_)) {
             return idle(
                 "backplane-replicas",
                 "is for NATS; the replicas of Redis are configured in Redis",
@@ -127,7 +127,7 @@ impl LogArgs {
         if let Some(flag) = tls.given().filter(|_| !address.is_shared()) {
             return idle(flag, "is for Redis and NATS");
         }
-        if memory.is_some() && address == Address::Memory {
+        if memory.is_some() && address == LogAddress::Memory {
             return idle(
                 "backplane-memory",
                 "is for an external log; --log-bytes limits a log in memory",

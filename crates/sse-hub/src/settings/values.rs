@@ -69,13 +69,13 @@ impl<'de> Deserialize<'de> for Seconds {
             untagged,
             expecting = "a number of seconds, or a duration such as \"10s\""
         )]
-        enum Form {
+        enum NumberOrText {
             Number(u64),
             Text(String),
         }
-        match Form::deserialize(deserializer)? {
-            Form::Number(seconds) => Ok(Self(Duration::from_secs(seconds))),
-            Form::Text(text) => seconds(&text).map(Self).map_err(D::Error::custom),
+        match NumberOrText::deserialize(deserializer)? {
+            NumberOrText::Number(seconds) => Ok(Self(Duration::from_secs(seconds))),
+            NumberOrText::Text(text) => seconds(&text).map(Self).map_err(D::Error::custom),
         }
     }
 }
@@ -91,13 +91,13 @@ impl<'de> Deserialize<'de> for Milliseconds {
             untagged,
             expecting = "a duration such as \"30s\", or a number of milliseconds"
         )]
-        enum Form {
+        enum NumberOrText {
             Number(u64),
             Text(String),
         }
-        match Form::deserialize(deserializer)? {
-            Form::Number(milliseconds) => Ok(Self(Duration::from_millis(milliseconds))),
-            Form::Text(text) => duration(&text).map(Self).map_err(D::Error::custom),
+        match NumberOrText::deserialize(deserializer)? {
+            NumberOrText::Number(milliseconds) => Ok(Self(Duration::from_millis(milliseconds))),
+            NumberOrText::Text(text) => duration(&text).map(Self).map_err(D::Error::custom),
         }
     }
 }

@@ -104,9 +104,9 @@ impl AddAssign for Fallbacks {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Counts([AtomicU64; Fallback::ALL.len()]);
+pub(crate) struct FallbackCounts([AtomicU64; Fallback::ALL.len()]);
 
-impl Counts {
+impl FallbackCounts {
     pub(crate) fn add(&self, why: Fallback) {
         self.0[why as usize].fetch_add(1, Ordering::Relaxed);
     }
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn fallbacks_have_distinct_counters_and_names() {
-        let counts = Counts::default();
+        let counts = FallbackCounts::default();
         for (index, why) in Fallback::ALL.into_iter().enumerate() {
             (0..=index).for_each(|_| counts.add(why));
         }

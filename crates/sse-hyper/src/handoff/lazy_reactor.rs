@@ -9,7 +9,7 @@ use sse_reactor::{Builder, Reactor};
 use tracing::warn;
 
 use crate::{
-    handoff::fallback::{Counts, Fallback},
+    handoff::fallback::{Fallback, FallbackCounts},
     transport_stats::TransportStats,
 };
 
@@ -20,14 +20,14 @@ pub(crate) struct LazyReactor(Arc<ReactorCell>);
 
 #[derive(Debug)]
 struct ReactorCell {
-    state: Mutex<State>,
-    bodies: Counts,
+    state: Mutex<LazyState>,
+    bodies: FallbackCounts,
     /// Set once the warning about wrapped bodies was logged.
     warned: AtomicBool,
 }
 
 #[derive(Debug)]
-enum State {
+enum LazyState {
     Off,
     NotStarted {
         builder: Builder,
@@ -41,13 +41,13 @@ enum State {
 
 impl Default for LazyReactor {
     fn default() -> Self {
-        let state = Mutex::new(State::NotStarted {
+        let state = Mutex::new(LazyState::NotStarted {
             builder: Reactor::builder(),
             failed: false,
         });
         Self(Arc::new(ReactorCell {
             state,
-            bodies: Counts::default(),
+            bodies: FallbackCounts::default(),
             warned: AtomicBool::new(false),
         }))
     }
@@ -56,16 +56,16 @@ impl Default for LazyReactor {
 impl LazyReactor {
     /// Keeps all streams with hyper.
     pub(crate) fn switch_off(&self) {
-        *self.state() = State::Off;
+        *self.state() = LazyState::Off;
     }
 
     pub(crate) fn is_off(&self) -> bool {
-        matches!(*self.state(), State::Off)
+        matches!(*self.state(), LazyState::Off)
     }
 
     /// Changes the configuration of the reactor, if the reactor is not started yet.
     pub(crate) fn configure(&self, change: impl FnOnce(Builder) -> Builder) {
-        if let State::NotStarted { builder, .. } = &mut *self.state() {
+        if let LazyState::NotStarted { builder, .. } = &mut *self.state() {
             *builder = change(std::mem::take(builder));
         }
     }
@@ -75,12 +75,12 @@ impl LazyReactor {
     pub(crate) fn reactor(&self) -> Result<Reactor, Fallback> {
         let mut state = self.state();
         match &mut *state {
-            State::Off => Err(Fallback::Off),
-            State::Closed(_) => Err(Fallback::Unavailable),
-            State::Started(reactor) => Ok(reactor.clone()),
-            State::NotStarted { builder, failed } => match builder.clone().start() {
+            LazyState::Off => Err(Fallback::Off),
+            LazyState::Closed(_) => Err(Fallback::Unavailable),
+            LazyState::Started(reactor) => Ok(reactor.clone()),
+            LazyState::NotStarted { builder, failed } => match builder.clone().start() {
                 Ok(reactor) => {
-                    *state = State::Started(reactor.clone());
+                    *state = LazyState::Started(reactor.clone());
                     Ok(reactor)
                 }
                 Err(error) => {
@@ -96,7 +96,7 @@ impl LazyReactor {
     /// Breaks off all streams of the reactor, and accepts no more streams.
     pub(crate) fn abort(&self) {
         let mut state = self.state();
-        let reactor = if let State::Started(reactor) = &*state {
+        let reactor = if let LazyState::Started(reactor) = &*state {
             Some(reactor.clone())
         } else {
             None
@@ -104,8 +104,8 @@ impl LazyReactor {
         if let Some(reactor) = &reactor {
             reactor.abort();
         }
-        if !matches!(*state, State::Off) {
-            *state = State::Closed(reactor);
+        if !matches!(*state, LazyState::Off) {
+            *state = LazyState::Closed(reactor);
         }
     }
 
@@ -126,7 +126,7 @@ impl LazyReactor {
 
     pub(crate) fn stats(&self) -> TransportStats {
         let reactor = match &*self.state() {
-            State::Started(reactor) | State::Closed(Some(reactor)) => reactor.stats(),
+            LazyState::Started(reactor) | LazyState::Closed(Some(reactor)) => reactor.stats(),
             _ => sse_reactor::ReactorStats::default(),
         };
         TransportStats {
@@ -135,7 +135,7 @@ impl LazyReactor {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, LazyState> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

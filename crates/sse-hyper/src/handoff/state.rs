@@ -38,10 +38,10 @@ pub(crate) type AnyResponse = Box<dyn Any + Send>;
 /// the handover, drops hyper, and takes both. One task polls all three, so the lock is never
 /// contended.
 #[derive(Debug, Default)]
-pub(crate) struct HandoffState(Mutex<State>);
+pub(crate) struct HandoffState(Mutex<Stage>);
 
 #[derive(Debug)]
-enum State {
+enum Stage {
     /// hyper serves the connection.
     Serving(Read),
     /// A response waits until hyper has written everything.
@@ -69,7 +69,7 @@ pub(crate) enum Read {
 
 /// The next step of a connection, after hyper was polled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Next {
+pub(crate) enum HandoffStep {
     /// hyper continues when it is woken.
     Wait,
     /// hyper must be polled again, to send the response.
@@ -78,7 +78,7 @@ pub(crate) enum Next {
     DropHyper,
 }
 
-impl Default for State {
+impl Default for Stage {
     fn default() -> Self {
         Self::Serving(Read::Unknown)
     }
@@ -87,7 +87,7 @@ impl Default for State {
 impl HandoffState {
     /// Notes that a request begins or ends. Earlier reads were for its head or its body.
     pub(crate) fn forget_reads(&self) {
-        if let State::Serving(read) = &mut *self.state() {
+        if let Stage::Serving(read) = &mut *self.state() {
             *read = Read::Unknown;
         }
     }
@@ -97,10 +97,10 @@ impl HandoffState {
         let mut state = self.state();
         *state = match mem::take(&mut *state) {
             // Bytes that follow the request stay unread until the request has been answered.
-            State::Serving(Read::Something) => State::Serving(Read::Something),
-            State::Serving(_) => State::Serving(found),
-            State::Parked(response) | State::Flushed(response) if found == Read::Something => {
-                State::Returning(response)
+            Stage::Serving(Read::Something) => Stage::Serving(Read::Something),
+            Stage::Serving(_) => Stage::Serving(found),
+            Stage::Parked(response) | Stage::Flushed(response) if found == Read::Something => {
+                Stage::Returning(response)
             }
             other => other,
         };
@@ -108,8 +108,8 @@ impl HandoffState {
 
     pub(crate) fn read(&self) -> Read {
         match &*self.state() {
-            State::Serving(read) => *read,
-            State::Returning(_) => Read::Something,
+            Stage::Serving(read) => *read,
+            Stage::Returning(_) => Read::Something,
             _ => Read::Nothing,
         }
     }
@@ -118,7 +118,7 @@ impl HandoffState {
     pub(crate) fn flushes(&self) {
         let mut state = self.state();
         *state = match mem::take(&mut *state) {
-            State::Parked(response) => State::Flushed(response),
+            Stage::Parked(response) => Stage::Flushed(response),
             other => other,
         };
     }
@@ -128,8 +128,8 @@ impl HandoffState {
     pub(crate) fn park(&self, response: AnyResponse) {
         let mut state = self.state();
         *state = match *state {
-            State::Serving(Read::Nothing) => State::Parked(response),
-            _ => State::Returning(response),
+            Stage::Serving(Read::Nothing) => Stage::Parked(response),
+            _ => Stage::Returning(response),
         };
     }
 
@@ -137,8 +137,8 @@ impl HandoffState {
     pub(crate) fn take_back(&self) -> Option<AnyResponse> {
         let mut state = self.state();
         match mem::take(&mut *state) {
-            State::Returning(response) => {
-                *state = State::Serving(Read::Something);
+            Stage::Returning(response) => {
+                *state = Stage::Serving(Read::Something);
                 Some(response)
             }
             other => {
@@ -149,20 +149,20 @@ impl HandoffState {
     }
 
     /// Returns the next step of the connection. The handover begins if it can.
-    pub(crate) fn next(&self) -> Next {
+    pub(crate) fn next(&self) -> HandoffStep {
         let mut state = self.state();
         match mem::take(&mut *state) {
-            State::Flushed(response) => {
-                *state = State::Releasing(response);
-                Next::DropHyper
+            Stage::Flushed(response) => {
+                *state = Stage::Releasing(response);
+                HandoffStep::DropHyper
             }
-            returning @ State::Returning(_) => {
+            returning @ Stage::Returning(_) => {
                 *state = returning;
-                Next::PollAgain
+                HandoffStep::PollAgain
             }
             other => {
                 *state = other;
-                Next::Wait
+                HandoffStep::Wait
             }
         }
     }
@@ -171,7 +171,7 @@ impl HandoffState {
     pub(crate) fn has_begun(&self) -> bool {
         matches!(
             *self.state(),
-            State::Releasing(_) | State::Released(..) | State::Over
+            Stage::Releasing(_) | Stage::Released(..) | Stage::Over
         )
     }
 
@@ -180,20 +180,20 @@ impl HandoffState {
     pub(crate) fn leave(&self, socket: TcpStream) {
         let mut state = self.state();
         *state = match mem::take(&mut *state) {
-            State::Releasing(response) => State::Released(response, socket),
+            Stage::Releasing(response) => Stage::Released(response, socket),
             other => other,
         };
     }
 
     /// Takes the response and the socket for the reactor, after hyper was dropped.
     pub(crate) fn take(&self) -> Option<(AnyResponse, TcpStream)> {
-        match mem::replace(&mut *self.state(), State::Over) {
-            State::Released(response, socket) => Some((response, socket)),
+        match mem::replace(&mut *self.state(), Stage::Over) {
+            Stage::Released(response, socket) => Some((response, socket)),
             _ => None,
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Stage> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -219,10 +219,14 @@ mod tests {
     #[tokio::test]
     async fn flushed_response_leaves_with_socket() {
         let state = parked();
-        assert_eq!(state.next(), Next::Wait, "something may be unwritten");
+        assert_eq!(
+            state.next(),
+            HandoffStep::Wait,
+            "something may be unwritten"
+        );
         state.flushes();
         assert!(!state.has_begun());
-        assert_eq!(state.next(), Next::DropHyper);
+        assert_eq!(state.next(), HandoffStep::DropHyper);
         assert!(state.has_begun());
         // A dropped hyper ends its request and drops its socket.
         state.forget_reads();
@@ -244,9 +248,12 @@ mod tests {
             state.found(Read::Nothing);
             state.found(Read::Something);
             state.found(Read::Nothing);
-            assert_eq!(state.next(), Next::PollAgain);
+            assert_eq!(state.next(), HandoffStep::PollAgain);
             assert!(state.take_back().is_some());
-            assert_eq!((state.next(), state.read()), (Next::Wait, Read::Something));
+            assert_eq!(
+                (state.next(), state.read()),
+                (HandoffStep::Wait, Read::Something)
+            );
             state.leave(socket().await);
             assert!(!state.has_begun());
             assert!(state.take().is_none());
@@ -259,7 +266,7 @@ mod tests {
             let state = HandoffState::default();
             state.found(read);
             state.park(Box::new(()));
-            assert_eq!(state.next(), Next::PollAgain, "{read:?}");
+            assert_eq!(state.next(), HandoffStep::PollAgain, "{read:?}");
             assert!(state.take_back().is_some());
         }
     }

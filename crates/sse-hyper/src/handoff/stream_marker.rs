@@ -16,10 +16,10 @@ pub(crate) struct StreamMarker(pub(crate) SessionSlot);
 /// dropping the body drops the session too. The content is boxed, because the empty slot lives as
 /// long as the body.
 #[derive(Debug, Clone)]
-pub(crate) struct SessionSlot(Arc<Mutex<Option<Box<Content>>>>);
+pub(crate) struct SessionSlot(Arc<Mutex<Option<Box<SlotContent>>>>);
 
 #[derive(Debug)]
-enum Content {
+enum SlotContent {
     Waiting(Session),
     /// The body has the session. The server still waits for the end of the stream.
     Polled(Closed),
@@ -27,7 +27,7 @@ enum Content {
 
 impl SessionSlot {
     pub(crate) fn new(session: Session) -> Self {
-        Self(Arc::new(Mutex::new(Some(Box::new(Content::Waiting(
+        Self(Arc::new(Mutex::new(Some(Box::new(SlotContent::Waiting(
             session,
         ))))))
     }
@@ -35,7 +35,9 @@ impl SessionSlot {
     /// Takes the session for the body, which polls the session from here on.
     pub(crate) fn poll(&self) -> Option<Session> {
         let has_mark = Arc::strong_count(&self.0) > 1;
-        self.take_and_leave(|session| has_mark.then(|| Box::new(Content::Polled(session.closed()))))
+        self.take_and_leave(|session| {
+            has_mark.then(|| Box::new(SlotContent::Polled(session.closed())))
+        })
     }
 
     /// Takes the session for the server, which polls the session in place of the body.
@@ -47,7 +49,7 @@ impl SessionSlot {
     /// this bound, and no other body returns the same bound.
     ///
     /// A wrapping body with the same bound passes the bytes on unchanged. A body that changes the
-    /// number of bytes has no bound, or another bound: if it passed this bound on, `Content-Length`
+    /// number of bytes has no bound, or another bound: if it passed this bound on, `SlotContent-Length`
     /// would be wrong for every ordinary response.
     pub(crate) fn bound(&self) -> u64 {
         1 << 63 | Arc::as_ptr(&self.0).addr() as u64
@@ -59,39 +61,39 @@ impl SessionSlot {
     }
 
     pub(crate) fn is_waiting(&self) -> bool {
-        matches!(self.content().as_deref(), Some(Content::Waiting(_)))
+        matches!(self.content().as_deref(), Some(SlotContent::Waiting(_)))
     }
 
     /// Returns the future of the end of the stream, for the server that carries the stream.
     pub(crate) fn ending(&self) -> Option<Closed> {
         let mut content = self.content();
-        if let Some(Content::Waiting(session)) = content.as_deref() {
+        if let Some(SlotContent::Waiting(session)) = content.as_deref() {
             return Some(session.closed());
         }
         match *content.take()? {
-            Content::Polled(ending) => Some(ending),
-            Content::Waiting(_) => None,
+            SlotContent::Polled(ending) => Some(ending),
+            SlotContent::Waiting(_) => None,
         }
     }
 
     fn take_and_leave(
         &self,
-        leave: impl FnOnce(&Session) -> Option<Box<Content>>,
+        leave: impl FnOnce(&Session) -> Option<Box<SlotContent>>,
     ) -> Option<Session> {
         let mut content = self.content();
         match *content.take()? {
-            Content::Waiting(session) => {
+            SlotContent::Waiting(session) => {
                 *content = leave(&session);
                 Some(session)
             }
-            polled @ Content::Polled(_) => {
+            polled @ SlotContent::Polled(_) => {
                 *content = Some(Box::new(polled));
                 None
             }
         }
     }
 
-    fn content(&self) -> MutexGuard<'_, Option<Box<Content>>> {
+    fn content(&self) -> MutexGuard<'_, Option<Box<SlotContent>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

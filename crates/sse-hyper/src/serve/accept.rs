@@ -78,7 +78,7 @@ impl Accepted {
             else {
                 return;
             };
-            let connection = Connection {
+            let connection = AcceptedConnection {
                 io: stream,
                 peer,
                 listener,
@@ -88,7 +88,7 @@ impl Accepted {
             return connection.served(service, config, agreed).await;
         }
         let unfit = config.lazy_reactor.is_off().then_some(Fallback::Off);
-        Connection {
+        AcceptedConnection {
             io: socket,
             peer,
             listener,
@@ -101,7 +101,7 @@ impl Accepted {
 }
 
 /// A connection that speaks a version of HTTP.
-struct Connection<I> {
+struct AcceptedConnection<I> {
     io: I,
     peer: SocketAddr,
     listener: PhaseListener,
@@ -110,7 +110,7 @@ struct Connection<I> {
     unfit: Option<Fallback>,
 }
 
-impl<I: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<I> {
+impl<I: AsyncRead + AsyncWrite + Unpin + Send + 'static> AcceptedConnection<I> {
     async fn served<S, B>(self, service: S, config: ConnectionConfig, agreed: Option<Protocol>)
     where
         S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,

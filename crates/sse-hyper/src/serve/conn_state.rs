@@ -39,7 +39,7 @@ pub(crate) struct ConnState {
     streams: AtomicU32,
     /// Number of times that a write began to wait for the client.
     stalls: AtomicU32,
-    left: Mutex<Left>,
+    left: Mutex<Deposits>,
     /// Set if the socket is to be reset when it is dropped.
     aborted: AtomicBool,
     /// Set while the latest write waits for the client.
@@ -49,7 +49,7 @@ pub(crate) struct ConnState {
 
 /// Values that one of the three leaves for another.
 #[derive(Debug, Default)]
-struct Left {
+struct Deposits {
     /// Count of the requests that the client has cancelled, if any.
     #[cfg(feature = "http2")]
     flood: Option<Box<Flood>>,
@@ -193,7 +193,7 @@ impl ConnState {
         &self.handoff
     }
 
-    fn left(&self) -> MutexGuard<'_, Left> {
+    fn left(&self) -> MutexGuard<'_, Deposits> {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,12 +7,12 @@ use tracing::warn;
 
 use crate::serve::{
     log_limit::LogLimit,
-    streamless::{Group, Scope, Streamless},
+    streamless::{AddressGroup, Scope, Streamless},
 };
 
 /// Bounds of the connections without a stream.
 #[derive(Clone)]
-pub(crate) struct Bounds {
+pub(crate) struct ConnectionBounds {
     pub(crate) streamless: usize,
     pub(crate) streamless_per_address: usize,
     /// Returns `true` if an address belongs to a proxy, to which the bound per address does not
@@ -20,23 +20,24 @@ pub(crate) struct Bounds {
     pub(crate) is_proxy: Option<Arc<dyn Fn(IpAddr) -> bool + Send + Sync>>,
 }
 
-impl Bounds {
-    pub(crate) fn group_of(&self, address: IpAddr) -> Group {
+impl ConnectionBounds {
+    pub(crate) fn group_of(&self, address: IpAddr) -> AddressGroup {
         let is_proxy = self
             .is_proxy
             .as_ref()
             .is_some_and(|is_proxy| is_proxy(address.to_canonical()));
         if is_proxy {
-            Group::Proxies
+            AddressGroup::Proxies
         } else {
-            Group::of(address)
+            AddressGroup::of(address)
         }
     }
 
     /// Returns the scope in which a connection must be closed before another connection of a group
     /// is added.
-    fn exceeded(&self, streamless: &Streamless, group: Group) -> Option<Scope> {
-        if group != Group::Proxies && streamless.len_of(group) >= self.streamless_per_address {
+    fn exceeded(&self, streamless: &Streamless, group: AddressGroup) -> Option<Scope> {
+        if group != AddressGroup::Proxies && streamless.len_of(group) >= self.streamless_per_address
+        {
             Some(Scope::Of(group))
         } else if streamless.len() >= self.streamless {
             Some(Scope::All)
@@ -46,7 +47,7 @@ impl Bounds {
     }
 }
 
-impl fmt::Debug for Bounds {
+impl fmt::Debug for ConnectionBounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             streamless,
@@ -83,7 +84,7 @@ pub(crate) struct Connections {
 #[derive(Debug)]
 struct ConnectionSlot {
     connection: Arc<dyn Evict>,
-    group: Group,
+    group: AddressGroup,
     /// `None` until the first poll of the task.
     waker: Option<Waker>,
 }
@@ -94,7 +95,7 @@ impl Connections {
     }
 
     /// Returns `true` if another connection of a group would cause an eviction.
-    pub(crate) fn is_full_for(&self, group: Group, bounds: &Bounds) -> bool {
+    pub(crate) fn is_full_for(&self, group: AddressGroup, bounds: &ConnectionBounds) -> bool {
         bounds.exceeded(&self.streamless, group).is_some()
     }
 
@@ -102,8 +103,8 @@ impl Connections {
     /// it.
     pub(crate) fn insert<C: Evict + 'static>(
         &mut self,
-        group: Group,
-        bounds: &Bounds,
+        group: AddressGroup,
+        bounds: &ConnectionBounds,
         connection: impl FnOnce(usize) -> C,
     ) -> (Arc<C>, Option<Evicted>) {
         let place = self.places.vacant_entry();
@@ -159,7 +160,7 @@ impl Connections {
     pub(crate) fn streams_ended(
         &mut self,
         connection: &dyn Evict,
-        bounds: &Bounds,
+        bounds: &ConnectionBounds,
     ) -> Option<Evicted> {
         let group = self.place(connection)?.group;
         self.insert_streamless(connection.key(), group, bounds)
@@ -182,7 +183,12 @@ impl Connections {
         })
     }
 
-    fn insert_streamless(&mut self, key: usize, group: Group, bounds: &Bounds) -> Option<Evicted> {
+    fn insert_streamless(
+        &mut self,
+        key: usize,
+        group: AddressGroup,
+        bounds: &ConnectionBounds,
+    ) -> Option<Evicted> {
         let evicted = bounds
             .exceeded(&self.streamless, group)
             .and_then(|scope| self.evict(scope));

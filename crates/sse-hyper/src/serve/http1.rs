@@ -24,7 +24,7 @@ use tracing::debug;
 use crate::{
     handoff::{
         ParkedResponse,
-        state::{Next, Read},
+        state::{HandoffStep, Read},
     },
     serve::{
         conn_state::ConnState,
@@ -70,7 +70,7 @@ where
         .with_upgrades();
     let conn_state = Arc::clone(listener.conn_state());
     let watchdog = Watchdog::until(deadline);
-    Supervised {
+    SupervisedConnection {
         http: Some(http),
         listener,
         conn_state,
@@ -85,7 +85,7 @@ type Http<S, I> = http1::UpgradeableConnection<TokioIo<Rewind<I>>, StreamService
 pin_project! {
     /// A connection that ends when its stream or its server ends, even while a write is blocked.
     /// hyper polls no body while a write is blocked, so hyper alone would never learn of the end.
-    struct Supervised<S, B, I>
+    struct SupervisedConnection<S, B, I>
     where
         S: Service<Request<Incoming>, Response = Response<B>>,
         S: Clone,
@@ -107,7 +107,7 @@ pin_project! {
     }
 }
 
-impl<S, B, I> Future for Supervised<S, B, I>
+impl<S, B, I> Future for SupervisedConnection<S, B, I>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
@@ -151,9 +151,9 @@ where
                 return Poll::Ready(());
             }
             match this.conn_state.handoff().next() {
-                Next::Wait => break,
-                Next::PollAgain => {}
-                Next::DropHyper => {
+                HandoffStep::Wait => break,
+                HandoffStep::PollAgain => {}
+                HandoffStep::DropHyper => {
                     this.http.set(None);
                     hand_over::<B>(this.conn_state, this.listener);
                     return Poll::Ready(());

@@ -168,7 +168,7 @@ where
 {
     fn execute(&self, serving: F) {
         match self.0.take() {
-            Some(exchange) => drop(tokio::spawn(Supervised {
+            Some(exchange) => drop(tokio::spawn(SupervisedRequest {
                 serving,
                 exchange,
                 timer: None,
@@ -183,7 +183,7 @@ pin_project! {
     /// and its stream is reset.
     ///
     /// While a stream lives, its manager applies the timeout.
-    struct Supervised<F> {
+    struct SupervisedRequest<F> {
         #[pin]
         serving: F,
         exchange: Arc<Exchange>,
@@ -192,7 +192,7 @@ pin_project! {
     }
 }
 
-impl<F: Future> Future for Supervised<F> {
+impl<F: Future> Future for SupervisedRequest<F> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {

@@ -13,7 +13,7 @@ use std::{
 use tokio::{sync::Notify, time::timeout};
 
 use crate::serve::{
-    connections::{Bounds, Connections, Evicted},
+    connections::{ConnectionBounds, Connections, Evicted},
     streamless::Scope,
     watchdog::Timeouts,
 };
@@ -41,7 +41,7 @@ pub(crate) struct Shutdown(pub(super) Arc<ServerState>);
 pub(crate) struct ServerState {
     phase: AtomicU8,
     connections: Mutex<Connections>,
-    pub(super) bounds: Bounds,
+    pub(super) bounds: ConnectionBounds,
     pub(crate) timeouts: Timeouts,
     /// Number of connections that no longer have a task.
     seats: AtomicUsize,
@@ -52,7 +52,7 @@ pub(crate) struct ServerState {
 }
 
 impl Shutdown {
-    pub(crate) fn new(timeouts: Timeouts, bounds: Bounds) -> Self {
+    pub(crate) fn new(timeouts: Timeouts, bounds: ConnectionBounds) -> Self {
         Self(Arc::new(ServerState {
             phase: AtomicU8::new(Phase::Serving as u8),
             connections: Mutex::default(),

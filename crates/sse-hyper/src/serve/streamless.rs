@@ -12,7 +12,7 @@ const CHECKS: usize = 32;
 
 /// The owner of a connection, as identified by its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Group {
+pub(crate) enum AddressGroup {
     /// Proxies, which stand for many clients.
     Proxies,
     /// An address of IPv4.
@@ -21,7 +21,7 @@ pub(crate) enum Group {
     V6(u64),
 }
 
-impl Group {
+impl AddressGroup {
     pub(crate) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self::V4(address.to_bits()),
@@ -34,7 +34,7 @@ impl Group {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
     All,
-    Of(Group),
+    Of(AddressGroup),
 }
 
 /// The connections without a stream, by their keys.
@@ -45,28 +45,28 @@ pub(crate) enum Scope {
 /// cost of a request is one flag, and no client can crowd out the connections of other groups.
 #[derive(Debug, Default)]
 pub(crate) struct Streamless {
-    groups: HashMap<Group, Queue>,
+    groups: HashMap<AddressGroup, EvictionOrder>,
     /// The groups in the order in which they lose connections.
     order: BTreeSet<Rank>,
-    places: HashMap<usize, (Group, u64)>,
+    places: HashMap<usize, (AddressGroup, u64)>,
     next_turn: u64,
 }
 
 /// The keys of a group's connections by their turn.
-type Queue = BTreeMap<u64, usize>;
+type EvictionOrder = BTreeMap<u64, usize>;
 
-type Rank = (Reverse<usize>, u64, Group);
+type Rank = (Reverse<usize>, u64, AddressGroup);
 
 impl Streamless {
     pub(crate) fn len(&self) -> usize {
         self.places.len()
     }
 
-    pub(crate) fn len_of(&self, group: Group) -> usize {
+    pub(crate) fn len_of(&self, group: AddressGroup) -> usize {
         self.groups.get(&group).map_or(0, BTreeMap::len)
     }
 
-    pub(crate) fn insert(&mut self, key: usize, group: Group) {
+    pub(crate) fn insert(&mut self, key: usize, group: AddressGroup) {
         let turn = self.next_turn;
         self.next_turn += 1;
         self.places.insert(key, (group, turn));
@@ -105,7 +105,7 @@ impl Streamless {
         oldest
     }
 
-    fn first(&self, scope: Scope) -> Option<(Group, u64, usize)> {
+    fn first(&self, scope: Scope) -> Option<(AddressGroup, u64, usize)> {
         let group = match scope {
             Scope::Of(group) => group,
             Scope::All => self.order.first()?.2,
@@ -114,7 +114,7 @@ impl Streamless {
         Some((group, turn, key))
     }
 
-    fn change<T>(&mut self, group: Group, change: impl FnOnce(&mut Queue) -> T) {
+    fn change<T>(&mut self, group: AddressGroup, change: impl FnOnce(&mut EvictionOrder) -> T) {
         let queue = self.groups.entry(group).or_default();
         if let Some(rank) = rank(group, queue) {
             self.order.remove(&rank);
@@ -129,9 +129,9 @@ impl Streamless {
 
 /// Returns the rank of a group among the others. Proxies come last, regardless of the number of
 /// their connections.
-fn rank(group: Group, queue: &Queue) -> Option<Rank> {
+fn rank(group: AddressGroup, queue: &EvictionOrder) -> Option<Rank> {
     let (&turn, _) = queue.first_key_value()?;
-    let weight = if group == Group::Proxies {
+    let weight = if group == AddressGroup::Proxies {
         0
     } else {
         queue.len()
@@ -143,12 +143,12 @@ fn rank(group: Group, queue: &Queue) -> Option<Rank> {
 mod tests {
     use super::*;
 
-    fn v4(number: u32) -> Group {
-        Group::V4(number)
+    fn v4(number: u32) -> AddressGroup {
+        AddressGroup::V4(number)
     }
 
     /// Returns connections of these groups, whose keys are their indices in the list.
-    fn of(groups: &[Group]) -> Streamless {
+    fn of(groups: &[AddressGroup]) -> Streamless {
         let mut streamless = Streamless::default();
         groups
             .iter()
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_group_is_an_address_or_a_network_of_64_bits() {
-        let group = |address: &str| Group::of(address.parse().unwrap());
+        let group = |address: &str| AddressGroup::of(address.parse().unwrap());
         assert_eq!(group("10.0.0.1"), group("::ffff:10.0.0.1"));
         assert_ne!(group("10.0.0.1"), group("10.0.0.2"));
         assert_eq!(group("2001:db8::1"), group("2001:db8::ffff:0:0:1"));
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn proxies_come_last() {
-        let proxies = Group::Proxies;
+        let proxies = AddressGroup::Proxies;
         assert_eq!(
             evicted(of(&[proxies, proxies, proxies, v4(1)])),
             [3, 0, 1, 2]
@@ -240,12 +240,12 @@ mod tests {
             (seed >> 33) % below
         };
         let mut streamless = Streamless::default();
-        let mut model: Vec<(usize, Group)> = Vec::new();
+        let mut model: Vec<(usize, AddressGroup)> = Vec::new();
         for key in 0..5000 {
             match random(5) {
                 0..=2 if model.len() < 60 => {
                     let group = match random(12) {
-                        0 => Group::Proxies,
+                        0 => AddressGroup::Proxies,
                         1..=5 => v4(0),
                         other => v4(u32::try_from(other).unwrap()),
                     };
@@ -267,9 +267,9 @@ mod tests {
                     let (_, group) = *model.iter().find(|(key, _)| *key == victim).unwrap();
                     let others: Vec<_> = model
                         .iter()
-                        .filter(|(_, group)| *group != Group::Proxies)
+                        .filter(|(_, group)| *group != AddressGroup::Proxies)
                         .collect();
-                    if group == Group::Proxies {
+                    if group == AddressGroup::Proxies {
                         assert!(others.is_empty());
                     } else {
                         assert!(

@@ -13,7 +13,7 @@ use sse_core::{Caller, ConnectErrorKind, id::network};
 use tracing::Instrument as _;
 
 use crate::{
-    bodies::{Holder, Share},
+    bodies::{BodyShare, Holder},
     body::{self, Problem},
     call_info::CallInfo,
     call_span::{end, span},
@@ -28,7 +28,7 @@ use crate::{
     wire::{
         batch_stream::BatchStream,
         request::Request,
-        request_parser::{Form, ParsedCalls, Separated},
+        request_parser::{ParsedCalls, ResponseForm, Separated},
         response::Response,
     },
 };
@@ -71,7 +71,7 @@ impl Management {
         };
         let inputs = calls.inputs(&body, &self.limits);
         let mut admitted = admitted.into_iter();
-        if calls.form == Form::Single {
+        if calls.form == ResponseForm::Single {
             let (path, admitted) = (
                 &calls.paths[0],
                 admitted.next().unwrap_or_else(|| Err(not_found(""))),
@@ -92,7 +92,7 @@ impl Management {
                 self.call(path, admitted, context.clone(), &inputs, index)
             };
         let running = calls.paths.iter().zip(admitted).enumerate().map(call);
-        if calls.form == Form::Batch {
+        if calls.form == ResponseForm::Batch {
             return Ok(Response::batch(&join_all(running).await, self.transformer));
         }
         Ok(Response::lines(BatchStream::new(
@@ -136,7 +136,7 @@ impl Management {
         body: impl Stream<Item = Result<Bytes, E>>,
         limit: usize,
         context: &Context,
-        share: &mut Share,
+        share: &mut BodyShare,
     ) -> Result<Bytes, Problem> {
         let declared = request.headers.content_length();
         if let Some(length) = declared.filter(|length| *length <= limit) {
@@ -164,7 +164,7 @@ impl Management {
 
     /// Checks that a batch consists of queries alone or of mutations alone.
     fn check_kinds(&self, calls: &ParsedCalls<'_>) -> Result<(), Error> {
-        if calls.form == Form::Single {
+        if calls.form == ResponseForm::Single {
             return Ok(());
         }
         let mut kinds: Vec<_> = Vec::new();
@@ -188,7 +188,7 @@ impl Management {
     /// Returns `true` if a request consists of one subscription.
     fn is_subscription(&self, calls: &ParsedCalls<'_>) -> bool {
         let known = self.procedures.get(&*calls.paths[0]);
-        calls.form == Form::Single
+        calls.form == ResponseForm::Single
             && known.is_some_and(|it| it.procedure.kind() == ProcedureKind::Subscription)
     }
 

@@ -14,9 +14,9 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::{Sleep, sleep};
 
 use crate::{
-    bodies::Share,
+    bodies::BodyShare,
     outcome::Outcome,
-    wire::{envelope, request_parser::Form, transformer::Transformer},
+    wire::{envelope, request_parser::ResponseForm, transformer::Transformer},
 };
 
 /// The results of the calls of a batch, in the order in which they complete: a [`Stream`] of whole
@@ -25,10 +25,10 @@ use crate::{
 ///
 /// *Cancel safety.* Dropping the stream drops the calls in flight.
 pub struct BatchStream {
-    running: FuturesUnordered<Numbered>,
+    running: FuturesUnordered<NumberedCall>,
     /// Held until the calls are done, because they own their inputs.
-    _share: Share,
-    form: Form,
+    _share: BodyShare,
+    form: ResponseForm,
     transformer: Transformer,
     /// Number of calls in the head, until the head has been sent.
     head: Option<usize>,
@@ -40,19 +40,19 @@ pub struct BatchStream {
 /// Interval between spaces. Proxies abort a response without new bytes; most wait for a minute.
 const PING_INTERVAL: Duration = Duration::from_secs(15);
 
-type Numbered = Pin<Box<dyn Future<Output = (usize, Outcome)> + Send>>;
+type NumberedCall = Pin<Box<dyn Future<Output = (usize, Outcome)> + Send>>;
 
 impl BatchStream {
     pub(crate) fn new(
         calls: impl ExactSizeIterator<Item = impl Future<Output = Outcome> + Send + 'static>,
-        form: Form,
+        form: ResponseForm,
         transformer: Transformer,
-        share: Share,
+        share: BodyShare,
     ) -> Self {
         let head = Some(calls.len());
         let running = calls
             .enumerate()
-            .map(|(index, call)| -> Numbered { Box::pin(async move { (index, call.await) }) });
+            .map(|(index, call)| -> NumberedCall { Box::pin(async move { (index, call.await) }) });
         Self {
             running: running.collect(),
             _share: share,
@@ -65,7 +65,7 @@ impl BatchStream {
     }
 
     pub(crate) fn vary(&self) -> &'static str {
-        if self.form == Form::Pieces {
+        if self.form == ResponseForm::Pieces {
             "trpc-batch-mode"
         } else {
             "trpc-accept, accept"
@@ -87,7 +87,7 @@ impl BatchStream {
     /// Returns a space before the next line, after an interval without bytes (tRPC 11, `pingMs` in
     /// `stream/jsonl.ts`). Clients of version 10 do not support spaces.
     fn poll_ping(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        if self.form != Form::Lines {
+        if self.form != ResponseForm::Lines {
             return Poll::Pending;
         }
         let ping = self
@@ -102,7 +102,7 @@ impl BatchStream {
     /// Returns a complete value in the encoding of promises: no definitions follow.
     fn value(&self, outcome: &Outcome) -> String {
         // The transformer applies to the whole line.
-        let inner = if self.form == Form::Lines {
+        let inner = if self.form == ResponseForm::Lines {
             Transformer::Json
         } else {
             self.transformer
@@ -154,14 +154,14 @@ impl Stream for BatchStream {
         }
         let done = match self.poll_ready(cx) {
             // The head is sent at once: clients take it for the beginning of the response.
-            Poll::Pending if self.form == Form::Lines && self.head.is_some() => Vec::new(),
+            Poll::Pending if self.form == ResponseForm::Lines && self.head.is_some() => Vec::new(),
             Poll::Pending => return self.poll_ping(cx),
             Poll::Ready(done) => done,
         };
         self.ping = None;
         let head = self.head.take();
         let text = match (self.form, head) {
-            (Form::Pieces, head) => self.pieces(head.is_some(), &done),
+            (ResponseForm::Pieces, head) => self.pieces(head.is_some(), &done),
             (_, Some(count)) => self.head(count, &done),
             (_, None) => done
                 .iter()

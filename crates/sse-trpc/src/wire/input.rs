@@ -79,11 +79,11 @@ pub(crate) fn too_slow() -> Error {
     Error::new(Code::Timeout, "the body did not arrive in time")
 }
 
-type Problem = serde_path_to_error::Error<serde_json::Error>;
+type InputError = serde_path_to_error::Error<serde_json::Error>;
 
 /// Returns a better error for valid JSON that does not have the form of the type. The parser of
 /// text can report only an expected character; the parser of values reports more.
-fn better<I: DeserializeOwned>(text: &str, problem: &Problem) -> Option<Problem> {
+fn better<I: DeserializeOwned>(text: &str, problem: &InputError) -> Option<InputError> {
     if problem.inner().classify() != Category::Syntax {
         return None;
     }
@@ -91,7 +91,7 @@ fn better<I: DeserializeOwned>(text: &str, problem: &Problem) -> Option<Problem>
     serde_path_to_error::deserialize::<_, I>(value).err()
 }
 
-fn in_words(problem: &Problem) -> Error {
+fn in_words(problem: &InputError) -> Error {
     let (path, error) = (problem.path().to_string(), problem.inner());
     // The path already reports the position.
     let message = error.to_string();

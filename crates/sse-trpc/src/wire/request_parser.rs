@@ -22,18 +22,18 @@ use crate::{
 /// The calls of a request, in order.
 #[derive(Debug)]
 pub(crate) struct ParsedCalls<'a> {
-    pub(crate) form: Form,
+    pub(crate) form: ResponseForm,
     /// Names of the procedures.
     pub(crate) paths: Vec<String>,
     pub(crate) connection_params: Option<ConnectionParams>,
     /// Last event id from outside the inputs.
     pub(crate) last_event_id: Option<Cow<'a, str>>,
-    input: Input<'a>,
+    input: InputSource<'a>,
 }
 
 /// The form of the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum ResponseForm {
     Single,
     Batch,
     /// Results as they complete, one line each (tRPC 11, `stream/jsonl.ts`).
@@ -44,7 +44,7 @@ pub(crate) enum Form {
 
 /// The place of the inputs of all calls.
 #[derive(Debug)]
-enum Input<'a> {
+enum InputSource<'a> {
     Query(Cow<'a, [u8]>),
     Body,
 }
@@ -69,8 +69,8 @@ impl<'a> ParsedCalls<'a> {
         let path = separator.decode(decode(request.path)?);
         check_content_type(request)?;
         let query = Query::parse(request.query);
-        let form = Form::of(request, &query);
-        let paths = if form == Form::Single {
+        let form = ResponseForm::of(request, &query);
+        let paths = if form == ResponseForm::Single {
             vec![path.into_owned()]
         } else {
             separate_paths(&path, limits)?
@@ -85,13 +85,13 @@ impl<'a> ParsedCalls<'a> {
             Some(text) => connection_params::parse(text)?,
             None => None,
         };
-        if form == Form::Single && request.headers.accepts_lines() {
+        if form == ResponseForm::Single && request.headers.accepts_lines() {
             let message = "Streaming requests must be batched (you can do a batch of 1)";
             return Err(Error::new(Code::BadRequest, message));
         }
         let last_event_id = request.headers.last_event_id().or(query.last_event_id);
         let last_event_id = last_event_id.filter(|id| !id.is_empty());
-        let input = Input::of(request, query.input);
+        let input = InputSource::of(request, query.input);
         Ok(Self {
             form,
             paths,
@@ -103,7 +103,7 @@ impl<'a> ParsedCalls<'a> {
 
     /// Returns `true` if the inputs are in the body, which must then be read.
     pub(crate) fn need_body(&self) -> bool {
-        matches!(self.input, Input::Body)
+        matches!(self.input, InputSource::Body)
     }
 
     /// Returns the inputs of the single calls. If they are invalid, each call reports the error.
@@ -113,11 +113,11 @@ impl<'a> ParsedCalls<'a> {
         limits: &Limits,
     ) -> Result<Separated<'b>, Error> {
         let bytes: &[u8] = match &self.input {
-            Input::Query(bytes) if bytes.len() <= limits.body => bytes,
-            Input::Query(_) => return Err(input::too_large()),
-            Input::Body => body.as_ref().map_err(Clone::clone)?,
+            InputSource::Query(bytes) if bytes.len() <= limits.body => bytes,
+            InputSource::Query(_) => return Err(input::too_large()),
+            InputSource::Body => body.as_ref().map_err(Clone::clone)?,
         };
-        if self.form == Form::Single {
+        if self.form == ResponseForm::Single {
             return Ok(Separated::One(bytes));
         }
         let text = input::text(bytes)?;
@@ -147,7 +147,7 @@ impl Separated<'_> {
     }
 }
 
-impl Form {
+impl ResponseForm {
     fn of(request: &Request<'_>, query: &Query<'_>) -> Self {
         if !query.is_batch() {
             Self::Single
@@ -161,7 +161,7 @@ impl Form {
     }
 }
 
-impl<'a> Input<'a> {
+impl<'a> InputSource<'a> {
     fn of(request: &Request<'_>, in_query: Option<Cow<'a, str>>) -> Self {
         if request.method != "GET" {
             return Self::Body;

@@ -10,7 +10,7 @@ use serde_json::{Value, value::RawValue};
 const DEEPEST: usize = 8;
 
 #[derive(Deserialize)]
-struct Meta {
+struct SuperjsonMeta {
     #[serde(default)]
     values: Value,
 }
@@ -31,7 +31,7 @@ pub(crate) fn without<'a>(
     json: &'a RawValue,
     meta: &RawValue,
 ) -> Result<Cow<'a, str>, serde_json::Error> {
-    let meta: Meta = serde_json::from_str(meta.get())?;
+    let meta: SuperjsonMeta = serde_json::from_str(meta.get())?;
     let mut root = ValuePath::default();
     match &meta.values {
         whole if is_undefined(whole) => return Ok("".into()),
