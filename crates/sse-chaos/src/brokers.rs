@@ -13,7 +13,7 @@ use crate::{
     fault::Fault,
     scenario::{Layout, NODES},
     sentinels::Sentinels,
-    wait::{LONG, until},
+    wait::{LONG, until_answered},
 };
 
 /// The brokers that the nodes share.
@@ -121,7 +121,7 @@ impl One {
 
     async fn ready(&self) -> Result<(), Error> {
         if let Some(replica) = &self.replica {
-            until("the replica", LONG, async || {
+            until_answered("the replica", LONG, async || {
                 replica.is_replica_in_sync().await
             })
             .await?;

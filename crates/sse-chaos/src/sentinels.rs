@@ -19,7 +19,7 @@ use crate::{
     ports,
     process::Process,
     scenario::Wire,
-    wait::{LONG, until},
+    wait::{LONG, until_answered},
 };
 
 /// Number of sentinels, of which more than half must agree.
@@ -98,7 +98,7 @@ impl Sentinels {
     /// Waits until all know each other, and the replica has the primary's data.
     pub(crate) async fn ready(&self) -> Result<(), Error> {
         for sentinel in &self.sentinels {
-            until("the sentinels", LONG, async || {
+            until_answered("the sentinels", LONG, async || {
                 let master = sentinel.ask("SENTINEL MASTER main").await?;
                 let fact = |name: &str| {
                     master
@@ -120,7 +120,7 @@ impl Sentinels {
             .iter()
             .filter(|server| server.address != primary);
         for replica in replicas {
-            until("the replica", LONG, async || {
+            until_answered("the replica", LONG, async || {
                 replica.broker.is_replica_in_sync().await
             })
             .await?;
@@ -139,7 +139,7 @@ impl Sentinels {
             .ok_or_else(|| Error::new("the primary is a foreign server"))?
             .broker
             .kill()?;
-        until("a failover", LONG, async || {
+        until_answered("a failover", LONG, async || {
             Ok(self.primary().await? != primary)
         })
         .await?;
@@ -244,13 +244,8 @@ impl Sentinel {
             address: secure.unwrap_or(plain),
             _process: process,
         };
-        let asks = async || {
-            Ok(sentinel
-                .ask("PING")
-                .await
-                .is_ok_and(|answer| answer == ["PONG"]))
-        };
-        until("a sentinel", LONG, asks).await?;
+        let asks = async || Ok(sentinel.ask("PING").await? == ["PONG"]);
+        until_answered("a sentinel", LONG, asks).await?;
         Ok(sentinel)
     }
 

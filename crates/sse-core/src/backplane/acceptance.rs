@@ -250,7 +250,7 @@ impl Acceptance {
                     }
                     // The backplane responds to the node, and is only busy.
                     Err(_) if state.phase == AcceptancePhase::Suspected => {
-                        self.end(duty, backplane)
+                        self.end(duty, backplane);
                     }
                     Err(_) => {}
                 }
