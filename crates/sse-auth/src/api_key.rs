@@ -46,8 +46,8 @@ impl ApiKey {
     /// # Errors
     ///
     /// Returns [`KeyError::TooShort`] for a key of less than 32 bytes, [`KeyError::NoSecretText`]
-    /// for a PEM or JSON text, and [`KeyError::NotSendable`] for a key that a header cannot carry,
-    /// such as one with a line break at the end.
+    /// for a key in PEM, JSON or the form of SSH, and [`KeyError::NotSendable`] for a key that a
+    /// header cannot carry, such as one with a line break at the end.
     pub fn new(key: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         let key = key.as_ref();
         if is_key_text(key) {

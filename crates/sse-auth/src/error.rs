@@ -35,7 +35,8 @@ pub enum AuthError {
     /// Several credentials verify, and name different users.
     #[error("credentials of different users are presented together")]
     Ambiguous,
-    /// The request presents more credentials than are tried.
+    /// The request presents more credentials of one kind than are tried, or credentials of more
+    /// than 256 KiB in total.
     #[error("the request has more than {limit} credentials, or credentials that are too large")]
     TooMany {
         /// Maximum number of credentials.

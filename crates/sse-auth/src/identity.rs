@@ -94,8 +94,8 @@ impl Identity {
         self
     }
 
-    /// Sets a value that stays the same as long as the user is signed in there, such as the id of a
-    /// session. The value is kept as a digest, together with the user.
+    /// Sets the sign-in from a value that stays the same until the user signs out, such as the id
+    /// of a session. Only a digest of the user and the value is kept.
     #[must_use]
     pub fn login(mut self, session: impl AsRef<[u8]>) -> Self {
         let user = self.user.as_deref().unwrap_or_default();

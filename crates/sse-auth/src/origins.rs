@@ -17,7 +17,7 @@ use crate::{
 ///
 /// | request | |
 /// |---|---|
-/// | credentials that are no cookie | passes: a foreign page does not have them |
+/// | credential other than a cookie | passes: a foreign page does not have it |
 /// | `Sec-Fetch-Site: same-origin`, or `none` (typed by the user) | passes |
 /// | `Origin` in the list | passes |
 /// | `Origin` is the server's own ([`RequestView::own_origin`]), without `Sec-Fetch-Site`, which browsers do not send over plain HTTP | passes |

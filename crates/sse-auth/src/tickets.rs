@@ -181,7 +181,8 @@ impl Tickets {
         })
     }
 
-    /// Uses up a ticket. If several callers present it at the same time, one succeeds.
+    /// Uses up a ticket, and returns the identity of its user. If several callers present the
+    /// ticket at the same time, one succeeds.
     ///
     /// # Errors
     ///

@@ -19,7 +19,7 @@ use crate::{
 /// those that a foreign page cannot make a browser send, and among these the one that ends last.
 ///
 /// [`AuthError::Refused`] and [`AuthError::Unavailable`] are vetoes of the app's own code: they end
-/// the judgement, even if other credentials verify.
+/// the judgement, even if other credentials verify. So does [`AuthError::TooMany`].
 ///
 /// ```
 /// use sse_auth::{AuthError, Credential, Identity, Verdict};

@@ -62,10 +62,11 @@ impl Drop for Shared {
 }
 
 impl FileBackplane {
-    /// Opens the log in a directory, and creates both if they do not exist. Needs a tokio runtime.
+    /// Opens the log in a directory, and creates both if they do not exist. Must be called within a
+    /// tokio runtime.
     ///
-    /// Reads the segment that was written last, and those of the last two minutes: about an eighth
-    /// of the log.
+    /// Reads the segment that was written last, and those of the last two minutes: usually at most
+    /// an eighth of the log.
     ///
     /// # Errors
     /// [`OpenError`], for example [`OpenError::Locked`] if the directory is in use, or
@@ -101,10 +102,14 @@ impl FileBackplane {
         })))
     }
 
-    /// Closes the log to new appends, on every clone. Resolves when all pending appends are on disk
-    /// and the directory is free.
+    /// Closes the log to new appends, on every clone. Resolves when every pending append has
+    /// succeeded or failed, the log is synced if the disk permits it, and the directory can be
+    /// opened again.
     ///
-    /// *Cancel safety.* The log is closed even if the future is dropped.
+    /// Further appends fail with [`BackplaneError::Unavailable`]. Tails return the remaining
+    /// entries, and then the same error.
+    ///
+    /// *Cancel safety.* Once polled, the future closes the log even if it is dropped.
     pub async fn close(&self) {
         self.0.queue.close();
         let mut status = self.0.log.status();

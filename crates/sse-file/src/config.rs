@@ -21,13 +21,15 @@ use crate::{error::OpenError, segment::MAX_SEGMENT_BYTES};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileConfig {
-    /// Retention of the log. Old entries are removed by segments of an eighth of the log. Up to an
-    /// eighth more than `entries` and `age` is kept. `bytes` is never exceeded, except by a single
-    /// entry.
+    /// Retention of the log: 1 to 100,000,000 entries, 1 KiB to 1 TiB, and 1 s to 10 years. Old
+    /// entries are removed by segments of an eighth of the log. Up to an eighth more than `entries`
+    /// and `age` is kept. `bytes` is never exceeded, except by a single entry.
     pub retention: Retention,
     /// Policy for making writes survive a loss of power. Default: before each acknowledgement.
     pub sync: SyncPolicy,
-    /// Maximum number of bytes of a payload. Default 8 MiB; 1 byte to 64 MiB.
+    /// Maximum number of bytes of a payload. A larger entry fails with
+    /// [`TooLarge`](sse_core::backplane::BackplaneError::TooLarge). Default 8 MiB; 1 byte to 64
+    /// MiB.
     pub entry_bytes: usize,
     /// Maximum number of appends that wait for the disk; a further append fails with
     /// [`Busy`](sse_core::backplane::BackplaneError::Busy). Default 16,384; 1 to 1,000,000.
@@ -56,7 +58,8 @@ pub enum SyncPolicy {
     /// a gap to every client that may have missed an entry.
     Interval(Duration),
     /// Syncs when a segment is full and when the log is closed; otherwise the operating system
-    /// decides. Like [`Interval`](Self::Interval), with more to lose.
+    /// decides. The entries of one segment at most can be lost with the machine, and are reported
+    /// as with [`Interval`](Self::Interval).
     Never,
 }
 

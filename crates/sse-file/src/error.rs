@@ -39,21 +39,22 @@ pub enum OpenError {
     /// Data that was written and synced has changed or is missing.
     #[error(transparent)]
     Damaged(#[from] Damage),
-    /// The runtime ended.
+    /// The tokio runtime ended before the log was open.
     #[error("the runtime is shutting down")]
     Runtime,
 }
 
 /// A place on disk that does not contain the data that was written.
 ///
-/// Damage is found when a log is opened or, in older segments, when they are read; then it is the
-/// source of a [`BackplaneError::Damaged`](sse_core::backplane::BackplaneError::Damaged).
+/// Damage is found when a log is opened. Damage in older segments is found when they are read, and
+/// is then the source of a
+/// [`BackplaneError::Damaged`](sse_core::backplane::BackplaneError::Damaged).
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{file} is damaged at byte {offset}: {what}")]
 pub struct Damage {
     /// The file.
     pub file: PathBuf,
-    /// Offset of the damaged record, or of any other damage.
+    /// Offset of the damaged record, or of any other damage, in bytes.
     pub offset: u64,
     /// Description of the damage.
     pub what: &'static str,

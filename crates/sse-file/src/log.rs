@@ -284,7 +284,7 @@ impl Log {
         }
     }
 
-    /// Logs the damage, once for each place.
+    /// Returns the error for damage, and logs the damage once for each place.
     fn damaged(&self, from: u64, up_to: u64, error: ReadError) -> BackplaneError {
         let (file, offset) = error.place();
         let mut known = self.known.lock();

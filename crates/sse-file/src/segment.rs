@@ -220,7 +220,7 @@ impl Segment {
 
     /// Reads entries after `after` up to the last, until the page is full or the segment ends.
     ///
-    /// Entries after the head are written, and not acknowledged yet.
+    /// Entries after [`Reading::last`] are ignored: they may be written and not acknowledged yet.
     pub(crate) fn read(
         &self,
         reading: Reading<'_>,
@@ -251,7 +251,7 @@ impl Segment {
                     });
                 }
                 Ok(Some(record)) => {
-                    // Damage before the entry is of no concern.
+                    // The damage is before the entry, and hides no entry.
                     flaw = None;
                     let position = reading.runs.position(expected);
                     if !page.push(Entry {

@@ -516,7 +516,7 @@ impl Writer {
 }
 
 impl Drop for Writer {
-    /// Runs also if the thread panics, so that no caller waits for it.
+    /// Runs also if the thread panics, so that no caller waits for the thread for ever.
     fn drop(&mut self) {
         self.queue.close();
         while let Work::Append(pending) = self.queue.take(BATCH, Instant::now()) {

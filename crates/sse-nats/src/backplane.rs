@@ -18,23 +18,25 @@ use crate::{
 };
 
 /// A log on NATS JetStream, over one connection that is made again whenever it is lost. A clone is
-/// cheap and shares the connection.
+/// cheap and shares the connection. The connection closes when the last clone, tail and listener
+/// are dropped.
 ///
 /// *Server.* Version 2.9 or later, with JetStream. The maximum size of an entry or a signal is the
 /// server's `max_payload` less 640 bytes: by default 1 MiB less 640 bytes. The backplane creates
 /// two streams, whose names [`NatsConfig::prefix`] defines.
 ///
-/// *Durability.* An append is acknowledged when the stream's leader and most of its
-/// [replicas](NatsConfig::replicas) have the entry. A single server writes to its files at once and
+/// *Durability.* An append is acknowledged when a majority of the stream's
+/// [replicas](NatsConfig::replicas) has the entry. A single server writes to its files at once and
 /// syncs them every two minutes, unless configured otherwise. A killed server loses nothing. A
 /// machine that loses power can lose the latest entries; nodes detect that loss and notify clients.
 ///
 /// *Unavailable servers.* If the server closes the connection, the loss is detected at once. If the
-/// server falls silent, a request detects the loss within 9 s, and from then on every user of the
-/// connection is notified. New attempts to connect follow after 50 ms to 5 s, in jittered steps.
+/// server falls silent, the loss is detected within 9 s. From then on, calls fail at once with
+/// [`BackplaneError::Unavailable`], and tails and listeners end. Attempts to connect are 50 ms to 5
+/// s apart, jittered.
 ///
-/// *Undetected loss.* An older copy of the server's files is restored while no node runs that knows
-/// of the missing entries.
+/// *Undetected loss.* A loss is not detected if an older copy of the server's files is restored
+/// while no node runs that knows of the missing entries.
 ///
 /// ```no_run
 /// use sse_core::Manager;
@@ -69,10 +71,11 @@ impl NatsBackplane {
     /// runtime.
     ///
     /// # Errors
-    /// [`BackplaneError::Unavailable`] if no server replies; another attempt can succeed.
-    /// [`BackplaneError::Rejected`] if no attempt can succeed: a URL or a number out of range,
-    /// credentials that the server does not accept, missing rights, or an existing stream of the
-    /// same name with other settings, which the error names.
+    /// [`BackplaneError::Unavailable`] if no server replies, and [`BackplaneError::Blocked`] if the
+    /// server has no room for a stream; another attempt can succeed.
+    /// [`BackplaneError::Rejected`] until something is changed: an invalid URL, a number out of
+    /// range, a failure of TLS, credentials that the server does not accept, missing rights, or an
+    /// existing stream of the same name with other settings, which the error names.
     pub async fn connect(url: &str, config: NatsConfig) -> Result<Self, BackplaneError> {
         let shared = Shared::open(url, &config, InitialConnect::Connected).await?;
         bounded(shared.epochs.find()).await?;
@@ -84,8 +87,8 @@ impl NatsBackplane {
     /// streams are handled as by [`connect`](Self::connect).
     ///
     /// # Errors
-    /// [`BackplaneError::Rejected`] for a URL or a number out of range, and for credentials that
-    /// cannot be read. A rejection by the server is reported by later calls.
+    /// [`BackplaneError::Rejected`] for an invalid URL, a number out of range, and credentials that
+    /// cannot be read. Later calls report a rejection by the server.
     pub async fn start(url: &str, config: NatsConfig) -> Result<Self, BackplaneError> {
         Ok(Self(Arc::new(
             Shared::open(url, &config, InitialConnect::Connecting).await?,

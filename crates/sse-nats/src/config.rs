@@ -131,7 +131,8 @@ impl NatsConfig {
         self
     }
 
-    /// Sets the retention of the log. The server counts bytes as it stores them, with headers.
+    /// Sets the retention of the log: 1 to 100,000,000 entries, 1 KiB to 1 TiB, and 1 s to 10
+    /// years. The server counts bytes as it stores them, with headers.
     #[must_use]
     pub fn retention(mut self, retention: Retention) -> Self {
         self.retention = retention;
@@ -146,17 +147,17 @@ impl NatsConfig {
         self
     }
 
-    /// Sets the number of servers of a cluster that store the log. An append is acknowledged by
-    /// most of them. Default 1; 1 to 5.
+    /// Sets the number of servers of a cluster that store the log. An append is acknowledged when a
+    /// majority of them has the entry. Default 1; 1 to 5.
     #[must_use]
     pub fn replicas(mut self, replicas: u8) -> Self {
         self.replicas = replicas;
         self
     }
 
-    /// Sets the maximum number of appends that wait for their acknowledgement, which take at most
-    /// 64 MiB. A further append fails with [`Busy`](sse_core::backplane::BackplaneError::Busy).
-    /// Default 4,096; 1 to 100,000.
+    /// Sets the maximum number of appends that wait for their acknowledgement, with payloads of 64
+    /// MiB in total. A further append fails with
+    /// [`Busy`](sse_core::backplane::BackplaneError::Busy). Default 4,096; 1 to 100,000.
     #[must_use]
     pub fn appends_under_way(mut self, appends: usize) -> Self {
         self.appends_under_way = appends;
@@ -164,7 +165,7 @@ impl NatsConfig {
     }
 
     /// Sets the JetStream domain, for logs that are reached through a leaf node. Default: the
-    /// server's own.
+    /// domain of the server to which the node connects.
     #[must_use]
     pub fn domain(mut self, domain: impl Into<String>) -> Self {
         self.domain = Some(domain.into());

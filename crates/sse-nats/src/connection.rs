@@ -38,7 +38,7 @@ pub(crate) struct Connection {
 pub(crate) struct Generation(u64);
 
 impl Generation {
-    /// The number of no connection.
+    /// A number that no connection has.
     pub(crate) const NONE: Self = Self(0);
 }
 
@@ -69,8 +69,8 @@ const PING: Duration = Duration::from_secs(3);
 /// Delays between two attempts to connect.
 const RECONNECT: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
-/// Maximum number of messages that wait in one subscription. No request of this crate asks for as
-/// many.
+/// Maximum number of messages that wait in one subscription, unless twice the number of appends in
+/// flight is more. No request of this crate asks for as many.
 const WAITING_MESSAGES: usize = 4096;
 
 /// Time for which an error message of the server explains a request without a reply.
@@ -177,7 +177,8 @@ impl Connection {
         )))
     }
 
-    /// Resolves when the server sends such a message.
+    /// Resolves once the server has sent a message on missing rights for a subject, at `since` or
+    /// later.
     pub(crate) async fn complains(&self, subject: &str, since: Instant) -> BackplaneError {
         let mut events = self.events.clone();
         loop {

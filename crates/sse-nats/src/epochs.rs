@@ -7,8 +7,8 @@
 //!
 //! A stream whose files were replaced by an older copy has an old epoch. A node that detects an old
 //! copy sets a new subject of the stream; if several nodes do so at once, the last one counts. A
-//! node checks the log on every connection, and whenever something ends or is inconsistent. It
-//! detects an old copy if
+//! node checks the log on every new connection, with every page, once a second while it follows the
+//! log, and after an inconsistent acknowledgement. The node detects an old copy if
 //! - an entry that the node has seen is missing without having been trimmed, or differs;
 //! - the epoch is one that the node saw replaced before;
 //! - the stream was created at another time than before, and still has the old epoch.
@@ -122,7 +122,7 @@ const MAX_INSPECTIONS: usize = 5;
 const SECOND_INSPECTION_DELAY: Duration = Duration::from_millis(250);
 
 /// Time that a server may need to delete a stream after reporting that the stream does not exist.
-/// Another node can wait up to twice as long.
+/// Nodes wait one to two times as long before they create the stream again.
 const DELETION: Duration = Duration::from_millis(300);
 
 /// Minimum interval between two creations of a stream: if its files are lost again that soon, they

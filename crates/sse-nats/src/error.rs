@@ -12,7 +12,7 @@ pub(crate) fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Ba
     BackplaneError::unavailable(SOON, source)
 }
 
-/// Creates a rejection with the driver's text.
+/// Creates a rejection with a reason, and with the error that caused it.
 pub(crate) fn refused(
     reason: impl Into<String>,
     source: impl Into<Box<dyn Error + Send + Sync>>,
@@ -23,7 +23,7 @@ pub(crate) fn refused(
     }
 }
 
-/// Creates the error for a temporary rejection with the driver's text.
+/// Creates the error for a temporary rejection, with the error that caused it.
 pub(crate) fn blocked(
     reason: impl Into<String>,
     source: impl Into<Box<dyn Error + Send + Sync>>,

@@ -50,7 +50,7 @@ pub fn read_place(reply: &str) {
 ///
 /// # Panics
 ///
-/// If a mark does not distinguish messages.
+/// If two readings of the same message yield different fingerprints.
 pub fn read_headers(headers: &[u8], payload: &[u8]) {
     let fingerprint = Fingerprint::of_stored(headers, payload);
     assert_eq!(fingerprint, Fingerprint::of_stored(headers, payload));

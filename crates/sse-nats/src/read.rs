@@ -110,8 +110,8 @@ impl Shared {
         Ok(found.cursor(sequence))
     }
 
-    /// Returns the latest sequence that `count` entries follow. The server reports the number of
-    /// messages after a sequence, so a binary search finds it.
+    /// Returns the latest sequence after which `entries` entries follow. The server reports the
+    /// number of messages after a sequence, so a binary search finds the sequence.
     async fn rewind_over_holes(
         &self,
         found: &LogInfo,
@@ -121,7 +121,7 @@ impl Shared {
         while low < high {
             let middle = low + (high - low).div_ceil(2);
             let consumer = self.consumer(&self.names.log_stream, middle + 1).await?;
-            // Entries that arrived since the inspection are not among those requested.
+            // The number includes entries that arrived since the inspection.
             let pending = consumer.pending();
             consumer.remove().await;
             if pending >= entries {

@@ -28,8 +28,8 @@ use crate::{
     shared::Shared,
 };
 
-/// A task sends appends to the server in batches. A batch holds all appends that are waiting at
-/// that moment: many under load, otherwise a single one.
+/// Appends entries by a task that sends them to the server in batches. A batch holds all appends
+/// that are waiting at that moment: many under load, otherwise a single one.
 pub(crate) struct Appender {
     shared: Arc<Shared>,
     room: Arc<Room>,
@@ -45,7 +45,7 @@ const BATCH: usize = 512;
 /// and the replies to another are read.
 const BATCHES: usize = 4;
 
-/// Time limit of a batch. An append takes less, even if all its attempts time out.
+/// Time limit of an append, and of a batch.
 const LONGEST: Duration = Duration::from_secs(8);
 
 impl Appender {

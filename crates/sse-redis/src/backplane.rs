@@ -59,18 +59,21 @@ const LONGEST: Duration = Duration::from_secs(9);
 impl RedisBackplane {
     /// Connects, and creates the log if it does not exist.
     ///
-    /// `redis://[user][:password@]host[:port][/database]`; `rediss://` for TLS,
-    /// `unix:///path?db=…&user=…&pass=…` for a socket. `valkey` in place of `redis` means the same.
-    /// In a cluster, the host is any of its servers.
+    /// The URL is `redis://[[user]:password@]host[:port][/database]`, with `rediss://` for TLS, or
+    /// `unix:///path?db=…&user=…&pass=…` for a Unix socket. `valkey` in place of `redis` means the
+    /// same. The default port is 6379. In a cluster, the host is any of its servers.
     ///
-    /// `redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/primary[/database]` asks
-    /// sentinels for the address of the named primary each time that it connects.
-    /// `rediss+sentinel://` uses TLS for sentinels and primary. The user is that of the primary;
-    /// sentinels that require a login get `?sentinel_user=…&sentinel_password=…`.
+    /// With `redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/primary[/database]`, the
+    /// backplane asks sentinels for the address of the named primary each time that it connects.
+    /// The default port of sentinels is 26379. `rediss+sentinel://` uses TLS for sentinels and
+    /// primary. User and password are those of the primary; a login for the sentinels follows as
+    /// `?sentinel_user=…&sentinel_password=…`.
     ///
     /// # Errors
     /// [`BackplaneError::Rejected`] if the URL or the configuration is invalid, or if the server
-    /// rejects the login. [`BackplaneError::Unavailable`] if the server cannot be reached.
+    /// rejects the login or a command. [`BackplaneError::Blocked`] if the log must be created while
+    /// the server accepts no writes. [`BackplaneError::Unavailable`] if the server cannot be
+    /// reached.
     pub async fn connect(url: &str, config: RedisConfig) -> Result<Self, BackplaneError> {
         let backplane = Self::new(url, config)?;
         backplane.bounds().await?;
@@ -185,7 +188,8 @@ impl Backplane for RedisBackplane {
 }
 
 impl RedisBackplane {
-    /// A signal is not sent twice, even if it is not known whether the server received it.
+    /// Sends a signal once: without a retry, even if it is not known whether the server received
+    /// the signal.
     async fn publish(&self, payload: &[u8]) -> Result<(), BackplaneError> {
         let connection = self.0.calls.connection().await?;
         let mut command = redis::cmd("PUBLISH");

@@ -27,34 +27,38 @@ pub struct RedisConfig {
     /// nothing. Default `sse`; 1 to 64 ASCII letters, digits, `:`, `.`, `_`, `-`.
     pub prefix: String,
     /// Approximate retention of the log. Redis trims by number in whole nodes of its tree (100
-    /// entries, unless configured otherwise). Bytes are those that `MEMORY USAGE` returns, which
-    /// Redis estimates. Ages are exact, by the clock of the server.
+    /// entries, unless `stream-node-max-entries` differs). Bytes are those that `MEMORY USAGE`
+    /// returns, which Redis estimates. Ages are exact to a second, by the clock of the server.
     pub retention: Retention,
     /// Replicas that must have an entry before its append is acknowledged. Default none.
     pub replicas: Option<Replicas>,
-    /// Maximum number of bytes of one entry or signal. Default 1 MiB; Redis itself takes 512 MB.
+    /// Maximum number of bytes of one entry or signal. A larger one fails with
+    /// [`TooLarge`](sse_core::backplane::BackplaneError::TooLarge). Default 1 MiB; Redis itself
+    /// accepts 512 MB.
     pub max_payload: usize,
-    /// Maximum number of appends in flight, without acknowledged ones. Further appends are rejected
-    /// as busy. Default 4,096. Together they hold at most 64 MiB.
+    /// Maximum number of appends that wait for their acknowledgement, with payloads of 64 MiB in
+    /// total. A further append fails with [`Busy`](sse_core::backplane::BackplaneError::Busy).
+    /// Default 4,096.
     pub pipeline: usize,
     /// Timeout for a connection to become ready for use. Default 3 s.
     pub connect_timeout: Duration,
     /// Timeout for a reply, after which the connection is closed. Default 2 s.
     pub response_timeout: Duration,
     /// Certificates, as PEM, of the authorities that are trusted to certify a `rediss://` server.
-    /// Default those of the system.
+    /// Default those of the system. A URL without TLS is rejected if authorities are set.
     pub authorities: Option<Vec<u8>>,
     /// Certificate for a `rediss://` server that requires one of its clients (`tls-auth-clients`).
-    /// Default none.
+    /// Default none. A URL without TLS is rejected if a certificate is set.
     pub client_certificate: Option<ClientCertificate>,
 }
 
 /// A client certificate. Debug output shows no key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClientCertificate {
-    /// The certificate, as PEM, and those between it and the authority that the server trusts.
+    /// The certificate as PEM, followed by the intermediate certificates up to the authority that
+    /// the server trusts.
     pub certificate: Vec<u8>,
-    /// Its private key, as PEM: PKCS #8, PKCS #1 or SEC1, without a password.
+    /// The private key of the certificate, as PEM: PKCS #8, PKCS #1 or SEC1, without a password.
     pub key: Vec<u8>,
 }
 
@@ -72,8 +76,8 @@ impl fmt::Debug for ClientCertificate {
 pub struct Replicas {
     /// Number of replicas.
     pub count: u32,
-    /// Timeout for the replicas, after which the append fails as unavailable. Below
-    /// `response_timeout`.
+    /// Timeout for the replicas, after which the append fails as unavailable although the primary
+    /// has the entry. Must be shorter than `response_timeout`.
     pub within: Duration,
 }
 

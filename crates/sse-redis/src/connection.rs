@@ -115,8 +115,8 @@ impl UnverifiedConnection {
         let newest = snapshot.marks.iter().map(|mark| mark.position).max();
         for (mark, found) in snapshot.marks.iter().zip(answers) {
             let found = reply::entries(reply::checked(found)?)?.pop();
-            // A connection may have been idle while the entries that it saw were trimmed. The
-            // connection that saw the most tells whether the log is the same.
+            // A connection may have been idle while the entries that it saw were trimmed. Another
+            // server's claim to have trimmed an entry is therefore doubted only for the newest one.
             let same = *mark.server == *self.server || Some(mark.position) != newest;
             if !has(
                 mark,
@@ -142,7 +142,7 @@ impl UnverifiedConnection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Believed {
     Yes,
-    /// Another server might claim so of an entry that it never had.
+    /// Another server might make that claim about an entry that it never had.
     No,
 }
 
@@ -298,8 +298,8 @@ async fn atomically(
     }
 }
 
-/// Sends several commands. The first of them checks the log, and the log is checked again at the
-/// end: if both checks agree, nothing happened in between.
+/// Sends the commands of a transaction without the transaction. The first command checks the log,
+/// and is sent again at the end: if both replies are the same, the log did not change in between.
 ///
 /// A server whose memory is full rejects all commands of a transaction, also those that only read.
 async fn in_turn(

@@ -132,7 +132,8 @@ const WORDS: &[(&str, Meaning, &str)] = &[
     ),
 ];
 
-/// Replies that begin with `ERR` and that recur until something changes, by a part of their text.
+/// Replies that begin with `ERR` and that recur until an operator changes something, by a part of
+/// their text, and the cause.
 const ERRORS: &[(&str, &str)] = &[
     (
         "unknown command",
@@ -167,7 +168,8 @@ const ERRORS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Replies whose word belongs to another kind, by a part of their text.
+/// Replies that mean [`Unavailable`] whatever their first word, by a part of their text, and the
+/// operator's remedy.
 const FOR_NOW: &[(&str, &str)] = &[
     (
         "max number of clients",

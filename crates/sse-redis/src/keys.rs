@@ -15,7 +15,8 @@ pub(crate) struct Keys {
     pub(crate) of_backends: Arc<str>,
     /// Counter of the idempotency keys of all users.
     pub(crate) of_users: Arc<str>,
-    /// The channel for signals. Unlike a key, a channel belongs to no database.
+    /// The channel for signals. Its name includes the database, because a channel, unlike a key,
+    /// belongs to no database.
     pub(crate) signals: Arc<str>,
 }
 

@@ -48,7 +48,7 @@ impl LogInfo {
         let (aged, head) = (reply::position(aged)?, reply::position(head)?);
         let length = reply::number(length)?;
         let trimmed = if reply::number(aged_count)? == reply::number(removed_count)? {
-            // No entry was removed since this was recorded, so it is exact.
+            // No entry was removed since `aged` was recorded, so `aged` is exact.
             aged
         } else if length == 0 {
             head
@@ -84,7 +84,7 @@ impl LogInfo {
         Ok(())
     }
 
-    /// Returns `true` if this log assigned the position, given that it can be read from.
+    /// Returns `true` if this log assigned the position, given that the log can be read from there.
     pub(crate) fn gave(&self, position: Position, exists: EntryExists) -> bool {
         exists == EntryExists::Yes || position == self.trimmed || position == self.head
     }

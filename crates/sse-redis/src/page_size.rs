@@ -8,7 +8,7 @@ use crate::reply::RawEntry;
 /// for any size of entries: Redis accepts a limit on the number of entries, but none on bytes.
 #[derive(Debug)]
 pub(crate) struct PageSize {
-    /// The recent size of an entry.
+    /// The estimated size of an entry in a reply.
     size: AtomicUsize,
 }
 

@@ -15,10 +15,10 @@ use crate::{
 pub(crate) struct FetchedEntries {
     /// `None` if the log does not exist.
     pub(crate) info: Option<LogInfo>,
-    /// The presence of an entry at the position that they follow.
+    /// The presence of an entry at the position after which the entries were fetched.
     pub(crate) exists: EntryExists,
     pub(crate) entries: Vec<RawEntry>,
-    /// Set if no entries followed.
+    /// Set if no further entries follow.
     pub(crate) at_head: bool,
 }
 
@@ -167,10 +167,11 @@ pub(crate) async fn open(slot: &Reconnecting<Connection>) -> Result<LogInfo, Bac
     .await
 }
 
-/// Number of entries per step. A step blocks the server for about as many microseconds.
+/// Maximum number of entries per step of a rewind. A step blocks the server for about as many
+/// microseconds.
 const STEP: u64 = 1000;
 
-/// Returns a cursor that the latest entries follow.
+/// Returns the cursor after which the latest `entries` entries follow.
 pub(crate) async fn rewind(
     slot: &Reconnecting<Connection>,
     entries: u64,

@@ -2,7 +2,7 @@
 
 use redis::Cmd;
 
-/// A script. Scripts of the log have its key as their first.
+/// A script. The first key of each script that works on the log is the log's key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Script {
     Info,

@@ -50,6 +50,7 @@ struct Ear {
 
 /// Maximum number of signals that wait for a listener.
 const MOST: usize = 4096;
+/// Maximum number of bytes of the signals that wait for a listener. A single signal always fits.
 const MOST_BYTES: usize = 16 << 20;
 
 /// Interval between checks that the server is still connected, and that it is still the one that

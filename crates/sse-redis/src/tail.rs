@@ -127,8 +127,8 @@ impl Tail for RedisTail {
             let fetched = self.question.insert(question).await;
             self.question = None;
             let batch = self.take(fetched.map_err(error::translate)?).await?;
-            // When the request was made, no entry followed the last one. An entry can arrive at any
-            // moment.
+            // An empty page means only that the tail has caught up. The next request waits for
+            // entries.
             if !batch.entries.is_empty() || caught_up == Progress::CaughtUp || !batch.at_head {
                 return Ok(batch);
             }

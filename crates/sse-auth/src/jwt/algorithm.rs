@@ -74,7 +74,7 @@ impl Algorithm {
     }
 }
 
-/// Accepts exact names only. RFC 9864 also names EdDSA with Ed25519 `Ed25519`.
+/// Accepts the exact names, and `Ed25519`, the name of EdDSA with Ed25519 in RFC 9864.
 impl FromStr for Algorithm {
     type Err = AuthError;
 

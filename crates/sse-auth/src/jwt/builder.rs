@@ -85,21 +85,22 @@ impl JwtBuilder {
         self
     }
 
-    /// Sets the maximum difference between clocks; default 15 s.
+    /// Sets the maximum difference between clocks, in whole seconds; default 15 s.
     #[must_use]
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
     }
 
-    /// Accepts tokens without `exp`, which are valid for ever. Default: they are refused.
+    /// Accepts tokens without `exp`, which never expire. Default: such tokens are refused.
     #[must_use]
     pub fn exp_optional(mut self) -> Self {
         self.expiry = Expiry::Optional;
         self
     }
 
-    /// Also reads the token from this cookie; default: from no cookie.
+    /// Also reads tokens from this cookie; default: from no cookie. Several calls add several
+    /// cookies.
     #[must_use]
     pub fn cookie(mut self, name: impl Into<String>) -> Self {
         self.cookies.push(name.into());
@@ -120,6 +121,8 @@ impl JwtBuilder {
         self
     }
 
+    /// Creates the authenticator. Published keys are not loaded yet.
+    ///
     /// # Errors
     ///
     /// Returns [`KeyError::NoKey`] if no key was added.

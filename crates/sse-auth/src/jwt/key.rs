@@ -42,8 +42,8 @@ impl Key {
     /// # Errors
     ///
     /// Returns [`KeyError::TooShort`] for a secret of less than 32 bytes,
-    /// [`KeyError::NoSecretText`] for a PEM or JSON text, and [`KeyError::WrongAlgorithm`] for
-    /// another algorithm.
+    /// [`KeyError::NoSecretText`] for a key in PEM, JSON or the form of SSH, and
+    /// [`KeyError::WrongAlgorithm`] for another algorithm.
     pub fn secret(algorithm: Algorithm, secret: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         let secret = secret.as_ref();
         if !algorithm.is_symmetric() {
@@ -60,8 +60,8 @@ impl Key {
         })
     }
 
-    /// Parses a public key: `PUBLIC KEY` (RSA, EC on P-256 or P-384, Ed25519) or `RSA PUBLIC KEY`.
-    /// An RSA key is for RS* and PS*, the other kinds are for their one algorithm.
+    /// Parses a public key in PEM: `PUBLIC KEY` (RSA, EC on P-256 or P-384, Ed25519) or `RSA PUBLIC
+    /// KEY`. An RSA key is for RS* and PS*, the other kinds are for their one algorithm.
     /// [`algorithm`](Self::algorithm) restricts the key to one algorithm.
     ///
     /// # Errors
@@ -104,8 +104,8 @@ impl Key {
         Self::pem(std::fs::read(path).map_err(KeyError::File)?)
     }
 
-    /// Sets the id by which tokens refer to the key (`kid`). A key without an id is tried for every
-    /// token of its algorithm.
+    /// Sets the id by which tokens refer to the key (`kid`). A key without an id is tried for
+    /// tokens without an id, and for tokens with an id that no other key has.
     #[must_use]
     pub fn kid(mut self, kid: impl Into<String>) -> Self {
         self.kid = Some(kid.into());

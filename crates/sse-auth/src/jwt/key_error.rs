@@ -13,21 +13,21 @@ pub enum KeyError {
     /// No key was added.
     #[error("there is no usable key")]
     NoKey,
-    /// The number of items exceeds the limit.
+    /// More secrets or cookie names are given than are supported.
     #[error("more than {limit} secrets or cookie names are given")]
     TooMany {
-        /// Maximum number of items.
+        /// Maximum number of secrets, and of cookie names.
         limit: usize,
     },
     /// The secret is short enough to be guessed.
     #[error("a secret of {length} bytes is too short: at least {least} are needed")]
     TooShort {
-        /// Length of the secret.
+        /// Length of the secret, in bytes.
         length: usize,
-        /// Minimum length.
+        /// Minimum length, in bytes.
         least: usize,
     },
-    /// The secret is a PEM or JSON text, whose public part is known to everybody.
+    /// The secret is the text of a key (PEM, JSON, SSH). If the key is public, everybody knows it.
     #[error("a PEM or JSON text is not a secret")]
     NoSecretText,
     /// No header can carry the key: only visible ASCII without commas can be sent as a bearer

@@ -21,9 +21,9 @@ const LONGEST_RETRY: Duration = Duration::from_secs(300);
 ///   [`refresh`](crate::RemoteJwksBuilder::refresh) (10 min). The first caller after that time
 ///   starts the load. No caller waits, because the known keys stay in use until the new ones have
 ///   arrived.
-/// - A token with an unknown key id starts a load at once, except within
-///   [`cooldown`](crate::RemoteJwksBuilder::cooldown) (30 s) of the last load: forged ids must not
-///   become requests to the issuer.
+/// - A token that no known key verifies starts a load at once, except within
+///   [`cooldown`](crate::RemoteJwksBuilder::cooldown) (30 s) of the last load: not every forged
+///   token must become a request to the issuer.
 /// - At most one load is in flight at a time, in a task of its own that no caller can cancel. All
 ///   callers that need the keys wait for the load. The load is aborted after
 ///   [`timeout`](crate::RemoteJwksBuilder::timeout) (10 s).

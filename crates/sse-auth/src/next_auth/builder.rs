@@ -14,8 +14,8 @@ use crate::{
 /// than half of them can be guessed offline from one session cookie.
 const MIN_SECRET: usize = 16;
 
-/// Maximum number of secrets, and of cookie names. More than anybody rotates through are a mistake,
-/// and each costs work for every forged token.
+/// Maximum number of secrets, and of cookie names. More of them are a mistake, and each costs work
+/// for every forged token.
 const MAX: usize = 8;
 
 /// A builder for [`NextAuth`], created by [`NextAuth::builder`].
@@ -63,8 +63,8 @@ impl NextAuth {
 }
 
 impl NextAuthBuilder {
-    /// Adds a secret of the site (up to 8). Add the old secrets too while the site rotates them. At
-    /// least one secret is required.
+    /// Adds a secret of the site, of at least 16 bytes. Add the old secrets too while the site
+    /// rotates them. One to eight secrets are required.
     #[must_use]
     pub fn secret(mut self, secret: impl AsRef<[u8]>) -> Self {
         self.secrets.push(Secret::new(secret.as_ref()));
@@ -91,7 +91,8 @@ impl NextAuthBuilder {
         self
     }
 
-    /// Sets the maximum difference between clocks; default 15 s, as in `jose`.
+    /// Sets the maximum difference between clocks, in whole seconds; default 15 s, as in both
+    /// libraries.
     #[must_use]
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;

@@ -15,9 +15,9 @@ const NAMES: [&str; 5] = [
 const LONGEST: usize = 200;
 
 /// Returns a query string in a form that can be logged. Values are shown only for parameters that
-/// are known to be harmless: `topics`, `batch`, `last`, `since`, `lastEventId`. The other
-/// parameters of streams and calls are shown by name alone. Unknown parameters are not shown at
-/// all, because a secret can be anywhere.
+/// are known to be harmless (`topics`, `batch`, `last`, `since`, `lastEventId`), and only in the
+/// form that the parameter requires. The other parameters of streams and calls are shown by name
+/// alone. Unknown parameters are not shown at all, because a secret can be anywhere.
 ///
 /// ```
 /// use sse_auth::redacted_query;

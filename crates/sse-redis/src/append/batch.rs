@@ -25,7 +25,7 @@ pub(crate) struct Batch {
 
 /// The outcome of an append.
 pub(crate) enum Outcome {
-    /// The entry is stored at this position, in the epoch that the server was in before or after.
+    /// The entry is stored at this position, in an epoch that the reply does not name.
     Stands(Position),
     /// The entry is stored at this position of this epoch, now or since an earlier append.
     StandsIn(Epoch, Position, Duplicate),

@@ -67,8 +67,8 @@ impl Sentinels {
         ))
     }
 
-    /// Returns the address of the primary. The address is the one that more than half of the
-    /// sentinels name, or most of those that reply in time.
+    /// Returns the address of the primary: the one that more than half of the sentinels name, or,
+    /// without such a majority in time, the most frequent reply.
     ///
     /// A sentinel that was cut off may still name the primary from before a failover.
     pub(crate) async fn ask(

@@ -26,7 +26,7 @@ impl SharedSocket {
 
     /// Takes the socket back. For the borrower, the socket is closed from then on.
     ///
-    /// Nothing may be in flight on the socket: bytes that the driver has read are lost.
+    /// Nothing must be in flight on the socket: bytes that the driver has read are lost.
     pub(crate) fn take(&self) -> Option<Box<dyn Socket>> {
         self.0.lock().take()
     }

@@ -223,7 +223,7 @@ async fn idle_node_adopts_epoch_after_loss() {
 }
 
 impl Pair {
-    /// Returns a node that is already connected to the replica, once the replica is cut off.
+    /// Returns a node that will connect to the replica, which must be cut off by then.
     async fn replica_reader(&self) -> RedisBackplane {
         RedisBackplane::new(&self.replica.url(), patient()).unwrap()
     }
