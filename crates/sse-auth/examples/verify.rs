@@ -2,7 +2,7 @@
 //! to each line of the output.
 //!
 //! ```sh
-//! echo '{"nextauth": {"secrets": ["…"]}, "headers": [["cookie", "authjs.session-token=…"]]}' | cargo run -p sse-auth --example verify
+//! echo '{"nextauth": {"secrets": ["…"]}, "headers": [["cookie", "authjs.session-token=…"]]}' | cargo run -p sse-auth --features jwks-http --example verify
 //! ```
 
 use std::io::{self, BufRead as _, Write as _};

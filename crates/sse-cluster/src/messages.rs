@@ -157,7 +157,7 @@ pub(crate) enum WireError {
     Damaged,
 }
 
-/// Encodes an [`ClusterEnvelope`] or a [`Summary`].
+/// Encodes a [`ClusterEnvelope`] or a [`Summary`].
 pub(crate) fn write(thing: &impl Serialize) -> Bytes {
     let mut bytes = Vec::with_capacity(256);
     bytes.extend_from_slice(MAGIC);

@@ -39,8 +39,8 @@ pub enum OpenError {
     /// Data that was written and synced has changed or is missing.
     #[error(transparent)]
     Damaged(#[from] Damage),
-    /// The tokio runtime ended before the log was open.
-    #[error("the runtime is shutting down")]
+    /// The tokio runtime ended before the log was open, or the opening thread panicked.
+    #[error("the log was not opened: the runtime ended, or the opening thread panicked")]
     Runtime,
 }
 

@@ -55,7 +55,7 @@ impl KeyFiles {
                 }
             });
             if let Err(problem) = read {
-                warn!(file = %path.display(), problem, "failed to read idempotency keys of removed entries: repeated publishes can be appended again");
+                warn!(file = %path.display(), problem, "failed to read the idempotency keys of trimmed entries: a retried publish can be appended twice");
                 // A file that cannot be read now may be readable at the next start.
                 last_ms = now_ms;
             }

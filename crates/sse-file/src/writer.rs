@@ -376,7 +376,7 @@ impl Writer {
     }
 
     fn give_up(&mut self, reason: &str) -> BatchError {
-        error!(file = %self.active.segment.path.display(), reason, "failed to write to an event log: it rejects entries until it is reopened");
+        error!(file = %self.active.segment.path.display(), reason, "failed to write to an event log: the log rejects entries until it is reopened");
         self.broken = Some(format!(
             "the event log rejects entries until it is reopened: {reason}"
         ));

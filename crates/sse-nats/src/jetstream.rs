@@ -338,10 +338,12 @@ const NO_ROOM: &[(u32, &str)] = &[
 /// Errors of a configuration that the server will never accept.
 const PERMANENT: &[u32] = &[
     // The server does not understand the request.
-    10003, 10025,
+    10003, 10025, //
     // The server or the account's limits reject the configuration of the stream.
-    10052, 10113, 10122, // Another stream takes our subject.
-    10060, 10065, // More replicas than servers.
+    10052, 10113, 10122, //
+    // Another stream takes our subject.
+    10060, 10065, //
+    // More replicas than servers.
     10074,
 ];
 

@@ -77,8 +77,8 @@ const WORDS: &[(&str, Meaning, &str)] = &[
     (
         "MISCONF",
         Blocked(Stays),
-        "Redis cannot write to its disk: make room or mend it (see Redis' own log), or let Redis accept writes \
-         all the same with CONFIG SET stop-writes-on-bgsave-error no",
+        "Redis cannot write to its disk: free space or repair the disk (see the log of Redis), or accept \
+         writes anyway with CONFIG SET stop-writes-on-bgsave-error no",
     ),
     (
         "OOM",
@@ -98,7 +98,7 @@ const WORDS: &[(&str, Meaning, &str)] = &[
     (
         "NOPERM",
         Refused(Stays),
-        "the ACL user lacks a right: ACL SETUSER it with the rights that the README of sse-redis lists",
+        "the ACL user lacks a right: grant the rights that the README of sse-redis lists (ACL SETUSER)",
     ),
     (
         "NOAUTH",
@@ -108,7 +108,7 @@ const WORDS: &[(&str, Meaning, &str)] = &[
     (
         "WRONGPASS",
         Refused(Ends),
-        "the user name, the password, or the ACL user (off?) is wrong",
+        "the user name or the password is wrong, or the ACL user is disabled",
     ),
     (
         "DENIED",

@@ -28,7 +28,7 @@ pub enum KeyError {
         least: usize,
     },
     /// The secret is the text of a key (PEM, JSON, SSH). If the key is public, everybody knows it.
-    #[error("a PEM or JSON text is not a secret")]
+    #[error("the text of a key (PEM, JSON or SSH) is not a secret")]
     NoSecretText,
     /// No header can carry the key: only visible ASCII without commas can be sent as a bearer
     /// token.

@@ -49,7 +49,7 @@ impl SessionSlot {
     /// this bound, and no other body returns the same bound.
     ///
     /// A wrapping body with the same bound passes the bytes on unchanged. A body that changes the
-    /// number of bytes has no bound, or another bound: if it passed this bound on, `SlotContent-Length`
+    /// number of bytes has no bound, or another bound: if it passed this bound on, `Content-Length`
     /// would be wrong for every ordinary response.
     pub(crate) fn bound(&self) -> u64 {
         1 << 63 | Arc::as_ptr(&self.0).addr() as u64

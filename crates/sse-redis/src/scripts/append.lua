@@ -1,6 +1,7 @@
--- Appends the payload ARGV[1] unless that was done under the key ARGV[2] within the last ARGV[3] milliseconds; about ARGV[4] entries are kept.
--- KEYS[2] is where the key is remembered. KEYS[3] counts the keys of its group, of which there may
--- be ARGV[5]. KEYS[4], for a key of a user, counts those of that user, of which there may be ARGV[6].
+-- Appends the payload ARGV[1], unless it was appended under the idempotency key ARGV[2] within the
+-- last ARGV[3] milliseconds. Keeps about ARGV[4] entries.
+-- KEYS[2] stores the idempotency key. KEYS[3] counts the keys of its group, at most ARGV[5]. KEYS[4],
+-- for a key of a user, counts the keys of that user, at most ARGV[6].
 if not exists() then
   return false
 end
@@ -14,23 +15,24 @@ if known then
   if of == epoch then
     return {epoch, id, 1}
   end
-  -- The log may have lost the entry with the epoch it had then.
+  -- The log can have lost the entry when its epoch was replaced.
   local entry = id and redis.call('XRANGE', LOG, id, id)[1]
   if entry and fields(entry[2])['k'] == ARGV[2] then
     return {epoch, id, 1}
   end
 end
 
--- Keys are counted by slices of the window. A counter is 'slice here before|slice:count …': its
--- latest slice, the keys in that, the keys in those before, and the keys in each of those. Within one
--- slice, which is nearly always, nothing is added up. A slice counts until its last key is over.
+-- Keys are counted in slices of the window. A counter is 'slice here before|slice:count …': its
+-- latest slice, the keys in this slice, the keys in all earlier slices, and the keys in each of them.
+-- Nothing is added up within a slice, as in nearly all calls. A slice counts until its last key
+-- expires.
 local SLICES = 12
 local slice_ms = ARGV[3] / SLICES
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local slice = math.floor(now / slice_ms)
 
--- Keys in this slice, keys before, and the slices before.
+-- Returns the keys in this slice, the keys in earlier slices, and the earlier slices.
 local function count(counter)
   local text = redis.call('GET', counter)
   if not text then

@@ -1,4 +1,4 @@
--- With whether there is an entry ARGV[1], if that is asked.
+-- Returns the extent of the log. If ARGV[1] is given, adds 1 if the log has this entry, else 0.
 local found = look()
 if ARGV[1] and found and not found.err then
   found[#found + 1] = #redis.call('XRANGE', LOG, ARGV[1], ARGV[1])

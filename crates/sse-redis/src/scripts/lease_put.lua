@@ -1,4 +1,5 @@
--- Holds the lease KEYS[2] of the node ARGV[1], with the payload ARGV[2], for ARGV[3] milliseconds; KEYS[1] is the index.
+-- Holds the lease KEYS[2] of the node ARGV[1], with the payload ARGV[2], for ARGV[3] milliseconds.
+-- KEYS[1] is the index.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])

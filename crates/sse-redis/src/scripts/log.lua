@@ -1,6 +1,6 @@
--- The log is one stream, and everything about it is kept with it: a consumer group without consumers is named for the epoch. Its last delivered
--- id is the last entry that trimming by age took, and its number of entries read is how many entries were gone then. So whatever happens to the
--- stream happens to these too.
+-- The log is one stream. A consumer group without consumers, named after the epoch, stores the other
+-- facts: its last delivered id is the last entry that was trimmed by age, and its number of entries
+-- read is the number of entries that were gone then. So these facts share the fate of the stream.
 local LOG = KEYS[1]
 
 local function fields(flat)
@@ -30,7 +30,7 @@ local function gone()
   return stream['entries-added'] - stream['length']
 end
 
--- What there is, or nothing.
+-- Returns the extent of the log, or false if the log does not exist.
 local function look()
   if not exists() then
     return false

@@ -1,4 +1,5 @@
--- Gives the log the epoch ARGV[2] if it has ARGV[1], or makes it with that if there is none.
+-- Replaces the epoch ARGV[1] of the log by ARGV[2]. Creates a log with the epoch ARGV[2] if none
+-- exists.
 if not exists() then
   redis.call('XGROUP', 'CREATE', LOG, 'sse:' .. ARGV[2], '0', 'MKSTREAM', 'ENTRIESREAD', 0)
 end

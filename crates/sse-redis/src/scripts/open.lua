@@ -1,4 +1,4 @@
--- Makes the log if there is none, with the epoch ARGV[1].
+-- Creates the log with the epoch ARGV[1] if it does not exist.
 if not exists() then
   redis.call('XGROUP', 'CREATE', LOG, 'sse:' .. ARGV[1], '0', 'MKSTREAM', 'ENTRIESREAD', 0)
 elseif not group() and redis.call('XLEN', LOG) == 0 then

@@ -1,4 +1,5 @@
--- Which entry is the ARGV[2]th from ARGV[1] towards the beginning, or the first if there are fewer, and how many that are.
+-- Finds the entry that is ARGV[2] - 1 entries before ARGV[1], or the first entry. Returns the epoch,
+-- the number of entries in between with both ends, and the id of the entry.
 if not exists() then
   return false
 end

@@ -1,4 +1,4 @@
--- Takes what is older than ARGV[1] milliseconds, and what is beyond about ARGV[2] bytes.
+-- Removes entries older than ARGV[1] milliseconds, and the oldest entries beyond about ARGV[2] bytes.
 if not exists() then
   return false
 end
@@ -8,7 +8,7 @@ if not epoch then
 end
 local time = redis.call('TIME')
 local oldest = time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[1]
--- Backwards from before the first entry Redis would go through the whole stream.
+-- A backward search from before the first entry would make Redis go through the whole stream.
 local first = redis.call('XRANGE', LOG, '-', '+', 'COUNT', 1)[1]
 if first and tonumber(string.match(first[1], '^%d+')) < oldest then
   local id = string.format('%.0f-0', oldest)
@@ -18,13 +18,13 @@ if first and tonumber(string.match(first[1], '^%d+')) < oldest then
     redis.call('XGROUP', 'SETID', LOG, 'sse:' .. epoch, last[1], 'ENTRIESREAD', gone())
   end
 end
--- Whoever emptied the log, the last entry that went is known.
+-- The last removed entry is known, whoever emptied the log.
 if redis.call('XLEN', LOG) == 0 then
   local stream = fields(redis.call('XINFO', 'STREAM', LOG))
   redis.call('XGROUP', 'SETID', LOG, 'sse:' .. epoch, stream['last-generated-id'], 'ENTRIESREAD', gone())
   return true
 end
--- Not every user may ask for it.
+-- Not every ACL user may send this command.
 local bytes = redis.pcall('MEMORY', 'USAGE', LOG)
 if type(bytes) == 'number' and bytes > tonumber(ARGV[2]) then
   redis.call('XTRIM', LOG, 'MAXLEN', '~', math.floor(redis.call('XLEN', LOG) * ARGV[2] / bytes))
