@@ -26,7 +26,7 @@ use crate::{
     clock::Clock,
     error::{AuthError, ClaimProblem},
     identity::{Credential, Identity},
-    jwt::{algorithm::Algorithm, header::Header, jwks::Jwks, key::Key, remote_jwks::RemoteJwks},
+    jwt::{algorithm::Algorithm, header::JwtHeader, jwks::Jwks, key::Key, remote_jwks::RemoteJwks},
     request::{RequestView, candidates::Candidates},
     verdict::Verdict,
 };
@@ -151,7 +151,7 @@ impl<'a> Jws<'a> {
         if payload.contains('.') {
             return Err(three);
         }
-        let header = Header::decode(header)?;
+        let header = JwtHeader::decode(header)?;
         let algorithm = header.algorithm.parse()?;
         check_type(&header)?;
         Ok(Self {
@@ -179,7 +179,7 @@ impl<'a> Jws<'a> {
 
 /// Refuses tokens that declare another purpose (a logout token, a proof of possession, an event),
 /// because they are not credentials (RFC 8725, section 3.11).
-fn check_type(header: &Header) -> Result<(), AuthError> {
+fn check_type(header: &JwtHeader) -> Result<(), AuthError> {
     let Some(kind) = header.text("typ")? else {
         return Ok(());
     };

@@ -58,7 +58,7 @@ const MAX_PRESENTED: usize = 4;
 /// ```
 #[derive(Clone)]
 pub struct Tickets {
-    inner: Arc<Inner>,
+    inner: Arc<TicketStore>,
 }
 
 /// A ticket, for its client alone: debug output hides the ticket.
@@ -100,7 +100,7 @@ pub enum TicketError {
     },
 }
 
-pub(crate) struct Inner {
+pub(crate) struct TicketStore {
     pub(crate) lifetime: Duration,
     pub(crate) per_user: usize,
     pub(crate) capacity: usize,
@@ -111,26 +111,26 @@ pub(crate) struct Inner {
 type Digest = [u8; 32];
 
 /// The end of a ticket and its number, because several tickets can end at the same time.
-type End = (Duration, u64);
+type TicketEnd = (Duration, u64);
 
 /// The issued tickets. Each ticket is in all three maps, or in none.
 #[derive(Default)]
 pub(crate) struct Unused {
-    tickets: HashMap<Digest, Entry>,
-    ends: BTreeMap<End, Digest>,
+    tickets: HashMap<Digest, IssuedTicket>,
+    ends: BTreeMap<TicketEnd, Digest>,
     /// The tickets of each user, the oldest first.
     users: HashMap<String, VecDeque<Digest>>,
     issued: u64,
 }
 
-struct Entry {
+struct IssuedTicket {
     identity: Identity,
     user: String,
-    end: End,
+    end: TicketEnd,
 }
 
 impl Tickets {
-    pub(crate) fn from_inner(inner: Inner) -> Self {
+    pub(crate) fn from_inner(inner: TicketStore) -> Self {
         Self {
             inner: Arc::new(inner),
         }
@@ -190,7 +190,7 @@ impl Tickets {
     /// credentials with which it was requested have ended.
     pub fn take(&self, ticket: &str) -> Result<Identity, AuthError> {
         let taken = self.inner.unused.lock().take(&digest(ticket));
-        let Entry {
+        let IssuedTicket {
             identity,
             end: (until, _),
             ..
@@ -216,7 +216,12 @@ fn digest(ticket: &str) -> Digest {
 impl Unused {
     /// Removes expired tickets, and a user's oldest ticket if the user has too many. So no user
     /// takes the room of others.
-    fn make_room(&mut self, user: &str, now: Duration, limits: &Inner) -> Result<(), TicketError> {
+    fn make_room(
+        &mut self,
+        user: &str,
+        now: Duration,
+        limits: &TicketStore,
+    ) -> Result<(), TicketError> {
         while let Some(digest) = self
             .ends
             .first_key_value()
@@ -250,7 +255,7 @@ impl Unused {
             .push_back(digest);
         self.tickets.insert(
             digest,
-            Entry {
+            IssuedTicket {
                 identity,
                 user,
                 end,
@@ -258,7 +263,7 @@ impl Unused {
         );
     }
 
-    fn take(&mut self, digest: &Digest) -> Option<Entry> {
+    fn take(&mut self, digest: &Digest) -> Option<IssuedTicket> {
         let entry = self.tickets.remove(digest)?;
         self.ends.remove(&entry.end);
         if let Some(own) = self.users.get_mut(&entry.user) {

@@ -22,14 +22,14 @@ const STEP: Duration = Duration::from_micros(50);
 
 /// The queue between any number of tasks and the one writer thread, bounded in entries and bytes.
 #[derive(Debug)]
-pub(crate) struct Queue {
-    state: Mutex<State>,
+pub(crate) struct AppendQueue {
+    state: Mutex<AppendQueueState>,
     ready: Condvar,
     limit: ReadLimit,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct AppendQueueState {
     pending: VecDeque<Pending>,
     bytes: usize,
     is_closed: bool,
@@ -53,7 +53,7 @@ pub(crate) enum Work {
     End,
 }
 
-impl Queue {
+impl AppendQueue {
     pub(crate) fn new(limit: ReadLimit) -> Self {
         Self {
             state: Mutex::default(),
@@ -114,7 +114,7 @@ impl Queue {
     }
 }
 
-impl State {
+impl AppendQueueState {
     fn take(&mut self, limit: ReadLimit) -> Vec<Pending> {
         let mut taken = Vec::with_capacity(self.pending.len().min(limit.entries));
         let mut bytes = 0;
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn queue_is_bounded_and_accepts_one_entry() {
-        let queue = Queue::new(ReadLimit {
+        let queue = AppendQueue::new(ReadLimit {
             entries: 3,
             bytes: 100,
         });
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn pending_appends_outlive_close() {
-        let queue = Queue::new(ReadLimit {
+        let queue = AppendQueue::new(ReadLimit {
             entries: 3,
             bytes: 100,
         });
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn gather_waits_only_while_appends_arrive() {
         const LONG: Duration = Duration::from_secs(600);
-        let queue = Queue::new(ReadLimit {
+        let queue = AppendQueue::new(ReadLimit {
             entries: 1000,
             bytes: 100,
         });

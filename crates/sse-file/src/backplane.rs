@@ -18,11 +18,11 @@ use sse_core::{
 use tokio::{sync::oneshot, task, time::timeout};
 
 use crate::{
-    append_queue::{NoPlace, Pending, Queue},
+    append_queue::{AppendQueue, NoPlace, Pending},
     config::FileConfig,
     directory::Directory,
     error::OpenError,
-    log::{Log, RESPONSE_TIMEOUT, closed},
+    log::{FileLog, RESPONSE_TIMEOUT, closed},
     storage::{OpenStorage, open_file},
     tail::FileTail,
     writer,
@@ -48,8 +48,8 @@ pub struct FileBackplane(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    log: Arc<Log>,
-    queue: Arc<Queue>,
+    log: Arc<FileLog>,
+    queue: Arc<AppendQueue>,
     entry_bytes: usize,
     /// Signals and leases. Only one process uses the log, so they never leave the process.
     beside: MemoryBackplane,
@@ -90,7 +90,7 @@ impl FileBackplane {
             entries: config.pending_entries,
             bytes: config.pending_bytes,
         };
-        let (queue, entry_bytes) = (Arc::new(Queue::new(limit)), config.entry_bytes);
+        let (queue, entry_bytes) = (Arc::new(AppendQueue::new(limit)), config.entry_bytes);
         let (log, writer) = writer::open(directory, config, open_storage, Arc::clone(&queue))?;
         writer.start().map_err(OpenError::io(dir))?;
         let beside = MemoryBackplane::new(Retention::default());

@@ -18,10 +18,10 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use crate::{
-    append_queue::{Pending, Queue},
+    append_queue::{AppendQueue, Pending},
     config::{FileConfig, SyncPolicy},
     directory::Directory,
-    log::Log,
+    log::FileLog,
     page_builder::PageBuilder,
     segment::Reading,
     storage::{Storage, open_file},
@@ -29,12 +29,12 @@ use crate::{
 };
 
 thread_local! {
-    static FAULT: Cell<Option<Fault>> = const { Cell::new(None) };
+    static FAULT: Cell<Option<DiskFault>> = const { Cell::new(None) };
 }
 
 /// A fault of the disk from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
+enum DiskFault {
     /// The disk is full after this number of further bytes.
     Full(usize),
     /// The disk is full, and the last write cannot be undone.
@@ -47,7 +47,7 @@ struct Faulty(Box<dyn Storage>);
 
 fn open_faulty(path: &Path) -> io::Result<Box<dyn Storage>> {
     match FAULT.get() {
-        Some(Fault::Full(0)) => Err(ErrorKind::StorageFull.into()),
+        Some(DiskFault::Full(0)) => Err(ErrorKind::StorageFull.into()),
         _ => Ok(Box::new(Faulty(open_file(path)?))),
     }
 }
@@ -55,9 +55,9 @@ fn open_faulty(path: &Path) -> io::Result<Box<dyn Storage>> {
 impl Storage for Faulty {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let room = match FAULT.get() {
-            Some(Fault::Full(room)) => room,
-            Some(Fault::FullAndStuck) => 20,
-            Some(Fault::Sync) | None => usize::MAX,
+            Some(DiskFault::Full(room)) => room,
+            Some(DiskFault::FullAndStuck) => 20,
+            Some(DiskFault::Sync) | None => usize::MAX,
         };
         self.0.append(&bytes[..bytes.len().min(room)])?;
         if bytes.len() > room {
@@ -68,7 +68,7 @@ impl Storage for Faulty {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        if FAULT.get() == Some(Fault::Sync) {
+        if FAULT.get() == Some(DiskFault::Sync) {
             Err(io::Error::other("scripted"))
         } else {
             self.0.sync()
@@ -76,7 +76,7 @@ impl Storage for Faulty {
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
-        if FAULT.get() == Some(Fault::FullAndStuck) {
+        if FAULT.get() == Some(DiskFault::FullAndStuck) {
             return Err(io::Error::other("scripted"));
         }
         self.0.truncate(len)
@@ -90,7 +90,7 @@ impl Storage for Faulty {
 /// A log whose writer works only when the test calls it.
 struct Stage {
     dir: TempDir,
-    log: Arc<Log>,
+    log: Arc<FileLog>,
     writer: Writer,
 }
 
@@ -102,7 +102,7 @@ impl Stage {
     fn at(dir: TempDir, config: FileConfig) -> Self {
         FAULT.set(None);
         let directory = Directory::open(dir.path()).unwrap();
-        let queue = Arc::new(Queue::new(ReadLimit {
+        let queue = Arc::new(AppendQueue::new(ReadLimit {
             entries: 100,
             bytes: 10_000,
         }));
@@ -166,7 +166,7 @@ fn full_disk_blocks_appends_and_log_stays_intact() {
         let mut stage = Stage::new(FileConfig::default());
         let first = stage.append("first", Some("one")).unwrap();
         let before = stage.log.bounds();
-        FAULT.set(Some(Fault::Full(room)));
+        FAULT.set(Some(DiskFault::Full(room)));
         for _ in 0..2 {
             assert!(
                 is_full(&stage.append("refused", Some("two"))),
@@ -197,7 +197,7 @@ fn full_disk_between_segments_keeps_log_intact() {
     ["first", "second"]
         .into_iter()
         .for_each(|text| assert!(!stage.append(text, None).unwrap().duplicate));
-    FAULT.set(Some(Fault::Full(0)));
+    FAULT.set(Some(DiskFault::Full(0)));
     for _ in 0..2 {
         assert!(is_full(&stage.append("refused", None)));
     }
@@ -211,7 +211,7 @@ fn full_disk_between_segments_keeps_log_intact() {
 fn unremovable_bytes_are_hidden_and_removed_later() {
     let mut stage = Stage::new(FileConfig::default());
     stage.append("first", None).unwrap();
-    FAULT.set(Some(Fault::FullAndStuck));
+    FAULT.set(Some(DiskFault::FullAndStuck));
     let unknown = stage.append("unknown", None);
     assert!(
         matches!(unknown, Err(BackplaneError::Unavailable { .. })),
@@ -240,7 +240,7 @@ fn failed_sync_leaves_no_entries() {
         let mut stage = Stage::new(FileConfig::default());
         stage.append("first", None).unwrap();
         let before = stage.log.bounds();
-        FAULT.set(Some(Fault::Sync));
+        FAULT.set(Some(DiskFault::Sync));
         let unknown = stage.append("unknown", Some("key"));
         assert!(
             matches!(unknown, Err(BackplaneError::Unavailable { .. })),
@@ -276,7 +276,7 @@ fn failed_sync_between_segments_is_repeated() {
     ["first", "second"]
         .into_iter()
         .for_each(|text| assert!(!stage.append(text, None).unwrap().duplicate));
-    FAULT.set(Some(Fault::Sync));
+    FAULT.set(Some(DiskFault::Sync));
     for _ in 0..2 {
         assert!(stage.append("refused", None).is_err());
     }
@@ -290,7 +290,7 @@ fn failed_sync_between_segments_is_repeated() {
 fn sync_interval_runs_without_further_appends() {
     let interval = Duration::from_millis(1);
     let mut stage = Stage::new(FileConfig::default().sync(SyncPolicy::Interval(interval)));
-    FAULT.set(Some(Fault::Sync));
+    FAULT.set(Some(DiskFault::Sync));
     stage.append("first", None).unwrap();
     thread::sleep(interval);
     stage.writer.check();
@@ -313,7 +313,7 @@ fn unacknowledged_entries_are_not_read() {
         entries: 1000,
         bytes: 1 << 20,
     });
-    let Log {
+    let FileLog {
         seal, step, runs, ..
     } = &*stage.log;
     segment

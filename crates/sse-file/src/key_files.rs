@@ -136,8 +136,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        segment::Content,
-        segment_header::{HEADER_BYTES, Header},
+        segment::SegmentContent,
+        segment_header::{HEADER_BYTES, SegmentHeader},
     };
 
     const SEAL: Seal = Seal(7);
@@ -145,7 +145,7 @@ mod tests {
 
     /// Returns a segment with an entry for each time, every second of them with a key.
     fn segment(directory: &Directory, first: u64, times: &[u64]) -> Segment {
-        let header = Header {
+        let header = SegmentHeader {
             first,
             created_ms: times[0],
             previous_first: 0,
@@ -166,7 +166,7 @@ mod tests {
         let path = directory.segment(first);
         directory.write(&path, &bytes).unwrap();
         let (entries, last_ms) = (times.len() as u64, *times.last().unwrap());
-        let content = Content {
+        let content = SegmentContent {
             entries,
             bytes: bytes.len() as u64,
             last_ms,

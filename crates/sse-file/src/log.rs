@@ -38,22 +38,22 @@ const ENTRY_BYTES: usize = 64;
 
 /// The readers' view of a log: all acknowledged entries, and no others.
 #[derive(Debug)]
-pub(crate) struct Log {
+pub(crate) struct FileLog {
     pub(crate) epoch: Epoch,
     pub(crate) seal: Seal,
     pub(crate) runs: Runs,
     /// Bytes between two points of a segment's index.
     pub(crate) step: u64,
     recent_bytes: usize,
-    state: Mutex<State>,
-    status: watch::Sender<Status>,
+    state: Mutex<FileLogState>,
+    status: watch::Sender<LogStatus>,
     /// Damaged places that were reported to the operator.
     known: Mutex<HashSet<(PathBuf, u64)>>,
     readers: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
-struct State {
+struct FileLogState {
     /// The segments, at least one; the last is being written.
     segments: VecDeque<Arc<Segment>>,
     head: u64,
@@ -63,7 +63,7 @@ struct State {
 
 /// The state of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Status {
+pub(crate) struct LogStatus {
     head: u64,
     pub(crate) is_closed: bool,
 }
@@ -73,7 +73,7 @@ pub(crate) fn closed() -> BackplaneError {
     BackplaneError::unavailable(Duration::from_secs(1), "the log is closed")
 }
 
-impl State {
+impl FileLogState {
     fn trimmed(&self) -> u64 {
         self.segments
             .front()
@@ -134,7 +134,7 @@ impl State {
     }
 }
 
-impl Log {
+impl FileLog {
     pub(crate) fn new(
         epoch: Epoch,
         seal: Seal,
@@ -150,13 +150,13 @@ impl Log {
             runs,
             step,
             recent_bytes,
-            state: Mutex::new(State {
+            state: Mutex::new(FileLogState {
                 segments,
                 head,
                 recent: VecDeque::new(),
                 recent_bytes: 0,
             }),
-            status: watch::Sender::new(Status {
+            status: watch::Sender::new(LogStatus {
                 head,
                 is_closed: false,
             }),
@@ -197,7 +197,7 @@ impl Log {
             .map(drop)
     }
 
-    pub(crate) fn status(&self) -> watch::Receiver<Status> {
+    pub(crate) fn status(&self) -> watch::Receiver<LogStatus> {
         self.status.subscribe()
     }
 

@@ -24,8 +24,8 @@ use crate::{
     metadata::{Left, META, Meta, boot},
     record::{Flaw, Record, Seal},
     runs::Runs,
-    segment::{Content, Scan, Segment, scan},
-    segment_header::{HEADER_BYTES, Header},
+    segment::{Scan, Segment, SegmentContent, scan},
+    segment_header::{HEADER_BYTES, SegmentHeader},
 };
 
 /// A recovered log, or a new one.
@@ -81,7 +81,7 @@ pub(crate) fn recover(directory: Directory, config: &FileConfig) -> Result<Recov
 #[derive(Debug)]
 struct FoundSegments {
     path: PathBuf,
-    header: Header,
+    header: SegmentHeader,
     bytes: u64,
     /// Set if the header is intact. Otherwise only the file's name is known.
     is_sound: bool,
@@ -89,7 +89,7 @@ struct FoundSegments {
 
 /// Reads the header of a segment. Returns `None` if the file does not belong to this log.
 fn inspect(name: u64, path: PathBuf, meta: &Meta) -> Result<Option<FoundSegments>, OpenError> {
-    let damage = match Header::read(&path, meta.seal) {
+    let damage = match SegmentHeader::read(&path, meta.seal) {
         Ok((header, bytes)) if header.first == name => {
             return Ok(Some(FoundSegments {
                 path,
@@ -118,7 +118,7 @@ fn inspect(name: u64, path: PathBuf, meta: &Meta) -> Result<Option<FoundSegments
     let created_ms = modified.map_or_else(unix_ms, |at| {
         u64::try_from(at.as_millis()).unwrap_or(u64::MAX)
     });
-    let header = Header {
+    let header = SegmentHeader {
         first: name,
         created_ms,
         previous_first: 0,
@@ -138,7 +138,7 @@ fn create(directory: Directory, config: &FileConfig) -> Result<Recovered, OpenEr
     directory
         .write(&path, meta.to_text().as_bytes())
         .map_err(OpenError::io(path))?;
-    let header = Header {
+    let header = SegmentHeader {
         first: 1,
         created_ms: unix_ms(),
         previous_first: 0,
@@ -159,9 +159,9 @@ fn create(directory: Directory, config: &FileConfig) -> Result<Recovered, OpenEr
 }
 
 /// Returns the content of a new segment.
-pub(crate) fn empty(header: Header, config: &FileConfig) -> Content {
+pub(crate) fn empty(header: SegmentHeader, config: &FileConfig) -> SegmentContent {
     let index = Some(Index::new(index_step(config)));
-    Content {
+    SegmentContent {
         entries: 0,
         bytes: HEADER_BYTES,
         last_ms: header.created_ms,
@@ -175,7 +175,7 @@ fn restore(
     found: &[FoundSegments],
     config: &FileConfig,
 ) -> Result<Recovered, OpenError> {
-    let mut recovery = Recovery {
+    let mut recovery = LogRecovery {
         seal: meta.seal,
         step: index_step(config),
         keys: IdempotencyKeys::default(),
@@ -208,7 +208,7 @@ fn restore(
     // its name.
     let goes_on = !after_loss && newest.is_sound && !last.is_doubtful;
     if goes_on || next > newest.header.first {
-        let content = Content {
+        let content = SegmentContent {
             entries: next - newest.header.first,
             ..last.content
         };
@@ -220,7 +220,7 @@ fn restore(
             .back()
             .map(|segment| (segment.first, segment.size().1));
         let (previous_first, previous_bytes) = previous.unwrap_or_default();
-        let header = Header {
+        let header = SegmentHeader {
             first: next,
             created_ms: unix_ms(),
             previous_first,
@@ -263,7 +263,7 @@ fn open_end_mark(directory: &Directory, seal: Seal) -> Result<(EndMark, Option<u
 fn begin(
     directory: &Directory,
     seal: Seal,
-    header: Header,
+    header: SegmentHeader,
     config: &FileConfig,
 ) -> Result<Segment, OpenError> {
     let path = directory.segment(header.first);
@@ -329,7 +329,7 @@ fn remember(keys: &mut IdempotencyKeys<u64>, record: &Record, now: Instant, now_
     }
 }
 
-struct Recovery {
+struct LogRecovery {
     seal: Seal,
     step: u64,
     keys: IdempotencyKeys<u64>,
@@ -339,17 +339,17 @@ struct Recovery {
 /// The segment that was being written, as it was found.
 #[derive(Debug)]
 struct Last {
-    content: Content,
+    content: SegmentContent,
     /// The number of its last entry.
     end: u64,
     /// Set if the last data of the segment is not intact; that data may have been acknowledged.
     is_doubtful: bool,
 }
 
-impl Recovery {
+impl LogRecovery {
     /// Recovers a segment that is followed by another one. Its records are read now only if their
     /// keys still count.
-    fn full(&mut self, found: &FoundSegments, next: &Header) -> Result<Segment, OpenError> {
+    fn full(&mut self, found: &FoundSegments, next: &SegmentHeader) -> Result<Segment, OpenError> {
         let FoundSegments {
             path,
             header,
@@ -357,7 +357,7 @@ impl Recovery {
             ..
         } = found;
         let entries = next.first - header.first;
-        let mut content = Content {
+        let mut content = SegmentContent {
             entries,
             bytes: *bytes,
             last_ms: next.created_ms,
@@ -424,7 +424,7 @@ impl Recovery {
         })
     }
 
-    fn scan(&mut self, path: &Path, header: &Header, bytes: u64) -> Result<Scan, OpenError> {
+    fn scan(&mut self, path: &Path, header: &SegmentHeader, bytes: u64) -> Result<Scan, OpenError> {
         let (now, now_ms) = (Instant::now(), self.now_ms);
         let keys = &mut self.keys;
         let remember = |record: &Record| remember(keys, record, now, now_ms);

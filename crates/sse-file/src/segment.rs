@@ -21,7 +21,7 @@ use crate::{
     page_builder::PageBuilder,
     record::{Flaw, HEAD_BYTES, MARKER, Record, Records, Seal, body_length},
     runs::Runs,
-    segment_header::{HEADER_BYTES, Header},
+    segment_header::{HEADER_BYTES, SegmentHeader},
 };
 
 /// Maximum size of a segment. Records store the synced length of a segment in 32 bits.
@@ -36,12 +36,12 @@ pub(crate) struct Segment {
     pub(crate) first: u64,
     pub(crate) path: PathBuf,
     pub(crate) created_ms: u64,
-    content: Mutex<Content>,
+    content: Mutex<SegmentContent>,
 }
 
 /// The readable content of a segment.
 #[derive(Debug, Clone)]
-pub(crate) struct Content {
+pub(crate) struct SegmentContent {
     pub(crate) entries: u64,
     pub(crate) bytes: u64,
     /// Time when the last entry was appended, or when the segment was created.
@@ -53,7 +53,7 @@ pub(crate) struct Content {
 /// The records of a whole segment.
 #[derive(Debug)]
 pub(crate) struct Scan {
-    pub(crate) content: Content,
+    pub(crate) content: SegmentContent,
     /// The number of the last entry; if the segment is empty, the number before the first.
     pub(crate) last: u64,
     /// Offsets where a record should start and does not, each with the fault.
@@ -74,7 +74,7 @@ pub(crate) fn scan(
     let (first, created_ms) = header;
     let mut records = records(path, seal, HEADER_BYTES, end)?;
     let mut scanned = Index::new(step);
-    let content = Content {
+    let content = SegmentContent {
         entries: 0,
         bytes: HEADER_BYTES,
         last_ms: created_ms,
@@ -190,7 +190,7 @@ pub(crate) struct Unreadable {
 }
 
 impl Segment {
-    pub(crate) fn new(header: Header, path: PathBuf, content: Content) -> Self {
+    pub(crate) fn new(header: SegmentHeader, path: PathBuf, content: SegmentContent) -> Self {
         Self {
             first: header.first,
             path,

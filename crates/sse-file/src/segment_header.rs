@@ -19,14 +19,14 @@ const MAGIC: [u8; 8] = *b"SSEFILE1";
 
 /// The header of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Header {
+pub(crate) struct SegmentHeader {
     pub(crate) first: u64,
     pub(crate) created_ms: u64,
     pub(crate) previous_first: u64,
     pub(crate) previous_bytes: u64,
 }
 
-impl Header {
+impl SegmentHeader {
     pub(crate) fn to_bytes(self, seal: Seal) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         for number in [
@@ -94,23 +94,23 @@ mod tests {
 
     #[test]
     fn header_round_trips_and_flips_are_detected() {
-        let header = Header {
+        let header = SegmentHeader {
             first: 1,
             created_ms: u64::MAX,
             previous_first: 3,
             previous_bytes: 4,
         };
         let bytes: [u8; HEADER] = header.to_bytes(Seal(5)).try_into().unwrap();
-        assert_eq!(Header::parse(Seal(5), &bytes), Some(header));
+        assert_eq!(SegmentHeader::parse(Seal(5), &bytes), Some(header));
         assert_eq!(
-            Header::parse(Seal(6), &bytes),
+            SegmentHeader::parse(Seal(6), &bytes),
             None,
             "the header belongs to another log"
         );
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes;
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(Header::parse(Seal(5), &flipped), None, "bit {bit}");
+            assert_eq!(SegmentHeader::parse(Seal(5), &flipped), None, "bit {bit}");
         }
     }
 }

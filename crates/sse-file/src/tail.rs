@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sse_core::backplane::{BackplaneError, Batch, Cursor, ReadLimit, Tail};
 use tokio::{sync::watch, time::timeout};
 
-use crate::log::{Log, Status, closed};
+use crate::log::{FileLog, LogStatus, closed};
 
 /// Interval at which a tail reports that it is alive.
 const PULSE: Duration = Duration::from_secs(1);
@@ -19,13 +19,13 @@ const BATCH: ReadLimit = ReadLimit {
 
 #[derive(Debug)]
 pub(crate) struct FileTail {
-    log: Arc<Log>,
-    status: watch::Receiver<Status>,
+    log: Arc<FileLog>,
+    status: watch::Receiver<LogStatus>,
     after: Cursor,
 }
 
 impl FileTail {
-    pub(crate) fn new(log: Arc<Log>, after: Cursor) -> Self {
+    pub(crate) fn new(log: Arc<FileLog>, after: Cursor) -> Self {
         Self {
             status: log.status(),
             log,

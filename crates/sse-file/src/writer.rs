@@ -15,20 +15,20 @@ use sse_core::{
 use tracing::{debug, error, warn};
 
 use crate::{
-    append_queue::{Pending, Queue, Work},
+    append_queue::{AppendQueue, Pending, Work},
     batch_error::{BatchError, fail},
     config::{FileConfig, SyncPolicy},
     directory::Directory,
     end::EndMark,
     error::OpenError,
     key_files::KeyFiles,
-    log::Log,
+    log::FileLog,
     metadata::{Left, META, Meta},
     record::Record,
     recovery::{Recovered, empty, index_step, recover},
     retention::{LogSize, is_older, is_over},
     segment::Segment,
-    segment_header::{HEADER_BYTES, Header},
+    segment_header::{HEADER_BYTES, SegmentHeader},
     storage::{OpenStorage, Storage},
 };
 
@@ -47,8 +47,8 @@ pub(crate) struct Writer {
     directory: Option<Directory>,
     meta: Meta,
     end_mark: EndMark,
-    log: Arc<Log>,
-    queue: Arc<Queue>,
+    log: Arc<FileLog>,
+    queue: Arc<AppendQueue>,
     active: Active,
     /// Sequence numbers by key.
     keys: IdempotencyKeys<u64>,
@@ -99,7 +99,7 @@ impl Active {
 
 /// Entries that are written together.
 #[derive(Debug, Default)]
-struct Batch {
+struct WriteBatch {
     bytes: Vec<u8>,
     entries: Vec<Entry>,
     /// Sequence numbers and offsets.
@@ -114,8 +114,8 @@ pub(crate) fn open(
     directory: Directory,
     config: FileConfig,
     open_storage: OpenStorage,
-    queue: Arc<Queue>,
-) -> Result<(Arc<Log>, Writer), OpenError> {
+    queue: Arc<AppendQueue>,
+) -> Result<(Arc<FileLog>, Writer), OpenError> {
     let Recovered {
         directory,
         meta,
@@ -131,7 +131,7 @@ pub(crate) fn open(
     let all_bytes = segments.iter().map(|segment| segment.size().1).sum();
     let recent_bytes = config.recent_bytes;
     let (step, runs) = (index_step(&config), meta.runs.clone());
-    let log = Log::new(
+    let log = FileLog::new(
         meta.epoch.clone(),
         meta.seal,
         runs,
@@ -234,7 +234,7 @@ impl Writer {
         if let Err(failure) = self.make_ready() {
             return fail(pending, &failure);
         }
-        let mut batch = Batch::default();
+        let mut batch = WriteBatch::default();
         let places: Vec<_> = pending
             .iter()
             .map(|pending| self.place(&mut batch, pending))
@@ -282,7 +282,7 @@ impl Writer {
     }
 
     /// Assigns a position to an entry, or returns the position of its duplicate.
-    fn place(&mut self, batch: &mut Batch, pending: &Pending) -> Result<Appended, KeysFull> {
+    fn place(&mut self, batch: &mut WriteBatch, pending: &Pending) -> Result<Appended, KeysFull> {
         let unix_ms = self.now_ms();
         let appended = |sequence: u64, duplicate| Appended {
             cursor: Cursor::new(self.log.epoch.clone(), self.log.runs.position(sequence)),
@@ -324,7 +324,7 @@ impl Writer {
         self.last_ms
     }
 
-    fn write(&mut self, batch: Batch) -> Result<(), BatchError> {
+    fn write(&mut self, batch: WriteBatch) -> Result<(), BatchError> {
         if batch.entries.is_empty() {
             return Ok(());
         }
@@ -388,7 +388,7 @@ impl Writer {
     /// Continues in a new segment.
     fn rotate(&mut self) -> Result<(), BatchError> {
         self.sync(self.active.bytes)?;
-        let header = Header {
+        let header = SegmentHeader {
             first: self.head + 1,
             created_ms: self.now_ms(),
             previous_first: self.active.segment.first,
@@ -419,7 +419,7 @@ impl Writer {
         Ok(())
     }
 
-    fn create(&self, header: Header) -> io::Result<(PathBuf, Box<dyn Storage>)> {
+    fn create(&self, header: SegmentHeader) -> io::Result<(PathBuf, Box<dyn Storage>)> {
         let directory = self.directory.as_ref().ok_or(io::ErrorKind::NotFound)?;
         let path = directory.segment(header.first);
         directory.write(&path, &header.to_bytes(self.log.seal))?;

@@ -3,14 +3,14 @@
 use async_nats::ServerAddr;
 use percent_encoding::percent_decode_str;
 
-use crate::config::Credentials;
+use crate::config::NatsCredentials;
 
 /// The content of a URL, or of several URLs separated by commas.
 #[derive(Debug)]
 pub(crate) struct Addresses {
     /// Addresses without user and password: the driver writes addresses to its log.
     pub(crate) servers: Vec<ServerAddr>,
-    pub(crate) credentials: Option<Credentials>,
+    pub(crate) credentials: Option<NatsCredentials>,
 }
 
 impl Addresses {
@@ -42,7 +42,7 @@ impl Addresses {
     }
 }
 
-fn credentials(address: &ServerAddr) -> Result<Option<Credentials>, ()> {
+fn credentials(address: &ServerAddr) -> Result<Option<NatsCredentials>, ()> {
     let decoded = |text: &str| {
         percent_decode_str(text)
             .decode_utf8()
@@ -54,11 +54,11 @@ fn credentials(address: &ServerAddr) -> Result<Option<Credentials>, ()> {
     };
     let user = decoded(user)?;
     Ok(Some(match address.password() {
-        Some(password) => Credentials::Password {
+        Some(password) => NatsCredentials::Password {
             user,
             password: decoded(password)?,
         },
-        None => Credentials::Token(user),
+        None => NatsCredentials::Token(user),
     }))
 }
 
@@ -84,12 +84,14 @@ mod tests {
                 .collect::<Vec<_>>(),
             ["nats://one:4000", "tls://two"]
         );
-        let Some(Credentials::Password { user, password }) = addresses.credentials else {
+        let Some(NatsCredentials::Password { user, password }) = addresses.credentials else {
             panic!()
         };
         assert_eq!((&*user, &*password), ("us@er", "p:w"));
         let token = Addresses::parse("nats://s3cret@one").unwrap();
-        assert!(matches!(token.credentials, Some(Credentials::Token(token)) if token == "s3cret"));
+        assert!(
+            matches!(token.credentials, Some(NatsCredentials::Token(token)) if token == "s3cret")
+        );
         assert!(
             Addresses::parse("one,two:4223")
                 .unwrap()

@@ -27,8 +27,8 @@ pub struct NatsConfig {
     pub(crate) replicas: u8,
     pub(crate) appends_under_way: usize,
     pub(crate) domain: Option<String>,
-    pub(crate) credentials: Option<Credentials>,
-    pub(crate) tls: Tls,
+    pub(crate) credentials: Option<NatsCredentials>,
+    pub(crate) tls: NatsTls,
 }
 
 /// The storage of the log on the server.
@@ -43,7 +43,7 @@ pub enum Storage {
 
 /// The credentials for the server.
 #[derive(Clone)]
-pub(crate) enum Credentials {
+pub(crate) enum NatsCredentials {
     Password { user: String, password: String },
     Token(String),
     Nkey(String),
@@ -52,7 +52,7 @@ pub(crate) enum Credentials {
 }
 
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Tls {
+pub(crate) struct NatsTls {
     pub(crate) required: bool,
     pub(crate) roots: Vec<PathBuf>,
     pub(crate) client: Option<(PathBuf, PathBuf)>,
@@ -61,7 +61,7 @@ pub(crate) struct Tls {
 const SECOND: Duration = Duration::from_secs(1);
 const YEAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-impl fmt::Debug for Credentials {
+impl fmt::Debug for NatsCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Password { .. } => "Password(..)",
@@ -83,7 +83,7 @@ impl Default for NatsConfig {
             appends_under_way: 4096,
             domain: None,
             credentials: None,
-            tls: Tls::default(),
+            tls: NatsTls::default(),
         }
     }
 }
@@ -176,7 +176,7 @@ impl NatsConfig {
     /// replace those of the URL; the last call counts.
     #[must_use]
     pub fn password(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
-        self.credentials = Some(Credentials::Password {
+        self.credentials = Some(NatsCredentials::Password {
             user: user.into(),
             password: password.into(),
         });
@@ -186,28 +186,28 @@ impl NatsConfig {
     /// Sets a token.
     #[must_use]
     pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.credentials = Some(Credentials::Token(token.into()));
+        self.credentials = Some(NatsCredentials::Token(token.into()));
         self
     }
 
     /// Sets an NKey seed: `SU…`.
     #[must_use]
     pub fn nkey(mut self, seed: impl Into<String>) -> Self {
-        self.credentials = Some(Credentials::Nkey(seed.into()));
+        self.credentials = Some(NatsCredentials::Nkey(seed.into()));
         self
     }
 
     /// Sets a credentials file with a JWT and an NKey seed, as `nsc` writes it.
     #[must_use]
     pub fn credentials_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.credentials = Some(Credentials::File(path.into()));
+        self.credentials = Some(NatsCredentials::File(path.into()));
         self
     }
 
     /// Sets the content of a credentials file.
     #[must_use]
     pub fn credentials(mut self, text: impl Into<String>) -> Self {
-        self.credentials = Some(Credentials::Text(text.into()));
+        self.credentials = Some(NatsCredentials::Text(text.into()));
         self
     }
 

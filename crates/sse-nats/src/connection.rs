@@ -21,7 +21,7 @@ use tokio::{
 
 use crate::{
     address::Addresses,
-    config::{Credentials, NatsConfig},
+    config::{NatsConfig, NatsCredentials},
     error::{refused, unavailable},
 };
 
@@ -227,18 +227,20 @@ fn options(
 
 async fn with_credentials(
     options: ConnectOptions,
-    credentials: Option<Credentials>,
+    credentials: Option<NatsCredentials>,
 ) -> Result<ConnectOptions, BackplaneError> {
     let unreadable = |error| refused("failed to read the credentials", error);
     Ok(match credentials {
         None => options,
-        Some(Credentials::Password { user, password }) => options.user_and_password(user, password),
-        Some(Credentials::Token(token)) => options.token(token),
-        Some(Credentials::Nkey(seed)) => options.nkey(seed),
-        Some(Credentials::File(path)) => {
+        Some(NatsCredentials::Password { user, password }) => {
+            options.user_and_password(user, password)
+        }
+        Some(NatsCredentials::Token(token)) => options.token(token),
+        Some(NatsCredentials::Nkey(seed)) => options.nkey(seed),
+        Some(NatsCredentials::File(path)) => {
             options.credentials_file(path).await.map_err(unreadable)?
         }
-        Some(Credentials::Text(text)) => options.credentials(&text).map_err(unreadable)?,
+        Some(NatsCredentials::Text(text)) => options.credentials(&text).map_err(unreadable)?,
     })
 }
 

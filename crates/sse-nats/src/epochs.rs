@@ -32,7 +32,7 @@ use crate::{
     connection::{Connection, Generation},
     error::unavailable,
     fingerprint::Fingerprint,
-    jetstream::{ApiError, JetStream, ServerError, StreamInfo},
+    jetstream::{ApiError, JetStream, JetStreamInfo, ServerError},
     log_info::LogInfo,
     names::Names,
     stream_config::{ConfigDiff, StreamConfig},
@@ -46,7 +46,7 @@ pub(crate) struct Epochs {
     names: Arc<Names>,
     log: StreamConfig,
     state: StreamConfig,
-    known: Mutex<Known>,
+    known: Mutex<KnownLogs>,
     set_up: OnceCell<()>,
     /// Locked while a new epoch is set or a stream is created again. Contains the time when that
     /// was last done.
@@ -54,7 +54,7 @@ pub(crate) struct Epochs {
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct KnownLogs {
     log: Option<KnownLog>,
     /// Epochs that were replaced, the latest last.
     replaced: VecDeque<Epoch>,
@@ -86,7 +86,7 @@ pub(crate) struct Current {
 #[derive(Debug)]
 struct Inspection {
     generation: Generation,
-    info: StreamInfo,
+    info: JetStreamInfo,
     epoch: Epoch,
     /// The known log at the time of the inspection, and the state of its latest entry.
     known: Option<(KnownLog, Seen)>,
@@ -102,7 +102,7 @@ enum Seen {
 
 /// The verdict of an inspection on the epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+enum EpochVerdict {
     Right,
     /// The epoch was replaced before.
     Old,
@@ -259,16 +259,16 @@ impl Epochs {
     /// Inspects the log. Returns a result if the epoch is right, and sets a new epoch otherwise.
     async fn try_find(&self) -> Result<Option<LogInfo>, BackplaneError> {
         let inspection = self.inspect().await?;
-        if self.verdict(&inspection) == Verdict::Right {
+        if self.verdict(&inspection) == EpochVerdict::Right {
             return Ok(self.adopt(inspection));
         }
         let _alone = self.replacing.lock().await;
         let mut inspection = self.inspect().await?;
-        if self.verdict(&inspection) == Verdict::Lost {
+        if self.verdict(&inspection) == EpochVerdict::Lost {
             sleep(SECOND_INSPECTION_DELAY).await;
             inspection = self.inspect().await?;
         }
-        if self.verdict(&inspection) == Verdict::Right {
+        if self.verdict(&inspection) == EpochVerdict::Right {
             return Ok(self.adopt(inspection));
         }
         self.replace(&inspection).await?;
@@ -324,16 +324,16 @@ impl Epochs {
         })
     }
 
-    fn verdict(&self, inspection: &Inspection) -> Verdict {
+    fn verdict(&self, inspection: &Inspection) -> EpochVerdict {
         let known = inspection
             .known
             .as_ref()
             .filter(|(known, _)| known.epoch == inspection.epoch);
         match known {
-            _ if self.known.lock().replaced.contains(&inspection.epoch) => Verdict::Old,
-            Some((known, _)) if known.created != inspection.info.created => Verdict::Old,
-            Some((_, Seen::Lost)) => Verdict::Lost,
-            _ => Verdict::Right,
+            _ if self.known.lock().replaced.contains(&inspection.epoch) => EpochVerdict::Old,
+            Some((known, _)) if known.created != inspection.info.created => EpochVerdict::Old,
+            Some((_, Seen::Lost)) => EpochVerdict::Lost,
+            _ => EpochVerdict::Right,
         }
     }
 
@@ -413,14 +413,14 @@ impl Epochs {
     }
 
     /// Returns the stream, and creates it if it does not exist.
-    async fn stream(&self, settings: &StreamConfig) -> Result<StreamInfo, BackplaneError> {
+    async fn stream(&self, settings: &StreamConfig) -> Result<JetStreamInfo, BackplaneError> {
         match self.jetstream.stream_info(&settings.stream).await {
             Err(ApiError::Missing) => self.make(settings).await,
             answer => Ok(answer?),
         }
     }
 
-    async fn make(&self, settings: &StreamConfig) -> Result<StreamInfo, BackplaneError> {
+    async fn make(&self, settings: &StreamConfig) -> Result<JetStreamInfo, BackplaneError> {
         // The server may still be deleting a stream that existed a moment ago.
         if self.set_up.initialized() {
             sleep(DELETION.mul_f64(rand::random_range(1.0..=2.0))).await;
@@ -441,7 +441,7 @@ impl Epochs {
     }
 }
 
-impl Known {
+impl KnownLogs {
     fn forget(&mut self, epoch: Epoch) {
         if self.replaced.len() == REPLACED {
             self.replaced.pop_front();

@@ -8,7 +8,7 @@ use crate::{
     connection::Generation,
     consumer::AckMetadata,
     fingerprint::Fingerprint,
-    jetstream::{self, ConsumerInfo, StreamInfo},
+    jetstream::{self, ConsumerInfo, JetStreamInfo},
     log_info::LogInfo,
 };
 
@@ -18,7 +18,7 @@ pub fn read_answer(bytes: &[u8]) {
     let _ = jetstream::read::<ConsumerInfo>(bytes);
     let _ = jetstream::read::<Value>(bytes);
     let _ = jetstream::read_message(bytes);
-    if let Ok(StreamInfo { state, .. }) = jetstream::read(bytes) {
+    if let Ok(JetStreamInfo { state, .. }) = jetstream::read(bytes) {
         let (trimmed, head, holes) = (state.trimmed(), state.last_seq, state.num_deleted);
         let found = LogInfo {
             epoch: epoch(),

@@ -50,15 +50,15 @@ pub(crate) struct ServerError {
 }
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct StreamInfo {
+pub(crate) struct JetStreamInfo {
     pub(crate) config: Value,
     /// Time when the stream was created: no two streams of a name share it.
     pub(crate) created: String,
-    pub(crate) state: StreamState,
+    pub(crate) state: JetStreamState,
 }
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct StreamState {
+pub(crate) struct JetStreamState {
     messages: u64,
     first_seq: u64,
     pub(crate) last_seq: u64,
@@ -67,7 +67,7 @@ pub(crate) struct StreamState {
     pub(crate) num_deleted: u64,
 }
 
-impl StreamState {
+impl JetStreamState {
     /// Returns the sequence up to which all messages were removed.
     pub(crate) fn trimmed(&self) -> u64 {
         if self.messages == 0 {
@@ -154,7 +154,7 @@ impl JetStream {
         format!("{}{rest}", self.prefix).into()
     }
 
-    pub(crate) async fn stream_info(&self, stream: &str) -> Result<StreamInfo, ApiError> {
+    pub(crate) async fn stream_info(&self, stream: &str) -> Result<JetStreamInfo, ApiError> {
         self.call(&format!("STREAM.INFO.{stream}"), &json!({}))
             .await
     }
@@ -163,7 +163,7 @@ impl JetStream {
         &self,
         stream: &str,
         config: &Value,
-    ) -> Result<StreamInfo, ApiError> {
+    ) -> Result<JetStreamInfo, ApiError> {
         self.call(&format!("STREAM.CREATE.{stream}"), config).await
     }
 
@@ -171,7 +171,7 @@ impl JetStream {
         &self,
         stream: &str,
         config: &Value,
-    ) -> Result<StreamInfo, ApiError> {
+    ) -> Result<JetStreamInfo, ApiError> {
         self.call(&format!("STREAM.UPDATE.{stream}"), config).await
     }
 
@@ -509,7 +509,7 @@ mod tests {
 
     #[test]
     fn empty_stream_is_trimmed_to_last_sequence() {
-        let state = |messages, first_seq, last_seq| StreamState {
+        let state = |messages, first_seq, last_seq| JetStreamState {
             messages,
             first_seq,
             last_seq,

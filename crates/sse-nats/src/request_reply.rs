@@ -140,11 +140,11 @@ impl Requests {
             .map(drop)
     }
 
-    fn expect(&self, generation: Generation) -> (Token<'_>, oneshot::Receiver<Message>) {
+    fn expect(&self, generation: Generation) -> (ReplyGuard<'_>, oneshot::Receiver<Message>) {
         let (sender, receiver) = oneshot::channel();
         let token = self.next.fetch_add(1, Ordering::Relaxed);
         self.waiting.lock().insert(token, (generation, sender));
-        (Token(token, &self.waiting), receiver)
+        (ReplyGuard(token, &self.waiting), receiver)
     }
 }
 
@@ -155,9 +155,9 @@ pub(crate) fn quoted(subject: &str) -> String {
 }
 
 /// Removes a waiting request when its caller stops waiting.
-struct Token<'a>(u64, &'a PendingReplies);
+struct ReplyGuard<'a>(u64, &'a PendingReplies);
 
-impl Drop for Token<'_> {
+impl Drop for ReplyGuard<'_> {
     fn drop(&mut self) {
         self.1.lock().remove(&self.0);
     }

@@ -20,8 +20,8 @@ use tokio::{
 
 use crate::{
     append::{
-        batch::Batch,
-        pending_append::{PendingAppend, Room},
+        batch::AppendBatch,
+        pending_append::{AppendBudget, PendingAppend},
     },
     connection::reconnecting::Reconnecting,
     error,
@@ -32,7 +32,7 @@ use crate::{
 /// that are waiting at that moment: many under load, otherwise a single one.
 pub(crate) struct Appender {
     shared: Arc<Shared>,
-    room: Arc<Room>,
+    room: Arc<AppendBudget>,
     /// The queue of the task. The task starts with the first append, and starts again if its
     /// runtime has ended.
     queue: Mutex<Option<mpsc::Sender<PendingAppend>>>,
@@ -117,7 +117,7 @@ async fn write(shared: Arc<Shared>, mut queue: mpsc::Receiver<PendingAppend>) {
                     break;
                 }
                 gather(&mut queue, &mut next).await;
-                let batch = Batch::new(std::mem::replace(&mut next, Vec::with_capacity(BATCH)));
+                let batch = AppendBatch::new(std::mem::replace(&mut next, Vec::with_capacity(BATCH)));
                 // Nobody waits for a batch that takes longer.
                 batches.push(async { timeout(LONGEST, batch.run(&slot)).await.unwrap_or_default() });
             }

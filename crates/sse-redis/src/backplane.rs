@@ -45,9 +45,9 @@ use crate::{
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct RedisBackplane(Arc<Node>);
+pub struct RedisBackplane(Arc<RedisNode>);
 
-struct Node {
+struct RedisNode {
     shared: Arc<Shared>,
     appends: Appender,
     calls: Reconnecting<Connection>,
@@ -104,7 +104,7 @@ impl RedisBackplane {
             Appender::new(Arc::clone(&shared)),
             Reconnecting::new(Arc::clone(&shared)),
         );
-        Ok(Self(Arc::new(Node {
+        Ok(Self(Arc::new(RedisNode {
             shared,
             appends,
             calls,

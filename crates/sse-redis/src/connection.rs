@@ -22,7 +22,7 @@ use sse_core::backplane::{BackplaneError, Epoch, Position};
 use crate::{
     connection::connector::Connected,
     entry_id, error,
-    high_water_marks::{HighWaterMark, Snapshot},
+    high_water_marks::{HighWaterMark, MarksSnapshot},
     log_info::LogInfo,
     reply::{self, RawEntry, unexpected},
     scripts::{Script, Scripts},
@@ -95,7 +95,11 @@ impl UnverifiedConnection {
 
     /// Returns the epoch of the log, which is a new one if the log lacks an entry that this node
     /// saw.
-    async fn examine(&mut self, shared: &Shared, snapshot: &Snapshot) -> Result<Epoch, RedisError> {
+    async fn examine(
+        &mut self,
+        shared: &Shared,
+        snapshot: &MarksSnapshot,
+    ) -> Result<Epoch, RedisError> {
         let log = &*shared.keys.log;
         let mut pipe = redis::pipe();
         pipe.add_command(self.scripts.call(Script::Open, &[log]))

@@ -19,20 +19,20 @@ enum Meaning {
     /// moment.
     Unavailable,
     /// The server temporarily executes no commands of this kind.
-    Blocked(Connection),
+    Blocked(ConnectionFate),
     /// The server executes no commands of this kind until an operator changes something.
-    Refused(Connection),
+    Refused(ConnectionFate),
 }
 
 /// The fate of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Connection {
+enum ConnectionFate {
     Stays,
     /// A new connection may lead to another server, or have other rights.
     Ends,
 }
 
-use Connection::{Ends, Stays};
+use ConnectionFate::{Ends, Stays};
 use Meaning::{Blocked, Refused, Unavailable};
 
 /// Replies by their first word, and the operator's remedy. Any other word means [`Unavailable`].

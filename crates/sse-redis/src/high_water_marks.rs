@@ -13,10 +13,10 @@ use sse_core::backplane::{Epoch, Position};
 /// from the old server that the new one lacks. The newer entry would hide that loss. Therefore the
 /// mark of an ended connection is kept until a new connection has found the entry on its server.
 #[derive(Debug, Default)]
-pub(crate) struct HighWaterMarks(Mutex<State>);
+pub(crate) struct HighWaterMarks(Mutex<MarksState>);
 
 #[derive(Debug, Default)]
-struct State {
+struct MarksState {
     epoch: Option<Epoch>,
     /// A mark for each open connection, and for those that ended since a connection was last made.
     marks: Vec<HighWaterMark>,
@@ -24,7 +24,7 @@ struct State {
 
 /// A copy of what the node saw.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Snapshot {
+pub(crate) struct MarksSnapshot {
     /// The epoch that the node is in.
     pub(crate) epoch: Option<Epoch>,
     /// The entries that the node saw of that epoch.
@@ -46,10 +46,10 @@ pub(crate) struct HighWaterMark {
 
 impl HighWaterMarks {
     /// Returns the epoch that the node is in, and the entries that the node saw of it.
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        let State { epoch, marks } = &*self.0.lock();
+    pub(crate) fn snapshot(&self) -> MarksSnapshot {
+        let MarksState { epoch, marks } = &*self.0.lock();
         let marks = marks.iter().filter(|mark| mark.position != Position::ZERO);
-        Snapshot {
+        MarksSnapshot {
             epoch: epoch.clone(),
             marks: marks.cloned().collect(),
         }
@@ -68,7 +68,7 @@ impl HighWaterMarks {
         link: u64,
         server: &Arc<str>,
         epoch: &Epoch,
-        snapshot: &Snapshot,
+        snapshot: &MarksSnapshot,
     ) -> bool {
         let mut state = self.0.lock();
         if state.epoch != snapshot.epoch {

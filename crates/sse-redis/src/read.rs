@@ -69,7 +69,7 @@ pub(crate) async fn read(
     after: &Cursor,
     limit: ReadLimit,
 ) -> Result<Page, BackplaneError> {
-    let mut reader = Reader {
+    let mut reader = PageReader {
         after: after.clone(),
         limit,
         left: limit.bytes,
@@ -87,14 +87,14 @@ pub(crate) async fn read(
             Ok(None) => {}
             // The entries that were read before are still valid.
             Err(_) if !reader.page.entries.is_empty() => return Ok(reader.page),
-            Err(Lost::Log) => return Err(no_such_log(slot, after).await),
-            Err(Lost::Place(error)) => return Err(error),
+            Err(LostEntries::Log) => return Err(no_such_log(slot, after).await),
+            Err(LostEntries::Place(error)) => return Err(error),
         }
     }
 }
 
 /// Assembles a page.
-struct Reader {
+struct PageReader {
     after: Cursor,
     limit: ReadLimit,
     /// Number of bytes that the page can still take.
@@ -102,18 +102,18 @@ struct Reader {
     page: Page,
 }
 
-enum Lost {
+enum LostEntries {
     /// The log does not exist.
     Log,
     /// The log cannot be read from the position.
     Place(BackplaneError),
 }
 
-impl Reader {
+impl PageReader {
     /// Adds entries. Returns the page once it is complete.
-    fn take(&mut self, fetched: FetchedEntries) -> Result<Option<Page>, Lost> {
-        let info = fetched.info.ok_or(Lost::Log)?;
-        info.check(&self.after).map_err(Lost::Place)?;
+    fn take(&mut self, fetched: FetchedEntries) -> Result<Option<Page>, LostEntries> {
+        let info = fetched.info.ok_or(LostEntries::Log)?;
+        info.check(&self.after).map_err(LostEntries::Place)?;
         for entry in fetched.entries {
             self.after.position = entry.position;
             let Some(entry) = Option::<Entry>::from(entry) else {

@@ -21,14 +21,14 @@ use crate::{
 pub(crate) struct RedisTail {
     connection: Arc<Connection>,
     after: Cursor,
-    progress: Progress,
+    progress: TailProgress,
     /// The request in flight. If a wait is dropped, its request stays here and the next wait
     /// continues it, because the server executes it in any case.
     question: Option<BoxFuture<'static, Result<FetchedEntries, RedisError>>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Progress {
+enum TailProgress {
     /// Entries may follow the cursor.
     CatchingUp,
     /// No entries follow the cursor yet.
@@ -51,7 +51,7 @@ impl RedisTail {
         let mut tail = Self {
             connection,
             after: after.clone(),
-            progress: Progress::CatchingUp,
+            progress: TailProgress::CatchingUp,
             question: None,
         };
         let fetched = FetchedEntries::fetch(&tail.connection, after.position, 1)
@@ -67,7 +67,7 @@ impl RedisTail {
             return Err(lost(&tail.connection, after).await);
         }
         if fetched.at_head && fetched.entries.is_empty() {
-            tail.progress = Progress::CaughtUp;
+            tail.progress = TailProgress::CaughtUp;
         }
         Ok(tail)
     }
@@ -75,11 +75,11 @@ impl RedisTail {
     fn ask(&self) -> BoxFuture<'static, Result<FetchedEntries, RedisError>> {
         let (connection, after) = (Arc::clone(&self.connection), self.after.position);
         match self.progress {
-            Progress::CatchingUp => Box::pin(async move {
+            TailProgress::CatchingUp => Box::pin(async move {
                 FetchedEntries::fetch(&connection, after, connection.shared.page_size.entries())
                     .await
             }),
-            Progress::CaughtUp => Box::pin(async move { wait(&connection, after).await }),
+            TailProgress::CaughtUp => Box::pin(async move { wait(&connection, after).await }),
         }
     }
 
@@ -99,9 +99,9 @@ impl RedisTail {
             self.after.position = last.position;
         }
         self.progress = if fetched.at_head {
-            Progress::CaughtUp
+            TailProgress::CaughtUp
         } else {
-            Progress::CatchingUp
+            TailProgress::CatchingUp
         };
         let entries: Vec<Entry> = fetched
             .entries
@@ -129,7 +129,7 @@ impl Tail for RedisTail {
             let batch = self.take(fetched.map_err(error::translate)?).await?;
             // An empty page means only that the tail has caught up. The next request waits for
             // entries.
-            if !batch.entries.is_empty() || caught_up == Progress::CaughtUp || !batch.at_head {
+            if !batch.entries.is_empty() || caught_up == TailProgress::CaughtUp || !batch.at_head {
                 return Ok(batch);
             }
         }

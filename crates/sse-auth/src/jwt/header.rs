@@ -8,13 +8,13 @@ use crate::{error::AuthError, jwt::base64url};
 ///
 /// Keys inside a token (`jwk`, `jku`, `x5c`, `x5u`) are never used.
 #[derive(Debug)]
-pub(crate) struct Header {
+pub(crate) struct JwtHeader {
     pub(crate) algorithm: String,
     pub(crate) kid: Option<String>,
     parameters: Map<String, Value>,
 }
 
-impl Header {
+impl JwtHeader {
     pub(crate) fn decode(part: &str) -> Result<Self, AuthError> {
         let parameters: Map<String, Value> = serde_json::from_slice(&base64url::decode(part)?)
             .map_err(|_| AuthError::Malformed("the header is not a JSON object"))?;

@@ -43,7 +43,7 @@ pub enum HttpFetchError {
 /// The response was not the set.
 #[derive(Debug, Error)]
 #[error("the response has status {0}")]
-struct Status(u16);
+struct UnexpectedStatus(u16);
 
 impl HttpFetch {
     /// Creates a source from a URL. Nothing is fetched yet.
@@ -85,7 +85,7 @@ impl FetchJwks for HttpFetch {
             .body(Empty::new())?;
         let response = self.client.request(request).await?;
         if response.status() != 200 {
-            return Err(Status(response.status().as_u16()).into());
+            return Err(UnexpectedStatus(response.status().as_u16()).into());
         }
         Ok(Limited::new(response.into_body(), jwks::MAX_BYTES)
             .collect()

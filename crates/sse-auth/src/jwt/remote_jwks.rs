@@ -43,7 +43,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(300);
 /// ```
 #[derive(Clone)]
 pub struct RemoteJwks {
-    inner: Arc<Inner>,
+    inner: Arc<JwksInner>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -54,15 +54,15 @@ pub(crate) struct Intervals {
     pub(crate) max_age: Duration,
 }
 
-struct Inner {
+struct JwksInner {
     fetch: Box<dyn FetchJwks>,
     clock: Arc<dyn Clock>,
     times: Intervals,
-    state: Mutex<State>,
+    state: Mutex<KeySetState>,
 }
 
 #[derive(Default)]
-struct State {
+struct KeySetState {
     /// The known keys, with the time at which they were loaded.
     known: Option<(Arc<Jwks>, Duration)>,
     /// The time at which the last load ended.
@@ -80,7 +80,7 @@ impl RemoteJwks {
         times: Intervals,
     ) -> Self {
         Self {
-            inner: Arc::new(Inner {
+            inner: Arc::new(JwksInner {
                 fetch,
                 clock,
                 times,
@@ -186,7 +186,7 @@ async fn finished(mut load: watch::Receiver<()>) {
     while load.changed().await.is_ok() {}
 }
 
-impl State {
+impl KeySetState {
     fn is_due(&self, now: Duration, times: Intervals) -> bool {
         let wait = match self.failures {
             0 => times.cooldown,
@@ -199,7 +199,7 @@ impl State {
 
 /// A load in flight, which records its end even if its task is dropped.
 struct Load {
-    inner: Arc<Inner>,
+    inner: Arc<JwksInner>,
     outcome: Option<Result<Jwks, JwksError>>,
     _ended: watch::Sender<()>,
 }

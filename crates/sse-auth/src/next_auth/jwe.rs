@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     error::AuthError,
-    jwt::{base64url, header::Header},
+    jwt::{base64url, header::JwtHeader},
 };
 
 /// The encryption of the content.
@@ -35,7 +35,7 @@ pub(crate) enum ContentKey {
 /// A token before its decryption.
 #[derive(Debug)]
 pub(crate) struct Jwe<'a> {
-    pub(crate) header: Header,
+    pub(crate) header: JwtHeader,
     pub(crate) encryption: Encryption,
     /// The authenticated data outside the content: the header, unchanged.
     aad: &'a str,
@@ -73,7 +73,7 @@ impl<'a> Jwe<'a> {
         ) else {
             return Err(AuthError::Malformed("an encrypted token has five parts"));
         };
-        let header = Header::decode(aad)?;
+        let header = JwtHeader::decode(aad)?;
         if header.algorithm != "dir" {
             return Err(AuthError::Algorithm(AuthError::excerpt(&header.algorithm)));
         }

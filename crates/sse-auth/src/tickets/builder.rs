@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 
 use crate::{
     clock::{Clock, SystemClock},
-    tickets::{Inner, Tickets, Unused},
+    tickets::{TicketStore, Tickets, Unused},
 };
 
 /// A builder for [`Tickets`], created by [`Tickets::builder`]: lifetime and maximum number of
@@ -90,7 +90,7 @@ impl TicketsBuilder {
             capacity,
             clock,
         } = self;
-        Tickets::from_inner(Inner {
+        Tickets::from_inner(TicketStore {
             lifetime,
             per_user,
             capacity,

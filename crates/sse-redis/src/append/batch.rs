@@ -19,12 +19,12 @@ use crate::{
 };
 
 /// A batch of appends.
-pub(crate) struct Batch {
+pub(crate) struct AppendBatch {
     waiting: Vec<PendingAppend>,
 }
 
 /// The outcome of an append.
-pub(crate) enum Outcome {
+pub(crate) enum AppendOutcome {
     /// The entry is stored at this position, in an epoch that the reply does not name.
     Stands(Position),
     /// The entry is stored at this position of this epoch, now or since an earlier append.
@@ -46,7 +46,7 @@ pub(crate) enum Duplicate {
 /// Maximum number of attempts if the log is lost while an append is in flight.
 const ATTEMPTS: usize = 3;
 
-impl Batch {
+impl AppendBatch {
     pub(crate) fn new(waiting: Vec<PendingAppend>) -> Self {
         Self { waiting }
     }
@@ -139,23 +139,27 @@ impl Batch {
         let mut ended = !same;
         for (waiting, outcome) in std::mem::take(&mut self.waiting).into_iter().zip(outcomes) {
             match outcome {
-                Outcome::Stands(position) if same => {
+                AppendOutcome::Stands(position) if same => {
                     certain.push((waiting, position, Duplicate::No));
                 }
-                Outcome::StandsIn(of, position, duplicate) if same && of == connection.epoch => {
+                AppendOutcome::StandsIn(of, position, duplicate)
+                    if same && of == connection.epoch =>
+                {
                     certain.push((waiting, position, duplicate));
                 }
-                Outcome::Stands(position) => uncertain.push((waiting, position, Duplicate::No)),
-                Outcome::StandsIn(_, position, duplicate) => {
+                AppendOutcome::Stands(position) => {
+                    uncertain.push((waiting, position, Duplicate::No))
+                }
+                AppendOutcome::StandsIn(_, position, duplicate) => {
                     uncertain.push((waiting, position, duplicate));
                 }
-                Outcome::NoLog => self.waiting.push(waiting),
-                Outcome::NoRoom(bound, retry_after) => waiting.refuse(bound, retry_after),
-                Outcome::Failed(error) if error::lacks_script(&error) => {
+                AppendOutcome::NoLog => self.waiting.push(waiting),
+                AppendOutcome::NoRoom(bound, retry_after) => waiting.refuse(bound, retry_after),
+                AppendOutcome::Failed(error) if error::lacks_script(&error) => {
                     ended = true;
                     self.waiting.push(waiting);
                 }
-                Outcome::Failed(error) => {
+                AppendOutcome::Failed(error) => {
                     ended |= error::ends_connection(&error);
                     waiting.settle(Err(error::translate(error)));
                 }
@@ -210,27 +214,27 @@ fn keyed(connection: &Connection, key: &EntryKey, payload: &[u8]) -> Cmd {
     command
 }
 
-pub(crate) fn outcome(answer: Value) -> Outcome {
+pub(crate) fn outcome(answer: Value) -> AppendOutcome {
     match answer {
-        Value::ServerError(error) => Outcome::Failed(error.into()),
-        Value::Nil => Outcome::NoLog,
+        Value::ServerError(error) => AppendOutcome::Failed(error.into()),
+        Value::Nil => AppendOutcome::NoLog,
         Value::Array(facts) => facts_of(&facts)
-            .unwrap_or_else(|| Outcome::Failed(unexpected("invalid reply to an append"))),
+            .unwrap_or_else(|| AppendOutcome::Failed(unexpected("invalid reply to an append"))),
         id => match reply::position(&id) {
-            Some(position) => Outcome::Stands(position),
-            None => Outcome::Failed(unexpected("invalid entry id in the reply to an append")),
+            Some(position) => AppendOutcome::Stands(position),
+            None => AppendOutcome::Failed(unexpected("invalid entry id in the reply to an append")),
         },
     }
 }
 
-fn facts_of(facts: &[Value]) -> Option<Outcome> {
+fn facts_of(facts: &[Value]) -> Option<AppendOutcome> {
     if let [bound, wait] = facts {
         let bound = match reply::number(bound)? {
             0 => KeyBound::OfBackends,
             1 => KeyBound::OfUsers,
             _ => KeyBound::PerUser,
         };
-        return Some(Outcome::NoRoom(
+        return Some(AppendOutcome::NoRoom(
             bound,
             Duration::from_millis(reply::number(wait)?),
         ));
@@ -243,7 +247,7 @@ fn facts_of(facts: &[Value]) -> Option<Outcome> {
     } else {
         Duplicate::Yes
     };
-    Some(Outcome::StandsIn(
+    Some(AppendOutcome::StandsIn(
         reply::epoch(epoch)?,
         reply::position(id)?,
         duplicate,

@@ -43,7 +43,7 @@ impl PendingAppend {
 
 /// The number and the size of the appends in flight.
 #[derive(Debug, Default)]
-pub(super) struct Room {
+pub(super) struct AppendBudget {
     appends: AtomicUsize,
     bytes: AtomicUsize,
 }
@@ -51,7 +51,7 @@ pub(super) struct Room {
 /// The room that one append occupies.
 #[derive(Debug)]
 pub(super) struct AppendPosition {
-    room: Arc<Room>,
+    room: Arc<AppendBudget>,
     bytes: usize,
 }
 
@@ -59,7 +59,7 @@ pub(super) struct AppendPosition {
 /// size is accepted.
 const MOST_BYTES: usize = 64 << 20;
 
-impl Room {
+impl AppendBudget {
     /// Reserves room for an append. Returns `None` if the number of appends or of bytes would
     /// exceed its maximum.
     pub(super) fn place(self: &Arc<Self>, bytes: usize, most: usize) -> Option<AppendPosition> {

@@ -11,7 +11,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{append::resp, connection::socket::Socket, reply::unexpected};
+use crate::{append::resp, connection::socket::AnySocket, reply::unexpected};
 
 /// A connection that the driver logged in, and that this crate uses without the driver afterwards.
 ///
@@ -20,13 +20,13 @@ use crate::{append::resp, connection::socket::Socket, reply::unexpected};
 /// replies arrive together.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
-    questions: mpsc::Sender<Request>,
+    questions: mpsc::Sender<PipelinedCommands>,
     task: AbortHandle,
     response_timeout: Duration,
 }
 
 /// Commands that are sent together.
-struct Request {
+struct PipelinedCommands {
     commands: Vec<u8>,
     /// Number of commands.
     count: usize,
@@ -42,7 +42,7 @@ const READ: usize = 64 << 10;
 
 impl Pipeline {
     /// Takes over a socket on which nothing is in flight.
-    pub(crate) fn new(socket: Box<dyn Socket>, response_timeout: Duration) -> Self {
+    pub(crate) fn new(socket: Box<dyn AnySocket>, response_timeout: Duration) -> Self {
         let (questions, asked) = mpsc::channel(WAITING);
         let task = tokio::spawn(run(socket, asked)).abort_handle();
         Self {
@@ -61,7 +61,7 @@ impl Pipeline {
         let (answers, answered) = oneshot::channel();
         let asking = async {
             self.questions
-                .send(Request {
+                .send(PipelinedCommands {
                     commands,
                     count,
                     answers,
@@ -93,7 +93,7 @@ fn disconnected() -> RedisError {
 }
 
 /// Runs until the connection ends. Every waiting caller is notified then.
-async fn run(socket: Box<dyn Socket>, asked: mpsc::Receiver<Request>) {
+async fn run(socket: Box<dyn AnySocket>, asked: mpsc::Receiver<PipelinedCommands>) {
     let (from, to) = split(socket);
     let (sent, unanswered) = mpsc::channel(WAITING);
     let result = tokio::select! {
@@ -114,11 +114,11 @@ struct Unanswered {
 }
 
 async fn write(
-    mut to: WriteHalf<Box<dyn Socket>>,
-    mut asked: mpsc::Receiver<Request>,
+    mut to: WriteHalf<Box<dyn AnySocket>>,
+    mut asked: mpsc::Receiver<PipelinedCommands>,
     sent: mpsc::Sender<Unanswered>,
 ) -> Result<(), RedisError> {
-    while let Some(Request {
+    while let Some(PipelinedCommands {
         commands,
         count,
         answers,
@@ -139,7 +139,7 @@ async fn write(
 /// Reads replies. It reads also while nobody waits, so that the end of the connection is noticed
 /// before the connection is needed.
 async fn read(
-    mut from: ReadHalf<Box<dyn Socket>>,
+    mut from: ReadHalf<Box<dyn AnySocket>>,
     mut unanswered: mpsc::Receiver<Unanswered>,
 ) -> Result<(), RedisError> {
     let mut buffer = BytesMut::new();

@@ -10,16 +10,16 @@ use tokio::time::Instant;
 /// fail at once. A server that is down causes no busy loop, and nodes that lost it at the same
 /// moment do not reconnect at the same moment.
 #[derive(Debug, Default)]
-pub(crate) struct ConnectBackoff(Mutex<State>);
+pub(crate) struct ConnectBackoff(Mutex<AttemptState>);
 
 #[derive(Debug, Default)]
-struct State {
+struct AttemptState {
     failures: u32,
-    closed: Option<Closed>,
+    closed: Option<PausedUntil>,
 }
 
 #[derive(Debug)]
-struct Closed {
+struct PausedUntil {
     until: Instant,
     /// The error of the last attempt, which the next attempt would also get.
     reason: String,
@@ -58,7 +58,7 @@ impl ConnectBackoff {
 
     /// Records a successful attempt.
     pub(crate) fn open(&self) {
-        *self.0.lock() = State::default();
+        *self.0.lock() = AttemptState::default();
     }
 
     /// Records a failed attempt. Returns the delay until the next attempt.
@@ -66,7 +66,7 @@ impl ConnectBackoff {
         let mut state = self.0.lock();
         state.failures = state.failures.saturating_add(1);
         let pause = CONNECT.delay(state.failures);
-        state.closed = Some(Closed {
+        state.closed = Some(PausedUntil {
             until: Instant::now() + pause,
             reason: reason(error),
             kind: match error {

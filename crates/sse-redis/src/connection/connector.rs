@@ -13,7 +13,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::connection::{
     address::Address,
-    socket::{SharedSocket, Socket},
+    socket::{AnySocket, SharedSocket},
 };
 
 /// Connects to servers, all with TLS or all without.
@@ -23,7 +23,7 @@ pub(crate) struct Connector {
 
 /// The task that runs a connection; dropping it ends the connection.
 #[derive(Debug)]
-pub(crate) struct Driver(AbortHandle);
+pub(crate) struct ConnectionTask(AbortHandle);
 
 /// The purpose of a connection.
 #[derive(Clone)]
@@ -37,7 +37,7 @@ pub(crate) enum Purpose {
 /// A connection after the login.
 pub(crate) struct Connected {
     pub(crate) connection: MultiplexedConnection,
-    pub(crate) driver: Driver,
+    pub(crate) driver: ConnectionTask,
     /// The transport of the connection.
     pub(crate) socket: SharedSocket,
 }
@@ -77,12 +77,12 @@ impl Connector {
             MultiplexedConnection::new_with_config(&login, socket.clone(), config).await?;
         Ok(Connected {
             connection,
-            driver: Driver(tokio::spawn(run).abort_handle()),
+            driver: ConnectionTask(tokio::spawn(run).abort_handle()),
             socket,
         })
     }
 
-    async fn open(&self, address: &Address) -> Result<Box<dyn Socket>, RedisError> {
+    async fn open(&self, address: &Address) -> Result<Box<dyn AnySocket>, RedisError> {
         match address {
             Address::Tcp { host, port } => {
                 let socket = TcpStream::connect((host.as_str(), *port)).await?;
@@ -105,14 +105,14 @@ impl Connector {
     }
 }
 
-impl Driver {
+impl ConnectionTask {
     /// Returns `true` if the connection has ended.
     pub(crate) fn is_over(&self) -> bool {
         self.0.is_finished()
     }
 }
 
-impl Drop for Driver {
+impl Drop for ConnectionTask {
     fn drop(&mut self) {
         self.0.abort();
     }

@@ -11,29 +11,29 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A socket of any kind, with TLS or without.
-pub(crate) trait Socket: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+pub(crate) trait AnySocket: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Socket for S {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> AnySocket for S {}
 
 /// A socket that is lent to the driver, and that can be taken back.
 #[derive(Clone)]
-pub(crate) struct SharedSocket(Arc<Mutex<Option<Box<dyn Socket>>>>);
+pub(crate) struct SharedSocket(Arc<Mutex<Option<Box<dyn AnySocket>>>>);
 
 impl SharedSocket {
-    pub(crate) fn new(socket: Box<dyn Socket>) -> Self {
+    pub(crate) fn new(socket: Box<dyn AnySocket>) -> Self {
         Self(Arc::new(Mutex::new(Some(socket))))
     }
 
     /// Takes the socket back. For the borrower, the socket is closed from then on.
     ///
     /// Nothing must be in flight on the socket: bytes that the driver has read are lost.
-    pub(crate) fn take(&self) -> Option<Box<dyn Socket>> {
+    pub(crate) fn take(&self) -> Option<Box<dyn AnySocket>> {
         self.0.lock().take()
     }
 
     fn poll<T>(
         &self,
-        act: impl FnOnce(Pin<&mut dyn Socket>) -> Poll<io::Result<T>>,
+        act: impl FnOnce(Pin<&mut dyn AnySocket>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         match &mut *self.0.lock() {
             Some(socket) => act(Pin::new(&mut **socket)),
