@@ -78,8 +78,8 @@ fn main() {
     );
 }
 
-/// Lets the columns take turns, and prints the median of each and of its ratios to the first two in
-/// the same round.
+/// Lets the columns take turns, and prints for each the median and the medians of its ratios to the
+/// first two columns in the same round.
 fn compare(what: &str, rounds: usize, times: u32, mut turn: impl FnMut(&str, u32) -> Duration) {
     let mut nanos = vec![Samples::default(); COLUMNS.len()];
     let mut ratios = vec![[Samples::default(), Samples::default()]; COLUMNS.len()];
@@ -159,8 +159,8 @@ fn runtime() -> tokio::runtime::Runtime {
         .expect("a runtime can be made")
 }
 
-/// Keeps this thread on a processor, if it exists: a thread that moves would find cold caches, in
-/// one column or another.
+/// Pins this thread to a processor, if the processor exists. A thread that moves would find cold
+/// caches, and one column or another would pay for them.
 fn stay_on(processor: usize) {
     let mut set = CpuSet::new();
     set.set(processor);

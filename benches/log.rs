@@ -131,8 +131,8 @@ fn resume(entries: usize, times: usize) {
         publish(&manager, &mine);
         (1..each).for_each(|other| drop(publish(&manager, &Target::User(user(other)))));
     }
-    // The first block and the missed events. The session pauses wherever other tasks have their
-    // turn.
+    // Counts the `connection` block and the missed events. A poll is pending where the session
+    // yields to other tasks.
     let come_back = || {
         let mut session = connect(&manager, &had, 0);
         let mut came = 0;

@@ -71,8 +71,8 @@ impl Site {
         if count == 1 {
             let each = |now: usize, before: usize| now.saturating_sub(before) as f64 / size as f64;
             let name = format!("memory of a stream of {size} beside its session");
-            // The list of the sessions no longer exists. It had held them by value, as the
-            // connections do now.
+            // The list of sessions, which was freed, held the sessions by value, as the connections
+            // do now. So their size is added.
             let listed = size_of::<sse_core::Session>() as f64;
             line(
                 &name,
@@ -94,8 +94,8 @@ impl Site {
         }
     }
 
-    /// Polls all streams that were woken, on as many threads as there are. Returns the time that it
-    /// took, and the number of streams.
+    /// Polls all streams that were woken, each on its thread. Returns the time that it took, and
+    /// the number of polled streams.
     fn turns(&mut self) -> (Duration, usize) {
         let start = Instant::now();
         let turns = match &mut self.threads[..] {

@@ -35,13 +35,13 @@ impl Samples {
             .unwrap_or(f64::NAN)
     }
 
-    /// Returns the median.
+    /// Returns the median; NaN without values.
     #[must_use]
     pub fn median(&self) -> f64 {
         self.percentile(50)
     }
 
-    /// Returns the largest value.
+    /// Returns the largest value; NaN without values.
     #[must_use]
     pub fn max(&self) -> f64 {
         self.percentile(100)

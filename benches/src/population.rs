@@ -15,8 +15,8 @@ const TOPICS: usize = 10_000;
 /// Number of streams in a topic.
 pub(crate) const TOPIC_SIZE: usize = 100;
 
-/// A manager with many streams, each with a user and a topic of its own choosing, and each waiting
-/// for its first event.
+/// A manager with many streams. Each stream has its own user and one topic, which about
+/// [`TOPIC_SIZE`] streams share, and waits for its first event.
 ///
 /// Runs outside of a runtime, so heartbeats and tasks do not disturb the measurement.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl Population {
         self.publish_by(target, event, |poll| poll())
     }
 
-    /// Publishes by polls that the caller makes, to measure each.
+    /// Publishes, and lets `each` make every poll of the publish, to measure it.
     pub(crate) fn publish_by(
         &self,
         target: Target,

@@ -28,10 +28,11 @@ use crate::{
 /// 429 and 5xx. It stops at 204, any other status, a response that is not an event stream, and a
 /// `disconnected` with `reconnect: false`.
 ///
-/// The delay before a reconnect is that of the browser client in `sse-browser`. With a
-/// `Retry-After`, or a `retry:` after a first failure, the delay is at least that value and up to a
-/// quarter more. Else the delay is anything up to the base (`retry:`, else
-/// [`backoff`](ClientRequest::backoff)), doubled for each failure in a row.
+/// The delay before a reconnect is that of the browser client in `sse-browser`, except that its
+/// minimum is 20 ms. With a `Retry-After`, or a `retry:` after a first failure, the delay is at
+/// least that value (an hour at most) and up to a quarter more. Otherwise the delay is anything up
+/// to the base (`retry:`, else that of [`backoff`](ClientRequest::backoff)), which doubles with
+/// each further failure in a row up to the maximum of `backoff`.
 #[derive(Debug)]
 pub struct Client {
     orders: watch::Sender<Orders>,
@@ -40,7 +41,8 @@ pub struct Client {
 }
 
 impl ClientRequest {
-    /// Begins to connect. Must be called within a tokio runtime that has IO and time enabled.
+    /// Starts a client, which connects at once. Must be called within a tokio runtime that has IO
+    /// and time enabled.
     #[must_use = "a client that is dropped ends"]
     pub fn start(self) -> Client {
         let known = Known::new(&self.last_event_id);
@@ -73,8 +75,8 @@ impl Client {
         self.orders.send_modify(|orders| orders.address = address);
     }
 
-    /// Drops the connection and reconnects as after any other loss. Does nothing if the client is
-    /// neither connected nor connecting.
+    /// Drops the connection in this way, and reconnects as after any other loss. Does nothing if
+    /// the client is neither connected nor connecting.
     pub fn drop_connection(&self, departure: Departure) {
         self.orders.send_modify(|orders| {
             orders.departure = departure;
@@ -82,7 +84,7 @@ impl Client {
         });
     }
 
-    /// Drops the connection and stays disconnected until [`unpause`](Self::unpause).
+    /// Drops the connection in this way, and stays disconnected until [`unpause`](Self::unpause).
     pub fn pause(&self, departure: Departure) {
         self.orders.send_modify(|orders| {
             orders.departure = departure;
@@ -105,7 +107,7 @@ impl Client {
     ///
     /// # Panics
     ///
-    /// If the client's task panicked, with what it did.
+    /// If the client's task panicked, with the same panic.
     pub async fn stop(mut self) -> Journal {
         self.orders.send_modify(|orders| {
             orders.departure = Departure::Close;

@@ -22,7 +22,7 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::fro
 /// Timeout for the head of a response. Paused nodes accept connections without a response.
 const HEAD: Duration = Duration::from_secs(10);
 
-/// All clients, in the order of the population's members. Browsers' clients come last.
+/// All clients, in the order of the population's members. The clients that browsers run come last.
 pub(crate) struct Clients {
     population: Arc<Population>,
     clients: Vec<Client>,
@@ -91,7 +91,7 @@ impl Clients {
         self.browsers.as_mut().map_or(Ok(None), Browsers::problem)
     }
 
-    /// Stops all clients. Returns the claims of each client and its journal.
+    /// Stops all clients. Returns the claims of each client (see [`Subscriber`]) and its journal.
     pub(crate) async fn stop(self) -> Result<Vec<(Subscriber, Journal)>, Error> {
         let mut journals = Vec::with_capacity(self.population.members.len());
         for client in self.clients {

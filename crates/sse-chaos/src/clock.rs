@@ -34,7 +34,7 @@ impl Clock {
         Ok(clock)
     }
 
-    /// Sets the clock off from the right time, by `+2h` or `-30m`.
+    /// Sets the offset of the clock from the right time, for example `+2h` or `-30m`.
     pub(crate) fn set(&self, offset: &str) -> Result<(), Error> {
         Ok(fs::write(&self.file, format!("{offset}\n"))?)
     }

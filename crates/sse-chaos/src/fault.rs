@@ -108,7 +108,7 @@ impl fmt::Display for Lasts {
     }
 }
 
-/// The continuation after a fault was repaired.
+/// The part of a step that follows the repair of its faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Then {
     /// Every client catches up.

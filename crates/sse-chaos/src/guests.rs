@@ -18,7 +18,8 @@ use crate::{error::Error, seed::Seed, wait::LONG};
 /// The behavior of guests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sort {
-    /// The guests connect again and again, each time with an id that no stream was given.
+    /// The guests connect again and again, with ids that the log cannot have assigned, and now and
+    /// then with an id close to a real one.
     Forgers,
     /// Half of the guests read nothing, the others a byte a second.
     SlowReaders,
@@ -26,7 +27,7 @@ pub(crate) enum Sort {
     Newcomers,
 }
 
-/// Guests, who leave when asked to, or when this is dropped.
+/// Guests, which disconnect in [`leave`](Self::leave) or when this is dropped.
 pub(crate) struct Guests {
     sort: Sort,
     tasks: JoinSet<Result<u64, Error>>,
@@ -56,7 +57,8 @@ impl Guests {
         Self { sort, tasks, stop }
     }
 
-    /// Makes the guests leave. Returns the problem that a guest found, if any.
+    /// Makes the guests disconnect. Fails with the problem that a guest found, or if no guest was
+    /// served.
     pub(crate) async fn leave(mut self) -> Result<(), Error> {
         self.stop.send_replace(true);
         let mut visits = 0;

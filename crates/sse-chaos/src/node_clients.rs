@@ -43,8 +43,8 @@ impl BrowserClient {
         }
     }
 
-    /// Number of clients that one process can run. Chromium limits the streams of a host, and a tab
-    /// for each host costs memory.
+    /// Returns the maximum number of clients of one process. Chromium limits the streams of a host,
+    /// and a tab for each host costs memory.
     pub(crate) fn most(self) -> usize {
         match self {
             Self::SseBrowser => usize::MAX,

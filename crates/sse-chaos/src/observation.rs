@@ -42,7 +42,7 @@ pub enum Observation {
     Stopped(Stop),
 }
 
-/// The missing part, as the server reports it.
+/// A gap, as the server reports it: the part of the log in which events can be missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
     /// The reason for the gap.

@@ -48,9 +48,10 @@ use crate::{
 ///   a pause, or was stopped before the acknowledgement.
 /// - A delivered event must have been published, be targeted at the client, and have the id of its
 ///   receipt.
-/// - Positions (of events, heartbeats, and anything else with an id) must **rise** within a
-///   connection, and another log must not begin without a gap. An event that arrives for the first
-///   time must be beyond everything that the client was served before, on any connection.
+/// - Positions (of events, heartbeats, and anything else with an id) must not **go back** within a
+///   connection, and another log must not begin without a gap. Each event must be beyond the
+///   position of its connection. An event that arrives for the first time must also be beyond
+///   everything that the client was served before, on any connection.
 /// - An unacknowledged event may or may not arrive, but at most once.
 ///
 /// Not judged: unlogged events, topics that a client joined or left while it was connected, and
@@ -95,7 +96,7 @@ impl Oracle {
         self
     }
 
-    /// Judges clients.
+    /// Judges clients, each by its claims and its journal.
     #[must_use]
     pub fn judge<'a>(
         &self,

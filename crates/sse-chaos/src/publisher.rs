@@ -1,5 +1,5 @@
 //! The publisher, which follows the documented rules: each publish has a key and is retried at
-//! other nodes until it is acknowledged.
+//! other nodes until it is acknowledged, or until the log could have forgotten the key.
 
 use std::{
     collections::BTreeMap,
@@ -32,8 +32,8 @@ const WORKERS: u32 = 8;
 /// Timeout for an answer before another node is tried.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// The log knows a key for two minutes. An attempt without an answer must not be repeated after
-/// that.
+/// Time after which an unanswered publish is not retried. The log knows a key for two minutes;
+/// after that, a retry could append the event a second time.
 const KEY_IS_KNOWN: Duration = Duration::from_secs(100);
 
 /// Publishes numbered events to nodes.
@@ -103,7 +103,7 @@ impl Publisher {
         }
     }
 
-    /// Publishes an event for everybody. Returns its position in the log if it was acknowledged.
+    /// Publishes an event to all streams. Returns its position in the log if it was acknowledged.
     pub(crate) async fn fence(&self) -> Result<Option<Cursor>, Error> {
         self.source.publish(|_| Target::All).await
     }

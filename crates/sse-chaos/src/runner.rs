@@ -33,7 +33,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Error> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        // Everything that runs is dropped then, and so ended.
+        // On a signal, all clients and processes are dropped, which ends them.
         tokio::select! {
             code = all(cli) => code,
             name = interrupted() => Err(Error::new(format!("ended by {}", name?))),

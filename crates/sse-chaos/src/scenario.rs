@@ -25,7 +25,7 @@ pub(crate) const SERVERS: usize = 3;
 /// The length of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// One round each, just long enough to be noticed.
+    /// Fewer rounds, just long enough that nodes and clients notice the fault.
     Short,
     Long,
 }
@@ -355,8 +355,8 @@ impl Draw {
         }
     }
 
-    /// One round, because traffic in transit is lost for good: the files of such connections stay
-    /// open to the end.
+    /// Creates a plan that black-holes the connections in one round, and in no more: they keep
+    /// their file descriptors to the end.
     fn half_open_clients(&mut self) -> Plan {
         let mut plan = self.rounds(3, |_| Fault::ClientsFrozen, &(5.0..=12.0, 3.0..=5.0));
         if let Some(step) = plan.steps.choose_mut(&mut self.dice) {
@@ -429,8 +429,8 @@ impl Draw {
         }
     }
 
-    /// All hubs restart in turn, then at once, then at once while the broker is unavailable, so
-    /// that they start without a log.
+    /// Creates a plan that restarts all hubs: in turn, then at once, then at once while the broker
+    /// is unavailable, so that they start without a log, and at last by `kill -9`.
     fn event_sources(&mut self) -> Plan {
         let mut plan = self.rounds(1, |_| Fault::RollingRestart, &(0.5..=2.0, 0.1..=0.5));
         let all = (0..NODES).map(Fault::NodeKilled).collect();
@@ -461,7 +461,8 @@ impl Draw {
         self.rounds(2, |_| Fault::Guests(sort, count), seconds)
     }
 
-    /// Forgers, alone and during another fault.
+    /// Creates a plan with forgers: alone, then during another fault. The short form has only the
+    /// latter.
     fn forgers(&mut self) -> Plan {
         let mut plan = self.guests(Sort::Forgers, (50, 20), &(5.0..=10.0, 3.0..=5.0));
         let others = [Fault::BrokerKilled, Fault::NodeKilled(self.node())];
@@ -528,8 +529,8 @@ impl Draw {
         }
     }
 
-    /// Two different faults at once: one of the broker or a node, the other between clients and
-    /// nodes.
+    /// Creates a step with two faults at once: one of the broker or of a link to it, the other of a
+    /// node or of all clients.
     fn mixture(&mut self) -> Step {
         let node = self.node();
         let inner = [

@@ -69,7 +69,7 @@ pub(crate) fn judge(
     })
 }
 
-/// A feigned loss, or none.
+/// A loss that is feigned to test the run, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sabotage {
     None,

@@ -22,7 +22,7 @@ impl Seed {
         StdRng::seed_from_u64(self.of(purpose.bytes().chain(number.to_le_bytes())))
     }
 
-    /// FNV-1a, which is the same on every platform and in every version.
+    /// Hashes by FNV-1a, which is the same on every platform and in every version.
     fn of(self, bytes: impl Iterator<Item = u8>) -> u64 {
         let start = 0xcbf2_9ce4_8422_2325 ^ self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         bytes.fold(start, |hash, byte| {

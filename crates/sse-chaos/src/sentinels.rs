@@ -42,8 +42,9 @@ struct Server {
 }
 
 struct Sentinel {
-    /// Address at which this program and nodes query the sentinel.
+    /// Address without TLS, at which this program queries the sentinel.
     plain: SocketAddr,
+    /// Address at which nodes query the sentinel: with TLS if there are certificates.
     address: SocketAddr,
     _process: Process,
 }
@@ -95,7 +96,7 @@ impl Sentinels {
             .collect()
     }
 
-    /// Waits until all know each other, and the replica has the primary's data.
+    /// Waits until all sentinels know each other, and the replica has the primary's data.
     pub(crate) async fn ready(&self) -> Result<(), Error> {
         for sentinel in &self.sentinels {
             until_answered("the sentinels", LONG, async || {
@@ -267,7 +268,7 @@ impl Sentinel {
             let (sort, rest) = line.split_at_checked(1).unwrap_or_default();
             match sort {
                 "*" => left += rest.parse::<usize>().unwrap_or_default(),
-                // Its text is the next line.
+                // The text of a bulk string is the next line.
                 "$" if rest != "-1" => {
                     let mut text = String::new();
                     connection.read_line(&mut text).await?;

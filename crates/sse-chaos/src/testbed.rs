@@ -35,8 +35,8 @@ pub(crate) struct Testbed {
 
 /// Returns the arguments of nodes, except for the address of the broker.
 fn settings(clients: usize, plan: &Plan) -> Vec<String> {
-    // All clients may be at one node, and once more while their former streams have not been given
-    // up.
+    // All clients can be connected to one node, and count twice while the node has not ended their
+    // former streams.
     let most = (2 * clients + plan.guests() + 100).to_string();
     let common = [
         ["--max-connections", &most],

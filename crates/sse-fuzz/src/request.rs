@@ -44,7 +44,7 @@ impl TextRequest {
         })
     }
 
-    /// Returns whether a header has this value.
+    /// Returns `true` if the first header with this name has this value.
     pub(crate) fn has(&self, name: &str, value: &str) -> bool {
         self.headers.get(name).is_some_and(|found| found == value)
     }

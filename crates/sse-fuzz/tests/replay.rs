@@ -1,4 +1,4 @@
-//! Plays the corpus, which has the inputs that fuzzing kept and every input that was ever a
+//! Plays the corpus, which has inputs for each target, among them every input that was ever a
 //! finding.
 
 use std::{collections::BTreeSet, fs, path::PathBuf};

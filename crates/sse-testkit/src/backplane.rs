@@ -52,8 +52,8 @@ pub use scripted_backplane::{Calls, ReadFault, Rejection, ScriptedBackplane};
 /// sse_testkit::backplane_suite!(Memory, [retention_by_bytes, retention_by_age, wipe, wipe_in_use]);
 /// ```
 pub trait Broker: Sized + Send + Sync + 'static {
-    /// Starts with an empty log that is kept according to `retention`. `None` skips the rule
-    /// because [`executable`](crate::executable) did not find a program.
+    /// Starts a broker with an empty log that is kept according to `retention`. Returns `None` to
+    /// skip the rule, if [`executable`](crate::executable) did not find a program.
     fn start(retention: Retention) -> impl Future<Output = Option<Self>> + Send;
 
     /// Returns a further node on the log. The rules have up to eight nodes at once.

@@ -26,7 +26,8 @@ const READ_SIZE: usize = 8 * 1024;
 /// The connection of one request. The client reads only when the test asks, so an idle client is a
 /// stalled client.
 ///
-/// A drop closes the connection. Every method that waits may be cancelled without losing bytes.
+/// A drop closes the connection. Every method that reads is cancel safe: bytes that were read are
+/// kept for the next call. A cancelled [`send`](Self::send) can have sent a part of its bytes.
 #[derive(Debug)]
 pub struct RawClient {
     stream: TcpStream,
@@ -57,8 +58,9 @@ impl RawClient {
     ///
     /// # Errors
     ///
-    /// [`Error::Protocol`] if the head is malformed or cut off, [`Error::Ended`] if the connection
-    /// is reset before it.
+    /// [`Error::Protocol`] if the head is malformed, cut off or longer than 64 KiB,
+    /// [`Error::Ended`] if the connection is reset before the head, [`Error::Io`] if reading fails
+    /// in another way.
     pub async fn head(&mut self) -> Result<&Head, Error> {
         Ok(&self.answer().await?.0)
     }
@@ -111,7 +113,7 @@ impl RawClient {
     /// # Errors
     ///
     /// [`Error::Protocol`] if the framing is broken, [`Error::Io`] if reading fails other than by a
-    /// reset.
+    /// reset, and the errors of [`head`](Self::head).
     pub async fn next_bytes(&mut self) -> Result<Option<Vec<u8>>, Error> {
         self.answer().await?;
         while self.end.is_none() {
@@ -155,7 +157,8 @@ impl RawClient {
         Ok(self.end.unwrap_or(End::Cut))
     }
 
-    /// Waits until the peer closes the connection after the end of the body.
+    /// Waits until the peer closes the connection after the end of the body. A connection that ends
+    /// within the body counts as closed.
     ///
     /// # Errors
     ///
@@ -176,8 +179,8 @@ impl RawClient {
     }
 
     /// Reads up to this many bytes from the socket, one at a time with a pause after each, and
-    /// keeps them for the other methods. Returns the number of bytes before the end of the
-    /// connection.
+    /// keeps them for the other methods. Returns the number of bytes read: fewer than requested
+    /// only at the end of the connection.
     ///
     /// # Errors
     ///

@@ -8,7 +8,8 @@ const SIZE_DIGITS: u32 = 8;
 /// A strict decoder of the chunked transfer coding (RFC 9112, section 7.1).
 ///
 /// The decoder rejects everything that a server of event streams has no reason to send: bare LF,
-/// spaces around the size, extensions, trailers and chunks of 4 GiB are errors.
+/// spaces around the size, sizes of more than eight digits (so chunks of 4 GiB or more), extensions
+/// and trailers are errors.
 #[derive(Debug, Clone)]
 pub struct Dechunker {
     expects: Expects,
@@ -65,9 +66,7 @@ impl Dechunker {
         Ok(used)
     }
 
-    /// Returns `true` if the end of the body, `0\r
-    /// \r
-    /// `, was read.
+    /// Returns `true` if the end of the body, `0\r\n\r\n`, was read.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.expects == Expects::Nothing

@@ -35,8 +35,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// With several servers the proxy is a balancer: connections go round robin, and a server that
 /// refuses is passed over. The proxy forwards bytes unchanged, and also ends and resets. It buffers
 /// at most 16 KiB for each direction of a connection. A method takes effect before it returns: not
-/// a byte passes after [`freeze`](Self::freeze) or [`cut`](Self::cut), though an end may be
-/// notified a little later. A drop ends everything, soon after.
+/// a byte passes after [`freeze`](Self::freeze) or [`cut`](Self::cut), although the peers can see a
+/// reset a little later. A drop releases the port and resets all connections, soon after it
+/// returns.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -57,7 +58,8 @@ impl Proxy {
         Self::balance([upstream]).await
     }
 
-    /// Creates a proxy to several servers.
+    /// Creates a proxy to several servers. Must be called within a tokio runtime that has IO and
+    /// time enabled.
     ///
     /// # Errors
     ///
@@ -96,9 +98,9 @@ impl Proxy {
         self.address
     }
 
-    /// Directs further connections to these servers, the next one to the first. Existing
-    /// connections stay with their servers. A server that stays in the list keeps its state: frozen
-    /// or not.
+    /// Directs further connections to these servers, the next connection to the first server.
+    /// Existing connections stay with their servers. A server that stays in the list remains frozen
+    /// if it was.
     pub fn set_upstreams(&self, upstreams: impl IntoIterator<Item = SocketAddr>) {
         let mut known = lock(&self.shared.upstreams);
         let kept = |address| {
@@ -193,7 +195,8 @@ impl Proxy {
         self.shared.open.load(Ordering::Relaxed)
     }
 
-    /// Returns the number of connections to the server with this index in the list.
+    /// Returns the number of connections to the server with this index in the list; zero if there
+    /// is no such server.
     #[must_use]
     pub fn open_to(&self, index: usize) -> usize {
         lock(&self.shared.upstreams)

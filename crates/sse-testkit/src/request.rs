@@ -119,7 +119,7 @@ impl RawRequest {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if that fails.
+    /// [`Error::Io`] if the client cannot connect or send.
     pub async fn send(self) -> Result<RawClient, Error> {
         let mut stream = self.connect().await?;
         self.write(&mut stream).await?;
@@ -131,7 +131,7 @@ impl RawRequest {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if the connection fails, [`Error::Protocol`] if the response is not HTTP/1.
+    /// [`Error::Io`] if the connection fails, and the errors of [`RawClient::head`].
     pub async fn open(self) -> Result<RawClient, Error> {
         let mut stream = self.connect().await?;
         let written = self.write(&mut stream).await;

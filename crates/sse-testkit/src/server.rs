@@ -70,14 +70,14 @@ impl Server {
     /// Starts a server and waits until it prints its address: the first `http://IP:PORT` or
     /// `https://IP:PORT` on its standard output.
     ///
-    /// The server should listen on port 0, so that tests can run in parallel. Its timeout is one
-    /// minute. The output is read to its end and the last lines are kept. Must be called within a
-    /// tokio runtime that has IO and time enabled.
+    /// The server should listen on port 0, so that tests can run in parallel. It must print its
+    /// address within one minute. The output is read to its end, and the last 200 lines are kept.
+    /// Must be called within a tokio runtime that has IO and time enabled.
     ///
     /// # Errors
     ///
     /// [`Error::Io`] if the process cannot be started, [`Error::Server`] with its output if the
-    /// process exits or prints no address.
+    /// process exits or prints no address in time.
     pub async fn spawn(command: Command) -> Result<Self, Error> {
         Self::spawn_within(command, START_LIMIT).await
     }
@@ -124,7 +124,7 @@ impl Server {
         self.child.id()
     }
 
-    /// Returns the last lines that the server printed, on both outputs.
+    /// Returns the last lines that the server printed, on both outputs; 200 at most.
     #[must_use]
     pub fn output(&self) -> String {
         self.output.text()
@@ -152,7 +152,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Error::Server`] with its output if the server does not exit within `limit`.
+    /// [`Error::Server`] with its output if the server does not exit within `limit`, [`Error::Io`]
+    /// if the process cannot be waited for.
     pub async fn wait_exit(&mut self, limit: Duration) -> Result<ExitStatus, Error> {
         match timeout(limit, self.child.wait()).await {
             Ok(status) => Ok(status?),

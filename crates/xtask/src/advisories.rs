@@ -150,7 +150,7 @@ impl Check {
         text
     }
 
-    /// Returns what must be repaired. `by_default` tells whether the workspace needs a package
+    /// Returns what must be repaired. `by_default` returns `true` if the workspace needs a package
     /// without optional features.
     fn problems(&self, by_default: &dyn Fn(&Locked) -> bool) -> Vec<String> {
         let mut problems = Vec::new();

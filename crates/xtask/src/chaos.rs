@@ -10,8 +10,8 @@ pub(crate) fn short() -> Result<(), Error> {
     run(&["--short".to_owned()])
 }
 
-/// Builds and runs `sse-chaos` with these arguments, with optimised programs unless they have
-/// `--short`.
+/// Builds and runs `sse-chaos` with these arguments. The programs are optimised unless the
+/// arguments contain `--short`.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Error> {
     let target = metadata()?.target_directory.into_std_path_buf();
     let (profile, flags) = profile(arguments);

@@ -12,10 +12,10 @@ use crate::graph::{DependencyKind, Graph};
 /// The floor of a crate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Floor {
-    /// A numbered floor. A crate on a lower floor may use fewer crates.
+    /// A numbered floor. A crate may use only the crates on floors with a lower number.
     At(u8),
-    /// A tool of this workspace. It may use everything with a number; only tests, benches and
-    /// `sse-chaos` may use it.
+    /// A tool of this workspace. It may use the crates on all numbered floors. Only tests and
+    /// [`USERS_OF_DEV`] may use it.
     Dev,
 }
 
@@ -49,7 +49,7 @@ const FLOORS: &[(&str, Floor)] = &[
 /// The crate that knows no web framework and no database.
 const CORE: &str = "sse-core";
 
-/// Crates that may use the dev crates as normal dependencies, because no crate uses these users.
+/// Crates that may use the dev crates as normal dependencies, because no crate depends on them.
 const USERS_OF_DEV: &[&str] = &["benches", "sse-chaos", "sse-fuzz"];
 
 /// Packages that the core must not need, even indirectly; a `*` at the end stands for any ending.

@@ -85,8 +85,8 @@ impl Graph {
         found
     }
 
-    /// Returns whether a workspace crate needs this version of a package, directly or not, for any
-    /// purpose.
+    /// Returns `true` if a workspace crate needs this version of a package, directly or indirectly,
+    /// for any purpose.
     pub(crate) fn members_need(&self, name: &str, version: &Version) -> bool {
         let mut queue: Vec<_> = self.members.iter().map(String::as_str).collect();
         let mut seen: BTreeSet<_> = queue.iter().copied().collect();

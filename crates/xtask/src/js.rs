@@ -72,7 +72,7 @@ const PACKAGES: &[Package] = &[
     },
 ];
 
-/// Packages that are only measured against, and installed by the benchmark that does so.
+/// Packages against which benchmarks measure. The benchmark installs them itself.
 #[cfg(test)]
 const PEERS: &[&str] = &["benches/peers/better-sse"];
 

@@ -20,7 +20,7 @@ use crate::error::Error;
 use passage::{Passage, PassageKind};
 use rules::Finding;
 
-/// Share of item docs that may open with such a word, in percent.
+/// Share of item docs that may open with a word that hides their subject, in percent.
 const OPENINGS_PERCENT: usize = 2;
 
 /// Findings that a part of the workspace may still have.
@@ -117,7 +117,7 @@ impl Part {
             .push(format!("{path}:{}: {what}", passage.line));
     }
 
-    /// Returns the problems of a part that has a budget.
+    /// Compares the findings with the budget of the part, and returns the problems.
     fn judge(&self, name: &str, budget: Counts) -> Vec<String> {
         let spared = self.item_docs * OPENINGS_PERCENT / 100;
         let found = Counts {

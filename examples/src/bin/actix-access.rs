@@ -6,7 +6,7 @@
 //! curl -N -H "authorization: Bearer $TOKEN" 'http://127.0.0.1:3000/api/sse?topics=orders/alice/7'
 //! ```
 //!
-//! `examples/README.md` has tokens that are signed with this secret.
+//! `examples/README.md` has a token of Alice that is signed with this secret.
 
 use std::{
     net::{IpAddr, TcpListener},

@@ -50,7 +50,7 @@ fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
 
 async fn answer(sse: Manager, request: Request<Incoming>) -> Result<Answer, Infallible> {
     Ok(match (request.method(), request.uri().path()) {
-        // Every method: the manager reports what is wrong with a request.
+        // Every method, so that the manager also answers requests with another method than GET.
         (_, "/api/sse") => events(&sse, request),
         (&Method::POST, "/say") => say(&sse, request)
             .await

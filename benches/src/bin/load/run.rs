@@ -62,7 +62,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Report> {
     let burst = run.bursts()?;
     run.settle()?;
     let after = run.server_memory()?;
-    // At the end, since a server may close an idle connection of the publisher after this time.
+    // At the end, since the server may close the publisher's connection, which is idle meanwhile.
     let idle_cpu = run.idle()?;
     let faults = run.receiver.faults(run.publisher.published());
     Ok(Report {

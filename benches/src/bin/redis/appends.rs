@@ -90,8 +90,8 @@ fn median(mut rates: Vec<f64>) -> f64 {
 /// Stream of `redis-benchmark`, with a name as long as that of the log.
 const STREAM: &str = "{bench}:l";
 
-/// Creates that stream. The benchmark's commands must equal the node's byte by byte, and those do
-/// not create a stream.
+/// Creates [`STREAM`]. The benchmark's commands must equal the node's byte by byte, and the node's
+/// commands do not create a stream (`NOMKSTREAM`).
 async fn make_stream(server: &RedisServer) -> anyhow::Result<()> {
     let mut command = Command::new("redis-cli");
     command.args([

@@ -3,7 +3,6 @@
 //! - Appends a second through a node, compared with `redis-benchmark` with the same command, bytes
 //!   and depth of pipeline, in turns.
 //! - Latency of an entry from the append on one node to the tail of another.
-//!
 //! - Clients that all reconnect at once and need events that the node no longer holds: to a manager
 //!   in this process, and over sockets to a hub.
 //!

@@ -35,8 +35,9 @@ pub(crate) struct Resume {
     before: u64,
     peak: u64,
     after: u64,
-    /// Number of reads that Redis served meanwhile.
+    /// Number of reads of the log meanwhile; for a hub, of all transactions.
     reads: u64,
+    /// Number of bytes that Redis sent meanwhile.
     bytes: u64,
 }
 
@@ -71,7 +72,7 @@ const MISSED: usize = 100;
 /// Number of later events to nobody, which fill a node's memory.
 const LATER: usize = 2_000;
 
-/// A separate log: the entries of the log in the append benchmark are not those of a manager.
+/// Prefix of a separate log: a manager cannot read the entries of the append benchmark.
 const PREFIX: &str = "resume";
 
 /// Bytes that the node holds in memory.

@@ -19,7 +19,8 @@ pub(crate) struct RedisServer {
 
 /// The work that a server did.
 pub(crate) struct Served {
-    /// Transactions. A page of the log is read in one; the regular work of a node uses no other.
+    /// Number of transactions. A node reads each page of the log in one transaction; its other
+    /// regular work uses none.
     pub(crate) transactions: u64,
     /// Bytes that the server sent.
     pub(crate) bytes: u64,

@@ -26,9 +26,9 @@ pub(crate) struct Wait {
 }
 
 impl Wait {
-    /// Draws the delay of the browser client (`delay.js`). The delay is never below the server's
-    /// request, since the server may have spread its clients over that time. Up to a quarter is
-    /// added, since the server may have sent the same value to all of them.
+    /// Draws the delay as the browser client does (`delay.js` of `sse-browser`). The delay is never
+    /// below the server's request, since the server may have spread its clients over that time. Up
+    /// to a quarter is added, since the server may have sent the same value to all of them.
     pub(crate) fn draw(self, random: &mut StdRng) -> Duration {
         let asked = self
             .retry_after

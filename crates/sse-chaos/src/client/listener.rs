@@ -27,7 +27,7 @@ pub(crate) struct Listener {
 pub(crate) struct News {
     /// Heartbeat interval that the server announced.
     pub(crate) heartbeat: Option<Duration>,
-    /// Set if an app event arrived, so that the stream is of use.
+    /// Set if an app event arrived, which resets the count of failures.
     pub(crate) is_of_use: bool,
     /// Set if the server forbade the client to reconnect.
     pub(crate) forbids_reconnect: bool,
@@ -66,8 +66,8 @@ impl Listener {
         number: fn(&Decoded) -> Option<u64>,
     ) -> Self {
         let mut decoder = Decoder::new();
-        // As if an earlier stream had sent the id; an id with a line end or NUL in it could not
-        // have come that way.
+        // As if an earlier stream had sent the id. No stream can send an id that contains a line
+        // end or NUL.
         decoder.feed(format!("id: {last_event_id}\n\n").as_bytes());
         decoder.reconnect();
         Self {

@@ -1,4 +1,4 @@
-//! A client's life cycle: connect, listen, lose, wait.
+//! The life cycle of a client: it connects, listens, loses its connection and waits.
 
 use std::time::Duration;
 

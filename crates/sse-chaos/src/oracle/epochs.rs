@@ -37,7 +37,7 @@ impl Epochs {
         Self { all, order }
     }
 
-    /// Returns the place of a position; `None` if its epoch was never seen.
+    /// Returns a position with the index of its epoch; `None` if the epoch was never seen.
     pub(crate) fn place(&self, cursor: &Cursor) -> Option<JournalPosition> {
         let epoch = *self.order.get(&cursor.epoch)?;
         Some(JournalPosition {

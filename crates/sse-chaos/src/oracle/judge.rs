@@ -23,7 +23,7 @@ use crate::{
 pub(crate) struct Evidence<'a> {
     publications: &'a Publications,
     epochs: &'a Epochs,
-    /// JournalPosition of each publication, if it was acknowledged.
+    /// Position of each publication, if it was acknowledged.
     places: Vec<Option<JournalPosition>>,
     /// Scratch space: the last delivery of each publication to one client.
     had: Vec<Option<Had>>,
@@ -35,7 +35,7 @@ pub(crate) struct Evidence<'a> {
 struct Had {
     /// The client's connection that last delivered the publication.
     connection: u32,
-    /// JournalPosition of the delivery; `None` without an id.
+    /// Position of the delivery; `None` without an id.
     at: Option<JournalPosition>,
 }
 
@@ -50,13 +50,13 @@ pub(crate) struct Judge<'a, 'w> {
     places: &'a [Option<JournalPosition>],
     had: &'a mut [Option<Had>],
     verdict: &'a mut Verdict,
-    /// `true` for each of the targets that include this client.
+    /// For each target, `true` if the target includes this client.
     is_meant: Vec<bool>,
     /// The oracle's index of each of the journal's epochs.
     epoch_of: Vec<u32>,
     connection: u32,
     began: Option<JournalPosition>,
-    /// JournalPosition of the connection in the log.
+    /// Position of the connection in the log.
     at: Option<JournalPosition>,
     served: Served,
     coverage: GapCoverage,
@@ -155,7 +155,7 @@ impl<'a, 'w> Judge<'a, 'w> {
         }
     }
 
-    /// Returns the oracle's place for a place of the journal.
+    /// Converts a position of the journal: the oracle numbers the epochs in another order.
     fn of_journal(&self, at: JournalPosition) -> JournalPosition {
         JournalPosition {
             epoch: self.epoch_of[at.epoch as usize],
@@ -208,7 +208,8 @@ impl<'a, 'w> Judge<'a, 'w> {
                 "a stream begins in another log than the client was in, without a gap",
             );
         }
-        // A returning client begins where it was, however far another connection got.
+        // A connection begins at the position that the server reports, even if an earlier
+        // connection was served further.
         self.go_to(place);
     }
 
@@ -456,7 +457,7 @@ impl<'a, 'w> Judge<'a, 'w> {
         )
     }
 
-    /// Moves the client to this place; everything up to it has been served.
+    /// Moves the client to this position, up to which it has been served.
     fn go_to(&mut self, place: JournalPosition) {
         self.began.get_or_insert(place);
         self.served.reach(place);

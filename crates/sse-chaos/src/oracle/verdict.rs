@@ -8,7 +8,7 @@ use crate::observation::GapReason;
 
 /// The result of a judgment.
 ///
-/// Counts of *pairs* count each event for each client.
+/// A *pair* is an event and a client: an event that is due to ten clients counts ten times.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verdict {
@@ -75,7 +75,7 @@ pub struct GapCounts {
     counts: [u64; GapReason::COUNT],
 }
 
-/// An event of a run that violates the promise.
+/// A violation of the promise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Offence {
@@ -124,7 +124,7 @@ pub struct Recovery {
     pub name: String,
     /// Clients that received an event before the next fault began, or before the end.
     pub recovered: u64,
-    /// Clients that received no event.
+    /// Clients that received no event in that time.
     pub without: u64,
     /// Time within which half of the recovered clients received an event.
     pub p50: Duration,
@@ -135,8 +135,8 @@ pub struct Recovery {
 }
 
 impl Verdict {
-    /// Returns `true` if no violation happened: nothing was lost, undelivered, doubled beyond what
-    /// ids tell, or wrong.
+    /// Returns `true` if no violation happened: the count of every [`OffenceKind`] is zero. Doubles
+    /// that clients drop by the id are not violations.
     ///
     /// The test itself must check whether clients connected at all, gave up, or received gaps that
     /// the faults do not explain.

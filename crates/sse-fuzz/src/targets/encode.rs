@@ -1,5 +1,5 @@
-//! A reader receives exactly the parts of any event. The same properties as in
-//! `tests/it/encoding.rs` of `sse-core`.
+//! A reader receives exactly the parts of any event. `tests/it/encoding.rs` of `sse-core` tests the
+//! same properties.
 
 use std::{io::Write, time::Duration};
 

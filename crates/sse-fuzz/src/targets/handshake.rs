@@ -1,5 +1,5 @@
-//! Any request is accepted or rejected. The same property as in `tests/it/handshake.rs` of
-//! `sse-core`.
+//! Any request is accepted, or rejected with a known status. `tests/it/handshake.rs` of `sse-core`
+//! tests the same property.
 
 use sse_core::{Handshake, Manager, access::AllowAll};
 

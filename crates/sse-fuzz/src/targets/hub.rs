@@ -61,7 +61,7 @@ static HUBS: LazyLock<Hubs> = LazyLock::new(|| {
         "127.0.0.0/8",
     ];
     Hubs {
-        // Under any name.
+        // With `--demo`, the hub answers requests for any host name.
         demo: Hub::new(&["--demo"]),
         configured: Hub::new(&[&authentication[..], &rights, &surroundings].concat()),
         _secret: secret,

@@ -447,12 +447,13 @@ fn put(files: &mut Files, file: u8, at: u16, written: &[u8]) {
     bytes[at..end].copy_from_slice(&written[..end - at]);
 }
 
-/// Bytes of a segment's header, and where the parts of a record are: see `segment.rs` and
-/// `record.rs` of `sse-file`.
+/// Length in bytes of a segment's header, see `segment_header.rs` of `sse-file`.
 const HEADER: usize = 44;
+/// Length in bytes of a record's head, see `record.rs` of `sse-file`.
 const RECORD_HEAD: usize = 16;
 
-/// Recomputes the checksums of a segment, as far as the lengths of its records lead.
+/// Recomputes the checksums of a segment: of its header, and of each record up to the first record
+/// whose head is incomplete.
 fn seal(files: &mut Files, file: u8) {
     let Some(name) = name(files, file).filter(|name| name.ends_with(".log")) else {
         return;

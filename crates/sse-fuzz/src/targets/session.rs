@@ -1,5 +1,5 @@
-//! A session cannot be created without the secret. The same property as in `tests/it/properties.rs`
-//! of `sse-auth`.
+//! A session cannot be created without the secret. `tests/it/properties.rs` of `sse-auth` tests the
+//! same property.
 
 use std::sync::LazyLock;
 

@@ -1,9 +1,12 @@
 //! Any request to the management API receives a valid response.
 //!
-//! The input is a request as text. Its header `x-caller` names the caller (`user`, `nobody`, else a
-//! manager), `x-transformer: superjson` and `x-override: yes` configure the API, and `x-body` sets
-//! how the body arrives: `broken` off at its end, `large` beyond every limit, `slow` without an
-//! end.
+//! The input is a request as text. These headers configure the test:
+//!
+//! - `x-caller` sets the caller: `user` has the rights of `OwnEventsOnly`, `nobody` is
+//!   unauthenticated, and any other caller is anonymous and may do everything.
+//! - `x-transformer: superjson`, `x-override: yes` and `x-separator: _` configure the API.
+//! - `x-body` sets how the body arrives: `broken` off at its end, `large` beyond every limit,
+//!   `slow` without an end.
 
 use std::time::Duration;
 
@@ -26,7 +29,7 @@ const RESTORE_ID: &str = "restore-id";
 /// Length beyond the maximum of a body.
 const TOO_LARGE: usize = (1 << 20) + 1;
 
-/// The body ended too early.
+/// The error of a body that ended too early.
 #[derive(Debug)]
 struct BrokenOff;
 

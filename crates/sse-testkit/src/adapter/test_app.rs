@@ -75,7 +75,7 @@ impl TestApp {
     }
 
     /// Connects a stream, in place of [`Manager::connect`], so that the suite sees the adapter's
-    /// handshake of the request.
+    /// handshake of the request. A `user` in the query becomes the user of the stream.
     ///
     /// # Errors
     /// As [`Manager::connect`].
@@ -93,15 +93,15 @@ impl TestApp {
         self.manager.connect(handshake)
     }
 
-    /// Returns a one-off stream.
+    /// Returns a one-off stream whose events the suite sends, with a heartbeat every 200 ms.
     pub fn tokens(&self) -> EventStream<EventReceiver> {
         let (sender, tokens) = mpsc::channel(16);
-        // Without a suite that listens, the sender is not needed.
+        // If the suite has ended, no event will be sent, and the stream ends at once.
         let _ = self.record.answers.send(sender);
         EventStream::new(EventReceiver(tokens)).heartbeat_interval(TOKEN_HEARTBEAT)
     }
 
-    /// Returns the management API.
+    /// Returns the management API, with bodies of at most 1,000 bytes.
     #[must_use]
     pub fn management(&self) -> Management {
         let mut limits = Limits::default();
@@ -109,7 +109,7 @@ impl TestApp {
         Management::new(self.manager.clone()).limits(limits)
     }
 
-    /// Returns the caller of the management API: the user in the query.
+    /// Returns the caller of the management API: the `user` in the query, or an anonymous caller.
     #[must_use]
     pub fn caller(&self, query: Option<&str>) -> Caller {
         user(query)

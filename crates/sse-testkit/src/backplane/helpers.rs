@@ -17,10 +17,11 @@ use tokio::time::{sleep, timeout};
 /// A node, shared with tasks.
 pub(crate) type Node = Arc<dyn Backplane>;
 
-/// Timeout for a tail, which resolves after about a second, on a busy machine.
+/// Timeout for the next batch of a tail. Even a quiet tail returns a batch, an empty one, after
+/// about a second; a busy machine takes longer.
 pub(crate) const PULSE: Duration = Duration::from_secs(30);
 
-/// More than any rule appends.
+/// Limit of a page that exceeds what any rule appends.
 pub(crate) const ALL: ReadLimit = ReadLimit {
     entries: 100_000,
     bytes: 256 << 20,
@@ -70,7 +71,7 @@ pub(crate) async fn try_append(node: &Node, entry: NewEntry) -> Result<Appended,
     }
 }
 
-/// Appends an entry that is new, without a key.
+/// Appends an entry without a key.
 pub(crate) async fn append(node: &Node, text: impl Into<String>) -> Cursor {
     let appended = try_append(node, entry(text)).await.expect("an append");
     assert!(
@@ -184,7 +185,7 @@ pub(crate) async fn take(tail: &mut Box<dyn Tail>, count: usize) -> Vec<Entry> {
     entries
 }
 
-/// Asserts that a tail delivers nothing for some time.
+/// Asserts that the next batch of a tail is empty: nothing was appended for about a second.
 pub(crate) async fn assert_quiet(tail: &mut Box<dyn Tail>) {
     let batch = next(tail).await.expect("a batch");
     assert_eq!(

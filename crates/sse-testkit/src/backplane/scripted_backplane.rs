@@ -27,10 +27,10 @@ use tokio::{
 /// Interval at which a held tail reports that it is alive.
 const PULSE: Duration = Duration::from_secs(1);
 
-/// One node's connection to a [`MemoryBackplane`], which fails on command. It tests how an app or a
-/// manager reacts, in paused time.
+/// One node's connection to a [`MemoryBackplane`]; the connection fails on command. With it, a test
+/// shows how an app or a manager reacts, in paused time as well.
 ///
-/// Clones share the connection. Other nodes may use the same memory, each with its own connection
+/// Clones share the connection. Other nodes can use the same memory, each with its own connection
 /// or with the memory itself.
 #[derive(Clone)]
 pub struct ScriptedBackplane {
@@ -99,8 +99,8 @@ struct Script {
 /// The fault of every read in a range of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadFault {
-    /// The backplane reports the entries as damaged, and up to which position. A tail that reaches
-    /// them ends, too.
+    /// The backplane reports the entries as damaged, up to the end of the range. A tail that
+    /// reaches them ends with the same error.
     Damaged,
     /// The backplane rejects the read.
     Refused,
@@ -141,12 +141,13 @@ impl ScriptedBackplane {
     }
 
     /// Makes the backplane unavailable, or available again. While it is unavailable, every call
-    /// fails, and tails and signals break.
+    /// fails with [`BackplaneError::Unavailable`], and tails and listeners break.
     pub fn set_away(&self, away: bool) {
         self.shared.away.send_replace(away);
     }
 
-    /// Rejects some calls from now on, or no longer; everything else works. Existing listeners end.
+    /// Rejects these calls from now on; `None` accepts them again. Everything else works. With
+    /// [`Calls::Listening`], existing listeners end as well.
     pub fn reject(&self, calls: Calls, rejection: Option<Rejection>) {
         self.shared
             .rejections
@@ -164,22 +165,25 @@ impl ScriptedBackplane {
         self.shared.cuts.send_modify(|cuts| *cuts += 1);
     }
 
-    /// Loses the answers of the next appends: they take effect, but fail all the same.
+    /// Loses the answers of the next appends: they take effect, but fail with
+    /// [`BackplaneError::Unavailable`]. The number replaces that of an earlier call.
     pub fn lose_answers(&self, appends: u32) {
         self.shared.lost_answers.store(appends, Ordering::SeqCst);
     }
 
-    /// Fails the next appends before they take effect.
+    /// Fails the next appends with [`BackplaneError::Unavailable`] before they take effect. The
+    /// number replaces that of an earlier call.
     pub fn fail_appends(&self, appends: u32) {
         self.shared.failures.store(appends, Ordering::SeqCst);
     }
 
-    /// Loses the next signals of this node, without an error.
+    /// Loses the next signals of this node, without an error. The number replaces that of an
+    /// earlier call.
     pub fn lose_signals(&self, signals: u32) {
         self.shared.lost_signals.store(signals, Ordering::SeqCst);
     }
 
-    /// Delays the next calls, one for each duration.
+    /// Delays the next calls, one for each duration. [`Tail::next`] counts as a call.
     pub fn delay(&self, delays: impl IntoIterator<Item = Duration>) {
         lock(&self.shared.delays).extend(delays);
     }

@@ -1,4 +1,4 @@
-//! The conditions of a network: the fate of bytes and connections, and the changes of it.
+//! The conditions of a network: whether bytes flow, and which connections are cut or black-holed.
 
 use tokio::sync::watch;
 
@@ -105,7 +105,7 @@ impl ConditionsWatch {
             .await
             .is_err();
         if is_over {
-            // The conditions are never set again.
+            // The sender was dropped, so the conditions never change again.
             std::future::pending::<()>().await;
         }
     }
@@ -113,7 +113,7 @@ impl ConditionsWatch {
     /// Waits until bytes do not flow in this direction.
     pub(super) async fn closed(&mut self, way: Way) {
         let since = self.since;
-        // The conditions are never set again: bytes do not flow, either.
+        // An error means that the sender was dropped: then bytes do not flow, either.
         _ = self
             .state
             .wait_for(|state| !state.lets_through(way, &since))
@@ -136,7 +136,7 @@ impl ConditionsWatch {
     /// Waits until the connection is cut.
     pub(super) async fn cut(&mut self) {
         let since = self.since;
-        // The conditions are never set again: that is the end of everything.
+        // An error means that the sender was dropped: then every connection counts as cut.
         _ = self.state.wait_for(|state| state.cuts != since.cuts).await;
     }
 }

@@ -45,7 +45,7 @@ struct RouteConditions {
     part: ConditionsWatch,
 }
 
-/// A guard that counts one as long as it lives.
+/// A guard that adds one to a count for as long as it lives.
 struct Counted<'a>(&'a AtomicUsize);
 
 impl Link {

@@ -34,7 +34,7 @@ pub(super) struct ProxyState {
     pub(super) turned_away: AtomicU64,
 }
 
-/// A server.
+/// A server that the proxy forwards to, with the conditions of the network in front of it.
 #[derive(Debug)]
 pub(super) struct Upstream {
     pub(super) address: SocketAddr,

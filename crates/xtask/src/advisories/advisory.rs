@@ -18,7 +18,7 @@ pub(super) struct Advisory {
 }
 
 impl Advisory {
-    /// Returns whether a version of a package is affected.
+    /// Returns `true` if a version of a package is affected.
     ///
     /// No range contains a pre-release unless it names the pre-release, so a pre-release counts as
     /// affected.

@@ -26,7 +26,7 @@ pub(super) struct Exception {
 }
 
 impl Exception {
-    /// Returns whether the last day is over.
+    /// Returns `true` if the last day is over.
     pub(super) fn is_over(&self, today: Date) -> bool {
         today > self.until
     }

@@ -58,7 +58,7 @@ const FOLDERS: &[(&str, &[&str])] = &[
 /// Entry points of fuzz targets, which may use everything.
 const EXEMPT: &str = "fuzzing";
 
-/// Returns whether a file of the crate may import from another one.
+/// Returns `true` if a file of the crate may import from another file.
 pub(super) fn allows(from: &str, to: &str) -> bool {
     let (from, to) = (folder(from), folder(to));
     let is_leaf = !FOLDERS.iter().any(|(listed, _)| *listed == to);

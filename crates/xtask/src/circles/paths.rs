@@ -166,7 +166,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Returns whether the attribute whose bracket is at `at` excludes an item from all builds
+    /// Returns `true` if the attribute whose bracket is at `at` excludes an item from all builds
     /// except those of tests.
     fn is_for_tests(&self, at: usize) -> bool {
         match &self.tokens[at..self.after_group(at)] {
@@ -258,7 +258,8 @@ const BLOCK_ITEMS: &[&str] = &[
     "unsafe",
 ];
 
-/// Returns whether a block ends the item that begins here, and whether a comma does.
+/// Returns two values: `true` if a block ends the item that begins here, and `true` if a comma
+/// does.
 fn ends(item: &[Token<'_>]) -> (bool, bool) {
     use Token::Name;
     match item {
@@ -273,7 +274,7 @@ fn ends(item: &[Token<'_>]) -> (bool, bool) {
     }
 }
 
-/// Returns whether a predicate of `cfg` holds only in builds of tests.
+/// Returns `true` if a predicate of `cfg` holds only in builds of tests.
 fn implies_test(predicate: &[Token<'_>]) -> bool {
     use Token::{Name, Sign};
     match predicate {

@@ -8,7 +8,8 @@ pub(crate) struct Passage<'a> {
     pub(crate) kind: PassageKind,
     /// The prose without its marker.
     pub(crate) text: &'a str,
-    /// Columns of the whole line; zero if the formatter controls the length.
+    /// Columns of the whole line; zero if the length has no limit: tables, lines with links, and
+    /// messages.
     pub(crate) columns: usize,
 }
 

@@ -5,7 +5,7 @@ use super::passage::{Passage, PassageKind};
 /// Maximum number of columns of a line of prose.
 const COLUMNS: usize = 100;
 
-/// Words that an item doc does not open with.
+/// Words with which an item doc does not open.
 const OPENINGS: [&str; 12] = [
     "What", "Who", "Whose", "Whom", "Whether", "How", "Where", "When", "Why", "Which", "Of",
     "Whoever",

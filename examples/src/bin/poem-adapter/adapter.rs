@@ -93,7 +93,8 @@ where
     response.map(|body| body.map_err(io::Error::other)).into()
 }
 
-/// Serves an app in place of Poem's own server, so that streams end when they must.
+/// Serves an app in place of Poem's own server, so that streams end at a shutdown and when their
+/// connections are blocked.
 pub(crate) fn serve<E>(
     listener: TcpListener,
     app: E,

@@ -1,5 +1,5 @@
-//! A foreign framework: an adapter for Poem, tested by the suite that tests the adapters of this
-//! project.
+//! An adapter for Poem, which no crate of this project supports. The suite that tests the adapters
+//! of this project tests it, too.
 //!
 //! ```sh
 //! cargo run -p examples --bin poem-adapter

@@ -29,7 +29,7 @@ pub(crate) struct Stamp {
 pub(crate) enum Reading {
     /// An event of the server itself, such as a heartbeat.
     Foreign,
-    /// A value that starts as a payload and does not end as one.
+    /// A value that starts like a payload, but has another length, padding or digits.
     Damaged,
     Stamp(Stamp),
 }

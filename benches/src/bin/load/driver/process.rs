@@ -39,8 +39,8 @@ impl Process {
             .try_fold(own.into(), |sum, child| Ok(sum + child.cpu()?))
     }
 
-    /// Returns the private anonymous memory of these processes in bytes: heap and stacks, without
-    /// files, and without the kernel's socket buffers.
+    /// Returns the private anonymous memory of the process and of its running child processes, in
+    /// bytes: heap and stacks, without files, and without the kernel's socket buffers.
     pub(crate) fn memory(self) -> anyhow::Result<u64> {
         let rollup = self.read("smaps_rollup")?;
         let kib = anonymous_kib(&rollup).context("no `Anonymous` in smaps_rollup")?;
@@ -86,7 +86,8 @@ fn anonymous_kib(rollup: &str) -> Option<u64> {
     value.trim().strip_suffix(" kB")?.parse().ok()
 }
 
-/// Raises the soft limit of open files to the hard one, and makes sure that it allows `streams`.
+/// Raises the soft limit of open files to the hard limit. Fails if the hard limit does not allow
+/// `streams` streams and 64 further files.
 pub(crate) fn allow_streams(streams: usize) -> anyhow::Result<()> {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     setrlimit(

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Default)]
 pub(crate) struct Stall {
     deliveries: u64,
-    /// Time since which a due delivery is outstanding.
+    /// Start of the current stall: the time since which a due delivery is outstanding.
     since: Option<Instant>,
     longest: Duration,
 }

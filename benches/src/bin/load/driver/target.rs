@@ -55,7 +55,6 @@ impl Target {
     /// Creates the target whose streams are at `url`; without a path, at the layout's default path.
     /// `{i}` in `url` becomes the number of the stream. `fields` are further request header fields,
     /// each `Name: value`.
-    /// `Name: value`.
     ///
     /// # Errors
     ///

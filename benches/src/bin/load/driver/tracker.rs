@@ -13,7 +13,7 @@ pub(crate) struct Faults {
     pub(crate) doubled: u64,
     /// Events that were received after one that was published later.
     pub(crate) out_of_order: u64,
-    /// Values that began as a payload and did not end as one.
+    /// Values that started like a payload, but had another length, padding or digits.
     pub(crate) damaged: u64,
     /// Streams that the server ended.
     pub(crate) ended: u64,

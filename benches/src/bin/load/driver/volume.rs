@@ -19,8 +19,8 @@ pub(crate) struct Volume {
     /// Seconds of paced publishing.
     #[arg(long, default_value_t = 10.0)]
     pub(crate) seconds: f64,
-    /// Milliseconds between paced publishes [default: 0.04 for each stream, so that a server that
-    /// needs 10 µs for a delivery is busy for a quarter of the time].
+    /// Milliseconds between paced publishes [default: 0.04 for each stream, at least 5, so that a
+    /// server that needs 10 µs for a delivery is busy for a quarter of the time].
     #[arg(long)]
     pub(crate) interval: Option<f64>,
     /// Publishes in a burst; a server with bounded queues must have room for them.

@@ -30,7 +30,7 @@ impl Watch {
         }
     }
 
-    /// Reads data that arrives within a moment.
+    /// Reads data that arrives within 10 ms, and records the progress.
     pub(crate) fn pump(&mut self, receiver: &mut Receiver) -> anyhow::Result<()> {
         receiver.pump(Duration::from_millis(10), &mut self.latency)?;
         self.stall.look(

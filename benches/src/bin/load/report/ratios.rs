@@ -5,8 +5,8 @@ use serde::Serialize;
 use crate::report::Report;
 use crate::report::figures::{burst_per_cpu, burst_rate, idle_kib, paced_cpu};
 
-/// A server's costs and rates as multiples of those of another server, each round compared with the
-/// same round.
+/// A server's costs and rates as multiples of those of another server. Each round is compared with
+/// the other server's round of the same number.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Ratios {
     /// Name of the other server.

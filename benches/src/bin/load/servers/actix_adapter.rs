@@ -24,12 +24,12 @@ pub(crate) fn serve(listener: TcpListener, serving: &Serving) -> anyhow::Result<
                 .route("/sse", web::get().to(stream))
                 .route("/publish", web::post().to(publish))
         };
-        // As with `actix-native`.
+        // The timeout is off for the same reason as in `actix-native`.
         let server = HttpServer::new(app)
             .workers(workers)
             .client_request_timeout(Duration::ZERO);
         let server = sse_actix::serve(listener, server).manager(&sse);
-        // Signals end the server as they end the others: at once.
+        // Without a handler, a signal ends the server at once, as it ends the other servers.
         server
             .with_graceful_shutdown(pending())
             .await

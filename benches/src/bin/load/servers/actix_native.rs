@@ -1,6 +1,7 @@
 //! The server that an Actix user writes today: `sse` of actix-web-lab, and the broadcaster that
-//! Actix's examples publish for it. The broadcaster has a channel of 10 for each stream, awaits its
-//! concurrent sends to all, and sends a ping to all every 10 s.
+//! Actix's examples contain. The broadcaster has a channel of 10 events for each stream. A
+//! broadcast sends to all streams concurrently and waits until each has taken the event. Every 10 s
+//! a ping goes to all.
 
 use std::net::TcpListener;
 use std::sync::{Mutex, PoisonError};
@@ -84,15 +85,15 @@ impl Broadcaster {
             .clone()
     }
 
-    /// Waits until each stream has taken the event or is disconnected. The event is shared, where
-    /// the published broadcaster copies its text for each stream.
+    /// Waits until each stream has taken the event or is disconnected. The streams share the event;
+    /// the broadcaster of the examples copies its text for each stream.
     async fn broadcast(&self, event: &Event) {
         let clients = self.all();
         join_all(clients.iter().map(|client| client.send(event.clone()))).await;
     }
 
-    /// Removes disconnected clients. Unlike the published broadcaster, this keeps clients that
-    /// connect meanwhile.
+    /// Removes disconnected clients. Unlike the broadcaster of the examples, this keeps clients
+    /// that connect meanwhile.
     async fn remove_stale(&self) {
         for client in self.all() {
             // An error means that the client is disconnected, which is checked below.

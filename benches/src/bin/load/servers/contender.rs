@@ -13,7 +13,7 @@ use crate::servers::stack::Stack;
 pub(crate) struct Contender {
     pub(crate) name: String,
     pub(crate) layout: Layout,
-    /// The native server of its framework.
+    /// The native server of the framework, with which the server is compared.
     pub(crate) native: Option<Stack>,
     pub(crate) program: PathBuf,
     /// Arguments, in which `FOLDER` stands for the folder of the configuration.
@@ -71,7 +71,7 @@ impl Contender {
     }
 }
 
-/// `NAME=LAYOUT:PROGRAM ARGUMENT…`, split at spaces.
+/// Parses `NAME=LAYOUT:PROGRAM ARGUMENT…`. The command line is split at spaces.
 impl FromStr for Contender {
     type Err = anyhow::Error;
 

@@ -105,7 +105,7 @@ fn configured(
         .path()
         .to_str()
         .context("the name of the temporary folder is not UTF-8")?;
-    // Free a moment ago.
+    // The port was free a moment ago; the server can lose it to another process.
     let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr())?;
     let configuration = configuration
         .replace("FOLDER", path)

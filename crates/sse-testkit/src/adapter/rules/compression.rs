@@ -32,8 +32,8 @@ pub async fn stream_passes_uncompressed_and_unbuffered(harness: Harness) {
             )
             .await;
         let head = client.head().await.expect("a head");
-        // Naming it is discouraged (RFC 9110, section 8.4), but for some frameworks it is the only
-        // way to bypass the compression.
+        // To name `identity` is discouraged (RFC 9110, section 8.4), but for some frameworks it is
+        // the only way to bypass the compression.
         let coding = head.headers.get("content-encoding");
         assert!(
             matches!(coding, None | Some("identity")),

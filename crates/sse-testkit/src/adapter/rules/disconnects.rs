@@ -27,7 +27,7 @@ async fn expect_no_stream(app: &RunningApp) {
 }
 
 pub async fn close_is_detected_immediately(harness: Harness) {
-    // No heartbeat detects it within the timeout of a rule.
+    // With the default heartbeat interval of 30 s, no heartbeat detects the close at once.
     let app = harness.start(Manager::builder());
     drop(app.open("/events?user=42&topics=news").await);
     expect_no_stream(&app).await;

@@ -127,7 +127,7 @@ pub async fn closed_window_ends_only_its_stream(harness: Harness) {
     let app = harness.start(builder);
     let mut connection = Http2::connect(app.address, WINDOW).await;
     let mut fast = connection.open("/events?user=fast").await;
-    // The client reads nothing of it, so its window stays closed.
+    // The client reads nothing of this stream, so the stream's window closes and stays closed.
     let slow = connection.open("/events?user=slow").await;
     let large = "x".repeat(16 << 10);
     let mut sent = 0;

@@ -125,7 +125,7 @@ pub async fn event_source_survives_a_temporary_rejection(harness: Harness) {
     expect_soft(&app, "/events?user=42").await;
     let _second = app.open("/events?user=7").await;
     expect_soft(&app, "/events?user=8").await;
-    // Other clients, which say so in one header or in two.
+    // Clients that accept other types too, in one `Accept` header or in two.
     for accept in ["*/*", "text/event-stream, */*;q=0.1"] {
         expect_retry_after(
             &app.ask("GET", "/events?user=8", &[("accept", accept)], "")

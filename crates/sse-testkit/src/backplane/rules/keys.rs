@@ -217,7 +217,7 @@ pub async fn a_bound_on_keys_refuses_and_forgets_nothing<B: Broker>() {
             expect_full(&node, (scope, number, limits), bound).await;
         }
     }
-    // A scope at its bound may still retry what it has published, and a rejected append does not
+    // A scope at its bound can still retry what it has published, and a rejected append does not
     // evict a key.
     for (scope, number, text) in &written {
         let again = scoped("again", scope, &number.to_string(), limits);
