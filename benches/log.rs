@@ -184,11 +184,11 @@ fn stampede(clients: usize, missed: usize) {
         );
         sessions.iter_mut().for_each(drain);
     });
-    let name = format!("{clients} clients that each missed {missed} events come back");
+    let name = format!("{clients} clients that each missed {missed} events resume");
     line(&name, format_args!("{:.0}", time.as_secs_f64() * 1e3), "ms");
     let held = memory::allocated().saturating_sub(before);
     line(
-        &format!("memory of a client of {clients} that came back"),
+        &format!("memory of a client of {clients} that has resumed"),
         held / clients,
         "bytes",
     );

@@ -70,7 +70,7 @@ impl Site {
         }
         if count == 1 {
             let each = |now: usize, before: usize| now.saturating_sub(before) as f64 / size as f64;
-            let name = format!("memory of a stream of {size} beside its session");
+            let name = format!("memory of a stream of {size} in addition to its session");
             // The list of sessions, which was freed, held the sessions by value, as the connections
             // do now. So their size is added.
             let listed = size_of::<sse_core::Session>() as f64;
@@ -164,7 +164,7 @@ fn singles(site: &mut Site, rounds: usize) {
     let each = samples.median() / SINGLES as f64;
     line(
         &format!(
-            "publish to one user among {}, with wake and turn",
+            "publish to one user among {}, with wake and poll",
             site.size
         ),
         format_args!("{each:.0}"),

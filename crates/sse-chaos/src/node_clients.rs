@@ -237,16 +237,8 @@ impl Received {
 
 fn gap(data: &Value) -> Gap {
     let position = |name: &str| data[name].as_str().and_then(|id| id.parse().ok());
-    let reason = match data["reason"].as_str().unwrap_or_default() {
-        "overflow" => GapReason::Overflow,
-        "trimmed" => GapReason::Trimmed,
-        "epoch" => GapReason::Epoch,
-        "invalid" => GapReason::Invalid,
-        "future" => GapReason::Future,
-        _ => GapReason::Other,
-    };
     Gap {
-        reason,
+        reason: GapReason::named(data["reason"].as_str().unwrap_or_default()),
         dropped: data["dropped"].as_u64(),
         from: position("from"),
         to: position("to"),

@@ -33,7 +33,7 @@ use crate::servers::serving::Serving;
 use crate::servers::stack::Stack;
 use crate::servers::{peer, threads, transports};
 
-/// Loads servers of Server-Sent Events, and says what a delivery and a stream cost them.
+/// Loads servers of Server-Sent Events, and reports the cost of a delivery and of a stream.
 #[derive(Debug, Parser)]
 #[command(name = "load", version)]
 struct Cli {

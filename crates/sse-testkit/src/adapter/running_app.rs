@@ -18,7 +18,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::adapter::test_app::{Record, Stop, TestApp};
+use crate::adapter::test_app::{AppRecord, Stop, TestApp};
 use crate::{
     client::RawClient,
     decoder::Decoded,
@@ -35,7 +35,7 @@ pub(crate) struct RunningApp {
     pub(crate) manager: Manager,
     pub(crate) address: SocketAddr,
     departures: Departures,
-    record: Arc<Record>,
+    record: Arc<AppRecord>,
     answers: mpsc::UnboundedReceiver<mpsc::Sender<io::Result<Event>>>,
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<io::Result<()>>,

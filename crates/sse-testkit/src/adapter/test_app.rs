@@ -27,12 +27,12 @@ pub(crate) const TOKEN_HEARTBEAT: Duration = Duration::from_millis(200);
 pub struct TestApp {
     manager: Manager,
     drain: ShutdownOptions,
-    record: Arc<Record>,
+    record: Arc<AppRecord>,
 }
 
 /// The suite's record of the app.
 #[derive(Debug)]
-pub(crate) struct Record {
+pub(crate) struct AppRecord {
     pub(crate) handshakes: Mutex<Vec<Handshake>>,
     answers: mpsc::UnboundedSender<mpsc::Sender<io::Result<Event>>>,
 }
@@ -49,7 +49,7 @@ impl TestApp {
         mpsc::UnboundedReceiver<mpsc::Sender<io::Result<Event>>>,
     ) {
         let (answers, given) = mpsc::unbounded_channel();
-        let record = Arc::new(Record {
+        let record = Arc::new(AppRecord {
             handshakes: Mutex::default(),
             answers,
         });
@@ -117,12 +117,12 @@ impl TestApp {
             .map_or_else(Caller::default, Caller::user)
     }
 
-    pub(crate) fn record(&self) -> Arc<Record> {
+    pub(crate) fn record(&self) -> Arc<AppRecord> {
         Arc::clone(&self.record)
     }
 }
 
-impl Record {
+impl AppRecord {
     pub(crate) fn handshakes(&self) -> std::sync::MutexGuard<'_, Vec<Handshake>> {
         self.handshakes
             .lock()

@@ -59,7 +59,7 @@ impl IntoResponse for SseResponse {
 }
 
 /// Responds with a one-off stream of events.
-pub(crate) fn events<S>(stream: EventStream<S>) -> Response
+pub(crate) fn event_stream<S>(stream: EventStream<S>) -> Response
 where
     S: Stream<Item: EventItem> + Send + Sync + 'static,
 {

@@ -16,7 +16,7 @@ use poem::{
 use sse_core::{Event, EventStream, Manager};
 use tokio::net::TcpListener;
 
-use crate::adapter::{Rejection, SseHandshake, SseResponse, events, serve};
+use crate::adapter::{Rejection, SseHandshake, SseResponse, event_stream, serve};
 
 #[handler]
 async fn listen(
@@ -39,7 +39,7 @@ async fn say(Data(sse): Data<&Manager>, text: String) -> poem::Result<String> {
 #[handler]
 async fn countdown() -> Response {
     let numbers = stream::iter((0..=3).rev()).map(|number: i32| Event::text(number.to_string()));
-    events(EventStream::new(numbers))
+    event_stream(EventStream::new(numbers))
 }
 
 fn app(sse: Manager) -> impl Endpoint {
@@ -108,7 +108,7 @@ mod tests {
 
     #[handler]
     async fn site_tokens(Data(app): Data<&TestApp>) -> Response {
-        events(app.tokens())
+        event_stream(app.tokens())
     }
 
     #[handler]

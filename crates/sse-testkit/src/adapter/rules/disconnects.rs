@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use sse_core::{DisconnectOptions, DisconnectReason, Event, Manager, Target};
+use sse_core::{
+    DisconnectOptions, DisconnectReason, Event, Manager, Target, config::HeartbeatKind,
+};
 
 use crate::{
     adapter::{
@@ -27,8 +29,8 @@ async fn expect_no_stream(app: &RunningApp) {
 }
 
 pub async fn close_is_detected_immediately(harness: Harness) {
-    // With the default heartbeat interval of 30 s, no heartbeat detects the close at once.
-    let app = harness.start(Manager::builder());
+    // Without heartbeats, only the server can detect the close.
+    let app = harness.start(Manager::builder().heartbeat(HeartbeatKind::Off));
     drop(app.open("/events?user=42&topics=news").await);
     expect_no_stream(&app).await;
     assert_eq!(app.publish("to nobody").await, 0);
@@ -36,7 +38,7 @@ pub async fn close_is_detected_immediately(harness: Harness) {
 }
 
 pub async fn reset_is_detected_immediately(harness: Harness) {
-    let app = harness.start(Manager::builder());
+    let app = harness.start(Manager::builder().heartbeat(HeartbeatKind::Off));
     app.open("/events?user=42").await.reset().expect("a reset");
     expect_no_stream(&app).await;
     app.finish().await;
