@@ -19,7 +19,7 @@ use tokio::{
 use crate::{
     error::Error,
     ports,
-    process::Process,
+    process::ChildProcess,
     wait::{LONG, until},
 };
 
@@ -57,7 +57,7 @@ pub(crate) struct Broker {
     folder: PathBuf,
     address: SocketAddr,
     more: Vec<String>,
-    process: Option<Process>,
+    process: Option<ChildProcess>,
 }
 
 impl Broker {
@@ -150,7 +150,7 @@ impl Broker {
                 .arg(data),
         };
         command.args(&self.more);
-        self.process = Some(Process::spawn(command, &self.folder.join("output"))?);
+        self.process = Some(ChildProcess::spawn(command, &self.folder.join("output"))?);
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use crate::{
     cluster::Cluster,
     error::Error,
     fault::Fault,
-    scenario::{Layout, NODES},
+    plan::{Layout, NODES},
     sentinels::Sentinels,
     wait::{LONG, until_answered},
 };

@@ -6,12 +6,13 @@ use clap::{Parser, ValueEnum};
 
 use crate::{
     broker::BrokerKind,
+    plan::RunLength,
     run_scenario::Size,
-    scenario::{Form, SCENARIOS, Scenario},
+    scenario::{SCENARIOS, Scenario},
 };
 
-/// Breaks hubs, brokers and networks on purpose, and judges what clients got: everything, in order,
-/// once, or a gap that says what is missing.
+/// Breaks hubs, brokers and networks on purpose, and checks the events that clients received: all of
+/// them, in order, once, or a gap that says what is missing.
 #[derive(Debug, Parser)]
 #[command(
     name = "sse-chaos",
@@ -29,7 +30,7 @@ pub struct Cli {
     pub(crate) rounds: u64,
     /// The broker
     #[arg(long, value_enum, default_value = "both")]
-    broker: Brokers,
+    broker: BrokerChoice,
     /// Clients, browsers included [default: 3000, with --short 120]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5000))]
     clients: Option<u32>,
@@ -57,7 +58,7 @@ pub struct Cli {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Brokers {
+enum BrokerChoice {
     Redis,
     Nats,
     Both,
@@ -85,8 +86,12 @@ impl Cli {
         })
     }
 
-    pub(crate) fn form(&self) -> Form {
-        if self.short { Form::Short } else { Form::Long }
+    pub(crate) fn form(&self) -> RunLength {
+        if self.short {
+            RunLength::Short
+        } else {
+            RunLength::Long
+        }
     }
 
     pub(crate) fn size(&self) -> Size {
@@ -109,14 +114,14 @@ impl Cli {
     /// played even if it does not belong to the short form.
     pub(crate) fn chosen(&self) -> Vec<(BrokerKind, &'static Scenario)> {
         let kinds = match self.broker {
-            Brokers::Redis => &[BrokerKind::Redis][..],
-            Brokers::Nats => &[BrokerKind::Nats],
-            Brokers::Both => &[BrokerKind::Redis, BrokerKind::Nats],
+            BrokerChoice::Redis => &[BrokerKind::Redis][..],
+            BrokerChoice::Nats => &[BrokerKind::Nats],
+            BrokerChoice::Both => &[BrokerKind::Redis, BrokerKind::Nats],
         };
         let is_named = |scenario: &Scenario| self.only.iter().any(|name| name == scenario.name);
         let is_chosen = |kind, scenario: &Scenario| match self.only.is_empty() {
             true => scenario.is_for(kind, self.form()),
-            false => is_named(scenario) && scenario.is_for(kind, Form::Long),
+            false => is_named(scenario) && scenario.is_for(kind, RunLength::Long),
         };
         let of_kind = |&kind| {
             SCENARIOS

@@ -13,8 +13,8 @@ use tokio::{sync::watch, task::JoinHandle};
 use crate::{
     client::{
         request::ClientRequest,
-        session::Session,
-        state::{Departure, Known, Orders, Status},
+        session::ClientSession,
+        state::{Departure, Orders, SharedState, Status},
     },
     journal::Journal,
 };
@@ -36,7 +36,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Client {
     orders: watch::Sender<Orders>,
-    known: Known,
+    known: SharedState,
     task: JoinHandle<()>,
 }
 
@@ -45,9 +45,9 @@ impl ClientRequest {
     /// and time enabled.
     #[must_use = "a client that is dropped ends"]
     pub fn start(self) -> Client {
-        let known = Known::new(&self.last_event_id);
+        let known = SharedState::new(&self.last_event_id);
         let orders = watch::Sender::new(Orders::new(self.address));
-        let session = Session::new(self, known.clone());
+        let session = ClientSession::new(self, known.clone());
         let task = tokio::spawn(session.run(orders.subscribe()));
         Client {
             orders,

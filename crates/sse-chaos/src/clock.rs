@@ -16,13 +16,13 @@ const FOLDERS: [&str; 2] = ["/usr/lib", "/usr/local/lib"];
 const LIBRARY: &str = "faketime/libfaketimeMT.so.1";
 
 /// A wall clock that can be set while its process runs. The monotonic clock is the real one.
-pub(crate) struct Clock {
+pub(crate) struct ShiftedClock {
     library: PathBuf,
     /// Holds the offset, which the process reads once a second.
     file: PathBuf,
 }
 
-impl Clock {
+impl ShiftedClock {
     /// Creates a clock that is right, with its file at a path.
     pub(crate) fn new(file: PathBuf) -> Result<Self, Error> {
         let library = FOLDERS

@@ -5,8 +5,8 @@ use std::path::Path;
 use crate::{
     broker::{Broker, BrokerKind},
     error::Error,
+    plan::SERVERS,
     ports,
-    scenario::SERVERS,
 };
 
 /// Servers of NATS that form a cluster.

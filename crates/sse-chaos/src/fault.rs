@@ -128,13 +128,13 @@ impl fmt::Display for Then {
 
 /// One fault, or several at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Step {
+pub(crate) struct FaultStep {
     pub(crate) faults: Vec<Fault>,
     pub(crate) lasts: Lasts,
     pub(crate) then: Then,
 }
 
-impl fmt::Display for Step {
+impl fmt::Display for FaultStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let faults: Vec<_> = self.faults.iter().map(ToString::to_string).collect();
         write!(

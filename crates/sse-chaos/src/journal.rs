@@ -13,7 +13,7 @@ use crate::observation::Observation;
 #[derive(Debug, Clone)]
 pub struct Journal {
     origin: Instant,
-    steps: Vec<Step>,
+    steps: Vec<JournalStep>,
     /// Epochs of all positions in the journal, and the time since the origin when each was first
     /// seen.
     epochs: Vec<(Epoch, Duration)>,
@@ -38,7 +38,7 @@ pub(crate) struct JournalPosition {
 
 /// One entry, as it is stored.
 #[derive(Debug, Clone)]
-pub(crate) struct Step {
+pub(crate) struct JournalStep {
     /// Time since the journal's origin.
     pub(crate) at: Duration,
     pub(crate) kind: StepKind,
@@ -91,7 +91,7 @@ impl Journal {
             }
         };
         let before = self.steps.last().map_or(Duration::ZERO, |step| step.at);
-        self.steps.push(Step {
+        self.steps.push(JournalStep {
             at: self.since_origin(at).max(before),
             kind,
         });
@@ -132,10 +132,10 @@ impl Journal {
     /// Returns the bytes that the journal's steps take, without the boxed content of the rare ones.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.steps.len() * size_of::<Step>()
+        self.steps.len() * size_of::<JournalStep>()
     }
 
-    pub(crate) fn steps(&self) -> &[Step] {
+    pub(crate) fn steps(&self) -> &[JournalStep] {
         &self.steps
     }
 

@@ -11,30 +11,30 @@ use rustix::process::Signal;
 use sse_testkit::request;
 
 use crate::{
-    clock::Clock,
+    clock::ShiftedClock,
     error::Error,
     ports,
-    process::Process,
+    process::ChildProcess,
     wait::{LONG, until},
 };
 
 /// A hub at its own port, which can be killed and restarted there.
-pub(crate) struct Node {
+pub(crate) struct HubNode {
     program: PathBuf,
     arguments: Vec<String>,
     address: SocketAddr,
     output: PathBuf,
-    clock: Option<Clock>,
-    process: Option<Process>,
+    clock: Option<ShiftedClock>,
+    process: Option<ChildProcess>,
 }
 
-impl Node {
+impl HubNode {
     /// Starts a node with these arguments, and with a clock that can be set if there is one.
     pub(crate) fn start(
         program: &Path,
         arguments: &[String],
         output: PathBuf,
-        clock: Option<Clock>,
+        clock: Option<ShiftedClock>,
     ) -> Result<Self, Error> {
         let (address, arguments) = (ports::free()?, arguments.to_vec());
         let mut node = Self {
@@ -65,7 +65,7 @@ impl Node {
         if let Some(clock) = &self.clock {
             clock.prepare(&mut command);
         }
-        self.process = Some(Process::spawn(command, &self.output)?);
+        self.process = Some(ChildProcess::spawn(command, &self.output)?);
         Ok(())
     }
 
@@ -143,7 +143,10 @@ impl Node {
 
     /// Returns the end of the node's output.
     pub(crate) fn tail(&self) -> String {
-        self.process.as_ref().map(Process::tail).unwrap_or_default()
+        self.process
+            .as_ref()
+            .map(ChildProcess::tail)
+            .unwrap_or_default()
     }
 }
 

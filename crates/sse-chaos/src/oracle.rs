@@ -11,7 +11,7 @@ pub(crate) mod verdict;
 use crate::{
     journal::Journal,
     oracle::{
-        epochs::Epochs,
+        epochs::EpochOrder,
         judge::{Evidence, Judge},
         publications::{OracleError, Publication, Publications},
         recovery::{Fault, Recoveries},
@@ -109,7 +109,8 @@ impl Oracle {
                 .iter()
                 .filter_map(|it| it.acknowledged.as_ref())
         };
-        let epochs = Epochs::seen_in(acknowledged(), clients.iter().map(|(_, journal)| *journal));
+        let epochs =
+            EpochOrder::seen_in(acknowledged(), clients.iter().map(|(_, journal)| *journal));
         let mut verdict = Verdict {
             clients: clients.len() as u64,
             published: self.publications.all.len() as u64,

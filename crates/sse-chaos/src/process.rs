@@ -15,12 +15,12 @@ use crate::{error::Error, wait};
 const TAIL: usize = 4_000;
 
 /// A process that is killed when this is dropped.
-pub(crate) struct Process {
+pub(crate) struct ChildProcess {
     child: Child,
     output: PathBuf,
 }
 
-impl Process {
+impl ChildProcess {
     /// Starts a process whose output is appended to a file.
     pub(crate) fn spawn(mut command: Command, output: &Path) -> Result<Self, Error> {
         let file = File::options().create(true).append(true).open(output)?;
@@ -82,7 +82,7 @@ impl Process {
     }
 }
 
-impl Drop for Process {
+impl Drop for ChildProcess {
     fn drop(&mut self) {
         // The process may have ended already.
         self.child.kill().ok();

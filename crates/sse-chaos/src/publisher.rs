@@ -38,12 +38,12 @@ const KEY_IS_KNOWN: Duration = Duration::from_secs(100);
 
 /// Publishes numbered events to nodes.
 pub(crate) struct Publisher {
-    source: Arc<Source>,
+    source: Arc<EventSource>,
     workers: JoinSet<Result<(), Error>>,
     stop: watch::Sender<bool>,
 }
 
-struct Source {
+struct EventSource {
     seed: Seed,
     population: Arc<Population>,
     nodes: Vec<SocketAddr>,
@@ -62,7 +62,7 @@ enum PublishOutcome {
 impl Publisher {
     /// Creates a publisher that publishes nothing before `start`.
     pub(crate) fn new(seed: Seed, population: Arc<Population>, nodes: Vec<SocketAddr>) -> Self {
-        let source = Source {
+        let source = EventSource {
             seed,
             population,
             nodes,
@@ -125,7 +125,7 @@ impl Publisher {
     }
 }
 
-impl Source {
+impl EventSource {
     async fn work(&self, pause: Duration, mut stop: watch::Receiver<bool>) -> Result<(), Error> {
         let mut ticks = interval(pause);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -13,12 +13,12 @@ use crate::{
     broker::BrokerKind,
     clients::Clients,
     error::Error,
-    fault::{Lasts, Step, Then},
+    fault::{FaultStep, Lasts, Then},
     journal::Journal,
     oracle::{publications::Publication, recovery, subscriber::Subscriber},
+    plan::Plan,
     population::Population,
     publisher::Publisher,
-    scenario::Plan,
     seed::Seed,
     testbed::Testbed,
     wait::LONG,
@@ -104,7 +104,7 @@ impl ScenarioRun {
         Ok(faults)
     }
 
-    async fn step(&mut self, step: &Step) -> Result<recovery::Fault, Error> {
+    async fn step(&mut self, step: &FaultStep) -> Result<recovery::Fault, Error> {
         let began = Instant::now();
         for fault in &step.faults {
             self.testbed.break_with(*fault).await?;

@@ -12,8 +12,8 @@ use crate::{
         subscriber::Subscriber,
         verdict::{Offence, Recovery, Verdict},
     },
+    plan::{Gaps, Plan},
     run_scenario::RunResult,
-    scenario::{Gaps, Plan},
 };
 
 /// One line of the scoreboard, and the problems of the run.
@@ -267,7 +267,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        fault::{Fault, Lasts, Step, Then},
+        fault::{Fault, FaultStep, Lasts, Then},
         observation::{Gap, GapReason},
     };
 
@@ -313,7 +313,7 @@ mod tests {
     }
 
     fn plan(fault: Fault) -> Plan {
-        let step = Step {
+        let step = FaultStep {
             faults: vec![fault],
             lasts: Lasts::Events(1),
             then: Then::CatchUp,

@@ -16,9 +16,9 @@ use crate::{
     broker::{Broker, BrokerKind},
     certificates::Certificates,
     error::Error,
+    plan::Wire,
     ports,
-    process::Process,
-    scenario::Wire,
+    process::ChildProcess,
     wait::{LONG, until_answered},
 };
 
@@ -30,12 +30,12 @@ const SILENCE: u32 = 2000;
 
 /// Two servers, and the sentinels that name the primary.
 pub(crate) struct Sentinels {
-    servers: Vec<Server>,
+    servers: Vec<RedisServer>,
     sentinels: Vec<Sentinel>,
     certificates: Option<Certificates>,
 }
 
-struct Server {
+struct RedisServer {
     broker: Broker,
     /// Address at which sentinels, the other server and nodes reach the server.
     address: SocketAddr,
@@ -46,7 +46,7 @@ struct Sentinel {
     plain: SocketAddr,
     /// Address at which nodes query the sentinel: with TLS if there are certificates.
     address: SocketAddr,
-    _process: Process,
+    _process: ChildProcess,
 }
 
 impl Sentinels {
@@ -57,8 +57,9 @@ impl Sentinels {
             Wire::Tls => Some(Certificates::write(folder)?),
         };
         let tls = certificates.as_ref();
-        let primary = Server::start(tls, &folder.join("primary"), None).await?;
-        let replica = Server::start(tls, &folder.join("replica"), Some(primary.address)).await?;
+        let primary = RedisServer::start(tls, &folder.join("primary"), None).await?;
+        let replica =
+            RedisServer::start(tls, &folder.join("replica"), Some(primary.address)).await?;
         let mut sentinels = Vec::new();
         for index in 0..SENTINELS {
             let folder = folder.join(format!("sentinel-{index}"));
@@ -172,7 +173,7 @@ impl Sentinels {
     }
 }
 
-impl Server {
+impl RedisServer {
     async fn start(
         tls: Option<&Certificates>,
         folder: &Path,
@@ -283,10 +284,10 @@ impl Sentinel {
     }
 }
 
-fn spawn(file: &PathBuf, folder: &Path) -> Result<Process, Error> {
+fn spawn(file: &PathBuf, folder: &Path) -> Result<ChildProcess, Error> {
     let program = sse_testkit::executable("redis-server")?;
     let program = program.ok_or_else(|| Error::new("redis-server is not in PATH"))?;
     let mut command = Command::new(program);
     command.arg(file).arg("--sentinel");
-    Process::spawn(command, &folder.join("output"))
+    ChildProcess::spawn(command, &folder.join("output"))
 }

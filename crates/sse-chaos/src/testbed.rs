@@ -8,13 +8,13 @@ use tokio::time::sleep;
 use crate::{
     broker::BrokerKind,
     brokers::Brokers,
-    clock::Clock,
+    clock::ShiftedClock,
     error::Error,
     fault::{Fault, Lasts},
     guests::Guests,
-    node::Node,
+    node::HubNode,
+    plan::{NODES, Plan},
     publisher::Publisher,
-    scenario::{NODES, Plan},
     seed::Seed,
     wait::{LONG, until},
 };
@@ -25,7 +25,7 @@ const DRAIN: &str = "5";
 /// A cluster whose parts can be broken one by one.
 pub(crate) struct Testbed {
     brokers: Brokers,
-    nodes: Vec<Node>,
+    nodes: Vec<HubNode>,
     /// Proxy between the clients and the nodes.
     balancer: Proxy,
     /// Additional streams next to those of the clients.
@@ -73,11 +73,11 @@ impl Testbed {
             let file = |name: &str| folder.join(format!("{name}-{index}"));
             let clock = plan
                 .sets_clocks()
-                .then(|| Clock::new(file("clock")))
+                .then(|| ShiftedClock::new(file("clock")))
                 .transpose()?;
-            nodes.push(Node::start(hub, &more, file("node"), clock)?);
+            nodes.push(HubNode::start(hub, &more, file("node"), clock)?);
         }
-        let balancer = Proxy::balance(nodes.iter().map(Node::address)).await?;
+        let balancer = Proxy::balance(nodes.iter().map(HubNode::address)).await?;
         let mut testbed = Self {
             brokers,
             nodes,
@@ -97,7 +97,7 @@ impl Testbed {
 
     /// Returns the addresses to which publishers connect.
     pub(crate) fn nodes(&self) -> Vec<SocketAddr> {
-        self.nodes.iter().map(Node::address).collect()
+        self.nodes.iter().map(HubNode::address).collect()
     }
 
     /// Returns the reason if a node ended unasked.
@@ -112,7 +112,7 @@ impl Testbed {
 
     /// Returns the end of each node's output.
     pub(crate) fn tails(&self) -> Vec<String> {
-        self.nodes.iter().map(Node::tail).collect()
+        self.nodes.iter().map(HubNode::tail).collect()
     }
 
     /// Injects a fault.
@@ -179,8 +179,8 @@ impl Testbed {
     }
 
     async fn restart_all(&mut self) -> Result<(), Error> {
-        futures_util::future::try_join_all(self.nodes.iter_mut().map(Node::drain)).await?;
-        self.nodes.iter_mut().try_for_each(Node::resume)
+        futures_util::future::try_join_all(self.nodes.iter_mut().map(HubNode::drain)).await?;
+        self.nodes.iter_mut().try_for_each(HubNode::resume)
     }
 
     async fn restart_nodes(&mut self, pause: Duration) -> Result<(), Error> {

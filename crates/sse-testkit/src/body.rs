@@ -4,13 +4,13 @@ use crate::{dechunker::Dechunker, end::End, error::Error, head::Head};
 
 /// The framing of one response's body.
 #[derive(Debug)]
-pub(crate) enum Body {
+pub(crate) enum BodyFraming {
     Length(u64),
     Chunked(Dechunker),
     UntilClose,
 }
 
-impl Body {
+impl BodyFraming {
     /// Returns the framing that the head announces for the response to a request with this method
     /// (RFC 9112, section 6.3).
     pub(crate) fn of(method: &str, head: &Head) -> Result<Self, Error> {
@@ -86,31 +86,31 @@ fn length(head: &Head) -> Result<Option<u64>, Error> {
 mod tests {
     use super::*;
 
-    fn body(method: &str, head: &str) -> Result<Body, Error> {
-        Body::of(method, &Head::parse(head.as_bytes()).unwrap())
+    fn body(method: &str, head: &str) -> Result<BodyFraming, Error> {
+        BodyFraming::of(method, &Head::parse(head.as_bytes()).unwrap())
     }
 
     #[test]
     fn framing_is_read_from_the_head() {
         assert!(matches!(
             body("GET", "HTTP/1.1 200 OK"),
-            Ok(Body::UntilClose)
+            Ok(BodyFraming::UntilClose)
         ));
         assert!(matches!(
             body("GET", "HTTP/1.1 200 OK\r\ncontent-length: 12"),
-            Ok(Body::Length(12))
+            Ok(BodyFraming::Length(12))
         ));
         assert!(matches!(
             body("GET", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked"),
-            Ok(Body::Chunked(_))
+            Ok(BodyFraming::Chunked(_))
         ));
         assert!(matches!(
             body("HEAD", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked"),
-            Ok(Body::Length(0))
+            Ok(BodyFraming::Length(0))
         ));
         assert!(matches!(
             body("GET", "HTTP/1.1 204 No Content"),
-            Ok(Body::Length(0))
+            Ok(BodyFraming::Length(0))
         ));
     }
 
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_body_takes_its_length_and_no_more() {
-        let (mut body, mut content) = (Body::Length(3), Vec::new());
+        let (mut body, mut content) = (BodyFraming::Length(3), Vec::new());
         assert_eq!(body.feed(b"ab", &mut content).unwrap(), 2);
         assert!(!body.is_complete());
         assert_eq!(body.end_at_close(), End::Cut);

@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use crate::body::Body;
+use crate::body::BodyFraming;
 use crate::{
     decoder::{Decoded, Decoder, Item},
     end::End,
@@ -33,7 +33,7 @@ pub struct RawClient {
     stream: TcpStream,
     method: String,
     unparsed: Vec<u8>,
-    answer: Option<(Head, Body)>,
+    answer: Option<(Head, BodyFraming)>,
     was_reset: bool,
     end: Option<End>,
     decoder: Decoder,
@@ -237,10 +237,10 @@ impl RawClient {
         Ok(self.stream.local_addr()?)
     }
 
-    async fn answer(&mut self) -> Result<&mut (Head, Body), Error> {
+    async fn answer(&mut self) -> Result<&mut (Head, BodyFraming), Error> {
         while self.answer.is_none() {
             if let Some(head) = self.take_head()? {
-                let body = Body::of(&self.method, &head)?;
+                let body = BodyFraming::of(&self.method, &head)?;
                 self.answer = Some((head, body));
             } else if let Some(end) = self.read(READ_SIZE).await? {
                 return Err(without_head(end));

@@ -12,7 +12,7 @@ use tokio::process::Child;
 use tokio::time::timeout;
 
 use crate::error::Error;
-use output::Output;
+use output::ServerOutput;
 
 /// Default timeout for a server to print its address.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -63,7 +63,7 @@ impl From<Signal> for rustix::process::Signal {
 pub struct Server {
     child: Child,
     address: SocketAddr,
-    output: Output,
+    output: ServerOutput,
 }
 
 impl Server {
@@ -94,7 +94,7 @@ impl Server {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
-        let (output, address) = Output::of(&mut child);
+        let (output, address) = ServerOutput::of(&mut child);
         match timeout(limit, address).await {
             Ok(Some(address)) => Ok(Self {
                 child,

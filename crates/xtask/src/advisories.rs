@@ -46,7 +46,7 @@ pub(crate) fn check() -> Result<(), Error> {
 
 /// Runs the command with its arguments.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Error> {
-    let files = Files::of(&cargo::metadata()?);
+    let files = AdvisoryFiles::of(&cargo::metadata()?);
     let lockfile = Lockfile::read(&files.lockfile)?;
     match arguments
         .iter()
@@ -92,13 +92,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Error> {
 }
 
 /// The files that the check reads.
-struct Files {
+struct AdvisoryFiles {
     lockfile: PathBuf,
     snapshot: PathBuf,
     exceptions: PathBuf,
 }
 
-impl Files {
+impl AdvisoryFiles {
     fn of(metadata: &Metadata) -> Self {
         let root = metadata.workspace_root.as_std_path();
         let folder = root.join("crates/xtask/advisories");
@@ -283,7 +283,7 @@ mod tests {
     /// The committed files are those that the step reads.
     #[test]
     fn the_committed_files_are_read() {
-        let files = Files::of(&cargo::metadata().unwrap());
+        let files = AdvisoryFiles::of(&cargo::metadata().unwrap());
         let snapshot = Snapshot::from_toml(&read(&files.snapshot).unwrap()).unwrap();
         assert!(snapshot.has_looked_up("tokio") && snapshot.advisories.len() > 50);
         assert_eq!(

@@ -22,7 +22,7 @@ use crate::files::read;
 
 /// One broken rule.
 #[derive(Debug, PartialEq, Eq)]
-enum Violation {
+enum CircleViolation {
     Circle {
         folder: String,
         files: Vec<String>,
@@ -34,7 +34,7 @@ enum Violation {
     },
 }
 
-impl fmt::Display for Violation {
+impl fmt::Display for CircleViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Circle { folder, files } => write!(f, "{folder}: {}", files.join(" -> ")),
@@ -50,7 +50,7 @@ impl fmt::Display for Violation {
 
 /// The files of one crate, or of one of its programs.
 #[derive(Debug)]
-struct Sources {
+struct CrateFiles {
     /// The name of the package.
     package: String,
     /// The folder, from the root of the workspace.
@@ -82,7 +82,7 @@ pub(crate) fn check() -> Result<(), Error> {
     )))
 }
 
-impl Sources {
+impl CrateFiles {
     fn imports(&self) -> Imports {
         Imports::of(
             self.files
@@ -91,8 +91,8 @@ impl Sources {
         )
     }
 
-    fn violations(&self, imports: &Imports) -> Vec<Violation> {
-        let circle = |files: Vec<&str>| Violation::Circle {
+    fn violations(&self, imports: &Imports) -> Vec<CircleViolation> {
+        let circle = |files: Vec<&str>| CircleViolation::Circle {
             folder: self.folder.clone(),
             files: files.into_iter().map(str::to_owned).collect(),
         };
@@ -101,7 +101,7 @@ impl Sources {
             let upwards = imports
                 .edges()
                 .filter(|(from, to)| !order::allows(from, to));
-            found.extend(upwards.map(|(from, to)| Violation::Upwards {
+            found.extend(upwards.map(|(from, to)| CircleViolation::Upwards {
                 folder: self.folder.clone(),
                 from: from.to_owned(),
                 to: to.to_owned(),
@@ -112,13 +112,13 @@ impl Sources {
 }
 
 /// Reads the `src` of every crate of the workspace.
-fn workspace(metadata: &Metadata) -> Result<Vec<Sources>, Error> {
+fn workspace(metadata: &Metadata) -> Result<Vec<CrateFiles>, Error> {
     let root = metadata.workspace_root.as_std_path();
     let mut all = Vec::new();
     for package in metadata.workspace_packages() {
         let source = package.manifest_path.as_std_path().with_file_name("src");
         for (folder, files) in crates(&rust_files(&source)?, &source) {
-            let mut sources = Sources {
+            let mut sources = CrateFiles {
                 package: package.name.to_string(),
                 folder: shown(&folder, root),
                 files: Vec::with_capacity(files.len()),
@@ -196,7 +196,7 @@ mod tests {
             .iter()
             .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
             .collect();
-        let sources = Sources {
+        let sources = CrateFiles {
             package: package.to_owned(),
             folder: format!("crates/{package}/src"),
             files,

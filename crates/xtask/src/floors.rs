@@ -88,7 +88,7 @@ const FOREIGN_TO_CORE: &[&str] = &[
 
 /// One broken rule.
 #[derive(Debug, PartialEq, Eq)]
-enum Violation {
+enum FloorViolation {
     Unlisted { name: String },
     NotLower { from: String, to: String },
     DevInTheOpen { from: String, to: String },
@@ -96,7 +96,7 @@ enum Violation {
     NoCore,
 }
 
-impl fmt::Display for Violation {
+impl fmt::Display for FloorViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unlisted { name } => {
@@ -140,11 +140,11 @@ pub(crate) fn check() -> Result<(), Error> {
     )))
 }
 
-fn violations(graph: &Graph) -> Vec<Violation> {
+fn violations(graph: &Graph) -> Vec<FloorViolation> {
     let mut found: Vec<_> = graph
         .members()
         .filter(|name| floor(name).is_none())
-        .map(|name| Violation::Unlisted {
+        .map(|name| FloorViolation::Unlisted {
             name: name.to_owned(),
         })
         .collect();
@@ -154,29 +154,29 @@ fn violations(graph: &Graph) -> Vec<Violation> {
             .filter_map(|(from, kind, to)| edge_violation(from, kind, to)),
     );
     if graph.members().all(|name| name != CORE) {
-        found.push(Violation::NoCore);
+        found.push(FloorViolation::NoCore);
     }
     let foreign = graph
         .normal_closure(CORE)
         .into_iter()
         .filter(|way| way.last().is_some_and(is_foreign));
-    found.extend(foreign.map(|way| Violation::ForeignToCore {
+    found.extend(foreign.map(|way| FloorViolation::ForeignToCore {
         way: way.into_iter().map(str::to_owned).collect(),
     }));
     found
 }
 
-fn edge_violation(from: &str, kind: DependencyKind, to: &str) -> Option<Violation> {
+fn edge_violation(from: &str, kind: DependencyKind, to: &str) -> Option<FloorViolation> {
     if kind == DependencyKind::Development {
         return None;
     }
     let (from, to) = (from.to_owned(), to.to_owned());
     match (floor(&from)?, floor(&to)?) {
         (_, Floor::Dev) if USERS_OF_DEV.contains(&from.as_str()) => None,
-        (_, Floor::Dev) => Some(Violation::DevInTheOpen { from, to }),
+        (_, Floor::Dev) => Some(FloorViolation::DevInTheOpen { from, to }),
         (Floor::Dev, Floor::At(_)) => None,
         (Floor::At(upper), Floor::At(lower)) if lower < upper => None,
-        (Floor::At(_), Floor::At(_)) => Some(Violation::NotLower { from, to }),
+        (Floor::At(_), Floor::At(_)) => Some(FloorViolation::NotLower { from, to }),
     }
 }
 

@@ -42,7 +42,7 @@ struct Arguments {
 
 /// The outcome of a target.
 #[derive(Debug, PartialEq, Eq)]
-struct Outcome {
+struct FuzzOutcome {
     target: String,
     executions: Option<u64>,
     is_sound: bool,
@@ -186,7 +186,7 @@ impl Folders {
         cargo
     }
 
-    fn fuzz(&self, target: &str, seconds: u64) -> Result<Outcome, Error> {
+    fn fuzz(&self, target: &str, seconds: u64) -> Result<FuzzOutcome, Error> {
         let kept = self.folder("corpus", target)?;
         let findings = self.folder("findings", target)?;
         let command = if target == PARSER {
@@ -205,7 +205,7 @@ impl Folders {
         };
         println!("== {target}, {seconds} s");
         let (executions, is_sound) = watch(command)?;
-        Ok(Outcome {
+        Ok(FuzzOutcome {
             target: target.to_owned(),
             executions,
             is_sound,
@@ -268,9 +268,9 @@ fn is_progress(line: &str) -> bool {
         || line.starts_with("INFO:")
 }
 
-fn summary(outcomes: &[Outcome]) -> String {
+fn summary(outcomes: &[FuzzOutcome]) -> String {
     let mut text = String::from("\n");
-    for Outcome {
+    for FuzzOutcome {
         target,
         executions,
         is_sound,
@@ -347,7 +347,7 @@ mod tests {
 
     #[test]
     fn the_summary_shows_findings() {
-        let outcome = |target: &str, executions, is_sound| Outcome {
+        let outcome = |target: &str, executions, is_sound| FuzzOutcome {
             target: target.into(),
             executions,
             is_sound,

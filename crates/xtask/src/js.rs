@@ -9,7 +9,7 @@ use crate::error::Error;
 
 /// A package with `check` and `test` scripts, and its nested packages that are installed separately
 /// because they need other versions.
-struct Package {
+struct JsPackage {
     path: &'static str,
     inner: &'static [&'static str],
     program: Program,
@@ -43,29 +43,29 @@ const VERIFY: Program = Program {
     path: "debug/examples/verify",
 };
 
-const PACKAGES: &[Package] = &[
-    Package {
+const PACKAGES: &[JsPackage] = &[
+    JsPackage {
         path: "crates/sse-auth/js",
         inner: &[],
         program: VERIFY,
     },
-    Package {
+    JsPackage {
         path: "crates/sse-trpc/js",
         inner: &["v10", "react"],
         program: HUB,
     },
-    Package {
+    JsPackage {
         path: "crates/sse-hub/js",
         inner: &[],
         program: HUB,
     },
-    Package {
+    JsPackage {
         path: "crates/sse-browser/js",
         inner: &["react18"],
         program: HUB,
     },
     // Links the previous package, and its types.
-    Package {
+    JsPackage {
         path: "examples/react",
         inner: &[],
         program: HUB,
@@ -85,7 +85,7 @@ pub(crate) fn check() -> Result<(), Error> {
         .try_for_each(|package| package.check(root.as_std_path(), target.as_std_path()))
 }
 
-impl Package {
+impl JsPackage {
     fn check(&self, root: &Path, target: &Path) -> Result<(), Error> {
         let Program {
             variable,

@@ -26,7 +26,7 @@ const OPENINGS_PERCENT: usize = 2;
 /// Findings that a part of the workspace may still have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Counts {
+struct FindingCounts {
     words: usize,
     long_lines: usize,
     openings: usize,
@@ -34,8 +34,8 @@ struct Counts {
 
 /// The findings in a part of the workspace.
 #[derive(Debug, Default)]
-struct Part {
-    counts: Counts,
+struct PartFindings {
+    counts: FindingCounts,
     item_docs: usize,
     findings: Vec<String>,
 }
@@ -50,9 +50,9 @@ pub(crate) fn check() -> Result<(), Error> {
             .args(["ls-files", "-z"])
             .current_dir(&root),
     )?;
-    let mut parts: BTreeMap<String, Part> = budgets
+    let mut parts: BTreeMap<String, PartFindings> = budgets
         .keys()
-        .map(|name| (name.clone(), Part::default()))
+        .map(|name| (name.clone(), PartFindings::default()))
         .collect();
     for path in listed.split('\0').filter(|path| is_checked(path)) {
         let text = fs::read_to_string(root.join(path))
@@ -69,7 +69,7 @@ pub(crate) fn check() -> Result<(), Error> {
     Err(Error::new(problems.join("\n")))
 }
 
-fn budgets(root: &Path) -> Result<BTreeMap<String, Counts>, Error> {
+fn budgets(root: &Path) -> Result<BTreeMap<String, FindingCounts>, Error> {
     let path = root.join("crates/xtask/language.toml");
     let failed = |error: &dyn std::fmt::Display| Error::new(format!("{}: {error}", path.display()));
     let text = fs::read_to_string(&path).map_err(|error| failed(&error))?;
@@ -94,7 +94,7 @@ fn part_of(path: &str) -> String {
     }
 }
 
-impl Part {
+impl PartFindings {
     fn add(&mut self, path: &str, text: &str) {
         for passage in passage::passages(path, text) {
             self.item_docs += usize::from(passage.kind == PassageKind::ItemDoc);
@@ -118,9 +118,9 @@ impl Part {
     }
 
     /// Compares the findings with the budget of the part, and returns the problems.
-    fn judge(&self, name: &str, budget: Counts) -> Vec<String> {
+    fn judge(&self, name: &str, budget: FindingCounts) -> Vec<String> {
         let spared = self.item_docs * OPENINGS_PERCENT / 100;
-        let found = Counts {
+        let found = FindingCounts {
             openings: self.counts.openings.saturating_sub(spared),
             ..self.counts
         };
@@ -132,7 +132,7 @@ impl Part {
             (found.long_lines, budget.long_lines),
             (found.openings, budget.openings),
         ];
-        let Counts {
+        let FindingCounts {
             words,
             long_lines,
             openings,
@@ -155,8 +155,8 @@ impl Part {
 mod tests {
     use super::*;
 
-    fn part(path: &str, text: &str) -> Part {
-        let mut part = Part::default();
+    fn part(path: &str, text: &str) -> PartFindings {
+        let mut part = PartFindings::default();
         part.add(path, text);
         part
     }
@@ -170,9 +170,9 @@ mod tests {
         assert_eq!(part.findings, ["crates/a/src/b.rs:4: `is away`"]);
         assert_eq!(
             part.counts,
-            Counts {
+            FindingCounts {
                 words: 1,
-                ..Counts::default()
+                ..FindingCounts::default()
             }
         );
         assert_eq!(part.item_docs, 1);
@@ -184,9 +184,9 @@ mod tests {
         let judged = |words| {
             part.judge(
                 "root",
-                Counts {
+                FindingCounts {
                     words,
-                    ..Counts::default()
+                    ..FindingCounts::default()
                 },
             )
         };
@@ -211,7 +211,7 @@ mod tests {
     fn two_percent_of_openings_are_spared() {
         let docs = |good: usize| {
             let text = "/// Returns it.\nfn a() {}\n".repeat(good) + "/// What it is.\nfn b() {}\n";
-            part("crates/a/src/b.rs", &text).judge("a", Counts::default())
+            part("crates/a/src/b.rs", &text).judge("a", FindingCounts::default())
         };
         assert_eq!(docs(49), Vec::<String>::new());
         assert_eq!(docs(48).len(), 2);

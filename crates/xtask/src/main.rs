@@ -60,7 +60,7 @@ fn usage(problem: &str) -> Error {
     text.push_str(
         "\n  advisories … refresh the advisories of that step: see `cargo xtask advisories --help`\n  \
          chaos …      the long form of that step, or what its arguments say: see `cargo xtask chaos --help`\n  \
-         fuzz …       look for inputs that break a property, for minutes: see `cargo xtask fuzz --help`\n",
+         fuzz …       search for inputs that break a property, for minutes: see `cargo xtask fuzz --help`\n",
     );
     Error::new(text)
 }

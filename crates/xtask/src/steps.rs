@@ -59,7 +59,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "chaos",
-        about: "hubs and brokers that are killed, briefly: was anything lost?",
+        about: "kill hubs and brokers, briefly, and check that nothing is lost",
         run: chaos::short,
     },
     Step {

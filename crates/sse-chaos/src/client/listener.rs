@@ -8,14 +8,14 @@ use sse_testkit::{Decoded, Decoder};
 use tokio::time::Instant;
 
 use crate::{
-    client::state::{Known, State},
+    client::state::{ClientState, SharedState},
     observation::{Gap, GapReason, Observation},
 };
 
 /// Reads a client's streams, one after the other, and records them.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    pub(crate) known: Known,
+    pub(crate) known: SharedState,
     decoder: Decoder,
     number: fn(&Decoded) -> Option<u64>,
     /// Epoch of the last id, shared so that the next id needs no copy of its own.
@@ -36,7 +36,7 @@ pub(crate) struct News {
 /// The data of a `connection` event.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Hello {
+struct HelloData {
     resumed: bool,
     heartbeat_ms: Option<u64>,
 }
@@ -61,7 +61,7 @@ struct Details {
 
 impl Listener {
     pub(crate) fn new(
-        known: Known,
+        known: SharedState,
         last_event_id: &str,
         number: fn(&Decoded) -> Option<u64>,
     ) -> Self {
@@ -107,7 +107,7 @@ impl Listener {
         news
     }
 
-    fn event(&mut self, event: &Decoded, now: Instant, state: &mut State, news: &mut News) {
+    fn event(&mut self, event: &Decoded, now: Instant, state: &mut ClientState, news: &mut News) {
         let id = self.id(&event.id);
         let has_moved = event.id != state.status.last_event_id;
         state.status.last_event_id.clone_from(&event.id);
@@ -139,7 +139,7 @@ impl Listener {
     }
 
     /// Records an id that moved the last event id without any data.
-    fn catch_up(&mut self, now: Instant, state: &mut State) {
+    fn catch_up(&mut self, now: Instant, state: &mut ClientState) {
         if state.status.last_event_id == self.decoder.last_event_id() {
             return;
         }
@@ -174,7 +174,7 @@ impl Listener {
 }
 
 fn connected(data: &str, id: Option<Cursor>, news: &mut News) -> Observation {
-    let hello: Hello = read(data);
+    let hello: HelloData = read(data);
     news.heartbeat = hello.heartbeat_ms.map(Duration::from_millis);
     Observation::Connected {
         id,

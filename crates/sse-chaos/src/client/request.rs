@@ -106,7 +106,7 @@ impl ClientRequest {
 /// Returns the number in an event's data by default.
 fn number(event: &Decoded) -> Option<u64> {
     #[derive(Deserialize)]
-    struct Numbered {
+    struct NumberedData {
         number: u64,
     }
 
@@ -114,6 +114,6 @@ fn number(event: &Decoded) -> Option<u64> {
     whole.or_else(|| {
         serde_json::from_str(&event.data)
             .ok()
-            .map(|Numbered { number }| number)
+            .map(|NumberedData { number }| number)
     })
 }

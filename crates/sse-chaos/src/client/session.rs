@@ -14,7 +14,7 @@ use crate::{
         delay::Wait,
         listener::{Listener, News},
         request::ClientRequest,
-        state::{Departure, Known, Orders, Phase},
+        state::{Departure, Orders, Phase, SharedState},
     },
     observation::{Loss, Observation, Stop},
 };
@@ -27,7 +27,7 @@ const INTERVALS: f64 = 2.5;
 
 /// The data of a client's task.
 #[derive(Debug)]
-pub(crate) struct Session {
+pub(crate) struct ClientSession {
     request: ClientRequest,
     listener: Listener,
     random: StdRng,
@@ -48,8 +48,8 @@ enum Over {
     For(Stop),
 }
 
-impl Session {
-    pub(crate) fn new(request: ClientRequest, known: Known) -> Self {
+impl ClientSession {
+    pub(crate) fn new(request: ClientRequest, known: SharedState) -> Self {
         Self {
             listener: Listener::new(known, &request.last_event_id, request.number),
             random: StdRng::seed_from_u64(request.seed),

@@ -24,10 +24,10 @@ pub(crate) struct Orders {
 
 /// The known state of a client, shared by its task and its handle.
 #[derive(Debug, Clone)]
-pub(crate) struct Known(Arc<Mutex<State>>);
+pub(crate) struct SharedState(Arc<Mutex<ClientState>>);
 
 #[derive(Debug)]
-pub(crate) struct State {
+pub(crate) struct ClientState {
     pub(crate) journal: Journal,
     pub(crate) status: Status,
 }
@@ -88,7 +88,7 @@ impl Orders {
     }
 }
 
-impl Known {
+impl SharedState {
     pub(crate) fn new(last_event_id: &str) -> Self {
         let status = Status {
             phase: Phase::Connecting,
@@ -97,13 +97,13 @@ impl Known {
             gaps: 0,
             last_event_id: last_event_id.to_owned(),
         };
-        Self(Arc::new(Mutex::new(State {
+        Self(Arc::new(Mutex::new(ClientState {
             journal: Journal::new(Instant::now()),
             status,
         })))
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, ClientState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

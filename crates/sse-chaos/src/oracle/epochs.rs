@@ -12,12 +12,12 @@ use crate::{
 
 /// Epochs in the order in which they were first seen.
 #[derive(Debug)]
-pub(crate) struct Epochs {
+pub(crate) struct EpochOrder {
     all: Vec<Epoch>,
     order: HashMap<Epoch, u32>,
 }
 
-impl Epochs {
+impl EpochOrder {
     pub(crate) fn seen_in<'a>(
         acknowledged: impl Iterator<Item = &'a Acknowledgement>,
         journals: impl Iterator<Item = &'a Journal>,

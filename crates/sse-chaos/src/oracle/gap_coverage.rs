@@ -13,11 +13,11 @@ pub(crate) struct Served(Vec<JournalPosition>);
 
 /// The parts of logs that gaps reported to a client as possibly incomplete.
 #[derive(Debug, Default)]
-pub(crate) struct GapCoverage(Vec<Part>);
+pub(crate) struct GapCoverage(Vec<CoveredRange>);
 
 /// The positions after one position of a log, up to another.
 #[derive(Debug, Clone, Copy)]
-struct Part {
+struct CoveredRange {
     epoch: u32,
     after: Position,
     up_to: Position,
@@ -63,14 +63,14 @@ impl GapCoverage {
             .iter_mut()
             .filter(|part| part.epoch == to.epoch && part.up_to == LAST);
         left.for_each(|part| part.up_to = to.position);
-        let begun = |epoch| Part {
+        let begun = |epoch| CoveredRange {
             epoch,
             after: served.in_epoch(epoch),
             up_to: LAST,
         };
         match from {
             Some(from) if from.epoch == to.epoch => {
-                self.0.push(Part {
+                self.0.push(CoveredRange {
                     epoch: to.epoch,
                     after: from.position,
                     up_to: to.position,
@@ -78,13 +78,13 @@ impl GapCoverage {
             }
             from => {
                 if let Some(from) = from {
-                    self.0.push(Part {
+                    self.0.push(CoveredRange {
                         after: from.position,
                         ..begun(from.epoch)
                     });
                     self.0.extend((from.epoch + 1..to.epoch).map(begun));
                 }
-                self.0.push(Part {
+                self.0.push(CoveredRange {
                     up_to: to.position,
                     ..begun(to.epoch)
                 });

@@ -9,7 +9,7 @@ use crate::{
     journal::{Journal, JournalPosition, StepKind},
     observation::{Gap, GapReason, Loss, Observation, Stop},
     oracle::{
-        epochs::Epochs,
+        epochs::EpochOrder,
         gap_coverage::{GapCoverage, Served},
         publications::{Publication, Publications},
         recovery::Recoveries,
@@ -22,7 +22,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Evidence<'a> {
     publications: &'a Publications,
-    epochs: &'a Epochs,
+    epochs: &'a EpochOrder,
     /// Position of each publication, if it was acknowledged.
     places: Vec<Option<JournalPosition>>,
     /// Scratch space: the last delivery of each publication to one client.
@@ -46,7 +46,7 @@ pub(crate) struct Judge<'a, 'w> {
     journal: &'a Journal,
     publications: &'w Publications,
     offences_kept: usize,
-    epochs: &'w Epochs,
+    epochs: &'w EpochOrder,
     places: &'a [Option<JournalPosition>],
     had: &'a mut [Option<Had>],
     verdict: &'a mut Verdict,
@@ -70,7 +70,7 @@ pub(crate) struct Judge<'a, 'w> {
 impl<'w> Evidence<'w> {
     pub(crate) fn new(
         publications: &'w Publications,
-        epochs: &'w Epochs,
+        epochs: &'w EpochOrder,
         offences_kept: usize,
     ) -> Self {
         let place = |it: &Publication| epochs.place(&it.acknowledged.as_ref()?.id);

@@ -21,12 +21,12 @@ pub struct Fault {
 #[derive(Debug)]
 pub(crate) struct Recoveries<'a> {
     faults: &'a [Fault],
-    windows: Vec<Window>,
+    windows: Vec<RecoveryWindow>,
 }
 
 /// The time after a fault.
 #[derive(Debug)]
-struct Window {
+struct RecoveryWindow {
     begins: Instant,
     /// Time at which the next fault begins.
     ends: Option<Instant>,
@@ -43,7 +43,7 @@ impl<'a> Recoveries<'a> {
                 .filter(|began| *began >= ended)
                 .min()
         };
-        let windows = faults.iter().map(|fault| Window {
+        let windows = faults.iter().map(|fault| RecoveryWindow {
             begins: fault.ended,
             ends: next(fault.ended),
             took: Vec::new(),
@@ -86,7 +86,7 @@ impl<'a> Recoveries<'a> {
     }
 }
 
-impl Window {
+impl RecoveryWindow {
     fn summed_up(mut self, name: String) -> Recovery {
         self.took.sort_unstable();
         let count = self.took.len();

@@ -20,10 +20,10 @@ use sse_file::{FileBackplane, FileConfig};
 use tempfile::TempDir;
 
 /// File contents by name.
-type Files = BTreeMap<String, Vec<u8>>;
+type FileContents = BTreeMap<String, Vec<u8>>;
 
 #[derive(Debug, Arbitrary)]
-struct Damage {
+struct LogDamage {
     log: Which,
     changes: Vec<Change>,
 }
@@ -100,8 +100,8 @@ const LIMIT: ReadLimit = ReadLimit {
 };
 
 /// A log as it was written.
-struct Written {
-    files: Files,
+struct WrittenLog {
+    files: FileContents,
     epoch: Epoch,
     entries: Vec<Entry>,
 }
@@ -117,11 +117,11 @@ enum Trust {
     Losses,
 }
 
-static CLOSED: LazyLock<Written> = LazyLock::new(|| Written::new(Which::Closed));
-static KILLED: LazyLock<Written> = LazyLock::new(|| Written::new(Which::Killed));
+static CLOSED: LazyLock<WrittenLog> = LazyLock::new(|| WrittenLog::new(Which::Closed));
+static KILLED: LazyLock<WrittenLog> = LazyLock::new(|| WrittenLog::new(Which::Killed));
 
 pub(crate) fn play(input: &[u8]) {
-    let Some(Damage { log, changes }) = super::value(input) else {
+    let Some(LogDamage { log, changes }) = super::value(input) else {
         return;
     };
     let written = if log == Which::Closed {
@@ -154,7 +154,7 @@ pub(crate) fn play(input: &[u8]) {
     });
 }
 
-async fn judge(log: &FileBackplane, written: &Written, trust: Trust) {
+async fn judge(log: &FileBackplane, written: &WrittenLog, trust: Trust) {
     let bounds = log.bounds().await.expect("an open log has bounds");
     assert!(bounds.trimmed <= bounds.head);
     let mut after = Cursor::new(bounds.epoch.clone(), bounds.trimmed);
@@ -164,12 +164,12 @@ async fn judge(log: &FileBackplane, written: &Written, trust: Trust) {
             break;
         };
         let end = match part {
-            Part::Entries(part) => {
+            ReadPart::Entries(part) => {
                 assert!(!part.is_empty(), "a page before the head has entries");
                 entries.extend(part);
                 entries[entries.len() - 1].position
             }
-            Part::Missing(part) => {
+            ReadPart::Missing(part) => {
                 let end = *part.end();
                 missing.push(part);
                 end
@@ -225,7 +225,7 @@ async fn judge(log: &FileBackplane, written: &Written, trust: Trust) {
     let page = read(log, &Cursor::new(bounds.epoch, bounds.head))
         .await
         .expect("a new entry is read");
-    let Part::Entries(page) = page else {
+    let ReadPart::Entries(page) = page else {
         panic!("a new entry is damaged")
     };
     assert_eq!(
@@ -237,20 +237,20 @@ async fn judge(log: &FileBackplane, written: &Written, trust: Trust) {
 }
 
 /// The result of a read after a cursor.
-enum Part {
+enum ReadPart {
     Entries(Vec<Entry>),
     /// Positions whose entries the log reports as missing.
     Missing(RangeInclusive<Position>),
 }
 
 /// Reads a page; `None` at the end.
-async fn read(log: &FileBackplane, after: &Cursor) -> Option<Part> {
+async fn read(log: &FileBackplane, after: &Cursor) -> Option<ReadPart> {
     match log.read(after, LIMIT).await {
         Ok(page) => {
-            (!page.entries.is_empty() || !page.at_head).then_some(Part::Entries(page.entries))
+            (!page.entries.is_empty() || !page.at_head).then_some(ReadPart::Entries(page.entries))
         }
         Err(BackplaneError::Damaged { to, .. } | BackplaneError::Trimmed { trimmed: to }) => {
-            Some(Part::Missing(after.position..=to))
+            Some(ReadPart::Missing(after.position..=to))
         }
         Err(error) => panic!("{error:?}"),
     }
@@ -271,7 +271,7 @@ fn directory() -> TempDir {
         .expect("a directory")
 }
 
-impl Written {
+impl WrittenLog {
     fn new(which: Which) -> Self {
         let directory = directory();
         // On a separate runtime, because the caller may run in one.
@@ -329,7 +329,7 @@ impl Written {
     }
 }
 
-fn files(directory: &Path) -> Files {
+fn files(directory: &Path) -> FileContents {
     let entries = fs::read_dir(directory)
         .expect("a directory")
         .map(|entry| entry.expect("an entry"));
@@ -343,14 +343,14 @@ fn files(directory: &Path) -> Files {
     named.collect()
 }
 
-fn write(directory: &Path, files: &Files) {
+fn write(directory: &Path, files: &FileContents) {
     for (name, bytes) in files {
         fs::write(directory.join(name), bytes).expect("a file is written");
     }
 }
 
 impl Change {
-    fn apply(&self, files: &mut Files) {
+    fn apply(&self, files: &mut FileContents) {
         match *self {
             Self::Flip { file, at, bit } => {
                 if let Some(byte) =
@@ -421,14 +421,14 @@ fn segment(first: u64) -> String {
     format!("{first:020}.log")
 }
 
-fn name(files: &Files, file: u8) -> Option<String> {
+fn name(files: &FileContents, file: u8) -> Option<String> {
     files
         .keys()
         .nth(usize::from(file) % files.len().max(1))
         .cloned()
 }
 
-fn bytes(files: &mut Files, file: u8) -> Option<&mut Vec<u8>> {
+fn bytes(files: &mut FileContents, file: u8) -> Option<&mut Vec<u8>> {
     let name = name(files, file)?;
     files.get_mut(&name)
 }
@@ -438,7 +438,7 @@ fn range(bytes: &[u8], at: u16, count: u16) -> std::ops::Range<usize> {
     start..bytes.len().min(start + usize::from(count))
 }
 
-fn put(files: &mut Files, file: u8, at: u16, written: &[u8]) {
+fn put(files: &mut FileContents, file: u8, at: u16, written: &[u8]) {
     let Some(bytes) = bytes(files, file) else {
         return;
     };
@@ -454,7 +454,7 @@ const RECORD_HEAD: usize = 16;
 
 /// Recomputes the checksums of a segment: of its header, and of each record up to the first record
 /// whose head is incomplete.
-fn seal(files: &mut Files, file: u8) {
+fn seal(files: &mut FileContents, file: u8) {
     let Some(name) = name(files, file).filter(|name| name.ends_with(".log")) else {
         return;
     };

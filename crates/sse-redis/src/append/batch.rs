@@ -148,7 +148,7 @@ impl AppendBatch {
                     certain.push((waiting, position, duplicate));
                 }
                 AppendOutcome::Stands(position) => {
-                    uncertain.push((waiting, position, Duplicate::No))
+                    uncertain.push((waiting, position, Duplicate::No));
                 }
                 AppendOutcome::StandsIn(_, position, duplicate) => {
                     uncertain.push((waiting, position, duplicate));

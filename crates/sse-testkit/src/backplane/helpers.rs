@@ -15,7 +15,7 @@ use sse_core::{
 use tokio::time::{sleep, timeout};
 
 /// A node, shared with tasks.
-pub(crate) type Node = Arc<dyn Backplane>;
+pub(crate) type NodeHandle = Arc<dyn Backplane>;
 
 /// Timeout for the next batch of a tail. Even a quiet tail returns a batch, an empty one, after
 /// about a second; a busy machine takes longer.
@@ -62,7 +62,10 @@ pub(crate) fn user(name: &str) -> KeyScope {
 }
 
 /// Appends, and retries as long as too many appends are in flight.
-pub(crate) async fn try_append(node: &Node, entry: NewEntry) -> Result<Appended, BackplaneError> {
+pub(crate) async fn try_append(
+    node: &NodeHandle,
+    entry: NewEntry,
+) -> Result<Appended, BackplaneError> {
     loop {
         match node.append(entry.clone()).await {
             Err(BackplaneError::Busy) => sleep(Duration::from_millis(5)).await,
@@ -72,7 +75,7 @@ pub(crate) async fn try_append(node: &Node, entry: NewEntry) -> Result<Appended,
 }
 
 /// Appends an entry without a key.
-pub(crate) async fn append(node: &Node, text: impl Into<String>) -> Cursor {
+pub(crate) async fn append(node: &NodeHandle, text: impl Into<String>) -> Cursor {
     let appended = try_append(node, entry(text)).await.expect("an append");
     assert!(
         !appended.duplicate,
@@ -82,7 +85,7 @@ pub(crate) async fn append(node: &Node, text: impl Into<String>) -> Cursor {
 }
 
 /// Appends `<name>/0`, `<name>/1`, … one after the other.
-pub(crate) async fn append_numbered(node: &Node, name: &str, count: usize) -> Vec<Cursor> {
+pub(crate) async fn append_numbered(node: &NodeHandle, name: &str, count: usize) -> Vec<Cursor> {
     let mut cursors = Vec::with_capacity(count);
     for number in 0..count {
         cursors.push(append(node, format!("{name}/{number}")).await);
@@ -118,18 +121,18 @@ pub(crate) fn assert_rising(entries: &[Entry]) {
 }
 
 /// Returns the beginning of the current log.
-pub(crate) async fn beginning(node: &Node) -> Cursor {
+pub(crate) async fn beginning(node: &NodeHandle) -> Cursor {
     Cursor::new(node.bounds().await.expect("bounds").epoch, Position::ZERO)
 }
 
 /// Returns the current end of the log.
-pub(crate) async fn head(node: &Node) -> Cursor {
+pub(crate) async fn head(node: &NodeHandle) -> Cursor {
     let bounds = node.bounds().await.expect("bounds");
     Cursor::new(bounds.epoch, bounds.head)
 }
 
 /// Returns everything after a cursor, page by page.
-pub(crate) async fn read_all(node: &Node, after: &Cursor) -> Vec<Entry> {
+pub(crate) async fn read_all(node: &NodeHandle, after: &Cursor) -> Vec<Entry> {
     let mut after = after.clone();
     let mut all = Vec::new();
     loop {
@@ -148,7 +151,7 @@ pub(crate) async fn read_all(node: &Node, after: &Cursor) -> Vec<Entry> {
     }
 }
 
-pub(crate) async fn tail(node: &Node, after: &Cursor) -> Box<dyn Tail> {
+pub(crate) async fn tail(node: &NodeHandle, after: &Cursor) -> Box<dyn Tail> {
     node.tail(after).await.expect("a tail")
 }
 

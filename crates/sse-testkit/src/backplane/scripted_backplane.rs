@@ -35,7 +35,7 @@ const PULSE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct ScriptedBackplane {
     memory: MemoryBackplane,
-    shared: Arc<Script>,
+    shared: Arc<CallScript>,
 }
 
 /// Calls that a [`ScriptedBackplane`] rejects while everything else works.
@@ -70,7 +70,7 @@ impl From<Rejection> for BackplaneError {
     }
 }
 
-struct Script {
+struct CallScript {
     away: watch::Sender<bool>,
     /// Rejections, indexed by [`Calls`].
     rejections: watch::Sender<[Option<Rejection>; 3]>,
@@ -118,7 +118,7 @@ impl ScriptedBackplane {
     /// Creates a connection to a memory, without any fault yet.
     #[must_use]
     pub fn new(memory: MemoryBackplane) -> Self {
-        let shared = Script {
+        let shared = CallScript {
             away: watch::Sender::new(false),
             rejections: watch::Sender::new([None; 3]),
             rejected: AtomicU32::new(0),

@@ -21,14 +21,14 @@ pub(super) enum Way {
 
 /// The fate of a whole connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum ConnectionEnd {
     Cut,
     BlackHoled,
 }
 
 /// The state of a network.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct State {
+struct NetworkState {
     flow: Flow,
     /// Number of times that all connections were cut.
     cuts: u64,
@@ -38,14 +38,14 @@ struct State {
 
 /// The conditions of a network, from the side that sets them.
 #[derive(Debug, Default)]
-pub(super) struct Conditions(watch::Sender<State>);
+pub(super) struct Conditions(watch::Sender<NetworkState>);
 
 /// The conditions of a network, from the side of a connection.
 #[derive(Debug, Clone)]
 pub(super) struct ConditionsWatch {
-    state: watch::Receiver<State>,
+    state: watch::Receiver<NetworkState>,
     /// State at the time the connection was made.
-    since: State,
+    since: NetworkState,
 }
 
 impl Conditions {
@@ -68,12 +68,12 @@ impl Conditions {
     }
 }
 
-impl State {
-    fn outcome(&self, since: &Self) -> Option<Outcome> {
+impl NetworkState {
+    fn outcome(&self, since: &Self) -> Option<ConnectionEnd> {
         if self.cuts != since.cuts {
-            Some(Outcome::Cut)
+            Some(ConnectionEnd::Cut)
         } else if self.black_holes != since.black_holes {
-            Some(Outcome::BlackHoled)
+            Some(ConnectionEnd::BlackHoled)
         } else {
             None
         }
@@ -121,7 +121,7 @@ impl ConditionsWatch {
     }
 
     /// Waits until the connection is cut or black-holed.
-    pub(super) async fn outcome(&mut self) -> Outcome {
+    pub(super) async fn outcome(&mut self) -> ConnectionEnd {
         let since = self.since;
         let state = self
             .state
@@ -130,7 +130,7 @@ impl ConditionsWatch {
         state
             .ok()
             .and_then(|state| state.outcome(&since))
-            .unwrap_or(Outcome::Cut)
+            .unwrap_or(ConnectionEnd::Cut)
     }
 
     /// Waits until the connection is cut.

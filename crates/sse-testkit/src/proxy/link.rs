@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 
 use crate::proxy::{
-    conditions::{ConditionsWatch, Outcome, Way},
+    conditions::{ConditionsWatch, ConnectionEnd, Way},
     shared::{ProxyState, Upstream},
 };
 
@@ -34,7 +34,7 @@ enum Attempt {
     /// One end broke off, so the other end must be reset.
     Broken,
     /// The conditions of the network ended it.
-    Ended(Outcome),
+    Ended(ConnectionEnd),
 }
 
 /// Both networks that a connection goes through: the whole one, and the part in front of its
@@ -88,8 +88,10 @@ impl Link {
         };
         match attempt {
             Attempt::Refused | Attempt::Finished => {}
-            Attempt::Broken | Attempt::Ended(Outcome::Cut) => self.reset_with(server.as_ref()),
-            Attempt::Ended(Outcome::BlackHoled) => self.black_hole(server, conditions).await,
+            Attempt::Broken | Attempt::Ended(ConnectionEnd::Cut) => {
+                self.reset_with(server.as_ref());
+            }
+            Attempt::Ended(ConnectionEnd::BlackHoled) => self.black_hole(server, conditions).await,
         }
         attempt
     }
@@ -116,7 +118,7 @@ impl Link {
 
 impl RouteConditions {
     /// Waits for the outcome of either network, whichever comes first.
-    async fn outcome(&mut self) -> Outcome {
+    async fn outcome(&mut self) -> ConnectionEnd {
         tokio::select! {
             outcome = self.whole.outcome() => outcome,
             outcome = self.part.outcome() => outcome,

@@ -17,9 +17,9 @@ const LINE_LIMIT: u64 = 16 * 1024;
 
 /// The last lines of both outputs, in the order in which they were read.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Output(Arc<Mutex<VecDeque<String>>>);
+pub(super) struct ServerOutput(Arc<Mutex<VecDeque<String>>>);
 
-impl Output {
+impl ServerOutput {
     /// Begins to read the outputs of a child, to their end so that the child never blocks. The
     /// returned future resolves to the address, or to `None` if both outputs end without one.
     pub(super) fn of(

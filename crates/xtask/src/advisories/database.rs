@@ -17,7 +17,7 @@ use crate::files::read as read_file;
 
 /// The head of an advisory's file, as far as the check needs it.
 #[derive(Debug, Deserialize)]
-struct Head {
+struct AdvisoryHead {
     advisory: About,
     #[serde(default)]
     versions: Versions,
@@ -94,7 +94,7 @@ fn advisory(text: &str) -> Result<Option<Advisory>, Error> {
         .split_once("```toml\n")
         .and_then(|(_, rest)| rest.split_once("\n```"));
     let (head, _) = head.ok_or_else(|| Error::new("no TOML at the head"))?;
-    let head: Head = toml::from_str(head).map_err(|error| Error::new(error.to_string()))?;
+    let head: AdvisoryHead = toml::from_str(head).map_err(|error| Error::new(error.to_string()))?;
     let About {
         id,
         package,

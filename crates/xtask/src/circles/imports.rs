@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::paths::{Path, Paths};
 
 /// Names of files, with the folders below the crate's: `jwt/key.rs`.
-pub(super) type File = String;
+pub(super) type FileName = String;
 
 /// Imports between the files of a crate. The crate's root (`lib.rs`, `main.rs`) declares and
 /// re-exports everything, so the root is excluded, and so are the files of modules for tests.
 #[derive(Debug, Default)]
-pub(super) struct Imports(BTreeMap<File, BTreeSet<File>>);
+pub(super) struct Imports(BTreeMap<FileName, BTreeSet<FileName>>);
 
 impl Imports {
     /// Reads files from their names and texts.

@@ -23,7 +23,7 @@ impl Paths {
     /// Reads the text of a file.
     pub(super) fn of(text: &str) -> Self {
         let tokens = tokens(text);
-        let mut reader = Reader {
+        let mut reader = PathReader {
             tokens: &tokens,
             at: 0,
             modules: Vec::new(),
@@ -44,7 +44,7 @@ struct Open<'a> {
     depth: usize,
 }
 
-struct Reader<'a> {
+struct PathReader<'a> {
     tokens: &'a [Token<'a>],
     at: usize,
     modules: Vec<Open<'a>>,
@@ -52,7 +52,7 @@ struct Reader<'a> {
     found: Paths,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> PathReader<'a> {
     fn step(&mut self) {
         use Token::{Name, Separator, Sign};
         match *self.rest() {

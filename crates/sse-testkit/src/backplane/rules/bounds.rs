@@ -6,7 +6,9 @@ use tokio::task::JoinSet;
 use crate::backplane::{
     Broker,
     harness::start,
-    helpers::{ALL, Node, append, append_numbered, beginning, head, numbered, read_all, texts},
+    helpers::{
+        ALL, NodeHandle, append, append_numbered, beginning, head, numbered, read_all, texts,
+    },
 };
 
 pub async fn a_new_log_is_empty<B: Broker>() {
@@ -94,7 +96,7 @@ pub async fn rewind_goes_back_the_given_entries<B: Broker>() {
     assert_eq!(node.rewind(0).await.expect("a cursor"), head(&node).await);
 }
 
-async fn expect_epoch(node: &Node, cursor: &Cursor) {
+async fn expect_epoch(node: &NodeHandle, cursor: &Cursor) {
     let now = node.bounds().await.expect("bounds").epoch;
     match node.read(cursor, ALL).await {
         Err(BackplaneError::Epoch { current }) => assert_eq!(current, now),

@@ -11,7 +11,8 @@ use crate::backplane::{
     Broker,
     harness::start,
     helpers::{
-        Node, append, append_numbered, beginning, keyed, read_all, scoped, texts, try_append, user,
+        NodeHandle, append, append_numbered, beginning, keyed, read_all, scoped, texts, try_append,
+        user,
     },
 };
 
@@ -266,7 +267,7 @@ pub async fn a_bound_on_keys_holds_for_appends_at_once<B: Broker>() {
 }
 
 async fn expect_full(
-    node: &Node,
+    node: &NodeHandle,
     (scope, number, limits): (&KeyScope, usize, KeyLimits),
     bound: KeyBound,
 ) {

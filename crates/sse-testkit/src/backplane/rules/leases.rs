@@ -8,7 +8,7 @@ use sse_core::backplane::Lease;
 use crate::backplane::{
     Broker,
     harness::{eventually, start},
-    helpers::Node,
+    helpers::NodeHandle,
 };
 
 /// Longer than a rule takes.
@@ -21,7 +21,7 @@ fn lease(node: &str, payload: impl Into<Bytes>) -> Lease {
     }
 }
 
-async fn held(node: &Node) -> Vec<Lease> {
+async fn held(node: &NodeHandle) -> Vec<Lease> {
     let mut leases = node.leases().await.expect("leases");
     leases.sort_by(|one, other| one.node.cmp(&other.node));
     leases

@@ -9,7 +9,7 @@ use crate::backplane::{
     Broker,
     harness::start,
     helpers::{
-        Node, append, append_numbered, assert_quiet, assert_rising, beginning, entry, head,
+        NodeHandle, append, append_numbered, assert_quiet, assert_rising, beginning, entry, head,
         numbered, read_all, tail, take, text, texts, try_append,
     },
 };
@@ -18,7 +18,7 @@ const NODES: usize = 3;
 const WRITERS: usize = 4;
 const ENTRIES: usize = 40;
 
-async fn write(node: Node, name: String) -> Vec<(String, Cursor)> {
+async fn write(node: NodeHandle, name: String) -> Vec<(String, Cursor)> {
     let cursors = append_numbered(&node, &name, ENTRIES).await;
     numbered(&name, 0..ENTRIES)
         .into_iter()

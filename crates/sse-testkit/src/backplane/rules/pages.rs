@@ -6,13 +6,14 @@ use crate::backplane::{
     Broker,
     harness::start,
     helpers::{
-        Node, append, append_numbered, assert_rising, beginning, head, numbered, read_all, texts,
+        NodeHandle, append, append_numbered, assert_rising, beginning, head, numbered, read_all,
+        texts,
     },
 };
 
 const MANY_BYTES: usize = 1 << 20;
 
-async fn pages(node: &Node, limit: ReadLimit) -> Vec<Page> {
+async fn pages(node: &NodeHandle, limit: ReadLimit) -> Vec<Page> {
     let mut after = beginning(node).await;
     let mut pages = Vec::new();
     loop {

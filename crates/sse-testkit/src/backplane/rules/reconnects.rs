@@ -10,7 +10,7 @@ use crate::backplane::{
     Restart,
     harness::{eventually, start},
     helpers::{
-        ALL, Node, PULSE, append, append_numbered, beginning, entry, keyed, next, numbered,
+        ALL, NodeHandle, PULSE, append, append_numbered, beginning, entry, keyed, next, numbered,
         read_all, tail, take, texts, try_append,
     },
 };
@@ -111,7 +111,7 @@ pub async fn nodes_reconnect_automatically<B: Restart>() {
 }
 
 /// Appends with a key until the append is acknowledged, whatever happens meanwhile.
-async fn insist(node: &Node, text: &str) {
+async fn insist(node: &NodeHandle, text: &str) {
     while let Err(error) = node.append(keyed(text, text)).await {
         assert!(
             matches!(
@@ -125,7 +125,7 @@ async fn insist(node: &Node, text: &str) {
 }
 
 /// Follows the log with one tail after the other, whatever happens meanwhile.
-async fn follow(node: Node, mut after: Cursor, count: usize) -> Vec<String> {
+async fn follow(node: NodeHandle, mut after: Cursor, count: usize) -> Vec<String> {
     let mut all = Vec::new();
     while all.len() < count {
         let Ok(mut live) = node.tail(&after).await else {

@@ -12,14 +12,14 @@ use crate::backplane::{
     Broker,
     harness::eventually,
     helpers::{
-        ALL, Node, append, append_numbered, assert_rising, beginning, next, numbered, read_all,
-        tail, text, texts,
+        ALL, NodeHandle, append, append_numbered, assert_rising, beginning, next, numbered,
+        read_all, tail, text, texts,
     },
 };
 
 /// Returns the trimmed position once entries were trimmed and trimming has settled: some logs trim
 /// a little after the append that makes it necessary.
-async fn trimmed(node: &Node) -> Cursor {
+async fn trimmed(node: &NodeHandle) -> Cursor {
     let mut before = Position::ZERO;
     eventually("the oldest entries go", async || {
         let bounds = node.bounds().await.expect("bounds");
@@ -31,7 +31,7 @@ async fn trimmed(node: &Node) -> Cursor {
     .await
 }
 
-async fn expect_trimmed(node: &Node, cursor: &Cursor) {
+async fn expect_trimmed(node: &NodeHandle, cursor: &Cursor) {
     let read = match node.read(cursor, ALL).await {
         Err(BackplaneError::Trimmed { trimmed }) => trimmed,
         other => panic!("a read of trimmed entries: {other:?}"),

@@ -12,7 +12,7 @@ use crate::backplane::{
     Broker,
     harness::start,
     helpers::{
-        Node, append, append_numbered, assert_quiet, assert_rising, beginning, head, next,
+        NodeHandle, append, append_numbered, assert_quiet, assert_rising, beginning, head, next,
         numbered, read_all, tail, take, texts,
     },
 };
@@ -87,7 +87,7 @@ pub async fn tail_reports_when_it_caught_up<B: Broker>() {
 }
 
 /// Starts tasks on two nodes that append for a while, with pauses.
-fn writers(nodes: [&Node; 2], each: usize) -> JoinSet<()> {
+fn writers(nodes: [&NodeHandle; 2], each: usize) -> JoinSet<()> {
     let mut writers = JoinSet::new();
     for writer in 0..6 {
         let node = nodes[writer % 2].clone();

@@ -9,17 +9,17 @@ use crate::backplane::{
     Trim,
     harness::start,
     helpers::{
-        ALL, Node, append, append_numbered, beginning, next, numbered, read_all, tail, take, text,
-        texts,
+        ALL, NodeHandle, append, append_numbered, beginning, next, numbered, read_all, tail, take,
+        text, texts,
     },
 };
 
-async fn trimmed(node: &Node) -> Cursor {
+async fn trimmed(node: &NodeHandle) -> Cursor {
     let bounds = node.bounds().await.expect("bounds");
     Cursor::new(bounds.epoch, bounds.trimmed)
 }
 
-async fn expect_trimmed(node: &Node, cursor: &Cursor) {
+async fn expect_trimmed(node: &NodeHandle, cursor: &Cursor) {
     let read = node.read(cursor, ALL).await;
     assert!(
         matches!(read, Err(BackplaneError::Trimmed { .. })),

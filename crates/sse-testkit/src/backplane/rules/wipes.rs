@@ -6,12 +6,12 @@ use crate::backplane::{
     Wipe,
     harness::{eventually, start},
     helpers::{
-        ALL, Node, append, append_numbered, beginning, entry, head, keyed, next, numbered,
+        ALL, NodeHandle, append, append_numbered, beginning, entry, head, keyed, next, numbered,
         read_all, tail, take, texts, try_append,
     },
 };
 
-async fn expect_epoch(node: &Node, cursor: &Cursor) {
+async fn expect_epoch(node: &NodeHandle, cursor: &Cursor) {
     let read = node.read(cursor, ALL).await;
     assert!(
         matches!(read, Err(BackplaneError::Epoch { .. })),
