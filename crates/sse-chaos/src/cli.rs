@@ -11,8 +11,8 @@ use crate::{
     scenario::{SCENARIOS, Scenario},
 };
 
-/// Breaks hubs, brokers and networks on purpose, and checks the events that clients received: all of
-/// them, in order, once, or a gap that says what is missing.
+/// Breaks hubs, brokers and networks on purpose, and checks the events that clients received: all
+/// of them, in order, once, or a gap that says what is missing.
 #[derive(Debug, Parser)]
 #[command(
     name = "sse-chaos",

@@ -30,12 +30,12 @@ const SILENCE: u32 = 2000;
 
 /// Two servers, and the sentinels that name the primary.
 pub(crate) struct Sentinels {
-    servers: Vec<RedisServer>,
+    servers: Vec<ReplicatedServer>,
     sentinels: Vec<Sentinel>,
     certificates: Option<Certificates>,
 }
 
-struct RedisServer {
+struct ReplicatedServer {
     broker: Broker,
     /// Address at which sentinels, the other server and nodes reach the server.
     address: SocketAddr,
@@ -57,9 +57,9 @@ impl Sentinels {
             Wire::Tls => Some(Certificates::write(folder)?),
         };
         let tls = certificates.as_ref();
-        let primary = RedisServer::start(tls, &folder.join("primary"), None).await?;
+        let primary = ReplicatedServer::start(tls, &folder.join("primary"), None).await?;
         let replica =
-            RedisServer::start(tls, &folder.join("replica"), Some(primary.address)).await?;
+            ReplicatedServer::start(tls, &folder.join("replica"), Some(primary.address)).await?;
         let mut sentinels = Vec::new();
         for index in 0..SENTINELS {
             let folder = folder.join(format!("sentinel-{index}"));
@@ -173,7 +173,7 @@ impl Sentinels {
     }
 }
 
-impl RedisServer {
+impl ReplicatedServer {
     async fn start(
         tls: Option<&Certificates>,
         folder: &Path,

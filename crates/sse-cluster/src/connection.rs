@@ -4,7 +4,7 @@ use sse_core::{Caller, ClientId, RenewError, Topic, connections::Connection};
 
 use crate::{
     cluster::Cluster,
-    messages::{Renewal, Request, Response},
+    messages::{NodeRequest, NodeResponse, Renewal},
     node_id::NodeId,
 };
 
@@ -42,8 +42,8 @@ pub struct Located<T> {
 impl Cluster {
     /// Finds a live stream on any node. The result is exact at the moment of that node's reply.
     pub async fn connection(&self, client: ClientId) -> Located<Connection> {
-        self.find(Request::Connection(client), |response| match response {
-            Response::Connection(connection) => connection.as_deref().cloned(),
+        self.find(NodeRequest::Connection(client), |response| match response {
+            NodeResponse::Connection(connection) => connection.as_deref().cloned(),
             _ => None,
         })
         .await
@@ -55,7 +55,7 @@ impl Cluster {
     /// *Cancel safety.* The stream can have joined the topics even if the future is dropped.
     pub async fn join(&self, client: ClientId, topics: &[Topic]) -> Located<usize> {
         self.find(
-            Request::Join {
+            NodeRequest::Join {
                 client,
                 topics: topics.to_vec(),
             },
@@ -70,7 +70,7 @@ impl Cluster {
     /// *Cancel safety.* The stream can have left the topics even if the future is dropped.
     pub async fn leave(&self, client: ClientId, topics: &[Topic]) -> Located<usize> {
         self.find(
-            Request::Leave {
+            NodeRequest::Leave {
                 client,
                 topics: topics.to_vec(),
             },
@@ -90,16 +90,16 @@ impl Cluster {
     ) -> Located<Result<(), RenewError>> {
         let (user, expires_at, login) = (caller.user.clone(), caller.expires_at, caller.login);
         self.find(
-            Request::Renew {
+            NodeRequest::Renew {
                 client,
                 user,
                 expires_at,
                 login,
             },
             |response| match response {
-                Response::Renewed(Renewal::Done) => Some(Ok(())),
-                Response::Renewed(Renewal::OtherUser) => Some(Err(RenewError::OtherUser)),
-                Response::Renewed(Renewal::Expired) => Some(Err(RenewError::Expired)),
+                NodeResponse::Renewed(Renewal::Done) => Some(Ok(())),
+                NodeResponse::Renewed(Renewal::OtherUser) => Some(Err(RenewError::OtherUser)),
+                NodeResponse::Renewed(Renewal::Expired) => Some(Err(RenewError::Expired)),
                 _ => None,
             },
         )
@@ -107,7 +107,11 @@ impl Cluster {
     }
 
     /// Asks this node, then all others until one of them has the stream.
-    async fn find<T>(&self, request: Request, read: impl Fn(&Response) -> Option<T>) -> Located<T> {
+    async fn find<T>(
+        &self,
+        request: NodeRequest,
+        read: impl Fn(&NodeResponse) -> Option<T>,
+    ) -> Located<T> {
         if let Some(value) = read(&self.shared.answer(request.clone()).await) {
             return Located {
                 value: Some(value),
@@ -141,9 +145,9 @@ impl Cluster {
     }
 }
 
-fn topics_in(response: &Response) -> Option<usize> {
+fn topics_in(response: &NodeResponse) -> Option<usize> {
     match response {
-        Response::Topics(Some(count)) => Some(*count as usize),
+        NodeResponse::Topics(Some(count)) => Some(*count as usize),
         _ => None,
     }
 }

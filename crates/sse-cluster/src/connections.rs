@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::{
     cluster::Cluster,
-    messages::{Request, Response},
+    messages::{NodeRequest, NodeResponse},
     node_id::NodeId,
 };
 
@@ -130,7 +130,7 @@ impl Cluster {
         page.next_cursor = None;
         loop {
             let left = limit - page.items.len();
-            let request = Request::Connections {
+            let request = NodeRequest::Connections {
                 user: query.user.clone(),
                 topic: query.topic.clone(),
                 cursor: place,
@@ -141,7 +141,7 @@ impl Cluster {
             } else {
                 self.shared.ask_one(node, request).await
             };
-            let Some(Response::Connections { items, next }) = response else {
+            let Some(NodeResponse::Connections { items, next }) = response else {
                 page.unanswered.push(node);
                 page.complete = false;
                 return;

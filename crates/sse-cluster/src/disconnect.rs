@@ -6,7 +6,7 @@ use sse_core::{DisconnectOptions, Target, access::Banned};
 
 use crate::{
     cluster::Cluster,
-    messages::{Request, Response},
+    messages::{NodeRequest, NodeResponse},
     node_id::NodeId,
 };
 
@@ -43,7 +43,7 @@ impl Cluster {
             Some(duration) => self.to_ban(&target).await.map(|who| (who, duration)),
             None => None,
         };
-        let request = Request::Disconnect {
+        let request = NodeRequest::Disconnect {
             target: target.clone(),
             reason: how.reason().map(str::to_owned),
             ban: ban
@@ -63,7 +63,7 @@ impl Cluster {
             .given
             .values()
             .filter_map(|response| match response {
-                Response::Count(count) => usize::try_from(*count).ok(),
+                NodeResponse::Count(count) => usize::try_from(*count).ok(),
                 _ => None,
             });
         Disconnected {

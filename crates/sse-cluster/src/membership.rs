@@ -8,7 +8,7 @@ use tracing::{debug, info, warn};
 
 use crate::{
     messages::{Report, Summary},
-    node::{Count, Node, ReportKind, SyncState},
+    node::{Count, KnownNode, ReportKind, SyncState},
     node_id::NodeId,
     presence::Presence,
     sharded_map::{SHARDS, ShardedMap},
@@ -24,7 +24,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Membership {
     me: NodeId,
-    nodes: BTreeMap<NodeId, Node>,
+    nodes: BTreeMap<NodeId, KnownNode>,
     pub(crate) presence: Presence,
     /// Users of departed nodes, and the next shard to be removed from `presence`.
     departed: Vec<(ShardedMap<Count>, usize)>,
@@ -44,7 +44,7 @@ pub(crate) enum Action {
 
 impl Membership {
     pub(crate) fn new(me: NodeId, name: Option<Arc<str>>, grace: Option<Duration>) -> Self {
-        let mut own = Node::new(Instant::now());
+        let mut own = KnownNode::new(Instant::now());
         own.name = name;
         own.new_since = None;
         let nodes = BTreeMap::from([(me, own)]);
@@ -57,7 +57,7 @@ impl Membership {
         }
     }
 
-    pub(crate) fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node)> {
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = (NodeId, &KnownNode)> {
         self.nodes.iter().map(|(id, node)| (*id, node))
     }
 
@@ -66,7 +66,7 @@ impl Membership {
         self.nodes.keys().copied().filter(|id| *id != self.me)
     }
 
-    pub(crate) fn own(&self) -> Option<&Node> {
+    pub(crate) fn own(&self) -> Option<&KnownNode> {
         self.nodes.get(&self.me)
     }
 
@@ -82,7 +82,10 @@ impl Membership {
             warn!(node = %from, "ignored a node: the maximum of {MOST_NODES} nodes is reached");
             return Action::Nothing;
         }
-        let node = self.nodes.entry(from).or_insert_with(|| Node::new(now));
+        let node = self
+            .nodes
+            .entry(from)
+            .or_insert_with(|| KnownNode::new(now));
         match node.take(report) {
             ReportKind::Old => return Action::Nothing,
             ReportKind::Early => return Action::Ask,
@@ -146,7 +149,7 @@ impl Membership {
         now: Instant,
     ) {
         self.checked_at = Some(now);
-        let is_departed = |(id, node): &(&NodeId, &Node)| {
+        let is_departed = |(id, node): &(&NodeId, &KnownNode)| {
             let is_new = node
                 .new_since
                 .is_some_and(|since| now.duration_since(since) < term);
@@ -166,7 +169,7 @@ impl Membership {
         {
             let node = self.nodes.entry(*id).or_insert_with(|| {
                 info!(node = %id, name = summary.name.as_deref(), "node joined");
-                Node::new(now)
+                KnownNode::new(now)
             });
             if node.compare(summary, now) {
                 debug!(node = %id, "missed reports of a node");
@@ -182,7 +185,7 @@ impl Membership {
     /// node must be asked again later.
     pub(crate) fn ask_now(&mut self, now: Instant) -> (Vec<NodeId>, bool) {
         let me = self.me;
-        let waiting = |(id, node): &(&NodeId, &mut Node)| {
+        let waiting = |(id, node): &(&NodeId, &mut KnownNode)| {
             **id != me && matches!(node.state, SyncState::Lost | SyncState::Listing)
         };
         let (mut due, mut later) = (Vec::new(), false);

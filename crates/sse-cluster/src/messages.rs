@@ -38,13 +38,13 @@ pub(crate) enum ClusterMessage {
     Request {
         number: u64,
         to: Option<NodeId>,
-        request: Request,
+        request: NodeRequest,
     },
     /// The reply to a request.
     Reply {
         to: NodeId,
         number: u64,
-        response: Response,
+        response: NodeResponse,
     },
     /// The node leaves.
     Leaving,
@@ -76,7 +76,7 @@ pub(crate) enum ReportPart {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) enum Request {
+pub(crate) enum NodeRequest {
     Connections {
         user: Option<UserId>,
         topic: Option<Topic>,
@@ -115,11 +115,11 @@ pub(crate) static UNDECODABLE: Throttle = Throttle::new(INTERVAL);
 pub(crate) struct IncomingRequest {
     pub(crate) from: NodeId,
     pub(crate) number: u64,
-    pub(crate) request: Request,
+    pub(crate) request: NodeRequest,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) enum Response {
+pub(crate) enum NodeResponse {
     Connections {
         items: Vec<Connection>,
         next: Option<u32>,
@@ -207,40 +207,40 @@ mod tests {
             ],
         };
         let requests = [
-            Request::Connections {
+            NodeRequest::Connections {
                 user: Some(user.clone()),
                 topic: None,
                 cursor: Some(1),
                 limit: 2,
             },
-            Request::Connection(client),
-            Request::Join {
+            NodeRequest::Connection(client),
+            NodeRequest::Join {
                 client,
                 topics: topics.clone(),
             },
-            Request::Leave { client, topics },
-            Request::Renew {
+            NodeRequest::Leave { client, topics },
+            NodeRequest::Renew {
                 client,
                 user: None,
                 expires_at: Some(1),
                 login: Some(LoginId::from_bytes([0; 16])),
             },
-            Request::Disconnect {
+            NodeRequest::Disconnect {
                 target: Target::User(user.clone()),
                 reason,
                 ban: Some((user.into(), 1)),
             },
-            Request::Count(Target::All),
+            NodeRequest::Count(Target::All),
         ];
         let responses = [
-            Response::Connections {
+            NodeResponse::Connections {
                 items: items.clone(),
                 next: Some(7),
             },
-            Response::Connection(items.into_iter().next().map(Box::new)),
-            Response::Topics(None),
-            Response::Renewed(Renewal::Expired),
-            Response::Count(number),
+            NodeResponse::Connection(items.into_iter().next().map(Box::new)),
+            NodeResponse::Topics(None),
+            NodeResponse::Renewed(Renewal::Expired),
+            NodeResponse::Count(number),
         ];
         let requests = requests.map(|request| ClusterMessage::Request {
             number,

@@ -11,7 +11,7 @@ use crate::{
 
 /// The known state of one node.
 #[derive(Debug)]
-pub(crate) struct Node {
+pub(crate) struct KnownNode {
     pub(crate) name: Option<Arc<str>>,
     pub(crate) users: ShardedMap<Count>,
     pub(crate) streams: u64,
@@ -62,7 +62,7 @@ pub(crate) enum ReportKind {
     Next,
 }
 
-impl Node {
+impl KnownNode {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             name: None,
@@ -169,8 +169,8 @@ mod tests {
         report(number, ReportPart::Page { first, last })
     }
 
-    fn current() -> Node {
-        let mut node = Node::new(Instant::now());
+    fn current() -> KnownNode {
+        let mut node = KnownNode::new(Instant::now());
         assert_eq!(node.take(&page(7, true, true)), ReportKind::Next);
         while node.sweep().is_some() {}
         assert!(node.is_current());
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn changes_require_list_and_hole_requests_one() {
-        let mut node = Node::new(Instant::now());
+        let mut node = KnownNode::new(Instant::now());
         assert_eq!(
             node.take(&report(1, ReportPart::Changes)),
             ReportKind::Early

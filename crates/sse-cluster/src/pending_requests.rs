@@ -9,19 +9,19 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
-use crate::{messages::Response, node_id::NodeId};
+use crate::{messages::NodeResponse, node_id::NodeId};
 
 /// Requests that wait for replies.
 #[derive(Debug, Default)]
 pub(crate) struct PendingRequests {
     last: AtomicU64,
-    waiting: Mutex<HashMap<u64, mpsc::Sender<(NodeId, Response)>>>,
+    waiting: Mutex<HashMap<u64, mpsc::Sender<(NodeId, NodeResponse)>>>,
 }
 
 /// Replies of other nodes.
 #[derive(Debug, Default)]
 pub(crate) struct Responses {
-    pub(crate) given: BTreeMap<NodeId, Response>,
+    pub(crate) given: BTreeMap<NodeId, NodeResponse>,
     /// Nodes that did not reply in time.
     pub(crate) unanswered: Vec<NodeId>,
     /// Set if all known nodes have replied, and the list of nodes is current.
@@ -32,11 +32,11 @@ pub(crate) struct Responses {
 pub(crate) struct PendingResponse<'a> {
     pending_requests: &'a PendingRequests,
     pub(crate) number: u64,
-    pub(crate) responses: mpsc::Receiver<(NodeId, Response)>,
+    pub(crate) responses: mpsc::Receiver<(NodeId, NodeResponse)>,
 }
 
 impl PendingRequests {
-    pub(crate) fn answer(&self, number: u64, from: NodeId, response: Response) {
+    pub(crate) fn answer(&self, number: u64, from: NodeId, response: NodeResponse) {
         let sender = self.waiting.lock().get(&number).cloned();
         match sender.map(|sender| sender.try_send((from, response))) {
             None => debug!(node = %from, "dropped a reply without a pending request"),

@@ -4,7 +4,7 @@ use sse_core::Target;
 
 use crate::{
     cluster::Cluster,
-    messages::{Request, Response},
+    messages::{NodeRequest, NodeResponse},
 };
 
 /// The number of streams in a target, on all nodes.
@@ -82,17 +82,18 @@ impl Cluster {
             },
             Target::Client(_) | Target::Topic(_) => {
                 let is_client = matches!(target, Target::Client(_));
-                let enough =
-                    |response: &Response| is_client && matches!(response, Response::Count(1..));
+                let enough = |response: &NodeResponse| {
+                    is_client && matches!(response, NodeResponse::Count(1..))
+                };
                 let responses = self
                     .shared
-                    .ask_all(Request::Count(target.clone()), enough)
+                    .ask_all(NodeRequest::Count(target.clone()), enough)
                     .await;
                 let counts = responses
                     .given
                     .values()
                     .filter_map(|response| match response {
-                        Response::Count(count) => usize::try_from(*count).ok(),
+                        NodeResponse::Count(count) => usize::try_from(*count).ok(),
                         _ => None,
                     });
                 let counts: Vec<_> = counts.filter(|count| *count > 0).collect();

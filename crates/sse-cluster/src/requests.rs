@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
 use crate::{
-    messages::{ClusterMessage, Request, Response},
+    messages::{ClusterMessage, NodeRequest, NodeResponse},
     node_id::NodeId,
     pending_requests::Responses,
     shared::Shared,
@@ -17,8 +17,8 @@ impl Shared {
     /// passed.
     pub(crate) async fn ask_all(
         &self,
-        request: Request,
-        enough: impl Fn(&Response) -> bool,
+        request: NodeRequest,
+        enough: impl Fn(&NodeResponse) -> bool,
     ) -> Responses {
         if !self.has_others() {
             return Responses {
@@ -39,7 +39,7 @@ impl Shared {
     }
 
     /// Asks one other node.
-    pub(crate) async fn ask_one(&self, node: NodeId, request: Request) -> Option<Response> {
+    pub(crate) async fn ask_one(&self, node: NodeId, request: NodeRequest) -> Option<NodeResponse> {
         let mut responses = self
             .ask(Some(node), BTreeSet::from([node]), request, |_| false)
             .await;
@@ -50,8 +50,8 @@ impl Shared {
         &self,
         to: Option<NodeId>,
         mut open: BTreeSet<NodeId>,
-        request: Request,
-        enough: impl Fn(&Response) -> bool,
+        request: NodeRequest,
+        enough: impl Fn(&NodeResponse) -> bool,
     ) -> Responses {
         let mut waiting = self.pending_requests.ask(open.len());
         let deadline = Instant::now() + self.config.timeout;

@@ -11,7 +11,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 use tracing::{debug, warn};
 
 use crate::{
-    messages::{self, ClusterMessage, IncomingRequest, Renewal, Request, Response},
+    messages::{self, ClusterMessage, IncomingRequest, NodeRequest, NodeResponse, Renewal},
     shared::Shared,
 };
 
@@ -65,11 +65,11 @@ async fn answer(
 
 impl Shared {
     /// Returns the reply of this node.
-    pub(crate) async fn answer(&self, request: Request) -> Response {
+    pub(crate) async fn answer(&self, request: NodeRequest) -> NodeResponse {
         let manager = &self.manager;
         let count = |topics: usize| Some(u32::try_from(topics).unwrap_or(u32::MAX));
         match request {
-            Request::Connections {
+            NodeRequest::Connections {
                 user,
                 topic,
                 cursor,
@@ -79,11 +79,11 @@ impl Shared {
                 (query.user, query.topic) = (user, topic);
                 self.page(query, limit.clamp(1, STREAMS))
             }
-            Request::Connection(client) => {
-                Response::Connection(manager.connection(client).map(Box::new))
+            NodeRequest::Connection(client) => {
+                NodeResponse::Connection(manager.connection(client).map(Box::new))
             }
-            Request::Join { client, topics } => {
-                Response::Topics(manager.connection(client).and_then(|_| {
+            NodeRequest::Join { client, topics } => {
+                NodeResponse::Topics(manager.connection(client).and_then(|_| {
                     count(
                         topics
                             .iter()
@@ -92,8 +92,8 @@ impl Shared {
                     )
                 }))
             }
-            Request::Leave { client, topics } => {
-                Response::Topics(manager.connection(client).and_then(|_| {
+            NodeRequest::Leave { client, topics } => {
+                NodeResponse::Topics(manager.connection(client).and_then(|_| {
                     count(
                         topics
                             .iter()
@@ -102,7 +102,7 @@ impl Shared {
                     )
                 }))
             }
-            Request::Renew {
+            NodeRequest::Renew {
                 client,
                 user,
                 expires_at,
@@ -110,14 +110,14 @@ impl Shared {
             } => {
                 let mut caller = Caller::anonymous();
                 (caller.user, caller.expires_at, caller.login) = (user, expires_at, login);
-                Response::Renewed(match manager.renew(client, &caller) {
+                NodeResponse::Renewed(match manager.renew(client, &caller) {
                     Ok(()) => Renewal::Done,
                     Err(RenewError::OtherUser) => Renewal::OtherUser,
                     Err(RenewError::Expired) => Renewal::Expired,
                     Err(_) => Renewal::NotLive,
                 })
             }
-            Request::Disconnect {
+            NodeRequest::Disconnect {
                 target,
                 reason,
                 ban,
@@ -131,17 +131,17 @@ impl Shared {
                     manager.ban(who, duration);
                     how = how.with_ban_for(duration);
                 }
-                Response::Count(manager.disconnect(target, how).await as u64)
+                NodeResponse::Count(manager.disconnect(target, how).await as u64)
             }
-            Request::Count(target) => Response::Count(manager.count(&target) as u64),
+            NodeRequest::Count(target) => NodeResponse::Count(manager.count(&target) as u64),
         }
     }
 
-    fn page(&self, mut query: ConnectionQuery, mut limit: u32) -> Response {
+    fn page(&self, mut query: ConnectionQuery, mut limit: u32) -> NodeResponse {
         loop {
             query.limit = limit as usize;
             let page = self.manager.connections(&query);
-            let response = Response::Connections {
+            let response = NodeResponse::Connections {
                 items: page.items,
                 next: page.next_cursor,
             };

@@ -5,7 +5,7 @@ use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc, time::Duration};
 use sse_core::UserId;
 use tokio::task::yield_now;
 
-use crate::{cluster::Cluster, node::Node, node_id::NodeId, sharded_map::SHARDS};
+use crate::{cluster::Cluster, node::KnownNode, node_id::NodeId, sharded_map::SHARDS};
 
 /// Statistics of a cluster: current numbers of this node, and the last reported numbers of other
 /// nodes.
@@ -134,7 +134,7 @@ impl Cluster {
 type RankedUser = Reverse<(u64, Reverse<UserId>)>;
 
 impl NodeStats {
-    fn of(id: NodeId, node: &Node) -> Self {
+    fn of(id: NodeId, node: &KnownNode) -> Self {
         Self {
             node: id,
             name: node.name.clone(),

@@ -19,7 +19,7 @@ pub fn unix_ms() -> u64 {
 /// A monotonic clock that starts when the manager is built. In tests it follows the paused clock of
 /// tokio.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Clock {
+pub(crate) struct MonotonicClock {
     start: Instant,
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct Clock {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Millis(u32);
 
-impl Clock {
+impl MonotonicClock {
     pub(crate) fn new() -> Self {
         Self {
             start: Instant::now(),

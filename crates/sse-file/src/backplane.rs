@@ -44,10 +44,10 @@ use crate::{
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]
-pub struct FileBackplane(Arc<Shared>);
+pub struct FileBackplane(Arc<SharedLog>);
 
 #[derive(Debug)]
-struct Shared {
+struct SharedLog {
     log: Arc<FileLog>,
     queue: Arc<AppendQueue>,
     entry_bytes: usize,
@@ -55,7 +55,7 @@ struct Shared {
     beside: MemoryBackplane,
 }
 
-impl Drop for Shared {
+impl Drop for SharedLog {
     fn drop(&mut self) {
         self.queue.close();
     }
@@ -94,7 +94,7 @@ impl FileBackplane {
         let (log, writer) = writer::open(directory, config, open_storage, Arc::clone(&queue))?;
         writer.start().map_err(OpenError::io(dir))?;
         let beside = MemoryBackplane::new(Retention::default());
-        Ok(Self(Arc::new(Shared {
+        Ok(Self(Arc::new(SharedLog {
             log,
             queue,
             entry_bytes,

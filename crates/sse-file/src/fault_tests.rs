@@ -24,7 +24,7 @@ use crate::{
     log::FileLog,
     page_builder::PageBuilder,
     segment::Reading,
-    storage::{Storage, open_file},
+    storage::{LogStorage, open_file},
     writer::{self, Writer},
 };
 
@@ -43,16 +43,16 @@ enum DiskFault {
 }
 
 #[derive(Debug)]
-struct Faulty(Box<dyn Storage>);
+struct Faulty(Box<dyn LogStorage>);
 
-fn open_faulty(path: &Path) -> io::Result<Box<dyn Storage>> {
+fn open_faulty(path: &Path) -> io::Result<Box<dyn LogStorage>> {
     match FAULT.get() {
         Some(DiskFault::Full(0)) => Err(ErrorKind::StorageFull.into()),
         _ => Ok(Box::new(Faulty(open_file(path)?))),
     }
 }
 
-impl Storage for Faulty {
+impl LogStorage for Faulty {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let room = match FAULT.get() {
             Some(DiskFault::Full(room)) => room,

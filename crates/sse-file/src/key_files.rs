@@ -18,7 +18,7 @@ use tracing::warn;
 use crate::{
     directory::Directory,
     error::OpenError,
-    record::{Flaw, Record, Records, Seal},
+    record::{Flaw, Record, RecordReader, Seal},
     retention::is_older,
     segment::{Segment, scan},
 };
@@ -117,7 +117,7 @@ fn read(path: &Path, seal: Seal, mut visit: impl FnMut(Record)) -> Result<(), St
     let to_text = |error: io::Error| error.to_string();
     let file = File::open(path).map_err(to_text)?;
     let end = file.metadata().map_err(to_text)?.len();
-    let mut records = Records::new(BufReader::new(file), seal, 0, end);
+    let mut records = RecordReader::new(BufReader::new(file), seal, 0, end);
     loop {
         match records.next() {
             Ok(Some(record)) => visit(record),

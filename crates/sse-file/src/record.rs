@@ -125,7 +125,7 @@ fn take<const N: usize>(bytes: &mut &[u8]) -> [u8; N] {
 
 /// Reads records one after the other.
 #[derive(Debug)]
-pub(crate) struct Records<R> {
+pub(crate) struct RecordReader<R> {
     source: R,
     seal: Seal,
     /// Offset of the next record.
@@ -133,7 +133,7 @@ pub(crate) struct Records<R> {
     end: u64,
 }
 
-impl<R: Read> Records<R> {
+impl<R: Read> RecordReader<R> {
     /// Creates a reader of `source`, which is at `offset`. The reader stops at `end`.
     pub(crate) fn new(source: R, seal: Seal, offset: u64, end: u64) -> Self {
         Self {
@@ -241,7 +241,7 @@ mod tests {
     }
 
     fn decode(bytes: &[u8], seal: Seal) -> (Vec<Record>, u64, Option<Flaw>) {
-        let mut source = Records::new(bytes, seal, 0, bytes.len() as u64);
+        let mut source = RecordReader::new(bytes, seal, 0, bytes.len() as u64);
         let mut records = Vec::new();
         loop {
             match source.next() {

@@ -19,7 +19,7 @@ use crate::{
     error::{Damage, ReadError},
     index::Index,
     page_builder::PageBuilder,
-    record::{Flaw, HEAD_BYTES, MARKER, Record, Records, Seal, body_length},
+    record::{Flaw, HEAD_BYTES, MARKER, Record, RecordReader, Seal, body_length},
     runs::Runs,
     segment_header::{HEADER_BYTES, SegmentHeader},
 };
@@ -159,10 +159,15 @@ fn find_record(path: &Path, seal: Seal, from: u64, end: u64) -> io::Result<Optio
     Ok(None)
 }
 
-fn records(path: &Path, seal: Seal, from: u64, end: u64) -> io::Result<Records<BufReader<File>>> {
+fn records(
+    path: &Path,
+    seal: Seal,
+    from: u64,
+    end: u64,
+) -> io::Result<RecordReader<BufReader<File>>> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(from))?;
-    Ok(Records::new(
+    Ok(RecordReader::new(
         BufReader::with_capacity(READ_BYTES, file),
         seal,
         from,

@@ -8,7 +8,7 @@ use std::{
 };
 
 /// A file that grows at its end. Tests have other implementations, which fail.
-pub(crate) trait Storage: Debug + Send {
+pub(crate) trait LogStorage: Debug + Send {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
 
     fn sync(&mut self) -> io::Result<()>;
@@ -21,15 +21,15 @@ pub(crate) trait Storage: Debug + Send {
 }
 
 /// Opens a segment's file for appending.
-pub(crate) type OpenStorage = fn(&Path) -> io::Result<Box<dyn Storage>>;
+pub(crate) type OpenStorage = fn(&Path) -> io::Result<Box<dyn LogStorage>>;
 
-pub(crate) fn open_file(path: &Path) -> io::Result<Box<dyn Storage>> {
+pub(crate) fn open_file(path: &Path) -> io::Result<Box<dyn LogStorage>> {
     let mut file = File::options().write(true).open(path)?;
     file.seek(SeekFrom::End(0))?;
     Ok(Box::new(file))
 }
 
-impl Storage for File {
+impl LogStorage for File {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.write_all(bytes)
     }

@@ -29,7 +29,7 @@ use crate::{
     retention::{LogSize, is_older, is_over},
     segment::Segment,
     segment_header::{HEADER_BYTES, SegmentHeader},
-    storage::{OpenStorage, Storage},
+    storage::{LogStorage, OpenStorage},
 };
 
 /// Limits of the entries that are written and synced at once.
@@ -67,7 +67,7 @@ pub(crate) struct Writer {
 #[derive(Debug)]
 struct Active {
     segment: Arc<Segment>,
-    storage: Box<dyn Storage>,
+    storage: Box<dyn LogStorage>,
     entries: u64,
     bytes: u64,
     /// Length up to which the segment is synced.
@@ -83,7 +83,7 @@ struct Active {
 
 impl Active {
     /// Creates an active segment with everything synced.
-    fn new(segment: Arc<Segment>, storage: Box<dyn Storage>, entries: u64, bytes: u64) -> Self {
+    fn new(segment: Arc<Segment>, storage: Box<dyn LogStorage>, entries: u64, bytes: u64) -> Self {
         Self {
             segment,
             storage,
@@ -419,7 +419,7 @@ impl Writer {
         Ok(())
     }
 
-    fn create(&self, header: SegmentHeader) -> io::Result<(PathBuf, Box<dyn Storage>)> {
+    fn create(&self, header: SegmentHeader) -> io::Result<(PathBuf, Box<dyn LogStorage>)> {
         let directory = self.directory.as_ref().ok_or(io::ErrorKind::NotFound)?;
         let path = directory.segment(header.first);
         directory.write(&path, &header.to_bytes(self.log.seal))?;

@@ -28,7 +28,7 @@ use crate::{
     },
     error::Error,
     server::{
-        backplane::Backplane,
+        backplane::BackplaneSettings,
         tls::{self, ReloadableTls},
     },
     settings::{
@@ -52,7 +52,7 @@ pub(crate) struct Settings {
     pub(crate) connections: ConnectionTimeouts,
     pub(crate) streams: Config,
     /// Backplane that logs events; `None` if events are not logged.
-    pub(crate) backplane: Option<Backplane>,
+    pub(crate) backplane: Option<BackplaneSettings>,
     pub(crate) management: Limits,
     pub(crate) transformer: Transformer,
     /// Access control; `None` in demo mode.

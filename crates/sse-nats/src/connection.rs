@@ -27,7 +27,7 @@ use crate::{
 
 /// A connection to a server, made again by the driver whenever it is lost.
 #[derive(Debug)]
-pub(crate) struct Connection {
+pub(crate) struct NatsConnection {
     client: Client,
     events: watch::Receiver<()>,
     noticed: Arc<Noticed>,
@@ -76,7 +76,7 @@ const WAITING_MESSAGES: usize = 4096;
 /// Time for which an error message of the server explains a request without a reply.
 const COMPLAINT_TIME: Duration = Duration::from_secs(10);
 
-impl Connection {
+impl NatsConnection {
     pub(crate) async fn open(
         urls: &str,
         config: &NatsConfig,

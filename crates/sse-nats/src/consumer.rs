@@ -14,7 +14,7 @@ use sse_core::backplane::{BackplaneError, Entry};
 use tokio::time::Instant;
 
 use crate::{
-    connection::{Connection, Generation},
+    connection::{Generation, NatsConnection},
     error::unavailable,
     jetstream::{ApiError, JetStream},
 };
@@ -23,7 +23,7 @@ use crate::{
 /// while.
 #[derive(Debug)]
 pub(crate) struct Consumer {
-    connection: Arc<Connection>,
+    connection: Arc<NatsConnection>,
     jetstream: Arc<JetStream>,
     generation: Generation,
     stream: String,
@@ -106,7 +106,7 @@ pub(crate) struct AckMetadata {
 impl Consumer {
     /// Creates a consumer that starts at a sequence.
     pub(crate) async fn create(
-        connection: &Arc<Connection>,
+        connection: &Arc<NatsConnection>,
         jetstream: &Arc<JetStream>,
         stream: &str,
         first: u64,

@@ -29,7 +29,7 @@ use tokio::{
 
 use crate::{
     config::NatsConfig,
-    connection::{Connection, Generation},
+    connection::{Generation, NatsConnection},
     error::unavailable,
     fingerprint::Fingerprint,
     jetstream::{ApiError, JetStream, JetStreamInfo, ServerError},
@@ -41,7 +41,7 @@ use crate::{
 /// The known state of the log, and the checks that update it.
 #[derive(Debug)]
 pub(crate) struct Epochs {
-    connection: Arc<Connection>,
+    connection: Arc<NatsConnection>,
     jetstream: Arc<JetStream>,
     names: Arc<Names>,
     log: StreamConfig,
@@ -131,7 +131,7 @@ const MADE_AGAIN: Duration = Duration::from_secs(5);
 
 impl Epochs {
     pub(crate) fn new(
-        connection: Arc<Connection>,
+        connection: Arc<NatsConnection>,
         jetstream: Arc<JetStream>,
         names: Arc<Names>,
         config: &NatsConfig,

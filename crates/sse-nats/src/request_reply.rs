@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use crate::{
-    connection::{Connection, Generation},
+    connection::{Generation, NatsConnection},
     error::unavailable,
 };
 
@@ -29,7 +29,7 @@ use crate::{
 /// without a reply, and waits for replies that were lost with a connection.
 #[derive(Debug)]
 pub(crate) struct Requests {
-    connection: Arc<Connection>,
+    connection: Arc<NatsConnection>,
     /// The prefix of reply subjects, with a dot at the end.
     inbox: String,
     waiting: Arc<PendingReplies>,
@@ -55,7 +55,7 @@ impl Drop for Requests {
 }
 
 impl Requests {
-    pub(crate) async fn open(connection: Arc<Connection>) -> Result<Self, BackplaneError> {
+    pub(crate) async fn open(connection: Arc<NatsConnection>) -> Result<Self, BackplaneError> {
         let inbox = format!("{}.", connection.client().new_inbox());
         let subscriber = connection
             .client()
@@ -165,7 +165,7 @@ impl Drop for ReplyGuard<'_> {
 
 /// Passes replies to their callers, until the client is closed.
 async fn deliver(
-    connection: Arc<Connection>,
+    connection: Arc<NatsConnection>,
     mut subscriber: Subscriber,
     skip: usize,
     waiting: Arc<PendingReplies>,

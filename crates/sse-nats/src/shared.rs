@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 use crate::{
     append::limits::Appends,
     config::NatsConfig,
-    connection::{Connection, InitialConnect},
+    connection::{InitialConnect, NatsConnection},
     epochs::Epochs,
     error::unavailable,
     jetstream::JetStream,
@@ -19,7 +19,7 @@ use crate::{
 
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) connection: Arc<Connection>,
+    pub(crate) connection: Arc<NatsConnection>,
     pub(crate) requests: Arc<Requests>,
     pub(crate) jetstream: Arc<JetStream>,
     pub(crate) names: Arc<Names>,
@@ -45,7 +45,7 @@ impl Shared {
             return Err(BackplaneError::rejected(problem));
         }
         let names = Arc::new(Names::under(&config.prefix).map_err(BackplaneError::rejected)?);
-        let connection = Arc::new(Connection::open(urls, config, begin).await?);
+        let connection = Arc::new(NatsConnection::open(urls, config, begin).await?);
         let requests = Arc::new(Requests::open(Arc::clone(&connection)).await?);
         let jetstream = Arc::new(JetStream::new(
             Arc::clone(&requests),

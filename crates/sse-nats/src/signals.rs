@@ -10,7 +10,7 @@ use sse_core::backplane::{BackplaneError, Signals};
 use tokio::{task::yield_now, time::Instant};
 
 use crate::{
-    connection::{Connection, Generation},
+    connection::{Generation, NatsConnection},
     error::unavailable,
     jetstream::RESPONSE_TIMEOUT,
     request_reply::quoted,
@@ -83,7 +83,7 @@ impl NatsSignals {
             .map_or(Ok(signals), Err)
     }
 
-    fn connection(&self) -> &Connection {
+    fn connection(&self) -> &NatsConnection {
         &self.shared.connection
     }
 

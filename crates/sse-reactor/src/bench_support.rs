@@ -13,7 +13,7 @@ use sse_core::Session;
 
 use crate::{
     adoption::Framing,
-    connection::Connection,
+    connection::StreamConnection,
     mailbox::Mailbox,
     socket::Socket,
     worker::{WAKE, Worker},
@@ -43,7 +43,7 @@ impl Bookkeeping {
     /// Serves a stream, from its head on.
     pub fn adopt(&mut self, session: Session) {
         let inserted = self.worker.connections.try_insert(|_| {
-            Ok::<_, Infallible>(Connection::new(
+            Ok::<_, Infallible>(StreamConnection::new(
                 Sink(0),
                 Framing::Chunked,
                 session,

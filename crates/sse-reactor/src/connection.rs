@@ -16,7 +16,7 @@ use crate::{
     adoption::{Adoption, Framing},
     end::ThreadEnd,
     socket::Socket,
-    stats::Counters,
+    stats::ThreadCounters,
     waker::Wakers,
     write_buffer::WriteBuffer,
     writer::{self, Written},
@@ -36,7 +36,7 @@ const MOST_DISCARDED: u16 = 4096;
 ///
 /// The struct is small, because there are many connections and most are idle. The state of a full
 /// socket is kept elsewhere.
-pub(crate) struct Connection<S = TcpStream> {
+pub(crate) struct StreamConnection<S = TcpStream> {
     session: Option<Session>,
     write_buffer: Option<Box<WriteBuffer>>,
     #[expect(dead_code, reason = "its drop is what matters")]
@@ -73,7 +73,7 @@ impl ConnectionFlags {
 /// State of a thread that all its connections use.
 pub(crate) struct Tools<'a> {
     pub(crate) registry: &'a Registry,
-    pub(crate) counters: &'a Counters,
+    pub(crate) counters: &'a ThreadCounters,
     pub(crate) wakers: &'a Wakers,
     /// Empty between uses.
     pub(crate) frames: &'a mut Vec<Frame>,
@@ -94,7 +94,7 @@ pub(crate) enum NextPoll {
     Reset,
 }
 
-impl Connection {
+impl StreamConnection {
     /// Creates the connection. Also returns the head of the response.
     pub(crate) fn adopted(adoption: Adoption) -> (Self, Bytes) {
         let Adoption {
@@ -115,7 +115,7 @@ impl Connection {
     }
 }
 
-impl<S: Socket> Connection<S> {
+impl<S: Socket> StreamConnection<S> {
     pub(crate) fn new(
         socket: S,
         framing: Framing,

@@ -15,7 +15,7 @@ use tracing::error;
 use crate::{
     adoption::Adoption,
     end::{self, ThreadEnd},
-    stats::Counters,
+    stats::ThreadCounters,
 };
 
 /// A function that is called for each stream that has departed.
@@ -32,7 +32,7 @@ pub(crate) struct Mailbox {
     /// Streams that are on the thread or on their way to it.
     load: AtomicUsize,
     departed: Option<Departed>,
-    pub(crate) counters: Counters,
+    pub(crate) counters: ThreadCounters,
 }
 
 #[derive(Debug, Default)]
@@ -74,7 +74,7 @@ impl Mailbox {
             waker,
             load,
             departed,
-            counters: Counters::default(),
+            counters: ThreadCounters::default(),
         }
     }
 

@@ -215,7 +215,7 @@ mod tests {
     fn connection_and_serial_fill_one_cache_line() {
         // In debug builds, mio's socket is larger than a file descriptor.
         assert_eq!(
-            size_of::<SlabSlot<crate::connection::Connection<u32>>>(),
+            size_of::<SlabSlot<crate::connection::StreamConnection<u32>>>(),
             64
         );
     }

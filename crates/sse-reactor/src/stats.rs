@@ -34,7 +34,7 @@ pub struct ReactorStats {
 
 /// Counters of one thread. Only this thread writes them, so that no write locks the bus.
 #[derive(Debug, Default)]
-pub(crate) struct Counters {
+pub(crate) struct ThreadCounters {
     pub(crate) adopted: Counter,
     pub(crate) failed: Counter,
     pub(crate) write_stalls: Counter,
@@ -81,7 +81,7 @@ impl AddAssign for ReactorStats {
 
 impl ReactorStats {
     /// Returns the statistics of a thread. `streams` includes streams on their way to the thread.
-    pub(crate) fn of_thread(is_alive: bool, streams: usize, counters: &Counters) -> Self {
+    pub(crate) fn of_thread(is_alive: bool, streams: usize, counters: &ThreadCounters) -> Self {
         Self {
             threads: usize::from(is_alive),
             streams,

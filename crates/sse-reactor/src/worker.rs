@@ -17,7 +17,7 @@ use tracing::{debug, error, warn};
 
 use crate::{
     adoption::Adoption,
-    connection::{Connection, NextPoll, Tools},
+    connection::{NextPoll, StreamConnection, Tools},
     deadlines::Deadlines,
     end::{self, ThreadEnd},
     key::SlabKey,
@@ -48,7 +48,7 @@ const BUFFER: usize = 4096;
 pub(crate) struct Worker<S = TcpStream> {
     poll: Poll,
     pub(crate) mailbox: Arc<Mailbox>,
-    pub(crate) connections: Slab<Connection<S>>,
+    pub(crate) connections: Slab<StreamConnection<S>>,
     pub(crate) wakers: Wakers,
     /// The run queue. Each connection is in it at most once.
     pub(crate) run_queue: VecDeque<SlabKey>,
@@ -156,7 +156,7 @@ impl Worker {
             ..
         } = self;
         let inserted = connections.try_insert(|key| {
-            let (mut connection, begins_with) = Connection::adopted(adoption);
+            let (mut connection, begins_with) = StreamConnection::adopted(adoption);
             head = Some(begins_with);
             wakers.reach(key.place);
             match connection.register(poll.registry(), key.place) {
@@ -246,7 +246,7 @@ impl<S: Socket> Worker<S> {
         if self
             .connections
             .get_mut(key)
-            .is_some_and(Connection::found_room)
+            .is_some_and(StreamConnection::found_room)
         {
             self.line_up(key);
         }
@@ -267,7 +267,7 @@ impl<S: Socket> Worker<S> {
         if self
             .connections
             .get_mut(key)
-            .is_some_and(Connection::line_up)
+            .is_some_and(StreamConnection::line_up)
         {
             self.run_queue.push_back(key);
         }
@@ -291,12 +291,12 @@ impl<S: Socket> Worker<S> {
             self.turns += 1;
             if let Some(connection) = self.connections.get_mut(key) {
                 connection.leave_line();
-                self.turn(key, Connection::advance);
+                self.turn(key, StreamConnection::advance);
             }
         }
     }
 
-    fn fail(&mut self, connection: Connection<S>) {
+    fn fail(&mut self, connection: StreamConnection<S>) {
         self.mailbox.counters.failed.add(1);
         self.guarded(|| connection.end(ThreadEnd::Close));
         self.mailbox.unload();
@@ -306,7 +306,7 @@ impl<S: Socket> Worker<S> {
     pub(crate) fn turn(
         &mut self,
         key: SlabKey,
-        act: impl FnOnce(&mut Connection<S>, u32, &mut Tools<'_>) -> io::Result<NextPoll>,
+        act: impl FnOnce(&mut StreamConnection<S>, u32, &mut Tools<'_>) -> io::Result<NextPoll>,
     ) {
         let Self {
             connections,

@@ -14,9 +14,9 @@ use crate::{
     append::Appender,
     config::RedisConfig,
     connection::{
-        Connection,
+        RedisLogConnection,
         reconnecting::Reconnecting,
-        server::{Discovery, Server},
+        server::{Discovery, RedisServer},
         tls::Certificates,
     },
     error,
@@ -50,7 +50,7 @@ pub struct RedisBackplane(Arc<RedisNode>);
 struct RedisNode {
     shared: Arc<Shared>,
     appends: Appender,
-    calls: Reconnecting<Connection>,
+    calls: Reconnecting<RedisLogConnection>,
 }
 
 /// Time limit of every call.
@@ -90,7 +90,7 @@ impl RedisBackplane {
             authorities: config.authorities.as_deref(),
             client: config.client_certificate.as_ref(),
         };
-        let server = Server::parse(url, certificates)?;
+        let server = RedisServer::parse(url, certificates)?;
         let keys = Keys::new(&config.prefix, server.database())?;
         if let Some(replicas) = config.replicas
             && replicas.within >= config.response_timeout

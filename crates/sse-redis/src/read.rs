@@ -4,7 +4,7 @@ use redis::{RedisError, Value};
 use sse_core::backplane::{BackplaneError, Cursor, Entry, Page, Position, ReadLimit};
 
 use crate::{
-    connection::{Connection, reconnecting::Reconnecting},
+    connection::{RedisLogConnection, reconnecting::Reconnecting},
     entry_id, error,
     log_info::{EntryExists, LogInfo},
     reply::{self, RawEntry, unexpected},
@@ -25,7 +25,7 @@ pub(crate) struct FetchedEntries {
 impl FetchedEntries {
     /// Fetches the entries after a position.
     pub(crate) async fn fetch(
-        connection: &Connection,
+        connection: &RedisLogConnection,
         after: Position,
         entries: usize,
     ) -> Result<Self, RedisError> {
@@ -65,7 +65,7 @@ impl FetchedEntries {
 
 /// Reads the oldest entries after a cursor.
 pub(crate) async fn read(
-    slot: &Reconnecting<Connection>,
+    slot: &Reconnecting<RedisLogConnection>,
     after: &Cursor,
     limit: ReadLimit,
 ) -> Result<Page, BackplaneError> {
@@ -133,7 +133,7 @@ impl PageReader {
 
 /// Returns the error for a missing log: the cursor is from another log than the one that is created
 /// now.
-async fn no_such_log(slot: &Reconnecting<Connection>, after: &Cursor) -> BackplaneError {
+async fn no_such_log(slot: &Reconnecting<RedisLogConnection>, after: &Cursor) -> BackplaneError {
     match open(slot).await {
         Ok(info) if info.epoch != after.epoch => info.other_log(),
         Ok(_) => BackplaneError::unavailable(error::SOON, "the log was lost and recovered"),
@@ -142,7 +142,9 @@ async fn no_such_log(slot: &Reconnecting<Connection>, after: &Cursor) -> Backpla
 }
 
 /// Returns the extent of the log after trimming. Creates the log if it does not exist.
-pub(crate) async fn open(slot: &Reconnecting<Connection>) -> Result<LogInfo, BackplaneError> {
+pub(crate) async fn open(
+    slot: &Reconnecting<RedisLogConnection>,
+) -> Result<LogInfo, BackplaneError> {
     slot.ask(|connection| async move {
         let mut pipe = redis::pipe();
         pipe.add_command(connection.trim());
@@ -173,7 +175,7 @@ const STEP: u64 = 1000;
 
 /// Returns the cursor after which the latest `entries` entries follow.
 pub(crate) async fn rewind(
-    slot: &Reconnecting<Connection>,
+    slot: &Reconnecting<RedisLogConnection>,
     entries: u64,
 ) -> Result<Cursor, BackplaneError> {
     let info = open(slot).await?;

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::{
     append::commands::Template,
     config::RedisConfig,
-    connection::{backoff::ConnectBackoff, server::Server},
+    connection::{backoff::ConnectBackoff, server::RedisServer},
     high_water_marks::HighWaterMarks,
     keys::Keys,
     page_size::PageSize,
@@ -20,7 +20,7 @@ use crate::{
 
 /// State that all parts of a backplane share.
 pub(crate) struct Shared {
-    pub(crate) server: Server,
+    pub(crate) server: RedisServer,
     pub(crate) keys: Keys,
     pub(crate) config: RedisConfig,
     pub(crate) high_water_marks: HighWaterMarks,
@@ -39,7 +39,7 @@ pub(crate) struct Shared {
 const TRIMMING: Duration = Duration::from_secs(1);
 
 impl Shared {
-    pub(crate) fn new(server: Server, keys: Keys, config: RedisConfig) -> Self {
+    pub(crate) fn new(server: RedisServer, keys: Keys, config: RedisConfig) -> Self {
         let append = Template::new(append(&keys.log, config.retention.entries));
         Self {
             server,

@@ -21,14 +21,14 @@ use tokio::{
 };
 
 use crate::{
-    connection::{Connection, connector::Purpose},
+    connection::{RedisLogConnection, connector::Purpose},
     error, reply,
     shared::Shared,
 };
 
 /// A listener for signals, on a connection of its own.
 pub(crate) struct RedisSignals {
-    connection: Connection,
+    connection: RedisLogConnection,
     heard: mpsc::Receiver<Bytes>,
     waiting: Arc<Hearing>,
     checks: Interval,

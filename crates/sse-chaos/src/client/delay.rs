@@ -12,7 +12,7 @@ const LONGEST: Duration = Duration::from_hours(1);
 
 /// The inputs of a delay.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wait {
+pub(crate) struct DelayInputs {
     /// Failures in a row, including this one.
     pub(crate) failures: u32,
     /// The longest delay after a first failure.
@@ -25,7 +25,7 @@ pub(crate) struct Wait {
     pub(crate) retry_after: Option<Duration>,
 }
 
-impl Wait {
+impl DelayInputs {
     /// Draws the delay as the browser client does (`delay.js` of `sse-browser`). The delay is never
     /// below the server's request, since the server may have spread its clients over that time. Up
     /// to a quarter is added, since the server may have sent the same value to all of them.
@@ -54,7 +54,7 @@ mod tests {
 
     use super::*;
 
-    const FIRST: Wait = Wait {
+    const FIRST: DelayInputs = DelayInputs {
         failures: 1,
         base: Duration::from_secs(1),
         most: Duration::from_secs(30),
@@ -63,7 +63,7 @@ mod tests {
     };
 
     /// Returns the shortest and the longest of many delays, in milliseconds.
-    fn range(wait: Wait) -> (u128, u128) {
+    fn range(wait: DelayInputs) -> (u128, u128) {
         let mut random = StdRng::seed_from_u64(7);
         let waits: Vec<_> = (0..10_000)
             .map(|_| wait.draw(&mut random).as_millis())
@@ -82,23 +82,23 @@ mod tests {
     #[test]
     fn delay_is_at_least_the_servers_retry() {
         let second = Some(Duration::from_secs(1));
-        let retry = Wait {
+        let retry = DelayInputs {
             retry: second,
             ..FIRST
         };
         assert!(is_about(range(retry), 1000, 1250), "{:?}", range(retry));
-        let again = Wait {
+        let again = DelayInputs {
             failures: 3,
             ..retry
         };
         assert!(is_about(range(again), 20, 4000), "{:?}", range(again));
-        let after = Wait {
+        let after = DelayInputs {
             failures: 9,
             retry_after: Some(Duration::from_secs(2)),
             ..retry
         };
         assert!(is_about(range(after), 2000, 2500), "{:?}", range(after));
-        let absurd = Wait {
+        let absurd = DelayInputs {
             retry_after: Some(Duration::MAX),
             ..FIRST
         };
@@ -115,7 +115,7 @@ mod tests {
             (6, 30_000),
             (u32::MAX, 30_000),
         ] {
-            let found = range(Wait { failures, ..FIRST });
+            let found = range(DelayInputs { failures, ..FIRST });
             assert!(is_about(found, 20, most), "{failures}: {found:?}");
         }
     }

@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::{
     client::{
-        delay::Wait,
+        delay::DelayInputs,
         listener::{Listener, News},
         request::ClientRequest,
         state::{Departure, Orders, Phase, SharedState},
@@ -190,7 +190,7 @@ impl ClientSession {
         };
         self.note(Observation::Lost(loss));
         self.failures = self.failures.saturating_add(1);
-        let wait = Wait {
+        let wait = DelayInputs {
             failures: self.failures,
             base: self.request.base,
             most: self.request.most,

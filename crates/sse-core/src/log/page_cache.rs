@@ -91,8 +91,8 @@ impl PageCacheState {
 }
 
 impl PageCache {
-    /// Returns the page with the record after a cursor, or [`LostPage`] if the log no longer has the
-    /// record. Returns `None` if the page must be read.
+    /// Returns the page with the record after a cursor, or [`LostPage`] if the log no longer has
+    /// the record. Returns `None` if the page must be read.
     pub(crate) fn get(&self, after: &Cursor) -> Option<Result<Arc<FetchedPage>, LostPage>> {
         let state = self.state.lock();
         if let Some(kept) = state.kept.iter().find(|kept| kept.segment.follows(after)) {

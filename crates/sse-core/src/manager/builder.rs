@@ -13,7 +13,7 @@ use tokio::{runtime::Handle, sync::Notify};
 
 use crate::{
     backplane::{Backplane, in_flight::InFlight, retry_budget::RetryBudget},
-    clock::Clock,
+    clock::MonotonicClock,
     dialect::{
         Dialects,
         heartbeat::{CommentHeartbeat, EventHeartbeat, Heartbeat},
@@ -92,7 +92,7 @@ impl Inner {
             hooks: builder.hooks,
             round: timer::round(&config, heartbeat.is_some()),
             heartbeat,
-            clock: Clock::new(),
+            clock: MonotonicClock::new(),
             jitter: Jitter::new(builder.seed),
             rules: Rules {
                 dialects: Dialects::default(),

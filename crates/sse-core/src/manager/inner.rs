@@ -17,7 +17,7 @@ use crate::{
         Backplane, acceptance::Acceptance, in_flight::InFlight, retry_budget::RetryBudget,
         signal_handler::SignalHandler,
     },
-    clock::{Clock, Millis, log_time},
+    clock::{Millis, MonotonicClock, log_time},
     dialect::heartbeat::Heartbeat,
     event::{Event, cursor::Cursor, frame::Collapse},
     id::access::Access,
@@ -41,7 +41,7 @@ pub(crate) struct Inner {
     pub(crate) access: Arc<dyn Access>,
     pub(crate) hooks: Arc<dyn Hooks>,
     pub(crate) heartbeat: Option<Arc<dyn Heartbeat>>,
-    pub(crate) clock: Clock,
+    pub(crate) clock: MonotonicClock,
     pub(crate) jitter: Jitter,
     /// Time within which every stream is checked once.
     pub(crate) round: Duration,

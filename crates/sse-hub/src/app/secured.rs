@@ -15,7 +15,7 @@ use crate::{
     settings::{
         access_args::{AccessArgs, AuthKind},
         key_file::{self, Holds},
-        secrets::{BACKEND_KEY, Secret},
+        secrets::{BACKEND_KEY, SecretSetting},
         source::Sources,
     },
 };
@@ -170,13 +170,16 @@ impl AccessArgs {
             .map_err(|error| invalid(&sources.name_of_access("origins"), &error))
     }
 
-    fn backend_key(&self, sources: &Sources) -> Result<Option<Secret>, Error> {
-        match (&self.backend_key_file, Secret::variable(BACKEND_KEY)?) {
+    fn backend_key(&self, sources: &Sources) -> Result<Option<SecretSetting>, Error> {
+        match (
+            &self.backend_key_file,
+            SecretSetting::variable(BACKEND_KEY)?,
+        ) {
             (Some(_), Some(_)) => Err(Error::Setting {
                 name: BACKEND_KEY.to_owned(),
                 problem: "and --backend-key-file are both given; remove one of them".to_owned(),
             }),
-            (Some(path), None) => Secret::file(path, sources).map(Some),
+            (Some(path), None) => SecretSetting::file(path, sources).map(Some),
             (None, variable) => Ok(variable),
         }
     }
@@ -275,7 +278,7 @@ impl AccessArgs {
             .map_err(|error| invalid(&name, &error))
     }
 
-    fn secrets(&self, kind: AuthKind, sources: &Sources) -> Result<Vec<Secret>, Error> {
+    fn secrets(&self, kind: AuthKind, sources: &Sources) -> Result<Vec<SecretSetting>, Error> {
         kind.secrets(self.auth_secret_file.iter().map(AsRef::as_ref), sources)
     }
 

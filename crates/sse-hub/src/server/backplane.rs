@@ -9,7 +9,7 @@ use std::{
 
 use sse_core::{
     Config, Retention,
-    backplane::{Backplane as Log, BackplaneError},
+    backplane::{Backplane, BackplaneError},
 };
 use sse_file::{FileBackplane, FileConfig, OpenError};
 use sse_nats::{NatsBackplane, NatsConfig};
@@ -17,11 +17,11 @@ use sse_redis::{RedisBackplane, RedisConfig};
 use tokio::time::timeout;
 use tracing::warn;
 
-use crate::{error::Error, server::broker_tls::BrokerTls, settings::secrets::Secret};
+use crate::{error::Error, server::broker_tls::BrokerTls, settings::secrets::SecretSetting};
 
 /// Settings of the backplane.
 #[derive(Debug)]
-pub(crate) struct Backplane {
+pub(crate) struct BackplaneSettings {
     /// Name of the setting with the URL.
     pub(crate) name: String,
     pub(crate) address: LogAddress,
@@ -40,8 +40,8 @@ pub(crate) struct Backplane {
 pub(crate) enum LogAddress {
     Memory,
     File(PathBuf),
-    Redis(Secret),
-    Nats(Secret),
+    Redis(SecretSetting),
+    Nats(SecretSetting),
 }
 
 /// Timeout at start for the first response of a broker.
@@ -55,7 +55,7 @@ const MAX_ENTRY: usize = 64 << 20;
 
 impl LogAddress {
     /// Parses a URL. Errors do not contain the text of the URL, since it can include a password.
-    pub(crate) fn parse(url: &Secret) -> Result<Self, Error> {
+    pub(crate) fn parse(url: &SecretSetting) -> Result<Self, Error> {
         if url.text() == "memory" {
             return Ok(Self::Memory);
         }
@@ -95,11 +95,11 @@ pub(crate) enum Opened {
     /// The log in the manager's memory.
     Memory,
     File(FileBackplane),
-    Broker(Arc<dyn Log>),
+    Broker(Arc<dyn Backplane>),
 }
 
 impl Opened {
-    pub(crate) fn log(&self) -> Option<Arc<dyn Log>> {
+    pub(crate) fn log(&self) -> Option<Arc<dyn Backplane>> {
         match self {
             Self::Memory => None,
             Self::File(log) => Some(Arc::new(log.clone())),
@@ -115,7 +115,7 @@ impl Opened {
     }
 }
 
-impl Backplane {
+impl BackplaneSettings {
     /// Opens the log, and limits in the streams' settings how much of it is held in memory. The hub
     /// also starts while a broker is unavailable. A broker that rejects the hub is an error.
     pub(crate) async fn open(&self, streams: &mut Config) -> Result<Opened, Error> {
@@ -125,7 +125,7 @@ impl Backplane {
         }
         // The largest event of a stream, and its envelope in the log.
         let largest = streams.queue_bytes + ENVELOPE;
-        let broker: Arc<dyn Log> = match &self.address {
+        let broker: Arc<dyn Backplane> = match &self.address {
             LogAddress::Memory => return Ok(Opened::Memory),
             LogAddress::File(directory) => {
                 return self.open_file(directory, retention, largest).await;

@@ -8,13 +8,13 @@ use sse_core::{Config, Retention, config::KeyLimits};
 use crate::{
     error::Error,
     server::{
-        backplane::{Backplane, LogAddress},
+        backplane::{BackplaneSettings, LogAddress},
         broker_tls::BrokerTls,
     },
     settings::{
         config_file::Fields,
         key_file::{self, Holds},
-        secrets::Secret,
+        secrets::SecretSetting,
         source::Sources,
         values::{duration, put},
     },
@@ -75,7 +75,7 @@ impl LogArgs {
         file: &mut Fields,
         streams: &mut Config,
         sources: &Sources,
-    ) -> Result<Option<Backplane>, Error> {
+    ) -> Result<Option<BackplaneSettings>, Error> {
         let retention = self.retention(streams.log);
         let tls = self.tls(file, sources)?;
         let prefix = self.backplane_prefix.or(file.backplane_prefix.take());
@@ -139,7 +139,7 @@ impl LogArgs {
         streams.log = Some(retention.unwrap_or_default());
         let prefix = prefix.unwrap_or_else(|| "sse".to_owned());
         let (memory, replicas) = (memory.unwrap_or(MEMORY), replicas.unwrap_or(1));
-        Ok(Some(Backplane {
+        Ok(Some(BackplaneSettings {
             name: url.source,
             address,
             prefix,
@@ -187,14 +187,14 @@ const NO_LOG: &str = "is for a hub that logs events; set --backplane";
 fn url_of(
     (text, file): (Option<String>, Option<PathBuf>),
     sources: &Sources,
-) -> Result<Option<Secret>, Error> {
+) -> Result<Option<SecretSetting>, Error> {
     match (text, file) {
         (Some(_), Some(_)) => {
             let problem = "and --backplane-file are both given; remove one of them";
             Err(setting(sources.name("backplane"), problem))
         }
-        (Some(text), None) => Secret::new(&sources.name("backplane"), text).map(Some),
-        (None, Some(path)) => Secret::file(&path, sources).map(Some),
+        (Some(text), None) => SecretSetting::new(&sources.name("backplane"), text).map(Some),
+        (None, Some(path)) => SecretSetting::file(&path, sources).map(Some),
         (None, None) => Ok(None),
     }
 }

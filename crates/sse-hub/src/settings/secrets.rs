@@ -29,13 +29,13 @@ const JWT: [&str; 1] = ["JWT_SECRET"];
 
 /// A text that must not be printed.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Secret {
+pub(crate) struct SecretSetting {
     /// Variable or file that holds the secret.
     pub(crate) source: String,
     text: Zeroizing<String>,
 }
 
-impl Secret {
+impl SecretSetting {
     /// Returns the secret in a variable, if the variable is set. An empty secret is an error.
     pub(crate) fn variable(name: &str) -> Result<Option<Self>, Error> {
         let Some(text) = env::var_os(name) else {
@@ -99,12 +99,15 @@ impl AuthKind {
         self,
         files: impl IntoIterator<Item = &'a Path>,
         sources: &Sources,
-    ) -> Result<Vec<Secret>, Error> {
-        let mut secrets = Vec::<Secret>::new();
-        let variables = self.variables().iter().map(|name| Secret::variable(name));
+    ) -> Result<Vec<SecretSetting>, Error> {
+        let mut secrets = Vec::<SecretSetting>::new();
+        let variables = self
+            .variables()
+            .iter()
+            .map(|name| SecretSetting::variable(name));
         let files = files
             .into_iter()
-            .map(|path| Secret::file(path, sources).map(Some));
+            .map(|path| SecretSetting::file(path, sources).map(Some));
         for secret in variables.chain(files) {
             // Sites that moved from v4 to v5 have the same secret under two names.
             secrets
@@ -121,7 +124,7 @@ fn wrong(name: &str, problem: &str) -> Error {
     }
 }
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for SecretSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Secret").field(&self.source).finish()
     }
@@ -139,8 +142,8 @@ mod tests {
         file
     }
 
-    fn read(text: &[u8]) -> Result<Secret, Error> {
-        Secret::file(file(text).path(), &Sources::default())
+    fn read(text: &[u8]) -> Result<SecretSetting, Error> {
+        SecretSetting::file(file(text).path(), &Sources::default())
     }
 
     #[test]
@@ -176,7 +179,7 @@ mod tests {
                 "{text:?}: {error}"
             );
         }
-        let error = Secret::file(Path::new("no/such/file"), &Sources::default())
+        let error = SecretSetting::file(Path::new("no/such/file"), &Sources::default())
             .unwrap_err()
             .to_string();
         assert!(error.starts_with("no/such/file cannot be read"), "{error}");
@@ -188,7 +191,7 @@ mod tests {
         let paths = files.iter().map(tempfile::NamedTempFile::path);
         let secrets = AuthKind::None.secrets(paths, &Sources::default()).unwrap();
         assert_eq!(
-            secrets.iter().map(Secret::text).collect::<Vec<_>>(),
+            secrets.iter().map(SecretSetting::text).collect::<Vec<_>>(),
             ["alpha", "beta"]
         );
         assert!(!format!("{secrets:?}").contains("alpha"));

@@ -38,10 +38,10 @@ pub(crate) type AnyResponse = Box<dyn Any + Send>;
 /// the handover, drops hyper, and takes both. One task polls all three, so the lock is never
 /// contended.
 #[derive(Debug, Default)]
-pub(crate) struct HandoffState(Mutex<Stage>);
+pub(crate) struct HandoffState(Mutex<HandoffStage>);
 
 #[derive(Debug)]
-enum Stage {
+enum HandoffStage {
     /// hyper serves the connection.
     Serving(Read),
     /// A response waits until hyper has written everything.
@@ -78,7 +78,7 @@ pub(crate) enum HandoffStep {
     DropHyper,
 }
 
-impl Default for Stage {
+impl Default for HandoffStage {
     fn default() -> Self {
         Self::Serving(Read::Unknown)
     }
@@ -87,7 +87,7 @@ impl Default for Stage {
 impl HandoffState {
     /// Notes that a request begins or ends. Earlier reads were for its head or its body.
     pub(crate) fn forget_reads(&self) {
-        if let Stage::Serving(read) = &mut *self.state() {
+        if let HandoffStage::Serving(read) = &mut *self.state() {
             *read = Read::Unknown;
         }
     }
@@ -97,10 +97,12 @@ impl HandoffState {
         let mut state = self.state();
         *state = match mem::take(&mut *state) {
             // Bytes that follow the request stay unread until the request has been answered.
-            Stage::Serving(Read::Something) => Stage::Serving(Read::Something),
-            Stage::Serving(_) => Stage::Serving(found),
-            Stage::Parked(response) | Stage::Flushed(response) if found == Read::Something => {
-                Stage::Returning(response)
+            HandoffStage::Serving(Read::Something) => HandoffStage::Serving(Read::Something),
+            HandoffStage::Serving(_) => HandoffStage::Serving(found),
+            HandoffStage::Parked(response) | HandoffStage::Flushed(response)
+                if found == Read::Something =>
+            {
+                HandoffStage::Returning(response)
             }
             other => other,
         };
@@ -108,8 +110,8 @@ impl HandoffState {
 
     pub(crate) fn read(&self) -> Read {
         match &*self.state() {
-            Stage::Serving(read) => *read,
-            Stage::Returning(_) => Read::Something,
+            HandoffStage::Serving(read) => *read,
+            HandoffStage::Returning(_) => Read::Something,
             _ => Read::Nothing,
         }
     }
@@ -118,7 +120,7 @@ impl HandoffState {
     pub(crate) fn flushes(&self) {
         let mut state = self.state();
         *state = match mem::take(&mut *state) {
-            Stage::Parked(response) => Stage::Flushed(response),
+            HandoffStage::Parked(response) => HandoffStage::Flushed(response),
             other => other,
         };
     }
@@ -128,8 +130,8 @@ impl HandoffState {
     pub(crate) fn park(&self, response: AnyResponse) {
         let mut state = self.state();
         *state = match *state {
-            Stage::Serving(Read::Nothing) => Stage::Parked(response),
-            _ => Stage::Returning(response),
+            HandoffStage::Serving(Read::Nothing) => HandoffStage::Parked(response),
+            _ => HandoffStage::Returning(response),
         };
     }
 
@@ -137,8 +139,8 @@ impl HandoffState {
     pub(crate) fn take_back(&self) -> Option<AnyResponse> {
         let mut state = self.state();
         match mem::take(&mut *state) {
-            Stage::Returning(response) => {
-                *state = Stage::Serving(Read::Something);
+            HandoffStage::Returning(response) => {
+                *state = HandoffStage::Serving(Read::Something);
                 Some(response)
             }
             other => {
@@ -152,11 +154,11 @@ impl HandoffState {
     pub(crate) fn next(&self) -> HandoffStep {
         let mut state = self.state();
         match mem::take(&mut *state) {
-            Stage::Flushed(response) => {
-                *state = Stage::Releasing(response);
+            HandoffStage::Flushed(response) => {
+                *state = HandoffStage::Releasing(response);
                 HandoffStep::DropHyper
             }
-            returning @ Stage::Returning(_) => {
+            returning @ HandoffStage::Returning(_) => {
                 *state = returning;
                 HandoffStep::PollAgain
             }
@@ -171,7 +173,7 @@ impl HandoffState {
     pub(crate) fn has_begun(&self) -> bool {
         matches!(
             *self.state(),
-            Stage::Releasing(_) | Stage::Released(..) | Stage::Over
+            HandoffStage::Releasing(_) | HandoffStage::Released(..) | HandoffStage::Over
         )
     }
 
@@ -180,20 +182,20 @@ impl HandoffState {
     pub(crate) fn leave(&self, socket: TcpStream) {
         let mut state = self.state();
         *state = match mem::take(&mut *state) {
-            Stage::Releasing(response) => Stage::Released(response, socket),
+            HandoffStage::Releasing(response) => HandoffStage::Released(response, socket),
             other => other,
         };
     }
 
     /// Takes the response and the socket for the reactor, after hyper was dropped.
     pub(crate) fn take(&self) -> Option<(AnyResponse, TcpStream)> {
-        match mem::replace(&mut *self.state(), Stage::Over) {
-            Stage::Released(response, socket) => Some((response, socket)),
+        match mem::replace(&mut *self.state(), HandoffStage::Over) {
+            HandoffStage::Released(response, socket) => Some((response, socket)),
             _ => None,
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, Stage> {
+    fn state(&self) -> MutexGuard<'_, HandoffStage> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -31,8 +31,8 @@ use crate::{
         phase_listener::PhaseListener,
         rewind::Rewind,
         service::{BoxError, StreamService},
-        shutdown::Phase,
-        watchdog::{Wait, Watchdog},
+        shutdown::ServerPhase,
+        watchdog::{AwaitedEvent, Watchdog},
     },
 };
 
@@ -122,15 +122,15 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         match this.listener.poll_phase(cx) {
-            Phase::Serving => {}
-            Phase::Draining if *this.draining => {}
-            Phase::Draining => {
+            ServerPhase::Serving => {}
+            ServerPhase::Draining if *this.draining => {}
+            ServerPhase::Draining => {
                 *this.draining = true;
                 if let Some(http) = this.http.as_mut().as_pin_mut() {
                     http.graceful_shutdown();
                 }
             }
-            Phase::Aborting => {
+            ServerPhase::Aborting => {
                 this.conn_state.abort();
                 return Poll::Ready(());
             }
@@ -179,7 +179,7 @@ where
         ));
         debug!(?wait, "closed a connection that waited too long");
         match wait {
-            Wait::Request(_) => {
+            AwaitedEvent::Request(_) => {
                 // No request is in flight, so one poll closes the connection. Over TLS, the poll
                 // also sends the closing alert.
                 if let Some(mut http) = this.http.as_mut().as_pin_mut() {
@@ -187,7 +187,7 @@ where
                     let _ = http.poll(cx);
                 }
             }
-            Wait::Reader(_) => this.conn_state.abort(),
+            AwaitedEvent::Reader(_) => this.conn_state.abort(),
             _ => {}
         }
         Poll::Ready(())
@@ -195,19 +195,19 @@ where
 }
 
 /// Returns the event that a connection waits for.
-fn wait(conn_state: &ConnState) -> Wait {
+fn wait(conn_state: &ConnState) -> AwaitedEvent {
     let requests = conn_state.requests();
     // The manager has its own timeout for the clients of its streams.
     if conn_state.is_blocked() && conn_state.streams() == 0 {
-        Wait::Reader(conn_state.stalls())
+        AwaitedEvent::Reader(conn_state.stalls())
     } else if conn_state.in_flight() > 0 {
-        Wait::Service
+        AwaitedEvent::Service
     } else if requests == 0 {
-        Wait::FirstRequest
+        AwaitedEvent::FirstRequest
     } else if conn_state.handoff().read() == Read::Something {
-        Wait::Head(requests)
+        AwaitedEvent::Head(requests)
     } else {
-        Wait::Request(requests)
+        AwaitedEvent::Request(requests)
     }
 }
 

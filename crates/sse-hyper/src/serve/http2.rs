@@ -28,8 +28,8 @@ use crate::serve::{
     phase_listener::PhaseListener,
     rewind::Rewind,
     service::{BoxError, StreamService},
-    shutdown::Phase,
-    watchdog::{Wait, Watchdog},
+    shutdown::ServerPhase,
+    watchdog::{AwaitedEvent, Watchdog},
 };
 
 /// Maximum number of streams that a client can have open on a connection.
@@ -92,13 +92,13 @@ pub(crate) async fn connection<S, B, I>(
     let (mut draining, mut closing) = (false, false);
     poll_fn(|cx| {
         match listener.poll_phase(cx) {
-            Phase::Serving => {}
-            Phase::Draining if draining => {}
-            Phase::Draining => {
+            ServerPhase::Serving => {}
+            ServerPhase::Draining if draining => {}
+            ServerPhase::Draining => {
                 draining = true;
                 http.as_mut().graceful_shutdown();
             }
-            Phase::Aborting => {
+            ServerPhase::Aborting => {
                 conn_state.abort();
                 return Poll::Ready(());
             }
@@ -129,11 +129,11 @@ pub(crate) async fn connection<S, B, I>(
             debug!(?wait, "closed a connection that waited too long");
             match wait {
                 // Requests in flight are served.
-                Wait::Request(_) => {
+                AwaitedEvent::Request(_) => {
                     closing = true;
                     http.as_mut().graceful_shutdown();
                 }
-                Wait::Reader(_) => {
+                AwaitedEvent::Reader(_) => {
                     conn_state.abort();
                     return Poll::Ready(());
                 }
@@ -145,15 +145,15 @@ pub(crate) async fn connection<S, B, I>(
 }
 
 /// Returns the event that a connection waits for.
-fn wait(conn_state: &ConnState, closing: bool) -> Wait {
+fn wait(conn_state: &ConnState, closing: bool) -> AwaitedEvent {
     if conn_state.is_blocked() {
-        Wait::Reader(conn_state.stalls())
+        AwaitedEvent::Reader(conn_state.stalls())
     } else if conn_state.in_flight() > 0 {
-        Wait::Service
+        AwaitedEvent::Service
     } else if closing {
-        Wait::Close
+        AwaitedEvent::Close
     } else {
-        Wait::Request(conn_state.requests())
+        AwaitedEvent::Request(conn_state.requests())
     }
 }
 

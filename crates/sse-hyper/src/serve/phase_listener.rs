@@ -10,7 +10,7 @@ use std::{
 use crate::serve::{
     conn_state::ConnState,
     connections::Evicted,
-    shutdown::{Phase, Shutdown},
+    shutdown::{ServerPhase, Shutdown},
 };
 
 impl Shutdown {
@@ -59,14 +59,14 @@ impl PhaseListener {
     /// Resolves when the connection is to end, either with its server or to make room for another.
     pub(crate) async fn stopping(&mut self) {
         poll_fn(|cx| match self.poll_phase(cx) {
-            Phase::Serving if !self.conn_state.is_evicted() => Poll::Pending,
+            ServerPhase::Serving if !self.conn_state.is_evicted() => Poll::Pending,
             _ => Poll::Ready(()),
         })
         .await;
     }
 
     /// Returns the phase. The task is woken when the phase changes.
-    pub(crate) fn poll_phase(&mut self, cx: &Context<'_>) -> Phase {
+    pub(crate) fn poll_phase(&mut self, cx: &Context<'_>) -> ServerPhase {
         // Each connection is its own task, so its waker stays the same until the connection is
         // moved.
         if !self.registered {

@@ -21,7 +21,7 @@ use crate::{
         accept::ConnectionConfig,
         acceptor::Acceptor,
         service::BoxError,
-        shutdown::{Phase, Shutdown},
+        shutdown::{ServerPhase, Shutdown},
     },
 };
 
@@ -122,9 +122,9 @@ where
         )
         .await;
         late_comers.shutdown().await;
-        late.enter(Phase::Draining);
+        late.enter(ServerPhase::Draining);
         if timeout_at(deadline, late.all_closed()).await.is_err() {
-            late.enter(Phase::Aborting);
+            late.enter(ServerPhase::Aborting);
             late.all_closed().await;
         }
         Ok(())
@@ -159,7 +159,7 @@ async fn stop(
 ) {
     let deadline = Instant::now() + drain.deadline().min(FOREVER);
     info!(connections = shutdown.connections(), "shutdown started");
-    shutdown.enter(Phase::Draining);
+    shutdown.enter(ServerPhase::Draining);
     let drained = managers.iter().map(|manager| {
         let (manager, drain) = (manager.clone(), drain.clone());
         tokio::spawn(async move { manager.shutdown(drain).await })
@@ -174,7 +174,7 @@ async fn stop(
             connections = shutdown.connections(),
             "aborted connections at the shutdown deadline"
         );
-        shutdown.enter(Phase::Aborting);
+        shutdown.enter(ServerPhase::Aborting);
         lazy_reactor.abort();
         shutdown.all_closed().await;
     }

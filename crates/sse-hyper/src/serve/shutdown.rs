@@ -24,7 +24,7 @@ const CLOSING: Duration = Duration::from_millis(100);
 
 /// The phase of a server, which its connections follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
+pub(crate) enum ServerPhase {
     /// Connections continue.
     Serving = 0,
     /// Connections end after the response in flight.
@@ -54,7 +54,7 @@ pub(crate) struct ServerState {
 impl Shutdown {
     pub(crate) fn new(timeouts: Timeouts, bounds: ConnectionBounds) -> Self {
         Self(Arc::new(ServerState {
-            phase: AtomicU8::new(Phase::Serving as u8),
+            phase: AtomicU8::new(ServerPhase::Serving as u8),
             connections: Mutex::default(),
             bounds,
             timeouts,
@@ -64,7 +64,7 @@ impl Shutdown {
         }))
     }
 
-    pub(crate) fn enter(&self, phase: Phase) {
+    pub(crate) fn enter(&self, phase: ServerPhase) {
         self.0.phase.store(phase as u8, Ordering::SeqCst);
         let wakers = self.0.connections().wakers();
         wakers.into_iter().for_each(Waker::wake);
@@ -153,11 +153,11 @@ impl ServerState {
         self.seats.fetch_add(1, Ordering::SeqCst);
     }
 
-    pub(super) fn phase(&self) -> Phase {
+    pub(super) fn phase(&self) -> ServerPhase {
         match self.phase.load(Ordering::SeqCst) {
-            0 => Phase::Serving,
-            1 => Phase::Draining,
-            _ => Phase::Aborting,
+            0 => ServerPhase::Serving,
+            1 => ServerPhase::Draining,
+            _ => ServerPhase::Aborting,
         }
     }
 

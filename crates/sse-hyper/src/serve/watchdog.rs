@@ -27,7 +27,7 @@ pub(crate) struct Timeouts {
 /// The event that a connection waits for. The numbers distinguish one wait from the next of its
 /// kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wait {
+pub(crate) enum AwaitedEvent {
     /// The service, or the clients of its streams.
     Service,
     /// The first request.
@@ -45,7 +45,7 @@ pub(crate) enum Wait {
 /// Detects that a connection has waited too long.
 #[derive(Debug)]
 pub(crate) struct Watchdog {
-    wait: Wait,
+    wait: AwaitedEvent,
     /// `None` while no limit applies, as for the whole life of a stream.
     sleep: Option<Pin<Box<Sleep>>>,
 }
@@ -54,7 +54,7 @@ impl Watchdog {
     /// Creates the watchdog of a connection that must send its first request before a deadline.
     pub(crate) fn until(deadline: Instant) -> Self {
         Self {
-            wait: Wait::FirstRequest,
+            wait: AwaitedEvent::FirstRequest,
             sleep: Some(Box::pin(sleep_until(deadline))),
         }
     }
@@ -62,7 +62,7 @@ impl Watchdog {
     /// Creates the watchdog of a connection that waits for nothing yet.
     pub(crate) fn new() -> Self {
         Self {
-            wait: Wait::Service,
+            wait: AwaitedEvent::Service,
             sleep: None,
         }
     }
@@ -70,10 +70,10 @@ impl Watchdog {
     /// Resolves when the connection has waited too long for the current event.
     pub(crate) fn poll(
         &mut self,
-        wait: Wait,
+        wait: AwaitedEvent,
         timeouts: &Timeouts,
         cx: &mut Context<'_>,
-    ) -> Poll<Wait> {
+    ) -> Poll<AwaitedEvent> {
         if wait != self.wait {
             self.wait = wait;
             match (timeouts.of(wait), &mut self.sleep) {
@@ -91,13 +91,13 @@ impl Watchdog {
 }
 
 impl Timeouts {
-    fn of(&self, wait: Wait) -> Option<Duration> {
+    fn of(&self, wait: AwaitedEvent) -> Option<Duration> {
         match wait {
-            Wait::Service => None,
-            Wait::FirstRequest | Wait::Head(_) => Some(self.header),
-            Wait::Request(_) => Some(self.keep_alive),
-            Wait::Reader(_) => Some(self.write),
-            Wait::Close => Some(self.linger),
+            AwaitedEvent::Service => None,
+            AwaitedEvent::FirstRequest | AwaitedEvent::Head(_) => Some(self.header),
+            AwaitedEvent::Request(_) => Some(self.keep_alive),
+            AwaitedEvent::Reader(_) => Some(self.write),
+            AwaitedEvent::Close => Some(self.linger),
         }
     }
 }

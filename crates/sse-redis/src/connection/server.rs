@@ -13,7 +13,7 @@ use crate::connection::{
 };
 
 /// A server, and the login for it. Debug output shows no password.
-pub(crate) struct Server {
+pub(crate) struct RedisServer {
     pub(crate) discovery: Discovery,
     connector: Connector,
     login: RedisConnectionInfo,
@@ -26,7 +26,7 @@ pub(crate) enum Discovery {
     By(Sentinels),
 }
 
-impl Server {
+impl RedisServer {
     /// Parses a URL; see [`RedisBackplane::connect`](crate::RedisBackplane::connect).
     pub(crate) fn parse(url: &str, certificates: Certificates<'_>) -> Result<Self, BackplaneError> {
         let (plain, secure) = without_tls(url);
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn urls_parse() {
-        let server = Server::parse(
+        let server = RedisServer::parse(
             "redis://user:p%40ss@example.org:7000/3",
             Certificates::default(),
         )
@@ -147,7 +147,7 @@ mod tests {
             (3, Some("p@ss"))
         );
         assert!(server.connector.tls.is_none());
-        let server = Server::parse("unix:///run/redis.sock", Certificates::default()).unwrap();
+        let server = RedisServer::parse("unix:///run/redis.sock", Certificates::default()).unwrap();
         assert!(
             matches!(server.discovery, Discovery::At(Address::Unix(path)) if path.ends_with("redis.sock"))
         );
@@ -163,7 +163,9 @@ mod tests {
             "rediss://:secret@example.org/#insecure",
             "redis://:secret@0.0.0.0",
         ] {
-            let error = Server::parse(url, Certificates::default()).err().unwrap();
+            let error = RedisServer::parse(url, Certificates::default())
+                .err()
+                .unwrap();
             assert!(matches!(error, BackplaneError::Rejected { .. }), "{url}");
             assert!(
                 !format!("{error} {error:?}").contains("secret"),
@@ -188,7 +190,7 @@ mod tests {
             ("rediss+sentinel://:secret@a,b/p/3", certificates),
             ("valkeys+sentinel://:secret@a,b/p/3", certificates),
         ] {
-            let server = Server::parse(url, certificates).unwrap();
+            let server = RedisServer::parse(url, certificates).unwrap();
             assert_eq!(
                 (server.database(), server.login.password()),
                 (3, Some("secret"))
@@ -205,7 +207,7 @@ mod tests {
             client: None,
         };
         for url in ["redis://a", "unix:///a", "redis+sentinel://a/p"] {
-            let error = Server::parse(url, certificates).err().unwrap();
+            let error = RedisServer::parse(url, certificates).err().unwrap();
             assert!(error.to_string().contains("rediss://"), "{error}");
         }
     }
