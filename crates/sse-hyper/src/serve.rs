@@ -3,6 +3,7 @@
 pub(crate) mod accept;
 pub(crate) mod accept_errors;
 pub(crate) mod acceptor;
+pub(crate) mod app;
 pub(crate) mod client_socket;
 pub(crate) mod conn_state;
 pub(crate) mod connections;

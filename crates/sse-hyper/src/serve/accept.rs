@@ -4,15 +4,11 @@
 use std::time::Duration;
 use std::{io, net::SocketAddr, sync::Arc};
 
-use http::{Request, Response};
-use http_body::Body;
-use hyper::body::Incoming;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     time::{Instant, timeout_at},
 };
-use tower_service::Service;
 use tracing::debug;
 
 #[cfg(feature = "http2")]
@@ -20,12 +16,13 @@ use crate::serve::exchange::LatestExchange;
 use crate::{
     handoff::{fallback::Fallback, lazy_reactor::LazyReactor},
     serve::{
+        app::App,
         client_socket::ClientSocket,
         http1,
         phase_listener::PhaseListener,
         protocol::{self, Protocol},
         rewind::Rewind,
-        service::{BoxError, StreamService},
+        service::StreamService,
     },
 };
 
@@ -54,15 +51,7 @@ pub(crate) struct Accepted {
 impl Accepted {
     /// Detects the protocol of the client and spawns a separate task for the rest. The state needed
     /// here is then not kept for the life of the connection.
-    pub(crate) async fn served<S, B>(self, service: S, config: ConnectionConfig)
-    where
-        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-        S::Future: Send + 'static,
-        S::Error: Into<BoxError>,
-        B: Body + Send + 'static,
-        B::Data: Send,
-        B::Error: Into<BoxError>,
-    {
+    pub(crate) async fn served<S: App>(self, service: S, config: ConnectionConfig) {
         let Self {
             socket,
             peer,
@@ -111,15 +100,7 @@ struct AcceptedConnection<I> {
 }
 
 impl<I: AsyncRead + AsyncWrite + Unpin + Send + 'static> AcceptedConnection<I> {
-    async fn served<S, B>(self, service: S, config: ConnectionConfig, agreed: Option<Protocol>)
-    where
-        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-        S::Future: Send + 'static,
-        S::Error: Into<BoxError>,
-        B: Body + Send + 'static,
-        B::Data: Send,
-        B::Error: Into<BoxError>,
-    {
+    async fn served<S: App>(self, service: S, config: ConnectionConfig, agreed: Option<Protocol>) {
         let Self {
             mut io,
             peer,

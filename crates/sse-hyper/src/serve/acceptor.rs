@@ -2,9 +2,6 @@
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
-use http::{Request, Response};
-use http_body::Body;
-use hyper::body::Incoming;
 use sse_socket::SocketOptions;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -12,14 +9,13 @@ use tokio::{
     task::yield_now,
     time::{Instant, sleep, timeout},
 };
-use tower_service::Service;
 
 use crate::{
     handoff::lazy_reactor::LazyReactor,
     serve::{
         accept::{Accepted, ConnectionConfig},
         accept_errors::{AcceptErrors, Cause},
-        service::BoxError,
+        app::App,
         shutdown::Shutdown,
     },
 };
@@ -42,15 +38,7 @@ pub(super) struct Acceptor<S> {
     pub(super) waiting: Option<(TcpStream, SocketAddr)>,
 }
 
-impl<S, B> Acceptor<S>
-where
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
+impl<S: App> Acceptor<S> {
     /// Returns an acceptor for clients that connect during the drain. The earlier connections count
     /// towards its limit.
     pub(super) fn for_late(mut self, shutdown: &Arc<Shutdown>) -> Self {

@@ -8,9 +8,8 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response};
 use http_body::Body;
-use hyper::{body::Incoming, server::conn::http1};
+use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use pin_project_lite::pin_project;
 use sse_core::{Closed, DisconnectReason};
@@ -18,7 +17,6 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::{Instant, Sleep, sleep},
 };
-use tower_service::Service;
 use tracing::debug;
 
 use crate::{
@@ -27,10 +25,11 @@ use crate::{
         state::{HandoffStep, Read},
     },
     serve::{
+        app::App,
         conn_state::ConnState,
         phase_listener::PhaseListener,
         rewind::Rewind,
-        service::{BoxError, StreamService},
+        service::StreamService,
         shutdown::ServerPhase,
         watchdog::{AwaitedEvent, Watchdog},
     },
@@ -48,7 +47,7 @@ const BUFFER: usize = MAX_HEAD;
 ///
 /// This function is not an `async fn`. An `async fn` would keep its arguments in addition to the
 /// values made from them, for each connection.
-pub(crate) fn connection<S, B, I>(
+pub(crate) fn connection<S, I>(
     io: Rewind<I>,
     service: StreamService<S>,
     deadline: Instant,
@@ -56,12 +55,7 @@ pub(crate) fn connection<S, B, I>(
 ) -> impl Future<Output = ()> + Send + 'static
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send,
-    S::Error: Into<BoxError>,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
+    S: App,
 {
     let http = http1::Builder::new()
         .max_buf_size(BUFFER)
@@ -85,14 +79,9 @@ type Http<S, I> = http1::UpgradeableConnection<TokioIo<Rewind<I>>, StreamService
 pin_project! {
     /// A connection that ends when its stream or its server ends, even while a write is blocked.
     /// hyper polls no body while a write is blocked, so hyper alone would never learn of the end.
-    struct SupervisedConnection<S, B, I>
+    struct SupervisedConnection<S, I>
     where
-        S: Service<Request<Incoming>, Response = Response<B>>,
-        S: Clone,
-        S::Error: Into<BoxError>,
-        B: Body,
-        B: Send,
-        B: 'static,
+        S: App,
         I: AsyncRead,
         I: AsyncWrite,
         I: Unpin,
@@ -107,15 +96,10 @@ pin_project! {
     }
 }
 
-impl<S, B, I> Future for SupervisedConnection<S, B, I>
+impl<S, I> Future for SupervisedConnection<S, I>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
+    S: App,
 {
     type Output = ();
 
@@ -155,7 +139,7 @@ where
                 HandoffStep::PollAgain => {}
                 HandoffStep::DropHyper => {
                     this.http.set(None);
-                    hand_over::<B>(this.conn_state, this.listener);
+                    hand_over::<S::Body>(this.conn_state, this.listener);
                     return Poll::Ready(());
                 }
             }

@@ -8,9 +8,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response};
-use http_body::Body;
-use hyper::{body::Incoming, server::conn::http2};
+use hyper::server::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use pin_project_lite::pin_project;
 use sse_core::DisconnectReason;
@@ -18,16 +16,16 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::{Sleep, sleep},
 };
-use tower_service::Service;
 use tracing::debug;
 
 use crate::serve::{
+    app::App,
     conn_state::ConnState,
     exchange::{Exchange, LatestExchange, Progress},
     http1::MAX_HEAD,
     phase_listener::PhaseListener,
     rewind::Rewind,
-    service::{BoxError, StreamService},
+    service::StreamService,
     shutdown::ServerPhase,
     watchdog::{AwaitedEvent, Watchdog},
 };
@@ -60,7 +58,7 @@ const CONNECTION_WINDOW: u32 = 256 << 10;
 /// pings. A flood of cancelled streams and an abort of the server end the connection with its
 /// streams. Nothing else does. A client that takes nothing of one stream can still take others, so
 /// only that stream is reset.
-pub(crate) async fn connection<S, B, I>(
+pub(crate) async fn connection<S, I>(
     io: Rewind<I>,
     service: StreamService<S>,
     latest: LatestExchange,
@@ -68,12 +66,7 @@ pub(crate) async fn connection<S, B, I>(
     mut listener: PhaseListener,
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
+    S: App,
 {
     let conn_state = Arc::clone(listener.conn_state());
     let http = http2::Builder::new(Executor(latest))

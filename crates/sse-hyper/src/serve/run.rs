@@ -20,115 +20,108 @@ use crate::{
         FOREVER, Serve,
         accept::ConnectionConfig,
         acceptor::Acceptor,
-        service::BoxError,
+        app::{App, BoxError},
         shutdown::{ServerPhase, Shutdown},
     },
 };
 
-impl<S, B> Serve<S>
-where
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
-    async fn run(self) -> io::Result<()> {
-        let shutdown = Shutdown::new(self.timeouts(), self.bounds());
-        let late = Arc::new(Shutdown::new(self.timeouts(), self.bounds()));
-        let options = self.options();
-        self.lazy_reactor
-            .configure(|reactor| reactor.linger(self.linger()).departed(shutdown.departed()));
-        let config = ConnectionConfig {
-            #[cfg(feature = "http2")]
-            ping_timeout: self
-                .connection_timeout()
-                .unwrap_or(crate::serve::CONNECTION_TIMEOUT)
-                / 2,
-            #[cfg(feature = "tls")]
-            tls: self.tls.clone(),
-            lazy_reactor: self.lazy_reactor.clone(),
-        };
-        let Self {
-            listener,
-            service,
-            managers,
-            drain,
-            header_timeout,
-            max_connections,
-            lazy_reactor,
-            mut signal,
-            ..
-        } = self;
-        if let Err(error) = options.set(&listener) {
-            // The options are then set on each client's socket.
-            tracing::debug!(%error, "failed to set socket options of the listener");
-        }
-        let shutdown = Arc::new(shutdown);
-        let acceptor = Acceptor {
-            listener,
-            service,
-            options,
-            config,
-            header_timeout,
-            max_connections,
-            shutdown: Arc::clone(&shutdown),
-            earlier: None,
-            waiting: None,
-        };
-        // Clients that connect before the managers have started wait in the system's queue.
-        tokio::select! {
-            biased;
-            () = &mut signal => {
-                drop(acceptor);
-                stop(&shutdown, &managers, drain.with_delay(Duration::ZERO), &lazy_reactor).await;
-                return Ok(());
-            }
-            () = started(&managers) => {}
-        }
-        // The acceptor runs on its own task, so that it is on a worker thread, where the
-        // connections are. On the thread that awaits this server, each connection would have to be
-        // moved to another thread.
-        let mut accepting = JoinSet::new();
-        let (close, closed) = oneshot::channel::<()>();
-        accepting.spawn(acceptor.open_until(closed));
-        let ends = async {
-            signal.await;
-            announce(&managers, &drain).await;
-        };
-        tokio::select! {
-            biased;
-            () = ends => {}
-            Some(Err(error)) = accepting.join_next() => {
-                if let Ok(panic) = error.try_into_panic() {
-                    resume_unwind(panic);
-                }
-            }
-        }
-        // The drain waits for the current connections, and not for late ones.
-        drop(close);
-        let mut late_comers = JoinSet::new();
-        let deadline = Instant::now() + drain.deadline().min(FOREVER);
-        if let Some(Ok(acceptor)) = accepting.join_next().await {
-            let mut acceptor = acceptor.for_late(&late);
-            late_comers.spawn(async move { acceptor.open().await });
-        }
-        stop(
-            &shutdown,
-            &managers,
-            drain.with_delay(Duration::ZERO),
-            &lazy_reactor,
-        )
-        .await;
-        late_comers.shutdown().await;
-        late.enter(ServerPhase::Draining);
-        if timeout_at(deadline, late.all_closed()).await.is_err() {
-            late.enter(ServerPhase::Aborting);
-            late.all_closed().await;
-        }
-        Ok(())
+async fn run<S: App>(server: Serve<S>) -> io::Result<()> {
+    let shutdown = Shutdown::new(server.timeouts(), server.bounds());
+    let late = Arc::new(Shutdown::new(server.timeouts(), server.bounds()));
+    let options = server.options();
+    server.lazy_reactor.configure(|reactor| {
+        reactor
+            .linger(server.linger())
+            .departed(shutdown.departed())
+    });
+    let config = ConnectionConfig {
+        #[cfg(feature = "http2")]
+        ping_timeout: server
+            .connection_timeout()
+            .unwrap_or(crate::serve::CONNECTION_TIMEOUT)
+            / 2,
+        #[cfg(feature = "tls")]
+        tls: server.tls.clone(),
+        lazy_reactor: server.lazy_reactor.clone(),
+    };
+    let Serve {
+        listener,
+        service,
+        managers,
+        drain,
+        header_timeout,
+        max_connections,
+        lazy_reactor,
+        mut signal,
+        ..
+    } = server;
+    if let Err(error) = options.set(&listener) {
+        // The options are then set on each client's socket.
+        tracing::debug!(%error, "failed to set socket options of the listener");
     }
+    let shutdown = Arc::new(shutdown);
+    let acceptor = Acceptor {
+        listener,
+        service,
+        options,
+        config,
+        header_timeout,
+        max_connections,
+        shutdown: Arc::clone(&shutdown),
+        earlier: None,
+        waiting: None,
+    };
+    // Clients that connect before the managers have started wait in the system's queue.
+    tokio::select! {
+        biased;
+        () = &mut signal => {
+            drop(acceptor);
+            stop(&shutdown, &managers, drain.with_delay(Duration::ZERO), &lazy_reactor).await;
+            return Ok(());
+        }
+        () = started(&managers) => {}
+    }
+    // The acceptor runs on its own task, so that it is on a worker thread, where the
+    // connections are. On the thread that awaits this server, each connection would have to be
+    // moved to another thread.
+    let mut accepting = JoinSet::new();
+    let (close, closed) = oneshot::channel::<()>();
+    accepting.spawn(acceptor.open_until(closed));
+    let ends = async {
+        signal.await;
+        announce(&managers, &drain).await;
+    };
+    tokio::select! {
+        biased;
+        () = ends => {}
+        Some(Err(error)) = accepting.join_next() => {
+            if let Ok(panic) = error.try_into_panic() {
+                resume_unwind(panic);
+            }
+        }
+    }
+    // The drain waits for the current connections, and not for late ones.
+    drop(close);
+    let mut late_comers = JoinSet::new();
+    let deadline = Instant::now() + drain.deadline().min(FOREVER);
+    if let Some(Ok(acceptor)) = accepting.join_next().await {
+        let mut acceptor = acceptor.for_late(&late);
+        late_comers.spawn(async move { acceptor.open().await });
+    }
+    stop(
+        &shutdown,
+        &managers,
+        drain.with_delay(Duration::ZERO),
+        &lazy_reactor,
+    )
+    .await;
+    late_comers.shutdown().await;
+    late.enter(ServerPhase::Draining);
+    if timeout_at(deadline, late.all_closed()).await.is_err() {
+        late.enter(ServerPhase::Aborting);
+        late.all_closed().await;
+    }
+    Ok(())
 }
 
 /// Waits until the managers can accept streams, for as long as each manager requires.
@@ -193,6 +186,6 @@ where
     type IntoFuture = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
+        Box::pin(run(self))
     }
 }

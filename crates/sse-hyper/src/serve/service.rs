@@ -12,7 +12,6 @@ use http::{Request, Response};
 use http_body::Body;
 use hyper::{body::Incoming, service::Service as HyperService};
 use sse_reactor::Framing;
-use tower_service::Service;
 
 use crate::{
     extract::PeerAddr,
@@ -24,13 +23,11 @@ use crate::{
         stream_marker::StreamMarker,
     },
     serve::{
+        app::{App, BoxError},
         conn_state::ConnState,
         exchange::{Exchange, LatestExchange, Tracked},
     },
 };
-
-/// An error of an app.
-pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The service of one connection. It finds the streams among the responses.
 #[derive(Debug, Clone)]
@@ -66,13 +63,8 @@ impl<S> StreamService<S> {
     }
 }
 
-impl<S, B> HyperService<Request<Incoming>> for StreamService<S>
-where
-    S: Service<Request<Incoming>, Response = Response<B>> + Clone,
-    S::Error: Into<BoxError>,
-    B: Body + Send + 'static,
-{
-    type Response = Response<Tracked<B>>;
+impl<S: App> HyperService<Request<Incoming>> for StreamService<S> {
+    type Response = Response<Tracked<S::Body>>;
     type Error = BoxError;
     type Future = ResponseFuture<S, S::Future>;
 
@@ -130,13 +122,8 @@ enum ResponseState<S, F> {
 /// Every pinned value is in a box.
 impl<S, F> Unpin for ResponseFuture<S, F> {}
 
-impl<S, B> Future for ResponseFuture<S, S::Future>
-where
-    S: Service<Request<Incoming>, Response = Response<B>>,
-    S::Error: Into<BoxError>,
-    B: Body + Send + 'static,
-{
-    type Output = Result<Response<Tracked<B>>, BoxError>;
+impl<S: App> Future for ResponseFuture<S, S::Future> {
+    type Output = Result<Response<Tracked<S::Body>>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
