@@ -259,7 +259,7 @@ impl Follower {
         let restarted = inner.with_sequencer(|sequencer, tx| {
             let log = sequencer.log.as_mut()?;
             let from = log.window.head_cursor();
-            if to.epoch != from.epoch {
+            if to.epoch != from.epoch || to.position < from.position {
                 log.holes.clear();
             }
             let remains = log.window.restart(to.clone());

@@ -32,7 +32,8 @@ pub(crate) struct Window {
     epoch: Epoch,
     /// Epochs of earlier logs, the latest last. Only the last [`EPOCHS`] are kept.
     epochs: VecDeque<Epoch>,
-    /// Number of earlier logs.
+    /// Number of earlier logs. A log that has lost its end counts as another log, since it can
+    /// assign the same positions again.
     log: u32,
     retention: Retention,
     age_ms: u64,
@@ -93,6 +94,11 @@ impl Window {
 
     pub(crate) fn head_cursor(&self) -> Cursor {
         Cursor::new(self.epoch.clone(), self.head)
+    }
+
+    /// Returns the number of the current log, which is the `log` of its places.
+    pub(crate) fn log(&self) -> u32 {
+        self.log
     }
 
     /// Returns the place of a position in the current log.
@@ -242,12 +248,12 @@ impl Window {
         self.index.forget(self.first, INDEXED_AT_ONCE) && forgot
     }
 
-    /// Forgets everything, because the log was replaced or continues after a hole. Returns the
-    /// former content.
+    /// Forgets everything, because the log was replaced, has lost its end, or continues after a
+    /// hole. Returns the former content.
     pub(crate) fn restart(&mut self, at: Cursor) -> Discarded {
         (self.base, self.first) = (self.next, self.next);
         self.bytes = 0;
-        if at.epoch != self.epoch {
+        if at.epoch != self.epoch || at.position < self.head {
             self.epochs
                 .push_back(std::mem::replace(&mut self.epoch, at.epoch));
             if self.epochs.len() > EPOCHS {

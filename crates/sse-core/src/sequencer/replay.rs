@@ -104,16 +104,13 @@ impl Sequencer {
         reason: GapReason,
         to: &Cursor,
     ) {
-        let Some(slot) = self
-            .registry
-            .streams
-            .get(place)
-            .filter(|slot| slot.stream.id == id)
-        else {
+        let Some(slot) = self.registry.streams.get(place) else {
             return;
         };
-        if let Some(catching) = slot.stream.queue.lock().catching() {
-            catching.lost(reason, to.clone());
+        if slot.stream.id == id {
+            self.catching(place, |catching, window| {
+                catching.lost(reason, to.clone(), window);
+            });
         }
     }
 

@@ -236,7 +236,7 @@ impl Sequencer {
                 .catching()
                 .filter(|catching| catching.given() == after)
             {
-                catching.lost(GapReason::Damaged, to.clone());
+                catching.lost(GapReason::Damaged, to.clone(), &log.window);
             }
         }
     }

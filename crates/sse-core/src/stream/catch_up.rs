@@ -34,6 +34,8 @@ pub(crate) struct CatchUp {
     gap: Option<Gap>,
     /// Position up to which the stream has received everything.
     given: Cursor,
+    /// Number of the log that `given` is in; `None` if the window was never in that log.
+    log: Option<u32>,
     /// `true` once the log is known to have assigned `given`.
     is_verified: bool,
     interests: SmallVec<[Subscription; 2]>,
@@ -153,7 +155,7 @@ impl Recipient<'_> {
 }
 
 impl CatchUp {
-    /// Starts at a position that the log can hold.
+    /// Starts at a position that the current log can hold.
     pub(crate) fn from(
         given: Cursor,
         targets: impl IntoIterator<Item = Target>,
@@ -167,6 +169,7 @@ impl CatchUp {
         let mut catching = Self {
             gap: None,
             given,
+            log: Some(window.log()),
             is_verified: false,
             interests: interests.collect(),
             unlogged: Unlogged::default(),
@@ -244,7 +247,7 @@ impl CatchUp {
         (synced, deep): (bool, bool),
         out: &mut Frames,
     ) -> (CatchUpStep, Option<GapReason>) {
-        if self.given.epoch != *window.epoch() {
+        if !self.is_in_log(window) {
             // The stream continues where the live streams do. Positions of the old log mean nothing
             // in the new log.
             self.miss_up_to(GapReason::Epoch, window.forgotten(), window);
@@ -316,8 +319,7 @@ impl CatchUp {
         limit: Limit,
         out: &mut Frames,
     ) {
-        let is_of_this_log = page.after.epoch == *window.epoch();
-        if is_of_this_log && self.is_behind(window) {
+        if page.after.epoch == *window.epoch() && self.is_behind(window) {
             // The window holds all later records, whatever the page contains.
             let end = window.place(page.last.min(window.forgotten()));
             self.deliver(page, end, to, &mut StepFrames::new(out, limit));
@@ -368,32 +370,34 @@ impl CatchUp {
         true
     }
 
-    /// Continues after a gap, because the backplane does not hold the next records.
-    pub(crate) fn lost(&mut self, reason: GapReason, to: Cursor) {
-        if to.position > self.given.position || to.epoch != self.given.epoch {
-            self.miss(reason, to);
+    /// Continues after a gap, because the backplane does not hold the next records. The window
+    /// still delivers the records it holds, whatever the state of the backplane.
+    pub(crate) fn lost(&mut self, reason: GapReason, to: Cursor, window: &Window) {
+        if to.epoch != *window.epoch() {
+            self.miss(reason, to, None);
+        } else if self.is_behind(window) && to.position > self.given.position {
+            self.miss_up_to(reason, to.position.min(window.forgotten()), window);
         }
     }
 
-    /// Continues after a hole if it comes next. The window still delivers the records it holds,
-    /// whatever the state of the backplane.
+    /// Continues after a hole if it comes next.
     pub(crate) fn pass_over(&mut self, holes: &Holes, window: &Window) {
         if self.is_behind(window)
             && let Some(end) = holes.end_after(self.given.position)
         {
-            let end = end.min(window.forgotten());
-            self.lost(GapReason::Damaged, Cursor::new(window.epoch().clone(), end));
+            let end = Cursor::new(window.epoch().clone(), end);
+            self.lost(GapReason::Damaged, end, window);
         }
     }
 
     /// Returns `true` if the next records are older than those of the window.
     fn is_behind(&self, window: &Window) -> bool {
-        self.given.epoch == *window.epoch() && self.given.position < window.forgotten()
+        self.is_in_log(window) && self.given.position < window.forgotten()
     }
 
     /// Continues before a position that the log does not have, once the window can tell.
     fn verify(&mut self, window: &Window) {
-        let is_known = self.given.epoch == *window.epoch() && self.given.position <= window.head();
+        let is_known = self.is_in_log(window) && self.given.position <= window.head();
         if self.is_verified || !is_known {
             return;
         }
@@ -403,17 +407,22 @@ impl CatchUp {
         }
     }
 
-    fn miss_up_to(&mut self, reason: GapReason, to: Position, window: &Window) {
-        self.miss(reason, Cursor::new(window.epoch().clone(), to));
+    fn is_in_log(&self, window: &Window) -> bool {
+        self.log == Some(window.log())
     }
 
-    fn miss(&mut self, reason: GapReason, to: Cursor) {
+    fn miss_up_to(&mut self, reason: GapReason, to: Position, window: &Window) {
+        let to = Cursor::new(window.epoch().clone(), to);
+        self.miss(reason, to, Some(window.log()));
+    }
+
+    fn miss(&mut self, reason: GapReason, to: Cursor, log: Option<u32>) {
         let gap = Gap::new(reason, Some(self.given.to_id()), to.clone());
         self.gap = Some(match self.gap.take() {
             Some(unreported) => unreported.and(gap),
             None => gap,
         });
-        (self.given, self.is_verified) = (to, true);
+        (self.given, self.log, self.is_verified) = (to, log, true);
     }
 }
 
@@ -449,4 +458,112 @@ pub(crate) fn unlogged_in<'a>(frames: impl IntoIterator<Item = &'a Frame>) -> us
         .into_iter()
         .filter(|frame| frame.kind() == FrameKind::Event && frame.place().is_none())
         .count()
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::{Event, Retention, Topic, UserId, event::cursor::Epoch};
+
+    const LIMIT: Limit = Limit {
+        frames: 1000,
+        bytes: 1 << 20,
+    };
+
+    fn cursor(position: u64) -> Cursor {
+        Cursor::new(
+            Epoch::new("e").expect("the test data is valid"),
+            position.into(),
+        )
+    }
+
+    fn topic() -> Target {
+        Target::Topic(Topic::new("t").expect("the test data is valid"))
+    }
+
+    fn user() -> Target {
+        Target::User(UserId::new("u").expect("the test data is valid"))
+    }
+
+    fn push(window: &mut Window, positions: std::ops::RangeInclusive<u64>, target: &Target) {
+        for position in positions {
+            let position = Position::from(position);
+            let event = Event::text(format!("{position}"));
+            let event = event.with_id(Cursor::new(window.epoch().clone(), position).to_id());
+            let mark = crate::event::cursor::Mark::Logged(window.place(position));
+            let message = Message::new(event, None, mark);
+            window.push(position, target, &[], &message, 0);
+        }
+    }
+
+    /// Steps until the stream is live or waits. Returns the frames' texts and the last step.
+    fn run(catching: &mut CatchUp, window: &mut Window, deep: bool) -> (String, CatchUpStep) {
+        let dialects = Dialects::default();
+        let to = Recipient {
+            id: ClientId::of_number(0),
+            dialects: &dialects,
+            dialect: DialectIndex::default(),
+        };
+        let mut out = Frames::new();
+        loop {
+            let (step, _) = catching.step(window, to, LIMIT, (true, deep), &mut out);
+            if step != CatchUpStep::More {
+                let frames = out.iter().map(|frame| frame.as_event().to_vec());
+                let text = frames.flatten().collect();
+                return (
+                    String::from_utf8(text).expect("the test data is valid"),
+                    step,
+                );
+            }
+        }
+    }
+
+    /// A log that lost its end assigns the positions again.
+    #[test]
+    fn reused_positions_are_another_log() {
+        let mut window = Window::new(cursor(0).epoch, Position::ZERO, Retention::default());
+        push(&mut window, 1..=100, &Target::All);
+        let mut catching = CatchUp::from(cursor(95), [Target::All, user()], &window);
+        catching.join(topic(), &window);
+        catching.leave(&user(), &window);
+        let after = window.place(Position::from(97));
+        let held = Dialects::default().encode(DialectIndex::default(), |dialect, out| {
+            dialect.event(&Event::text("held"), out);
+        });
+        catching.push_unlogged(after, held);
+        drop(window.restart(cursor(90)));
+        push(&mut window, 91..=93, &Target::All);
+        push(&mut window, 94..=96, &topic());
+        push(&mut window, 97..=98, &user());
+        let (text, step) = run(&mut catching, &mut window, false);
+        assert_eq!(step, CatchUpStep::Done);
+        assert!(text.contains("epoch"), "{text}");
+        let found: Vec<_> = text.split("data: ").skip(2).collect();
+        let found: Vec<_> = found
+            .iter()
+            .filter_map(|part| part.lines().next())
+            .collect();
+        assert_eq!(found, ["held", "91", "92", "93", "94", "95", "96"]);
+    }
+
+    /// A backplane that has lost records does not hide those that the window holds.
+    #[test]
+    fn window_delivers_what_the_backplane_lost() {
+        for lost_to in [90, 150] {
+            let mut window = Window::new(cursor(0).epoch, 80.into(), Retention::default());
+            push(&mut window, 81..=100, &Target::All);
+            let mut catching = CatchUp::from(cursor(50), [Target::All], &window);
+            let (_, step) = run(&mut catching, &mut window, true);
+            assert_eq!(step, CatchUpStep::Backplane(50.into()));
+            catching.lost(GapReason::Trimmed, cursor(lost_to), &window);
+            let (text, step) = run(&mut catching, &mut window, true);
+            assert_eq!(step, CatchUpStep::Done);
+            assert_eq!(text.matches("trimmed").count(), 1, "{text}");
+            assert!(
+                text.contains("data: 81\n") && text.contains("data: 100\n"),
+                "{text}"
+            );
+            assert_eq!(*catching.given(), cursor(100));
+        }
+    }
 }
