@@ -148,14 +148,17 @@ async fn deleted_log_is_recreated_with_files() {
     };
     let (one, two) = (server.node().await, server.node().await);
     for round in 0..3 {
+        let deleted = beginning(&one).await.epoch;
         for _ in 0..20 {
             append(&one, "x".repeat(1 << 20)).await;
         }
         let client = server.client().await;
         let delete = async { ask(&client, &format!("STREAM.DELETE.{LOG}"), json!({})).await };
+        // An append that arrives before the deletion goes to the deleted log.
         let again = async |node| {
-            eventually("an append", async || {
-                sse_nats::NatsBackplane::append(node, entry("x")).await.ok()
+            eventually("an append to the new log", async || {
+                let appended = sse_nats::NatsBackplane::append(node, entry("x")).await;
+                appended.ok().filter(|it| it.cursor.epoch != deleted)
             })
             .await
         };
