@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sse_auth::{AuthError, CrossSite, Rejection};
+use sse_auth::{AuthError, AuthRejection, CrossSite};
 use sse_core::{
     ConnectErrorKind,
     id::FieldError,
@@ -40,7 +40,7 @@ impl Denial {
     #[must_use]
     pub fn cause(&self) -> ConnectErrorKind {
         match self {
-            Self::Credentials(error) if error.rejection() == Rejection::Unavailable => {
+            Self::Credentials(error) if error.rejection() == AuthRejection::Unavailable => {
                 ConnectErrorKind::Unavailable
             }
             Self::Page(page) => ConnectErrorKind::CrossSite(page.page()),

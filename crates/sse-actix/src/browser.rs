@@ -33,7 +33,7 @@ fn answer(files: StaticFiles, request: &HttpRequest) -> HttpResponse {
         .map(HeaderValue::as_bytes)
         .collect();
     let tags = (!lines.is_empty()).then(|| lines.join(&b','));
-    let answer = files.answer(&sse_browser::Request {
+    let answer = files.answer(&sse_browser::FileRequest {
         method: request.method().as_str(),
         path: request.match_info().query("file"),
         if_none_match: tags.as_deref(),

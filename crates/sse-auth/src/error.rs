@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::{
     app_error::{BoxError, SharedError},
     jwt::jwks_error::JwksError,
-    rejection::Rejection,
+    rejection::AuthRejection,
 };
 
 /// The reason for which credentials are refused: for logs, not for clients, which receive its
@@ -169,11 +169,11 @@ impl AuthError {
 
     /// Returns the part of the error that a client may learn.
     #[must_use]
-    pub fn rejection(&self) -> Rejection {
+    pub fn rejection(&self) -> AuthRejection {
         match self {
-            Self::Expired { .. } => Rejection::Expired,
-            Self::Keys(_) | Self::Store(_) | Self::Unavailable(_) => Rejection::Unavailable,
-            _ => Rejection::Invalid,
+            Self::Expired { .. } => AuthRejection::Expired,
+            Self::Keys(_) | Self::Store(_) | Self::Unavailable(_) => AuthRejection::Unavailable,
+            _ => AuthRejection::Invalid,
         }
     }
 

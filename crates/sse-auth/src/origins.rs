@@ -52,7 +52,7 @@ pub struct OriginsBuilder {
 
 /// The page that made a request, for requests that are not refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Page {
+pub enum PageOrigin {
     /// The server's own page, or one of an origin in the list.
     Known,
     /// An unknown page. The request does not name its origin: a program made it, or an old browser
@@ -144,9 +144,11 @@ impl Origins {
             return Ok(());
         }
         match self.check_page(request)? {
-            Page::Known => Ok(()),
-            Page::Unknown if !self.strict && matches!(request.method(), "GET" | "HEAD") => Ok(()),
-            Page::Unknown => Err(CrossSite::Unknown),
+            PageOrigin::Known => Ok(()),
+            PageOrigin::Unknown if !self.strict && matches!(request.method(), "GET" | "HEAD") => {
+                Ok(())
+            }
+            PageOrigin::Unknown => Err(CrossSite::Unknown),
         }
     }
 
@@ -157,20 +159,20 @@ impl Origins {
     /// # Errors
     ///
     /// Returns an error if a page of another site made the request.
-    pub fn check_page(&self, request: &RequestView<'_>) -> Result<Page, CrossSite> {
+    pub fn check_page(&self, request: &RequestView<'_>) -> Result<PageOrigin, CrossSite> {
         let (origin, site) = (text(request, "origin")?, text(request, "sec-fetch-site")?);
         match (site, origin) {
-            (Some("same-origin" | "none"), _) => Ok(Page::Known),
+            (Some("same-origin" | "none"), _) => Ok(PageOrigin::Known),
             (_, Some("null")) => Err(CrossSite::NullOrigin),
-            (_, Some(origin)) if self.contains(origin) => Ok(Page::Known),
+            (_, Some(origin)) if self.contains(origin) => Ok(PageOrigin::Known),
             (None, Some(origin)) if request.own_origin().is_some_and(|own| own.is(origin)) => {
-                Ok(Page::Known)
+                Ok(PageOrigin::Known)
             }
             (_, Some(origin)) => Err(CrossSite::Origin(
                 origin.chars().take(LONGEST_SHOWN).collect(),
             )),
             (Some(_), None) => Err(CrossSite::OtherSite),
-            (None, None) => Ok(Page::Unknown),
+            (None, None) => Ok(PageOrigin::Unknown),
         }
     }
 }

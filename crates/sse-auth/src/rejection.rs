@@ -10,14 +10,14 @@ use std::fmt;
 /// token was authentic.
 ///
 /// ```
-/// use sse_auth::Rejection;
+/// use sse_auth::AuthRejection;
 ///
 /// assert_eq!((Rejection::Expired.status(), Rejection::Expired.code()), (401, "expired"));
 /// assert_eq!(Rejection::Unavailable.status(), 503);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Rejection {
+pub enum AuthRejection {
     /// No credentials were presented.
     Missing,
     /// The credentials are not accepted.
@@ -29,7 +29,7 @@ pub enum Rejection {
     Unavailable,
 }
 
-impl Rejection {
+impl AuthRejection {
     /// Returns the HTTP status: 401, or 503 for [`Unavailable`](Self::Unavailable).
     #[must_use]
     pub fn status(self) -> u16 {
@@ -65,7 +65,7 @@ impl Rejection {
     }
 }
 
-impl fmt::Display for Rejection {
+impl fmt::Display for AuthRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Missing => "no credentials",

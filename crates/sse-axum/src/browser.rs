@@ -23,7 +23,7 @@ pub fn files<S: Clone + Send + Sync + 'static>(files: StaticFiles) -> Router<S> 
 
 fn answer(files: StaticFiles, request: &Request) -> Response {
     let tags = if_none_match(request.headers());
-    into_response(files.answer(&sse_browser::Request {
+    into_response(files.answer(&sse_browser::FileRequest {
         method: request.method().as_str(),
         path: request.uri().path(),
         if_none_match: tags.as_deref(),

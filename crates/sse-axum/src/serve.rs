@@ -32,13 +32,13 @@ use tower_service::Service;
 /// # }
 /// ```
 pub fn serve(listener: TcpListener, router: Router) -> Serve {
-    Serve(sse_hyper::serve(listener, App(router)))
+    Serve(sse_hyper::serve(listener, PeerRouter(router)))
 }
 
 /// A server, started by awaiting it.
 #[derive(Debug)]
 #[must_use = "a server does nothing unless awaited"]
-pub struct Serve(sse_hyper::Serve<App>);
+pub struct Serve(sse_hyper::Serve<PeerRouter>);
 
 impl Serve {
     /// See [`sse_hyper::Serve::manager`].
@@ -124,9 +124,9 @@ impl IntoFuture for Serve {
 
 /// A router whose requests carry the address of their peer.
 #[derive(Debug, Clone)]
-struct App(Router);
+struct PeerRouter(Router);
 
-impl Service<Request<Incoming>> for App {
+impl Service<Request<Incoming>> for PeerRouter {
     type Response = Response;
     type Error = Infallible;
     type Future = <Router as Service<Request<Incoming>>>::Future;

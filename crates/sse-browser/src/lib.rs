@@ -5,5 +5,5 @@ mod response;
 mod static_files;
 
 pub use client_files::CLIENT;
-pub use response::{Request, StaticResponse};
+pub use response::{FileRequest, StaticResponse};
 pub use static_files::{File, StaticFiles};

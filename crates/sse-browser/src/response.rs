@@ -7,9 +7,9 @@ use crate::static_files::{File, StaticFiles};
 /// The parts of a request that matter for the response.
 ///
 /// ```
-/// use sse_browser::{CLIENT, Request};
+/// use sse_browser::{CLIENT, FileRequest};
 ///
-/// let request = Request {
+/// let request = FileRequest {
 ///     method: "GET",
 ///     path: "/client.js",
 ///     if_none_match: None,
@@ -17,7 +17,7 @@ use crate::static_files::{File, StaticFiles};
 /// assert_eq!(CLIENT.answer(&request).status, 200);
 /// ```
 #[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
+pub struct FileRequest<'a> {
     /// The method.
     pub method: &'a str,
     /// The path after the mount point, with or without a leading slash.
@@ -39,7 +39,7 @@ pub struct StaticResponse {
 }
 
 impl StaticResponse {
-    pub(crate) fn of(file: &File, request: &Request<'_>) -> Self {
+    pub(crate) fn of(file: &File, request: &FileRequest<'_>) -> Self {
         if !matches!(request.method, "GET" | "HEAD") {
             return Self {
                 status: 405,
@@ -88,7 +88,7 @@ impl StaticFiles {
     /// The status is 200, 304 if the client has the file, 404 for an unknown file, and 405 for a
     /// method other than `GET` and `HEAD`.
     #[must_use]
-    pub fn answer(&self, request: &Request<'_>) -> StaticResponse {
+    pub fn answer(&self, request: &FileRequest<'_>) -> StaticResponse {
         let name = request.path.strip_prefix('/').unwrap_or(request.path);
         match self.find(if name.is_empty() { "index.html" } else { name }) {
             Some(file) => StaticResponse::of(file, request),

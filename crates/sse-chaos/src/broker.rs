@@ -51,7 +51,7 @@ impl BrokerKind {
 const ANSWER: Duration = Duration::from_secs(30);
 
 /// A broker that persists everything; killed on drop.
-pub(crate) struct Broker {
+pub(crate) struct BrokerProcess {
     kind: BrokerKind,
     program: PathBuf,
     folder: PathBuf,
@@ -60,7 +60,7 @@ pub(crate) struct Broker {
     process: Option<ChildProcess>,
 }
 
-impl Broker {
+impl BrokerProcess {
     /// Starts a broker in a folder that is created for it.
     pub(crate) async fn start(kind: BrokerKind, folder: &Path) -> Result<Self, Error> {
         Self::start_with(kind, folder, Vec::new()).await
@@ -338,13 +338,13 @@ mod tests {
     use super::*;
 
     /// Starts a broker; `None` if it is not installed and is not required.
-    async fn started(kind: BrokerKind, folder: &Path) -> Option<Broker> {
+    async fn started(kind: BrokerKind, folder: &Path) -> Option<BrokerProcess> {
         sse_testkit::executable(kind.executable()).unwrap()?;
-        Some(Broker::start(kind, folder).await.unwrap())
+        Some(BrokerProcess::start(kind, folder).await.unwrap())
     }
 
     /// Returns `true` if a Redis has the test's key.
-    async fn get(broker: &Broker) -> bool {
+    async fn get(broker: &BrokerProcess) -> bool {
         broker.ask("EXISTS key").await.unwrap() == ":1"
     }
 
@@ -376,7 +376,7 @@ mod tests {
             return;
         };
         primary.ask("SET key value").await.unwrap();
-        let replica = Broker::start_replica(&primary, &folder.path().join("replica"))
+        let replica = BrokerProcess::start_replica(&primary, &folder.path().join("replica"))
             .await
             .unwrap();
         until("the replica", LONG, async || {
@@ -396,7 +396,7 @@ mod tests {
             return;
         };
         assert!(broker.empty().await.is_err(), "no log exists yet");
-        let is_there = async |broker: &Broker| {
+        let is_there = async |broker: &BrokerProcess| {
             !broker
                 .ask_jetstream("STREAM.INFO.sse_log")
                 .await

@@ -7,26 +7,26 @@ use sse_testkit::Proxy;
 use tokio::time::sleep;
 
 use crate::{
-    broker::{Broker, BrokerKind},
-    cluster::Cluster,
+    broker::{BrokerKind, BrokerProcess},
+    cluster::NatsCluster,
     error::Error,
     fault::Fault,
     plan::{Layout, NODES},
-    sentinels::Sentinels,
+    sentinels::SentinelProcesses,
     wait::{LONG, until_answered},
 };
 
 /// The brokers that the nodes share.
 pub(crate) enum Brokers {
     One(Box<One>),
-    Sentinels(Sentinels),
-    Cluster(Cluster),
+    Sentinels(SentinelProcesses),
+    Cluster(NatsCluster),
 }
 
 /// One broker, and the links to it that can be broken.
 pub(crate) struct One {
-    broker: Broker,
-    replica: Option<Broker>,
+    broker: BrokerProcess,
+    replica: Option<BrokerProcess>,
     /// Links from the nodes to the broker, one for each node.
     links: Vec<Proxy>,
 }
@@ -42,8 +42,10 @@ impl Brokers {
                 .await
                 .map(Box::new)
                 .map(Self::One),
-            Layout::Sentinels(wire) => Sentinels::start(wire, folder).await.map(Self::Sentinels),
-            Layout::Cluster => Cluster::start(folder).await.map(Self::Cluster),
+            Layout::Sentinels(wire) => SentinelProcesses::start(wire, folder)
+                .await
+                .map(Self::Sentinels),
+            Layout::Cluster => NatsCluster::start(folder).await.map(Self::Cluster),
         }
     }
 
@@ -103,9 +105,11 @@ fn unplayable(fault: Fault) -> Error {
 
 impl One {
     async fn start(kind: BrokerKind, layout: Layout, folder: &Path) -> Result<Self, Error> {
-        let broker = Broker::start(kind, &folder.join("broker")).await?;
+        let broker = BrokerProcess::start(kind, &folder.join("broker")).await?;
         let replica = match layout {
-            Layout::Replica => Some(Broker::start_replica(&broker, &folder.join("replica")).await?),
+            Layout::Replica => {
+                Some(BrokerProcess::start_replica(&broker, &folder.join("replica")).await?)
+            }
             _ => None,
         };
         let mut links = Vec::new();
@@ -173,7 +177,7 @@ impl One {
         Ok(())
     }
 
-    fn replica(&self) -> Result<&Broker, Error> {
+    fn replica(&self) -> Result<&BrokerProcess, Error> {
         self.replica
             .as_ref()
             .ok_or_else(|| Error::new("failover requires a replica"))

@@ -10,14 +10,14 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use crate::error::Error;
 
 /// Files that servers with TLS and their clients need.
-pub(crate) struct Certificates {
+pub(crate) struct CertificateFiles {
     /// Certificate of the authority that signs the servers' certificates.
     pub(crate) authority: PathBuf,
     certificate: PathBuf,
     key: PathBuf,
 }
 
-impl Certificates {
+impl CertificateFiles {
     /// Creates the authority and the certificates.
     pub(crate) fn write(folder: &Path) -> Result<Self, Error> {
         let failed = |error: rcgen::Error| Error::new(error.to_string());

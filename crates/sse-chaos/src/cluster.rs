@@ -3,18 +3,18 @@
 use std::path::Path;
 
 use crate::{
-    broker::{Broker, BrokerKind},
+    broker::{BrokerKind, BrokerProcess},
     error::Error,
     plan::SERVERS,
     ports,
 };
 
 /// Servers of NATS that form a cluster.
-pub(crate) struct Cluster {
-    servers: Vec<Broker>,
+pub(crate) struct NatsCluster {
+    servers: Vec<BrokerProcess>,
 }
 
-impl Cluster {
+impl NatsCluster {
     /// Starts all servers, and waits until they have a leader.
     pub(crate) async fn start(folder: &Path) -> Result<Self, Error> {
         let mut routes = Vec::new();
@@ -37,7 +37,7 @@ impl Cluster {
             ];
             let more = more.map(str::to_owned).to_vec();
             // A server answers once most servers run.
-            servers.push(Broker::spawn_with(
+            servers.push(BrokerProcess::spawn_with(
                 BrokerKind::Nats,
                 &folder.join(&name),
                 more,

@@ -2,7 +2,8 @@
 
 use std::{fmt, io};
 
-/// The reason why a run could not be completed. A lost event is not an error but part of a verdict.
+/// The reason why a run could not be completed. A lost event is not an error but part of a
+/// judgment.
 #[derive(Debug)]
 pub struct Error(String);
 

@@ -22,7 +22,7 @@ pub struct Journal {
 
 /// One entry of a journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct JournalEntry {
     /// Time of the entry since the journal's [origin](Journal::origin), to the microsecond.
     pub at: Duration,
     /// The observation.
@@ -104,7 +104,7 @@ impl Journal {
     }
 
     /// Returns all entries, in order.
-    pub fn entries(&self) -> impl Iterator<Item = Entry> {
+    pub fn entries(&self) -> impl Iterator<Item = JournalEntry> {
         self.steps.iter().map(|step| {
             let observation = match &step.kind {
                 StepKind::Event { number, at } => Observation::Event {
@@ -116,7 +116,7 @@ impl Journal {
                 },
                 StepKind::Note(observation) => Observation::clone(observation),
             };
-            Entry {
+            JournalEntry {
                 at: step.at,
                 observation,
             }
@@ -215,7 +215,7 @@ mod tests {
             for (later, observation) in all {
                 at += Duration::from_micros(later);
                 journal.push(origin + at, observation.clone());
-                expected.push(Entry { at, observation });
+                expected.push(JournalEntry { at, observation });
             }
             prop_assert_eq!(journal.entries().collect::<Vec<_>>(), expected);
         }

@@ -39,13 +39,13 @@ pub use client::{
     state::{Departure, Phase, Status},
 };
 pub use error::Error;
-pub use journal::{Entry, Journal};
-pub use observation::{Gap, GapReason, Loss, Observation, Stop};
+pub use journal::{Journal, JournalEntry};
+pub use observation::{Gap, GapReason, Loss, Observation, StopReason};
 pub use oracle::{
     Oracle,
+    judgment::{GapCounts, Judgment, Offence, OffenceKind, Recovery},
     publications::{Acknowledgement, OracleError, Publication},
-    recovery::Fault,
+    recovery::FaultPeriod,
     subscriber::Subscriber,
-    verdict::{GapCounts, Offence, OffenceKind, Recovery, Verdict},
 };
 pub use runner::run;

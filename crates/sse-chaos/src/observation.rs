@@ -39,7 +39,7 @@ pub enum Observation {
     /// The test ended the pause.
     Unpaused,
     /// The client will not connect again.
-    Stopped(Stop),
+    Stopped(StopReason),
 }
 
 /// A gap, as the server reports it: the part of the log in which events can be missing.
@@ -125,7 +125,7 @@ pub enum Loss {
 
 /// The reason why a client does not reconnect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Stop {
+pub enum StopReason {
     /// The test stopped the client.
     Asked,
     /// The server answered with a status that clients take for final: 204, or a status that another

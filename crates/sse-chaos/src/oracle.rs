@@ -3,20 +3,20 @@
 mod epochs;
 mod gap_coverage;
 mod judge;
+pub(crate) mod judgment;
 pub(crate) mod publications;
 pub(crate) mod recovery;
 pub(crate) mod subscriber;
-pub(crate) mod verdict;
 
 use crate::{
     journal::Journal,
     oracle::{
         epochs::EpochOrder,
         judge::{Evidence, Judge},
+        judgment::Judgment,
         publications::{OracleError, Publication, Publications},
-        recovery::{Fault, Recoveries},
+        recovery::{FaultPeriod, Recoveries},
         subscriber::Subscriber,
-        verdict::Verdict,
     },
 };
 
@@ -59,7 +59,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Oracle {
     publications: Publications,
-    faults: Vec<Fault>,
+    faults: Vec<FaultPeriod>,
     offences_kept: usize,
 }
 
@@ -81,9 +81,9 @@ impl Oracle {
         })
     }
 
-    /// Sets the injected faults, for [`Verdict::recoveries`].
+    /// Sets the injected faults, for [`Judgment::recoveries`].
     #[must_use]
-    pub fn faults(mut self, faults: impl IntoIterator<Item = Fault>) -> Self {
+    pub fn faults(mut self, faults: impl IntoIterator<Item = FaultPeriod>) -> Self {
         self.faults = faults.into_iter().collect();
         self
     }
@@ -101,7 +101,7 @@ impl Oracle {
     pub fn judge<'a>(
         &self,
         clients: impl IntoIterator<Item = (&'a Subscriber, &'a Journal)>,
-    ) -> Verdict {
+    ) -> Judgment {
         let clients: Vec<_> = clients.into_iter().collect();
         let acknowledged = || {
             self.publications
@@ -111,19 +111,19 @@ impl Oracle {
         };
         let epochs =
             EpochOrder::seen_in(acknowledged(), clients.iter().map(|(_, journal)| *journal));
-        let mut verdict = Verdict {
+        let mut judgment = Judgment {
             clients: clients.len() as u64,
             published: self.publications.all.len() as u64,
             acknowledged: acknowledged().count() as u64,
-            ..Verdict::default()
+            ..Judgment::default()
         };
         let mut recoveries = Recoveries::after(&self.faults);
         let mut evidence = Evidence::new(&self.publications, &epochs, self.offences_kept);
         for (client, (subscriber, journal)) in clients.into_iter().enumerate() {
-            Judge::of(client, subscriber, journal, &mut evidence, &mut verdict)
+            Judge::of(client, subscriber, journal, &mut evidence, &mut judgment)
                 .hold(&mut recoveries);
         }
-        verdict.recoveries = recoveries.summed_up();
-        verdict
+        judgment.recoveries = recoveries.summed_up();
+        judgment
     }
 }

@@ -41,7 +41,7 @@ pub(crate) struct Size {
 pub(crate) struct RunResult {
     pub(crate) publications: Vec<Publication>,
     pub(crate) clients: Vec<(Subscriber, Journal)>,
-    pub(crate) faults: Vec<recovery::Fault>,
+    pub(crate) faults: Vec<recovery::FaultPeriod>,
     /// Times from the repair of each fault until the last client had caught up.
     pub(crate) catching_up: Vec<Duration>,
 }
@@ -88,7 +88,7 @@ pub(crate) async fn run_scenario(
 }
 
 impl ScenarioRun {
-    async fn run(&mut self, plan: &Plan, size: &Size) -> Result<Vec<recovery::Fault>, Error> {
+    async fn run(&mut self, plan: &Plan, size: &Size) -> Result<Vec<recovery::FaultPeriod>, Error> {
         // From the first event on, everything is due to everybody.
         self.connect().await?;
         self.publisher.start(size.rate);
@@ -104,7 +104,7 @@ impl ScenarioRun {
         Ok(faults)
     }
 
-    async fn step(&mut self, step: &FaultStep) -> Result<recovery::Fault, Error> {
+    async fn step(&mut self, step: &FaultStep) -> Result<recovery::FaultPeriod, Error> {
         let began = Instant::now();
         for fault in &step.faults {
             self.testbed.break_with(*fault).await?;
@@ -124,7 +124,7 @@ impl ScenarioRun {
             Then::GoOn(time) => sleep(time).await,
         }
         let names: Vec<_> = step.faults.iter().map(ToString::to_string).collect();
-        Ok(recovery::Fault {
+        Ok(recovery::FaultPeriod {
             name: names.join(" and "),
             began,
             ended,

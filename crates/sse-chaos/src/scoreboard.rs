@@ -8,9 +8,9 @@ use crate::{
     observation::Observation,
     oracle::{
         Oracle,
+        judgment::{Judgment, Offence, Recovery},
         publications::Publication,
         subscriber::Subscriber,
-        verdict::{Offence, Recovery, Verdict},
     },
     plan::{Gaps, Plan},
     run_scenario::RunResult,
@@ -19,7 +19,7 @@ use crate::{
 /// One line of the scoreboard, and the problems of the run.
 pub(crate) struct Score {
     pub(crate) name: String,
-    pub(crate) verdict: Verdict,
+    pub(crate) judgment: Judgment,
     retried: u64,
     catching_up: Option<Duration>,
     pub(crate) problems: Vec<String>,
@@ -50,10 +50,10 @@ pub(crate) fn judge(
             place.ok_or_else(|| Error::new("the journals have no event to remove"))?;
         result.clients[client].1 = without(&result.clients[client].1, entry);
     }
-    let verdict = oracle.judge(pairs(&result.clients));
-    let mut problems = problems(&verdict, plan);
+    let judgment = oracle.judge(pairs(&result.clients));
+    let mut problems = problems(&judgment, plan);
     if sabotage == Sabotage::None {
-        problems.extend(unseen(&oracle, &verdict, &result.clients, &plain));
+        problems.extend(unseen(&oracle, &judgment, &result.clients, &plain));
     }
     let retried = result
         .publications
@@ -62,7 +62,7 @@ pub(crate) fn judge(
         .count() as u64;
     Ok(Score {
         name,
-        verdict,
+        judgment,
         retried,
         catching_up: result.catching_up.iter().max().copied(),
         problems,
@@ -84,18 +84,18 @@ fn pairs(clients: &[(Subscriber, Journal)]) -> impl Iterator<Item = (&Subscriber
 }
 
 /// Returns all violations of the promise.
-fn problems(verdict: &Verdict, plan: &Plan) -> Vec<String> {
-    let gaps = verdict.gaps.total();
+fn problems(judgment: &Judgment, plan: &Plan) -> Vec<String> {
+    let gaps = judgment.gaps.total();
     let counts = [
-        ("lost without a gap", verdict.lost),
-        ("not delivered in the end", verdict.undelivered),
-        ("duplicates that ids do not reveal", verdict.doubled),
-        ("never published", verdict.foreign),
-        ("published to others", verdict.misdirected),
-        ("under another id than acknowledged", verdict.misplaced),
-        ("out of order", verdict.out_of_order),
-        ("clients that gave up", verdict.gave_up),
-        ("clients that never connected", verdict.never_connected),
+        ("lost without a gap", judgment.lost),
+        ("not delivered in the end", judgment.undelivered),
+        ("duplicates that ids do not reveal", judgment.doubled),
+        ("never published", judgment.foreign),
+        ("published to others", judgment.misdirected),
+        ("under another id than acknowledged", judgment.misplaced),
+        ("out of order", judgment.out_of_order),
+        ("clients that gave up", judgment.gave_up),
+        ("clients that never connected", judgment.never_connected),
         (
             "gaps although no event is missing",
             if plan.gaps() == Gaps::Never { gaps } else { 0 },
@@ -109,13 +109,13 @@ fn problems(verdict: &Verdict, plan: &Plan) -> Vec<String> {
     if plan.gaps() == Gaps::Surely && gaps == 0 {
         problems.push("no client received a gap".to_owned());
     }
-    if verdict.delivered == 0 {
+    if judgment.delivered == 0 {
         problems.push("no event was delivered".to_owned());
     }
-    if problems.is_empty() && !verdict.is_clean() {
+    if problems.is_empty() && !judgment.is_clean() {
         problems.push("the oracle objects".to_owned());
     }
-    problems.extend(verdict.offences.iter().map(described));
+    problems.extend(judgment.offences.iter().map(described));
     problems
 }
 
@@ -144,7 +144,7 @@ fn described(offence: &Offence) -> String {
 /// run clean must detect altered journals.
 fn unseen(
     oracle: &Oracle,
-    verdict: &Verdict,
+    judgment: &Judgment,
     clients: &[(Subscriber, Journal)],
     plain: &HashSet<u64>,
 ) -> Option<String> {
@@ -159,7 +159,7 @@ fn unseen(
             let doubled = oracle.judge([(subscriber, &with_twice(journal, entry))]);
             lost.lost != honest.lost + 1 || doubled.doubled != honest.doubled + 1
         });
-    (missed && verdict.is_clean())
+    (missed && judgment.is_clean())
         .then(|| "the oracle did not detect a deliberate alteration".to_owned())
 }
 
@@ -226,9 +226,9 @@ pub(crate) const HEAD: &str = "\
 
 impl fmt::Display for Score {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = &self.verdict;
+        let judgment = &self.judgment;
         let worst = |time: fn(&Recovery) -> Duration| {
-            verdict
+            judgment
                 .recoveries
                 .iter()
                 .map(time)
@@ -241,16 +241,16 @@ impl fmt::Display for Score {
             f,
             "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {:.1} / {:.1} / {last:.1} s |",
             self.name,
-            verdict.acknowledged,
+            judgment.acknowledged,
             self.retried,
-            verdict.due,
-            verdict.delivered,
-            verdict.covered,
-            verdict.lost + verdict.undelivered,
-            verdict.doubled,
-            verdict.doubled_on_wire,
-            verdict.connects,
-            verdict.gaps.total(),
+            judgment.due,
+            judgment.delivered,
+            judgment.covered,
+            judgment.lost + judgment.undelivered,
+            judgment.doubled,
+            judgment.doubled_on_wire,
+            judgment.connects,
+            judgment.gaps.total(),
             worst(|recovery| recovery.p50),
             worst(|recovery| recovery.p99),
         )
@@ -347,7 +347,7 @@ mod tests {
     #[test]
     fn lost_event_is_reported_with_client_and_number() {
         let score = score(Fault::BrokerKilled, result(3), Sabotage::Swallow);
-        assert_eq!(score.verdict.lost, 1);
+        assert_eq!(score.judgment.lost, 1);
         assert_eq!(score.problems[0], "lost without a gap: 1");
         assert!(
             score.problems[1].contains("client 0, event 4"),
@@ -393,7 +393,7 @@ mod tests {
     fn blind_oracle_is_detected() {
         let result = result(1);
         let blind = Oracle::new([]).unwrap();
-        let verdict = blind.judge([]);
-        assert!(unseen(&blind, &verdict, &result.clients, &plain(&result)).is_some());
+        let judgment = blind.judge([]);
+        assert!(unseen(&blind, &judgment, &result.clients, &plain(&result)).is_some());
     }
 }

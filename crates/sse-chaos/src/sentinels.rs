@@ -13,8 +13,8 @@ use tokio::{
 };
 
 use crate::{
-    broker::{Broker, BrokerKind},
-    certificates::Certificates,
+    broker::{BrokerKind, BrokerProcess},
+    certificates::CertificateFiles,
     error::Error,
     plan::Wire,
     ports,
@@ -29,14 +29,14 @@ const SENTINELS: usize = 3;
 const SILENCE: u32 = 2000;
 
 /// Two servers, and the sentinels that name the primary.
-pub(crate) struct Sentinels {
+pub(crate) struct SentinelProcesses {
     servers: Vec<ReplicatedServer>,
     sentinels: Vec<Sentinel>,
-    certificates: Option<Certificates>,
+    certificates: Option<CertificateFiles>,
 }
 
 struct ReplicatedServer {
-    broker: Broker,
+    broker: BrokerProcess,
     /// Address at which sentinels, the other server and nodes reach the server.
     address: SocketAddr,
 }
@@ -49,12 +49,12 @@ struct Sentinel {
     _process: ChildProcess,
 }
 
-impl Sentinels {
+impl SentinelProcesses {
     pub(crate) async fn start(wire: Wire, folder: &Path) -> Result<Self, Error> {
         fs::create_dir_all(folder)?;
         let certificates = match wire {
             Wire::Plain => None,
-            Wire::Tls => Some(Certificates::write(folder)?),
+            Wire::Tls => Some(CertificateFiles::write(folder)?),
         };
         let tls = certificates.as_ref();
         let primary = ReplicatedServer::start(tls, &folder.join("primary"), None).await?;
@@ -175,7 +175,7 @@ impl Sentinels {
 
 impl ReplicatedServer {
     async fn start(
-        tls: Option<&Certificates>,
+        tls: Option<&CertificateFiles>,
         folder: &Path,
         of: Option<SocketAddr>,
     ) -> Result<Self, Error> {
@@ -203,7 +203,7 @@ impl ReplicatedServer {
                 primary.port().to_string(),
             ]);
         }
-        let broker = Broker::start_with(BrokerKind::Redis, folder, more).await?;
+        let broker = BrokerProcess::start_with(BrokerKind::Redis, folder, more).await?;
         let address = secure.unwrap_or_else(|| broker.address());
         Ok(Self { broker, address })
     }
@@ -211,7 +211,7 @@ impl ReplicatedServer {
 
 impl Sentinel {
     async fn start(
-        tls: Option<&Certificates>,
+        tls: Option<&CertificateFiles>,
         folder: &Path,
         primary: SocketAddr,
     ) -> Result<Self, Error> {

@@ -16,8 +16,8 @@ use tokio::time::{Instant, sleep};
 use tracing::{debug, warn};
 
 use crate::{
+    cluster_state::ClusterState,
     messages::{ClusterMessage, Report, ReportPart},
-    shared::Shared,
 };
 
 /// Maximum number of users in a report. Even with names of maximum length, the report fits into a
@@ -39,7 +39,7 @@ const PACE: Duration = Duration::from_millis(1);
 /// Reports the users that are connected to this node, to this node's own state and to the other
 /// nodes.
 pub(crate) struct Announcer {
-    shared: Arc<Shared>,
+    shared: Arc<ClusterState>,
     watch: PresenceWatch,
     /// The number of the last report.
     number: u64,
@@ -54,7 +54,7 @@ pub(crate) struct Announcer {
 }
 
 impl Announcer {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<ClusterState>) -> Self {
         let watch = shared.manager.watch_users();
         Self {
             watch,

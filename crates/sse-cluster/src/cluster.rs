@@ -12,13 +12,13 @@ use tracing::{debug, error};
 
 use crate::{
     announcer::Announcer,
+    cluster_state::{self, ClusterState},
     config::ClusterConfig,
     hook_calls, lease,
     listener::ClusterListener,
     messages::{ClusterMessage, IncomingRequest},
     node_id::NodeId,
     responder,
-    shared::{self, Shared},
 };
 
 /// All nodes on one backplane: the users that are connected to any node, and operations on their
@@ -48,7 +48,7 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct Cluster {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Arc<ClusterState>,
     running: Option<Arc<RunningTasks>>,
 }
 
@@ -74,7 +74,7 @@ impl Cluster {
             return Self::alone(manager);
         }
         let (asked, asking) = mpsc::channel(responder::WAITING);
-        let shared = Arc::new(Shared::new(manager.clone(), config, asked));
+        let shared = Arc::new(ClusterState::new(manager.clone(), config, asked));
         manager.on_signal(Arc::new(ClusterListener(Arc::downgrade(&shared))));
         manager.follow();
         let (stop, stopping) = watch::channel(false);
@@ -91,7 +91,7 @@ impl Cluster {
     #[must_use]
     pub fn alone(manager: &Manager) -> Self {
         let (asked, _) = mpsc::channel(1);
-        let shared = Shared::new(manager.clone(), ClusterConfig::default(), asked).alone();
+        let shared = ClusterState::new(manager.clone(), ClusterConfig::default(), asked).alone();
         Self {
             shared: Arc::new(shared),
             running: None,
@@ -142,20 +142,20 @@ impl fmt::Debug for Cluster {
 }
 
 async fn run(
-    shared: Arc<Shared>,
+    shared: Arc<ClusterState>,
     asking: mpsc::Receiver<IncomingRequest>,
     mut stopping: watch::Receiver<bool>,
     stopped: watch::Sender<bool>,
 ) {
     let mut tasks = JoinSet::new();
     tasks.spawn(Announcer::new(Arc::clone(&shared)).run());
-    tasks.spawn(shared::tidy(Arc::clone(&shared)));
+    tasks.spawn(cluster_state::tidy(Arc::clone(&shared)));
     if let Some(hooks) = &shared.config.hooks {
         tasks.spawn(hook_calls::run(Arc::clone(&shared), Arc::clone(hooks)));
     }
     if let Some(backplane) = shared.manager.backplane() {
         tasks.spawn(lease::hold(Arc::clone(&shared), Arc::clone(backplane)));
-        tasks.spawn(shared::ask_lost(Arc::clone(&shared)));
+        tasks.spawn(cluster_state::ask_lost(Arc::clone(&shared)));
         tasks.spawn(responder::give(Arc::clone(&shared), asking));
     }
     loop {
@@ -174,7 +174,7 @@ async fn run(
     stopped.send_replace(true);
 }
 
-async fn leave(shared: &Shared) {
+async fn leave(shared: &ClusterState) {
     let Some(backplane) = shared.manager.backplane() else {
         return;
     };

@@ -12,13 +12,13 @@ use tokio::{
 };
 use tracing::error;
 
-use crate::{hooks::PresenceHooks, presence::PresenceEvent, shared::Shared};
+use crate::{cluster_state::ClusterState, hooks::PresenceHooks, presence::PresenceEvent};
 
 /// Maximum number of calls before other tasks of the thread run.
 const TURN: usize = 64;
 
 /// Calls the hooks when users come on-line or go off-line.
-pub(crate) async fn run(shared: Arc<Shared>, hooks: Arc<dyn PresenceHooks>) {
+pub(crate) async fn run(shared: Arc<ClusterState>, hooks: Arc<dyn PresenceHooks>) {
     loop {
         let mut calls = 0;
         while let Some(news) = shared.next_news() {

@@ -7,13 +7,13 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use crate::{
+    cluster_state::ClusterState,
     messages::{self, Summary},
     node_id::NodeId,
-    shared::Shared,
 };
 
 /// Renews this node's lease, and checks the others'.
-pub(crate) async fn hold(shared: Arc<Shared>, backplane: Arc<dyn Backplane>) {
+pub(crate) async fn hold(shared: Arc<ClusterState>, backplane: Arc<dyn Backplane>) {
     let mut failures = 0_u32;
     loop {
         match within(&shared, renew(&shared, &*backplane)).await {
@@ -46,7 +46,7 @@ pub(crate) async fn hold(shared: Arc<Shared>, backplane: Arc<dyn Backplane>) {
 
 /// Drops this node's lease.
 pub(crate) async fn drop_lease(
-    shared: &Shared,
+    shared: &ClusterState,
     backplane: &dyn Backplane,
 ) -> Result<(), BackplaneError> {
     within(shared, backplane.drop_lease(&shared.me.to_string())).await
@@ -55,7 +55,7 @@ pub(crate) async fn drop_lease(
 /// Limits the time of a call. A lease that takes longer than the interval between two checks is
 /// useless.
 async fn within<T>(
-    shared: &Shared,
+    shared: &ClusterState,
     call: impl Future<Output = Result<T, BackplaneError>>,
 ) -> Result<T, BackplaneError> {
     let time = shared.config.term / 3;
@@ -65,7 +65,7 @@ async fn within<T>(
     }
 }
 
-async fn renew(shared: &Shared, backplane: &dyn Backplane) -> Result<(), BackplaneError> {
+async fn renew(shared: &ClusterState, backplane: &dyn Backplane) -> Result<(), BackplaneError> {
     let payload = messages::write(&summary(shared));
     let lease = Lease {
         node: shared.me.to_string().into(),
@@ -83,7 +83,7 @@ async fn renew(shared: &Shared, backplane: &dyn Backplane) -> Result<(), Backpla
     Ok(())
 }
 
-fn summary(shared: &Shared) -> Summary {
+fn summary(shared: &ClusterState) -> Summary {
     let state = shared.membership.lock();
     let own = state.own();
     Summary {

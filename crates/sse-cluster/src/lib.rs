@@ -2,6 +2,7 @@
 
 mod announcer;
 mod cluster;
+mod cluster_state;
 mod config;
 mod connection;
 mod connections;
@@ -23,7 +24,6 @@ mod reach;
 mod requests;
 mod responder;
 mod sharded_map;
-mod shared;
 mod stats;
 
 pub use cluster::Cluster;

@@ -7,12 +7,12 @@ use sse_core::backplane::SignalHandler;
 use tracing::warn;
 
 use crate::{
+    cluster_state::ClusterState,
     messages::{self, ClusterEnvelope, ClusterMessage, IncomingRequest},
-    shared::Shared,
 };
 
 /// Receives messages of other nodes as long as the cluster exists.
-pub(crate) struct ClusterListener(pub(crate) Weak<Shared>);
+pub(crate) struct ClusterListener(pub(crate) Weak<ClusterState>);
 
 impl SignalHandler for ClusterListener {
     fn signalled(&self, payload: Bytes) {
@@ -39,7 +39,7 @@ impl SignalHandler for ClusterListener {
     }
 }
 
-fn receive(shared: &Arc<Shared>, ClusterEnvelope { from, message }: ClusterEnvelope) {
+fn receive(shared: &Arc<ClusterState>, ClusterEnvelope { from, message }: ClusterEnvelope) {
     match message {
         ClusterMessage::Report(report) => shared.report(from, &report),
         ClusterMessage::ListRequest { of } if of.contains(&shared.me) => {

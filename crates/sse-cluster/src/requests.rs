@@ -6,13 +6,13 @@ use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
 use crate::{
+    cluster_state::ClusterState,
     messages::{ClusterMessage, NodeRequest, NodeResponse},
     node_id::NodeId,
     pending_requests::Responses,
-    shared::Shared,
 };
 
-impl Shared {
+impl ClusterState {
     /// Asks all other nodes, until all have replied, one reply is enough, or the timeout has
     /// passed.
     pub(crate) async fn ask_all(

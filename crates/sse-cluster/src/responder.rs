@@ -11,8 +11,8 @@ use tokio::{sync::mpsc, task::JoinSet};
 use tracing::{debug, warn};
 
 use crate::{
+    cluster_state::ClusterState,
     messages::{self, ClusterMessage, IncomingRequest, NodeRequest, NodeResponse, Renewal},
-    shared::Shared,
 };
 
 /// Maximum number of requests that wait.
@@ -31,7 +31,7 @@ const BYTES: usize = 256 << 10;
 static LARGE: Throttle = Throttle::new(INTERVAL);
 
 /// Replies to requests of other nodes.
-pub(crate) async fn give(shared: Arc<Shared>, mut asked: mpsc::Receiver<IncomingRequest>) {
+pub(crate) async fn give(shared: Arc<ClusterState>, mut asked: mpsc::Receiver<IncomingRequest>) {
     let mut running = JoinSet::new();
     while let Some(asked) = asked.recv().await {
         while running.len() >= AT_ONCE {
@@ -43,7 +43,7 @@ pub(crate) async fn give(shared: Arc<Shared>, mut asked: mpsc::Receiver<Incoming
 }
 
 async fn answer(
-    shared: Arc<Shared>,
+    shared: Arc<ClusterState>,
     IncomingRequest {
         from,
         number,
@@ -63,7 +63,7 @@ async fn answer(
     }
 }
 
-impl Shared {
+impl ClusterState {
     /// Returns the reply of this node.
     pub(crate) async fn answer(&self, request: NodeRequest) -> NodeResponse {
         let manager = &self.manager;

@@ -9,7 +9,7 @@ use crate::targets::{
 
 /// A function that takes any bytes and panics if a property does not hold.
 #[derive(Debug, Clone, Copy)]
-pub struct Target {
+pub struct FuzzTarget {
     /// Name of the target, of its executable for `cargo fuzz`, and of its folder in the corpus.
     pub name: &'static str,
     /// Function that plays one input.
@@ -17,52 +17,52 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: &[Target] = &[
-    Target {
+pub const TARGETS: &[FuzzTarget] = &[
+    FuzzTarget {
         name: "cluster",
         play: cluster::play,
     },
-    Target {
+    FuzzTarget {
         name: "cookies",
         play: cookies::play,
     },
-    Target {
+    FuzzTarget {
         name: "encode",
         play: encode::play,
     },
-    Target {
+    FuzzTarget {
         name: "envelope",
         play: envelope::play,
     },
-    Target {
+    FuzzTarget {
         name: "handshake",
         play: handshake::play,
     },
-    Target {
+    FuzzTarget {
         name: "hub",
         play: hub::play,
     },
-    Target {
+    FuzzTarget {
         name: "nats",
         play: nats::play,
     },
-    Target {
+    FuzzTarget {
         name: "redis",
         play: redis::play,
     },
-    Target {
+    FuzzTarget {
         name: "segments",
         play: segments::play,
     },
-    Target {
+    FuzzTarget {
         name: "session",
         play: session::play,
     },
-    Target {
+    FuzzTarget {
         name: "token",
         play: token::play,
     },
-    Target {
+    FuzzTarget {
         name: "trpc",
         play: trpc::play,
     },

@@ -24,7 +24,7 @@ use sse_auth::Origins;
 use sse_axum::TransportStatsHandle;
 use sse_cluster::{Cluster, ClusterConfig};
 use sse_core::{Manager, ManagerBuilder, ShutdownOptions, access::AllowAll};
-use sse_trpc::{Limits, Management, Transformer};
+use sse_trpc::{CallLimits, Management, Transformer};
 use tokio::{
     net::{TcpListener, TcpSocket},
     sync::oneshot,
@@ -158,7 +158,7 @@ impl AccessControl {
 pub(crate) fn app(
     builder: ManagerBuilder,
     node: ClusterConfig,
-    limits: Limits,
+    limits: CallLimits,
     transformer: Transformer,
     access_control: AccessControl,
     hosts: Hosts,

@@ -18,7 +18,7 @@ use std::{env, ffi::OsString, net::SocketAddr, time::Duration};
 use clap::FromArgMatches;
 use sse_auth::Origins;
 use sse_core::{BuildError, Config};
-use sse_trpc::{Limits, Transformer};
+use sse_trpc::{CallLimits, Transformer};
 
 use crate::{
     app::{
@@ -53,7 +53,7 @@ pub(crate) struct Settings {
     pub(crate) streams: Config,
     /// Backplane that logs events; `None` if events are not logged.
     pub(crate) backplane: Option<BackplaneSettings>,
-    pub(crate) management: Limits,
+    pub(crate) management: CallLimits,
     pub(crate) transformer: Transformer,
     /// Access control; `None` in demo mode.
     pub(crate) configured: Option<Secured>,
@@ -201,8 +201,8 @@ impl Settings {
 
 /// Rejects bounds on bodies in flight that are too small for a single body of the maximum size. The
 /// default bounds grow with that size.
-fn check_bodies(limits: &Limits, sources: &Sources) -> Result<(), Error> {
-    let default = Limits::default();
+fn check_bodies(limits: &CallLimits, sources: &Sources) -> Result<(), Error> {
+    let default = CallLimits::default();
     let (caller, all) = (limits.bodies_per_caller, limits.bodies);
     let wrong = |field: &str, least: usize, what: &str| {
         let problem = format!("must be at least {least}, {what}");

@@ -19,7 +19,7 @@ use sse_core::{
 
 #[doc(hidden)]
 pub use harness::check;
-pub use scripted_backplane::{Calls, ReadFault, Rejection, ScriptedBackplane};
+pub use scripted_backplane::{Calls, ReadFault, ScriptedBackplane, ScriptedError};
 
 /// The storage of a backplane, for one rule: a separate server, or a part of a server that no other
 /// test uses.

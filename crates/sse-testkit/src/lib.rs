@@ -25,6 +25,6 @@ pub use error::Error;
 pub use executable::executable;
 pub use head::{Head, Headers};
 pub use proxy::Proxy;
-pub use request::{RawRequest, Version};
+pub use request::{HttpVersion, RawRequest};
 pub use response::{Response, request};
 pub use server::{Server, Signal};

@@ -12,7 +12,7 @@ use crate::{client::RawClient, error::Error};
 
 /// The version of HTTP that a request names.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum Version {
+pub enum HttpVersion {
     /// HTTP/1.0.
     Http10,
     /// HTTP/1.1.
@@ -20,7 +20,7 @@ pub enum Version {
     Http11,
 }
 
-impl Version {
+impl HttpVersion {
     fn text(self) -> &'static str {
         match self {
             Self::Http10 => "HTTP/1.0",
@@ -38,7 +38,7 @@ pub struct RawRequest {
     address: SocketAddr,
     method: String,
     path: String,
-    version: Version,
+    version: HttpVersion,
     headers: Vec<(Vec<u8>, Vec<u8>)>,
     padded_to: usize,
     body: Vec<u8>,
@@ -54,7 +54,7 @@ impl RawRequest {
             address,
             method: method.into(),
             path: path.into(),
-            version: Version::default(),
+            version: HttpVersion::default(),
             headers: Vec::new(),
             padded_to: 0,
             body: Vec::new(),
@@ -70,7 +70,7 @@ impl RawRequest {
     }
 
     /// Sets the HTTP version in the request, HTTP/1.1 by default.
-    pub fn version(mut self, version: Version) -> Self {
+    pub fn version(mut self, version: HttpVersion) -> Self {
         self.version = version;
         self
     }
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn head_has_the_requested_fields() {
         let request = RawRequest::get(ADDRESS, "/api/sse?topics=a")
-            .version(Version::Http10)
+            .version(HttpVersion::Http10)
             .header("a", "b");
         assert_eq!(
             text(&request),

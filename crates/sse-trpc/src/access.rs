@@ -6,7 +6,7 @@ use sse_auth::{Credential, Identity, TicketError, Tickets};
 use sse_core::{Caller, ConnectErrorKind, LoginId};
 
 use crate::{
-    credentials::{Credentials, Ticket},
+    credentials::{Credentials, StreamTicket},
     error::Error,
     error_code::Code,
     management::Management,
@@ -56,7 +56,7 @@ impl Credentials for ByGate {
         self.gate.admit_token(token).await
     }
 
-    fn ticket_for(&self, caller: &Caller) -> Result<Ticket, Error> {
+    fn ticket_for(&self, caller: &Caller) -> Result<StreamTicket, Error> {
         // A caller that came with a ticket does not reach this code: calls accept no tickets, and
         // `identify` is for streams alone.
         let mut identity = Identity::without_user(Credential::Other).claims(caller.claims.clone());
@@ -64,7 +64,7 @@ impl Credentials for ByGate {
         identity.login = caller.login.map(LoginId::to_bytes);
         identity.expires_at = caller.expires_at.map(|milliseconds| milliseconds / 1000);
         match self.tickets.issue(&identity) {
-            Ok(ticket) => Ok(Ticket {
+            Ok(ticket) => Ok(StreamTicket {
                 text: ticket.as_str().to_owned(),
                 lifetime: ticket.lifetime(),
             }),

@@ -9,7 +9,7 @@ use std::{
 
 use sse_core::UserId;
 
-use crate::{error::Error, error_code::Code, limits::Limits};
+use crate::{error::Error, error_code::Code, limits::CallLimits};
 
 /// Delay before another try after a body was rejected for lack of room.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -55,7 +55,7 @@ pub(crate) struct BodyShare {
 
 impl Bodies {
     /// Creates the count. Bounds that a single body of the maximum size would exceed are raised.
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &CallLimits) -> Self {
         let per_caller = limits.bodies_per_caller.max(limits.body);
         // Three quarters of the total are at least one caller's share.
         let total = limits
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     fn bodies() -> Arc<Bodies> {
-        let mut limits = Limits::default();
+        let mut limits = CallLimits::default();
         (limits.body, limits.bodies_per_caller, limits.bodies) = (10, 20, 100);
         Arc::new(Bodies::new(&limits))
     }
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn bounds_have_room_for_one_largest_body() {
-        let mut limits = Limits::default();
+        let mut limits = CallLimits::default();
         (limits.body, limits.bodies_per_caller, limits.bodies) = (1000, 1, 1);
         let bodies = Arc::new(Bodies::new(&limits));
         bodies.share(holder(1)).grow(1000).unwrap();

@@ -111,13 +111,13 @@ mod tests {
     use super::*;
     use crate::{
         bodies::{Bodies, Holder},
-        limits::Limits,
+        limits::CallLimits,
     };
 
     const TIME: Duration = Duration::from_secs(30);
 
     fn share() -> BodyShare {
-        Arc::new(Bodies::new(&Limits::default())).share(Holder::Manager)
+        Arc::new(Bodies::new(&CallLimits::default())).share(Holder::Manager)
     }
 
     fn code(problem: &Problem) -> Code {

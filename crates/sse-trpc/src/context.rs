@@ -6,7 +6,7 @@ use sse_cluster::Cluster;
 use sse_core::{Caller, ConnectErrorKind, Handshake, Manager, Target, access::KeyScope};
 
 use crate::{
-    credentials::Credentials, error::Error, error_code::Code, limits::Limits,
+    credentials::Credentials, error::Error, error_code::Code, limits::CallLimits,
     wire::connection_params::ConnectionParams,
 };
 
@@ -29,7 +29,7 @@ use crate::{
 pub struct Context {
     pub(crate) manager: Manager,
     pub(crate) cluster: Cluster,
-    pub(crate) limits: Limits,
+    pub(crate) limits: CallLimits,
     pub(crate) caller: Caller,
     /// The reason for which authentication refused the caller. The caller is anonymous in this
     /// case.
@@ -96,7 +96,7 @@ impl Context {
 
     /// Returns the limits of calls.
     #[must_use]
-    pub fn limits(&self) -> &Limits {
+    pub fn limits(&self) -> &CallLimits {
         &self.limits
     }
 

@@ -21,12 +21,12 @@ pub trait Credentials: Send + Sync + 'static {
     ///
     /// # Errors
     /// Returns the error for the client if no ticket is issued.
-    fn ticket_for(&self, caller: &Caller) -> Result<Ticket, Error>;
+    fn ticket_for(&self, caller: &Caller) -> Result<StreamTicket, Error>;
 }
 
 /// A one-time ticket for a stream.
 #[derive(Clone)]
-pub struct Ticket {
+pub struct StreamTicket {
     /// Text that the client puts into its URL.
     pub text: String,
     /// Time during which the ticket can be used.
@@ -34,9 +34,9 @@ pub struct Ticket {
 }
 
 /// Omits the text, which opens a stream.
-impl fmt::Debug for Ticket {
+impl fmt::Debug for StreamTicket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ticket")
+        f.debug_struct("StreamTicket")
             .field("lifetime", &self.lifetime)
             .finish_non_exhaustive()
     }

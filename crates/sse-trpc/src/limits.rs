@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 ///
 /// ```
 /// use sse_core::Manager;
-/// use sse_trpc::{Limits, Management};
+/// use sse_trpc::{CallLimits, Management};
 ///
-/// let mut limits = Limits::default();
+/// let mut limits = CallLimits::default();
 /// limits.body = 64 << 10;
 /// limits.batch = 10;
 /// let management = Management::new(Manager::builder().build()?).limits(limits);
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
-pub struct Limits {
+pub struct CallLimits {
     /// Maximum number of bytes of a request's inputs, in a body or in a query. Default 1 MiB.
     pub body: usize,
     /// Maximum number of bytes of all request bodies in flight, a quarter of them reserved for
@@ -49,7 +49,7 @@ pub struct Limits {
     pub connections: usize,
 }
 
-impl Default for Limits {
+impl Default for CallLimits {
     fn default() -> Self {
         Self {
             body: 1 << 20,

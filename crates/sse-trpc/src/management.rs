@@ -23,7 +23,7 @@ use crate::{
     call_stats::{CallStats, Failures},
     credentials::Credentials,
     error::Error,
-    limits::Limits,
+    limits::CallLimits,
     procedure::Procedure,
     procedures,
     registered_procedure::RegisteredProcedure,
@@ -63,7 +63,7 @@ use crate::{
 pub struct Management {
     pub(crate) manager: Manager,
     pub(crate) cluster: Cluster,
-    limits: Limits,
+    limits: CallLimits,
     bodies: Arc<Bodies>,
     body_time: Duration,
     pub(crate) transformer: Transformer,
@@ -97,8 +97,8 @@ impl Management {
         Self {
             cluster: Cluster::alone(&manager),
             manager,
-            limits: Limits::default(),
-            bodies: Arc::new(Bodies::new(&Limits::default())),
+            limits: CallLimits::default(),
+            bodies: Arc::new(Bodies::new(&CallLimits::default())),
             body_time: BODY_TIME,
             transformer: Transformer::default(),
             path_separator: PathSeparator::default(),
@@ -128,7 +128,7 @@ impl Management {
 
     /// Sets the limits of calls.
     #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
+    pub fn limits(mut self, limits: CallLimits) -> Self {
         self.limits = limits;
         self.bodies = Arc::new(Bodies::new(&limits));
         self
@@ -234,7 +234,7 @@ impl Management {
     /// means that the body broke off. The body is polled only after the head of the request has
     /// been accepted. It is not polled for a `GET`, if the procedure is unknown or called with the
     /// wrong method, if the caller was refused or has no right to any of the calls, or if the
-    /// limits leave no room for its bytes (see [`Limits::bodies`]). The body of `renew` is read
+    /// limits leave no room for its bytes (see [`CallLimits::bodies`]). The body of `renew` is read
     /// even if the caller is not authenticated. The body is dropped before the response is
     /// returned, so the server must then close the connection or discard the rest, as hyper and
     /// Actix do.

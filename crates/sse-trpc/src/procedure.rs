@@ -134,8 +134,8 @@ impl Procedure {
     }
 
     /// Bounds the body of a call to a number of bytes; by default, only
-    /// [`Limits::body`](crate::Limits::body) bounds the body. An input in a query is not affected.
-    /// The bound of a batch is the largest among its calls.
+    /// [`CallLimits::body`](crate::CallLimits::body) bounds the body. An input in a query is not
+    /// affected. The bound of a batch is the largest among its calls.
     #[must_use]
     pub fn max_input(mut self, bytes: usize) -> Self {
         self.max_input = bytes;

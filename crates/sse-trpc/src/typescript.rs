@@ -154,14 +154,14 @@ fn listings_look_as_they_are_described() {
 }
 
 /// The line of a procedure in the router.
-struct Entry {
+struct RouterLine {
     name: &'static str,
     kind: ProcedureKind,
     input: String,
     output: String,
 }
 
-impl Entry {
+impl RouterLine {
     fn line(&self) -> String {
         let Self {
             name,
@@ -182,7 +182,7 @@ impl Entry {
 struct Types {
     config: Config,
     declarations: Vec<String>,
-    entries: Vec<Entry>,
+    entries: Vec<RouterLine>,
 }
 
 impl Types {
@@ -216,7 +216,7 @@ impl Types {
         F: Future<Output = Result<O, Error>>,
     {
         let (input, output) = (self.input::<I>(), self.declare::<O>());
-        self.entries.push(Entry {
+        self.entries.push(RouterLine {
             name,
             kind,
             input,
@@ -240,7 +240,7 @@ fn described() -> Types {
         types.input::<connections::Input>(),
         types.declare::<ConnectionPage>(),
     );
-    types.entries.push(Entry {
+    types.entries.push(RouterLine {
         name: "getConnections",
         kind: ProcedureKind::Query,
         input,
@@ -248,7 +248,7 @@ fn described() -> Types {
     });
     for name in ["sendSuccess", "sendInfo", "sendWarning", "sendError"] {
         let (input, output) = (types.input::<notify::Send>(), types.declare::<Done>());
-        types.entries.push(Entry {
+        types.entries.push(RouterLine {
             name,
             kind: ProcedureKind::Mutation,
             input,
@@ -286,7 +286,7 @@ fn described() -> Types {
         "(EventsInput & { lastEventId?: string | null })",
     );
     let output = "AsyncIterable<SseEvent | TrackedSseEvent>".into();
-    types.entries.push(Entry {
+    types.entries.push(RouterLine {
         name: "events",
         kind: ProcedureKind::Subscription,
         input,
@@ -311,7 +311,7 @@ fn document() -> String {
         writeln!(text, "{declaration}\n").unwrap();
     }
     text.push_str("export type SseProcedures = {\n  sse: {\n");
-    text.extend(types.entries.iter().map(Entry::line));
+    text.extend(types.entries.iter().map(RouterLine::line));
     text.push_str("  };\n};\n");
     text + FOOTER
 }

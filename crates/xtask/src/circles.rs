@@ -13,8 +13,6 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cargo_metadata::Metadata;
-
 use self::imports::Imports;
 use crate::cargo;
 use crate::error::Error;
@@ -50,18 +48,18 @@ impl fmt::Display for CircleViolation {
 
 /// The files of one crate, or of one of its programs.
 #[derive(Debug)]
-struct CrateFiles {
+pub(crate) struct CrateFiles {
     /// The name of the package.
     package: String,
     /// The folder, from the root of the workspace.
-    folder: String,
+    pub(crate) folder: String,
     /// Names, from the folder, and texts.
-    files: Vec<(String, String)>,
+    pub(crate) files: Vec<(String, String)>,
 }
 
 /// Checks the workspace.
 pub(crate) fn check() -> Result<(), Error> {
-    let all = workspace(&cargo::metadata()?)?;
+    let all = workspace()?;
     let (mut violations, mut files) = (Vec::new(), 0);
     for sources in &all {
         let imports = sources.imports();
@@ -112,7 +110,8 @@ impl CrateFiles {
 }
 
 /// Reads the `src` of every crate of the workspace.
-fn workspace(metadata: &Metadata) -> Result<Vec<CrateFiles>, Error> {
+pub(crate) fn workspace() -> Result<Vec<CrateFiles>, Error> {
+    let metadata = cargo::metadata()?;
     let root = metadata.workspace_root.as_std_path();
     let mut all = Vec::new();
     for package in metadata.workspace_packages() {
@@ -304,7 +303,7 @@ mod tests {
 
     #[test]
     fn every_crate_of_the_workspace_is_read() {
-        let all = workspace(&cargo::metadata().unwrap()).unwrap();
+        let all = workspace().unwrap();
         let has = |folder: &str, file: &str| {
             let sources = all.iter().find(|sources| sources.folder == folder);
             sources.is_some_and(|sources| sources.files.iter().any(|(name, _)| name == file))

@@ -14,6 +14,7 @@ mod install;
 mod js;
 mod language;
 mod loom;
+mod names;
 mod steps;
 
 use std::env;
@@ -82,6 +83,7 @@ mod tests {
             "clippy",
             "floors",
             "circles",
+            "names",
             "language",
             "advisories",
             "cargo-test",

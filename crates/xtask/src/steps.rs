@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::cargo::{added_flags, cargo, run as run_command};
 use crate::error::Error;
-use crate::{advisories, chaos, circles, floors, install, js, language, loom};
+use crate::{advisories, chaos, circles, floors, install, js, language, loom, names};
 
 /// One step.
 pub(crate) struct Step {
@@ -41,6 +41,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "circles",
         about: "check that no files import from each other",
         run: circles::check,
+    },
+    Step {
+        name: "names",
+        about: "check that no type name stands for two things",
+        run: names::check,
     },
     Step {
         name: "language",

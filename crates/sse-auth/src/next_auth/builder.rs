@@ -22,7 +22,7 @@ const MAX: usize = 8;
 #[derive(Clone)]
 pub struct NextAuthBuilder {
     secrets: Vec<Secret>,
-    versions: Vec<Version>,
+    versions: Vec<NextAuthVersion>,
     names: Vec<String>,
     leeway: Duration,
     expiry: Expiry,
@@ -33,7 +33,7 @@ pub struct NextAuthBuilder {
 /// The library whose cookies are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Version {
+pub enum NextAuthVersion {
     /// NextAuth v4: `next-auth.session-token`.
     V4,
     /// Auth.js v5 (`next-auth@5`, `@auth/*`): `authjs.session-token`.
@@ -74,7 +74,7 @@ impl NextAuthBuilder {
     /// Accepts only cookies of this version (several calls: of several versions); default: cookies
     /// of both versions.
     #[must_use]
-    pub fn version(mut self, version: Version) -> Self {
+    pub fn version(mut self, version: NextAuthVersion) -> Self {
         self.versions.push(version);
         self
     }
@@ -159,12 +159,13 @@ impl NextAuthBuilder {
 
     fn cookies(&self) -> Vec<SessionCookie> {
         let versions = if self.versions.is_empty() {
-            &Version::ALL[..]
+            &NextAuthVersion::ALL[..]
         } else {
             &self.versions
         };
         if self.names.is_empty() {
-            let named = |version: &Version| version.cookie_names().map(|name| (name, *version));
+            let named =
+                |version: &NextAuthVersion| version.cookie_names().map(|name| (name, *version));
             return versions
                 .iter()
                 .flat_map(named)
@@ -177,7 +178,7 @@ impl NextAuthBuilder {
             .collect()
     }
 
-    fn cookie(&self, name: String, versions: &[Version]) -> SessionCookie {
+    fn cookie(&self, name: String, versions: &[NextAuthVersion]) -> SessionCookie {
         let secrets = self.secrets.iter();
         let keys = secrets
             .flat_map(|secret| {
@@ -192,10 +193,12 @@ impl NextAuthBuilder {
 
 /// Returns the names of v5 and then of v4, each with `__Host-`, with `__Secure-` and plain.
 pub(crate) fn default_cookie_names() -> impl Iterator<Item = String> {
-    Version::ALL.into_iter().flat_map(Version::cookie_names)
+    NextAuthVersion::ALL
+        .into_iter()
+        .flat_map(NextAuthVersion::cookie_names)
 }
 
-impl Version {
+impl NextAuthVersion {
     const ALL: [Self; 2] = [Self::V5, Self::V4];
 
     fn cookie_names(self) -> [String; 3] {

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension as _};
 use serde_json::{Map, Value, json};
 use sse_auth::{
-    BoxError, Credential, DatabaseSessions, ManualClock, NextAuth, Rejection, SessionStore,
+    AuthRejection, BoxError, Credential, DatabaseSessions, ManualClock, NextAuth, SessionStore,
     StoredSession,
 };
 
@@ -243,7 +243,7 @@ async fn failures_are_not_remembered() {
     let error = ask_cookie(&sessions, "s", "a").await.unwrap_err();
     assert_eq!(
         (error.to_string().as_str(), error.rejection()),
-        ("the session store failed", Rejection::Unavailable)
+        ("the session store failed", AuthRejection::Unavailable)
     );
     store.down.store(0, Ordering::SeqCst);
     assert_eq!(accepted(ask_cookie(&sessions, "s", "a").await).0, "ada");

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use serde_json::json;
 use sse_auth::{
-    Algorithm, ApiKey, AuthError, Authenticator, Credential, FirstOf, Identity, Jwt, Key,
-    ManualClock, NextAuth, Rejection, RequestView, Tickets,
+    Algorithm, ApiKey, AuthError, AuthRejection, Authenticator, Credential, FirstOf, Identity, Jwt,
+    Key, ManualClock, NextAuth, RequestView, Tickets,
 };
 
 use crate::support::{
@@ -311,43 +311,53 @@ async fn custom_authenticator_takes_part() {
             error.rejection(),
             std::error::Error::source(&error).unwrap().to_string()
         ),
-        (Rejection::Invalid, "banned".to_owned())
+        (AuthRejection::Invalid, "banned".to_owned())
     );
     let error = ask(&all, "x-user", "down").await.unwrap_err();
     assert_eq!(
         (error.rejection(), error.rejection().status()),
-        (Rejection::Unavailable, 503)
+        (AuthRejection::Unavailable, 503)
     );
 }
 
 #[test]
 fn clients_receive_four_kinds_of_rejection() {
     for (error, refusal, status, code) in [
-        (AuthError::Signature, Rejection::Invalid, 401, "invalid"),
-        (AuthError::UnknownKey, Rejection::Invalid, 401, "invalid"),
-        (AuthError::Integrity, Rejection::Invalid, 401, "invalid"),
-        (AuthError::UnknownTicket, Rejection::Invalid, 401, "invalid"),
+        (AuthError::Signature, AuthRejection::Invalid, 401, "invalid"),
+        (
+            AuthError::UnknownKey,
+            AuthRejection::Invalid,
+            401,
+            "invalid",
+        ),
+        (AuthError::Integrity, AuthRejection::Invalid, 401, "invalid"),
+        (
+            AuthError::UnknownTicket,
+            AuthRejection::Invalid,
+            401,
+            "invalid",
+        ),
         (
             AuthError::UnknownSession,
-            Rejection::Invalid,
+            AuthRejection::Invalid,
             401,
             "invalid",
         ),
         (
             AuthError::NotYetValid { at: 1 },
-            Rejection::Invalid,
+            AuthRejection::Invalid,
             401,
             "invalid",
         ),
         (
             AuthError::Expired { at: 1 },
-            Rejection::Expired,
+            AuthRejection::Expired,
             401,
             "expired",
         ),
         (
             AuthError::unavailable("x"),
-            Rejection::Unavailable,
+            AuthRejection::Unavailable,
             503,
             "unavailable",
         ),
@@ -358,9 +368,9 @@ fn clients_receive_four_kinds_of_rejection() {
         );
         assert_eq!(refusal.www_authenticate().is_some(), status == 401);
     }
-    assert_eq!(Rejection::Missing.www_authenticate(), Some("Bearer"));
+    assert_eq!(AuthRejection::Missing.www_authenticate(), Some("Bearer"));
     assert!(
-        Rejection::Expired
+        AuthRejection::Expired
             .www_authenticate()
             .unwrap()
             .starts_with("Bearer error=\"invalid_token\"")

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sse_auth::{
-    Authenticator as _, Credential, KeyError, ManualClock, NextAuth, NextAuthBuilder, RequestView,
-    Version,
+    Authenticator as _, Credential, KeyError, ManualClock, NextAuth, NextAuthBuilder,
+    NextAuthVersion, RequestView,
 };
 
 use crate::support::{
@@ -112,7 +112,7 @@ async fn custom_names() {
 
 #[tokio::test]
 async fn one_version_alone() {
-    let only_v5 = builder().version(Version::V5).build().unwrap();
+    let only_v5 = builder().version(NextAuthVersion::V5).build().unwrap();
     assert!(
         ask_cookie(&only_v5, V4, &v4_session())
             .await

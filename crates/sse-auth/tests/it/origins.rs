@@ -1,6 +1,6 @@
 //! Sites that may use a browser's cookies.
 
-use sse_auth::{Credential, CrossSite, Origins, OwnOrigin, Page, RequestView};
+use sse_auth::{Credential, CrossSite, Origins, OwnOrigin, PageOrigin, RequestView};
 
 fn origins() -> Origins {
     Origins::new(["https://app.example.com", "http://localhost:3000"]).unwrap()
@@ -224,6 +224,6 @@ fn own_pages_are_known_by_their_origin() {
     assert!(Origins::none().check_page(&twice).is_err());
     assert_eq!(
         Origins::none().check_page(&RequestView::new("POST")),
-        Ok(Page::Unknown)
+        Ok(PageOrigin::Unknown)
     );
 }

@@ -11,7 +11,9 @@ use std::{
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use sse_auth::{BoxError, FetchJwks, JwksError, JwksFile, Jwt, ManualClock, Rejection, RemoteJwks};
+use sse_auth::{
+    AuthRejection, BoxError, FetchJwks, JwksError, JwksFile, Jwt, ManualClock, RemoteJwks,
+};
 
 use crate::support::{Es256, NOW, SECRET, accepted, ask_bearer, b64, claims, hs256, refused};
 
@@ -175,7 +177,7 @@ async fn keys_survive_an_unavailable_issuer_for_max_age() {
     let error = ask_bearer(&*jwt, &token).await.unwrap_err();
     assert_eq!(
         (error.to_string().as_str(), error.rejection()),
-        ("failed to load the keys", Rejection::Unavailable)
+        ("failed to load the keys", AuthRejection::Unavailable)
     );
     issuer.set(Answer::Keys(json!([key.jwk("a")])));
     clock.advance(Duration::from_secs(300));
@@ -193,7 +195,7 @@ async fn delay_doubles_after_each_failure() {
     for _ in 0..64 {
         assert_eq!(
             ask_bearer(&*jwt, &token).await.unwrap_err().rejection(),
-            Rejection::Unavailable
+            AuthRejection::Unavailable
         );
         asked.push(issuer.asked());
         clock.advance(Duration::from_secs(1));
@@ -234,7 +236,7 @@ async fn failing_fetchers_are_errors() {
         let error = ask_bearer(&*jwt, &key.sign("a", &claims()))
             .await
             .unwrap_err();
-        assert_eq!(error.rejection(), Rejection::Unavailable);
+        assert_eq!(error.rejection(), AuthRejection::Unavailable);
         assert!(keys.load().await.is_err());
     }
     issuer.set(Answer::Never);

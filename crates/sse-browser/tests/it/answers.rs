@@ -1,9 +1,9 @@
 //! Tests of statuses, headers and entity tags.
 
-use sse_browser::{CLIENT, File, Request, StaticFiles, StaticResponse};
+use sse_browser::{CLIENT, File, FileRequest, StaticFiles, StaticResponse};
 
 fn ask(method: &str, path: &str, if_none_match: Option<&str>) -> StaticResponse {
-    CLIENT.answer(&Request {
+    CLIENT.answer(&FileRequest {
         method,
         path,
         if_none_match: if_none_match.map(str::as_bytes),
@@ -75,7 +75,7 @@ fn matching_etag_is_not_modified() {
     }
     assert_eq!(
         CLIENT
-            .answer(&Request {
+            .answer(&FileRequest {
                 method: "GET",
                 path: "client.js",
                 if_none_match: Some(b"\xFF")
@@ -114,7 +114,7 @@ fn a_folder_is_answered_with_its_index() {
         File::new("b.svg", ""),
     ]);
     for path in ["", "/", "/index.html"] {
-        let answer = FILES.answer(&Request {
+        let answer = FILES.answer(&FileRequest {
             method: "GET",
             path,
             if_none_match: None,
@@ -127,7 +127,7 @@ fn a_folder_is_answered_with_its_index() {
     }
     assert_eq!(
         FILES
-            .answer(&Request {
+            .answer(&FileRequest {
                 method: "GET",
                 path: "//",
                 if_none_match: None

@@ -16,7 +16,7 @@ use crate::{
         request::ClientRequest,
         state::{Departure, Orders, Phase, SharedState},
     },
-    observation::{Loss, Observation, Stop},
+    observation::{Loss, Observation, StopReason},
 };
 
 /// Lifetime after which a stream counts as successful, even if it delivered nothing.
@@ -45,7 +45,7 @@ pub(crate) struct ClientSession {
 enum Over {
     /// The connection is lost for now; a server may have requested a delay.
     Lost(Loss, Option<Duration>),
-    For(Stop),
+    For(StopReason),
 }
 
 impl ClientSession {
@@ -66,7 +66,7 @@ impl ClientSession {
         loop {
             let given = *orders.borrow_and_update();
             if given.is_stopped {
-                return self.stop(Stop::Asked);
+                return self.stop(StopReason::Asked);
             }
             if given.is_paused {
                 self.pause(&mut orders).await;
@@ -151,7 +151,7 @@ impl ClientSession {
                 self.failures = 0;
             }
             if forbids_reconnect {
-                return Over::For(Stop::Banned);
+                return Over::For(StopReason::Banned);
             }
         }
     }
@@ -210,7 +210,7 @@ impl ClientSession {
         }
     }
 
-    fn stop(&mut self, stop: Stop) {
+    fn stop(&mut self, stop: StopReason) {
         self.note(Observation::Stopped(stop));
         self.be(Phase::Stopped(stop));
     }
@@ -243,7 +243,7 @@ fn judged(head: &Head) -> Result<Option<Duration>, Over> {
             .and_then(|value| value.parse::<u64>().ok())
     };
     match head.status {
-        200 if head.expect_stream().is_err() => Err(Over::For(Stop::NotAStream)),
+        200 if head.expect_stream().is_err() => Err(Over::For(StopReason::NotAStream)),
         200 => Ok(number("x-sse-heartbeat-ms")
             .filter(|every| *every > 0)
             .map(Duration::from_millis)),
@@ -251,7 +251,7 @@ fn judged(head: &Head) -> Result<Option<Duration>, Over> {
             Loss::Refused(status),
             number("retry-after").map(Duration::from_secs),
         )),
-        status => Err(Over::For(Stop::Refused(status))),
+        status => Err(Over::For(StopReason::Refused(status))),
     }
 }
 

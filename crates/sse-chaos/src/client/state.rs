@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::{journal::Journal, observation::Stop};
+use crate::{journal::Journal, observation::StopReason};
 
 /// The orders of the test to a client.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +57,7 @@ pub enum Phase {
     /// The client is paused.
     Paused,
     /// The client will not reconnect.
-    Stopped(Stop),
+    Stopped(StopReason),
 }
 
 /// The status of a client.

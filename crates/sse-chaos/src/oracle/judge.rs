@@ -7,14 +7,14 @@ use tokio::time::Instant;
 
 use crate::{
     journal::{Journal, JournalPosition, StepKind},
-    observation::{Gap, GapReason, Loss, Observation, Stop},
+    observation::{Gap, GapReason, Loss, Observation, StopReason},
     oracle::{
         epochs::EpochOrder,
         gap_coverage::{GapCoverage, Served},
+        judgment::{Judgment, Offence, OffenceKind},
         publications::{Publication, Publications},
         recovery::Recoveries,
         subscriber::Subscriber,
-        verdict::{Offence, OffenceKind, Verdict},
     },
 };
 
@@ -49,7 +49,7 @@ pub(crate) struct Judge<'a, 'w> {
     epochs: &'w EpochOrder,
     places: &'a [Option<JournalPosition>],
     had: &'a mut [Option<Had>],
-    verdict: &'a mut Verdict,
+    judgment: &'a mut Judgment,
     /// For each target, `true` if the target includes this client.
     is_meant: Vec<bool>,
     /// The oracle's index of each of the journal's epochs.
@@ -91,7 +91,7 @@ impl<'a, 'w> Judge<'a, 'w> {
         subscriber: &'a Subscriber,
         journal: &'a Journal,
         evidence: &'a mut Evidence<'w>,
-        verdict: &'a mut Verdict,
+        judgment: &'a mut Judgment,
     ) -> Self {
         let Evidence {
             publications,
@@ -110,7 +110,7 @@ impl<'a, 'w> Judge<'a, 'w> {
             epochs,
             places,
             had,
-            verdict,
+            judgment,
             is_meant: publications
                 .targets
                 .iter()
@@ -145,7 +145,7 @@ impl<'a, 'w> Judge<'a, 'w> {
             }
         }
         if self.began.is_none() {
-            self.verdict.never_connected += 1;
+            self.judgment.never_connected += 1;
         }
         for index in 0..self.places.len() {
             self.settle(index);
@@ -169,13 +169,13 @@ impl<'a, 'w> Judge<'a, 'w> {
                 self.connection += 1;
                 self.connected_at
                     .get_or_insert(self.journal.origin() + time);
-                self.verdict.connects += 1;
-                self.verdict.resumed += u64::from(*resumed);
+                self.judgment.connects += 1;
+                self.judgment.resumed += u64::from(*resumed);
                 self.connected(time, id.as_ref());
             }
             Observation::Gap(gap) => self.gap(time, gap),
-            Observation::Degraded => self.verdict.degraded += 1,
-            Observation::Restored => self.verdict.restored += 1,
+            Observation::Degraded => self.judgment.degraded += 1,
+            Observation::Restored => self.judgment.restored += 1,
             Observation::Lost(Loss::Malformed) => {
                 self.offend(
                     OffenceKind::Malformed,
@@ -189,7 +189,7 @@ impl<'a, 'w> Judge<'a, 'w> {
             Observation::Unpaused => self.is_paused = false,
             Observation::Stopped(stop) => {
                 self.stopped_at = Some(self.journal.origin() + time);
-                self.verdict.gave_up += u64::from(*stop != Stop::Asked);
+                self.judgment.gave_up += u64::from(*stop != StopReason::Asked);
             }
             Observation::Lost(_) | Observation::Event { .. } | Observation::Moved { .. } => {}
         }
@@ -215,7 +215,7 @@ impl<'a, 'w> Judge<'a, 'w> {
 
     fn gap(&mut self, time: Duration, gap: &Gap) {
         self.gaps += 1;
-        self.verdict.gaps.count_one(gap.reason);
+        self.judgment.gaps.count_one(gap.reason);
         let place = |id: &Option<Cursor>| id.as_ref().and_then(|id| self.epochs.place(id));
         let Some(to) = place(&gap.to) else { return };
         self.coverage
@@ -342,14 +342,14 @@ impl<'a, 'w> Judge<'a, 'w> {
         let number = Some(publication.number);
         let is_elsewhere = |before: JournalPosition, at: JournalPosition| before.epoch != at.epoch;
         if before.at == at && before.connection != self.connection {
-            self.verdict.doubled_on_wire += 1;
+            self.judgment.doubled_on_wire += 1;
         } else if before
             .at
             .zip(at)
             .is_some_and(|(before, at)| is_elsewhere(before, at))
             && publication.tries > 1
         {
-            self.verdict.repeated += 1;
+            self.judgment.repeated += 1;
         } else {
             let detail = match before.at {
                 Some(before) if Some(before) != at => {
@@ -396,16 +396,16 @@ impl<'a, 'w> Judge<'a, 'w> {
         }
         let was_served_beyond = self.was_served_beyond(place);
         let outcome = if self.had[index].is_some() {
-            &mut self.verdict.delivered
+            &mut self.judgment.delivered
         } else if self.coverage.covers(place) {
-            &mut self.verdict.covered
+            &mut self.judgment.covered
         } else if was_served_beyond || self.has_claim(acknowledged.at) {
             let kind = if was_served_beyond {
                 OffenceKind::Lost
             } else {
                 OffenceKind::Undelivered
             };
-            self.verdict.due += 1;
+            self.judgment.due += 1;
             let time = acknowledged
                 .at
                 .saturating_duration_since(self.journal.origin());
@@ -420,7 +420,7 @@ impl<'a, 'w> Judge<'a, 'w> {
             return;
         };
         *outcome += 1;
-        self.verdict.due += 1;
+        self.judgment.due += 1;
     }
 
     fn is_after_the_beginning(&self, place: JournalPosition) -> bool {
@@ -486,10 +486,10 @@ impl<'a, 'w> Judge<'a, 'w> {
         id: Option<JournalPosition>,
         detail: String,
     ) {
-        self.verdict.count_one(kind);
-        if self.verdict.offences.len() < self.offences_kept {
+        self.judgment.count_one(kind);
+        if self.judgment.offences.len() < self.offences_kept {
             let id = id.map(|id| self.epochs.cursor(id));
-            self.verdict.offences.push(Offence {
+            self.judgment.offences.push(Offence {
                 client: self.client,
                 kind,
                 number,

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::oracle::verdict::Recovery;
+use crate::oracle::judgment::Recovery;
 
 /// A fault that was injected into the servers or the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct FaultPeriod {
     /// Name of the fault.
     pub name: String,
     /// Time at which the fault began.
@@ -20,7 +20,7 @@ pub struct Fault {
 /// The time from the end of each fault until clients received an event.
 #[derive(Debug)]
 pub(crate) struct Recoveries<'a> {
-    faults: &'a [Fault],
+    faults: &'a [FaultPeriod],
     windows: Vec<RecoveryWindow>,
 }
 
@@ -35,7 +35,7 @@ struct RecoveryWindow {
 }
 
 impl<'a> Recoveries<'a> {
-    pub(crate) fn after(faults: &'a [Fault]) -> Self {
+    pub(crate) fn after(faults: &'a [FaultPeriod]) -> Self {
         let next = |ended| {
             faults
                 .iter()

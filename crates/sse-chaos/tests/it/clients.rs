@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use sse_chaos::{Client, ClientRequest, Departure, Gap, GapReason, Loss, Observation, Phase, Stop};
+use sse_chaos::{
+    Client, ClientRequest, Departure, Gap, GapReason, Loss, Observation, Phase, StopReason,
+};
 use sse_testkit::Proxy;
 use tokio::time::sleep;
 
@@ -29,7 +31,7 @@ async fn events(client: &Client, count: u64) {
     until("events", || client.status().events >= count).await;
 }
 
-async fn end(client: &Client) -> Stop {
+async fn end(client: &Client) -> StopReason {
     until("the end", || {
         matches!(client.status().phase, Phase::Stopped(_))
     })
@@ -131,7 +133,7 @@ async fn client_sends_its_request_and_reads_events() {
             id: None,
         },
         Observation::Lost(Loss::Dropped),
-        Observation::Stopped(Stop::Asked),
+        Observation::Stopped(StopReason::Asked),
     ];
     assert_eq!(stopped(client).await, expected);
 }
@@ -250,13 +252,13 @@ async fn client_stops_after_permanent_rejections() {
     let html = raw("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n");
     let ban_for = "event: system\ndata: {\"event\":\"disconnected\",\"data\":{\"reason\":\"kicked\",\"reconnect\":false}}\n\n";
     let cases = [
-        (status(204, ""), Stop::Refused(204)),
-        (status(301, "Location: /\r\n"), Stop::Refused(301)),
-        (status(400, ""), Stop::Refused(400)),
-        (status(401, ""), Stop::Refused(401)),
-        (status(403, ""), Stop::Refused(403)),
-        (html, Stop::NotAStream),
-        (stream(ban_for), Stop::Banned),
+        (status(204, ""), StopReason::Refused(204)),
+        (status(301, "Location: /\r\n"), StopReason::Refused(301)),
+        (status(400, ""), StopReason::Refused(400)),
+        (status(401, ""), StopReason::Refused(401)),
+        (status(403, ""), StopReason::Refused(403)),
+        (html, StopReason::NotAStream),
+        (stream(ban_for), StopReason::Banned),
     ];
     for (answer, expected) in cases {
         let mut server = Scripted::start(vec![answer]).await;
@@ -438,7 +440,7 @@ async fn a_pause_lasts_until_it_is_ended() {
         Observation::Unpaused,
         connected,
         Observation::Lost(Loss::Dropped),
-        Observation::Stopped(Stop::Asked),
+        Observation::Stopped(StopReason::Asked),
     ];
     assert_eq!(stopped(client).await, expected);
 }

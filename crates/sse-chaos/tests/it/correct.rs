@@ -1,6 +1,6 @@
 //! Correct histories, in which the oracle finds nothing.
 
-use sse_chaos::{GapReason, Observation, Stop};
+use sse_chaos::{GapReason, Observation, StopReason};
 
 use crate::story::{Story, connected, event, gap};
 
@@ -199,7 +199,7 @@ fn correct_histories_are_clean() {
                     e(1),
                     Observation::Paused,
                     lost(),
-                    Observation::Stopped(Stop::Asked),
+                    Observation::Stopped(StopReason::Asked),
                 ],
             ),
         ),
@@ -221,6 +221,6 @@ fn correct_histories_are_clean() {
         ),
     ];
     for (name, story) in cases {
-        assert_eq!(story.offences(), [], "{name}: {:#?}", story.verdict());
+        assert_eq!(story.offences(), [], "{name}: {:#?}", story.judgment());
     }
 }

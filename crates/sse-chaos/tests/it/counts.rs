@@ -1,6 +1,8 @@
-//! The numbers in the oracle's verdicts.
+//! The numbers in the oracle's judgments.
 
-use sse_chaos::{Fault, Observation, OffenceKind, Oracle, OracleError, Publication, Stop};
+use sse_chaos::{
+    FaultPeriod, Observation, OffenceKind, Oracle, OracleError, Publication, StopReason,
+};
 use sse_core::Target;
 
 use crate::story::{Story, connected, event, gap, id, topic, user};
@@ -10,16 +12,19 @@ use OffenceKind::{Lost, Undelivered};
 use crate::faulty::{EPOCH, TRIMMED, life, lost};
 
 #[test]
-fn verdict_counts_every_kind() {
-    let verdict = Story::quiet().verdict();
+fn judgment_counts_every_kind() {
+    let judgment = Story::quiet().judgment();
     assert_eq!(
-        (verdict.clients, verdict.never_connected, verdict.gave_up),
+        (judgment.clients, judgment.never_connected, judgment.gave_up),
         (1, 0, 0)
     );
-    assert_eq!((verdict.published, verdict.acknowledged), (8, 7));
-    assert_eq!((verdict.due, verdict.delivered, verdict.covered), (4, 4, 0));
+    assert_eq!((judgment.published, judgment.acknowledged), (8, 7));
     assert_eq!(
-        (verdict.connects, verdict.resumed, verdict.gaps.total()),
+        (judgment.due, judgment.delivered, judgment.covered),
+        (4, 4, 0)
+    );
+    assert_eq!(
+        (judgment.connects, judgment.resumed, judgment.gaps.total()),
         (1, 0, 0)
     );
     let e = |number: u64| event(number, &format!("e-{number}"));
@@ -38,30 +43,30 @@ fn verdict_counts_every_kind() {
             gap(TRIMMED, Some("e-1"), Some("e-3")),
             Observation::Restored,
             e(4),
-            Observation::Stopped(Stop::Banned),
+            Observation::Stopped(StopReason::Banned),
         ],
     );
-    let verdict = story.verdict();
-    assert!(verdict.is_clean(), "{verdict:#?}");
+    let judgment = story.judgment();
+    assert!(judgment.is_clean(), "{judgment:#?}");
     assert_eq!(
         (
-            verdict.due,
-            verdict.delivered,
-            verdict.covered,
-            verdict.doubled_on_wire
+            judgment.due,
+            judgment.delivered,
+            judgment.covered,
+            judgment.doubled_on_wire
         ),
         (4, 2, 2, 1)
     );
     assert_eq!(
-        (verdict.connects, verdict.resumed, verdict.gave_up),
+        (judgment.connects, judgment.resumed, judgment.gave_up),
         (2, 1, 1)
     );
-    assert_eq!((verdict.degraded, verdict.restored), (1, 1));
+    assert_eq!((judgment.degraded, judgment.restored), (1, 1));
     assert_eq!(
         (
-            verdict.gaps.of(TRIMMED),
-            verdict.gaps.of(EPOCH),
-            verdict.gaps.total()
+            judgment.gaps.of(TRIMMED),
+            judgment.gaps.of(EPOCH),
+            judgment.gaps.total()
         ),
         (1, 0, 1)
     );
@@ -73,15 +78,23 @@ fn departed_client_is_owed_only_earlier_events() {
     let published = [(1, "e-1"), (2, "e-2"), (3, "e-3")];
     let mut story = life(
         &published,
-        [connected("e-0"), e(1), Observation::Stopped(Stop::Asked)],
+        [
+            connected("e-0"),
+            e(1),
+            Observation::Stopped(StopReason::Asked),
+        ],
     );
     assert_eq!(story.offences(), [(Undelivered, 2)]);
     story.subscriber.left_early = true;
     assert_eq!(story.offences(), []);
-    assert_eq!(story.verdict().due, 1);
+    assert_eq!(story.judgment().due, 1);
     let mut story = life(
         &published,
-        [connected("e-0"), e(2), Observation::Stopped(Stop::Asked)],
+        [
+            connected("e-0"),
+            e(2),
+            Observation::Stopped(StopReason::Asked),
+        ],
     );
     story.subscriber.left_early = true;
     assert_eq!(story.offences(), [(Lost, 1)]);
@@ -94,7 +107,7 @@ fn events_acknowledged_after_the_end_are_not_due() {
         [
             connected("e-0"),
             event(1, "e-1"),
-            Observation::Stopped(Stop::Asked),
+            Observation::Stopped(StopReason::Asked),
         ],
     );
     story.publish(2, Target::All, "e-2");
@@ -114,14 +127,14 @@ fn offences_are_counted_beyond_the_kept_maximum() {
     story.observe(Observation::Moved { id: id("e-2000") });
     let oracle = Oracle::new(story.published.clone()).unwrap();
     let clients = [(&story.subscriber, &story.journal())];
-    let verdict = oracle.judge(clients);
+    let judgment = oracle.judge(clients);
     assert_eq!(
-        (verdict.lost, verdict.offences.len()),
+        (judgment.lost, judgment.offences.len()),
         (50, Oracle::OFFENCES_KEPT)
     );
-    let verdict = oracle.offences_kept(1).judge(clients);
-    assert_eq!((verdict.lost, verdict.offences.len()), (50, 1));
-    let text = verdict.offences[0].to_string();
+    let judgment = oracle.offences_kept(1).judge(clients);
+    assert_eq!((judgment.lost, judgment.offences.len()), (50, 1));
+    let text = judgment.offences[0].to_string();
     assert!(
         text.starts_with("client 0, ") && text.contains("lost, event 1 at e-1: for "),
         "{text}"
@@ -146,7 +159,7 @@ fn recovery_is_time_to_first_event_after_fault() {
     let mut story = Story::new();
     let fault = |name: &str, story: &mut Story| {
         let (began, ended) = (story.now(), story.now());
-        Fault {
+        FaultPeriod {
             name: name.to_owned(),
             began,
             ended,
@@ -172,11 +185,11 @@ fn recovery_is_time_to_first_event_after_fault() {
         late
     };
     let (journal, late_journal) = (story.journal(), late.journal());
-    let verdict = oracle.judge([
+    let judgment = oracle.judge([
         (&story.subscriber, &journal),
         (&late.subscriber, &late_journal),
     ]);
-    let found: Vec<_> = verdict
+    let found: Vec<_> = judgment
         .recoveries
         .iter()
         .map(|it| (&*it.name, it.recovered, it.without, it.max.as_millis()))

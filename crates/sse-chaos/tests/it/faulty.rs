@@ -1,6 +1,6 @@
 //! Faulty histories of each kind, and the offences that the oracle finds in them.
 
-use sse_chaos::{GapReason, Loss, Observation, OffenceKind, Stop};
+use sse_chaos::{GapReason, Loss, Observation, OffenceKind, StopReason};
 use sse_core::Target;
 
 use crate::story::{Story, connected, event, gap, id};
@@ -417,7 +417,7 @@ fn faulty_histories_are_found() {
                     connected("e-0"),
                     e(1),
                     Observation::Lost(Loss::Ended),
-                    Observation::Stopped(Stop::Refused(403)),
+                    Observation::Stopped(StopReason::Refused(403)),
                 ],
             ),
             &[(Undelivered, 2)],
@@ -429,6 +429,11 @@ fn faulty_histories_are_found() {
             .copied()
             .filter(|(_, count)| *count > 0)
             .collect();
-        assert_eq!(story.offences(), expected, "{name}: {:#?}", story.verdict());
+        assert_eq!(
+            story.offences(),
+            expected,
+            "{name}: {:#?}",
+            story.judgment()
+        );
     }
 }

@@ -225,7 +225,7 @@ proptest! {
     #[test]
     fn correct_histories_are_clean(happenings in happenings()) {
         let story = World::go_through(&happenings);
-        prop_assert!(story.verdict().is_clean(), "{:#?}", story.verdict());
+        prop_assert!(story.judgment().is_clean(), "{:#?}", story.judgment());
     }
 
     #[test]
@@ -234,9 +234,9 @@ proptest! {
         for index in single_deliveries(&story) {
             let mut faulty = story.clone();
             let taken = faulty.observations.remove(index);
-            let verdict = faulty.verdict();
-            prop_assert_eq!(verdict.lost + verdict.undelivered, 1, "without {:?}: {:#?}", taken, verdict);
-            prop_assert_eq!(verdict.due, story.verdict().due);
+            let judgment = faulty.judgment();
+            prop_assert_eq!(judgment.lost + judgment.undelivered, 1, "without {:?}: {:#?}", taken, judgment);
+            prop_assert_eq!(judgment.due, story.judgment().due);
         }
     }
 
@@ -257,7 +257,7 @@ proptest! {
         for pair in singles.windows(2).filter(|pair| pair[0] + 1 == pair[1]) {
             let mut faulty = story.clone();
             faulty.observations.swap(pair[0], pair[1]);
-            prop_assert!(faulty.verdict().out_of_order > 0, "{:#?}", faulty.verdict());
+            prop_assert!(faulty.judgment().out_of_order > 0, "{:#?}", faulty.judgment());
         }
     }
 
@@ -273,6 +273,6 @@ proptest! {
         let misdirected = misdirected.count() as u64;
         story.subscriber.user = None;
         story.subscriber.topics.clear();
-        prop_assert_eq!(story.verdict().misdirected, misdirected);
+        prop_assert_eq!(story.judgment().misdirected, misdirected);
     }
 }

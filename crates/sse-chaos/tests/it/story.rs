@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use sse_chaos::{
-    Acknowledgement, Gap, GapReason, Journal, Observation, OffenceKind, Oracle, Publication, Stop,
-    Subscriber, Verdict,
+    Acknowledgement, Gap, GapReason, Journal, Judgment, Observation, OffenceKind, Oracle,
+    Publication, StopReason, Subscriber,
 };
 use sse_core::{Target, Topic, UserId, backplane::Cursor};
 use tokio::time::Instant;
@@ -107,21 +107,21 @@ impl Story {
         journal
     }
 
-    pub(crate) fn verdict(&self) -> Verdict {
+    pub(crate) fn judgment(&self) -> Judgment {
         let oracle = Oracle::new(self.published.clone()).unwrap();
         oracle.judge([(&self.subscriber, &self.journal())])
     }
 
-    /// Returns the kinds of offences in the verdict, each with its count.
+    /// Returns the kinds of offences in the judgment, each with its count.
     pub(crate) fn offences(&self) -> Vec<(OffenceKind, u64)> {
-        let verdict = self.verdict();
-        let counts = OffenceKind::ALL.map(|kind| (kind, verdict.count(kind)));
+        let judgment = self.judgment();
+        let counts = OffenceKind::ALL.map(|kind| (kind, judgment.count(kind)));
         let counts: Vec<_> = counts.into_iter().filter(|(_, count)| *count > 0).collect();
-        assert_eq!(verdict.is_clean(), counts.is_empty());
+        assert_eq!(judgment.is_clean(), counts.is_empty());
         assert_eq!(
-            verdict.offences.len() as u64,
+            judgment.offences.len() as u64,
             counts.iter().map(|(_, count)| count).sum::<u64>(),
-            "{verdict:#?}"
+            "{judgment:#?}"
         );
         counts
     }
@@ -142,7 +142,7 @@ impl Story {
             story.observe(event(number, at));
         }
         story.observe(Observation::Moved { id: id("e-8") });
-        story.observe(Observation::Stopped(Stop::Asked));
+        story.observe(Observation::Stopped(StopReason::Asked));
         story
     }
 }

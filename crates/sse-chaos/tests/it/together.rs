@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use sse_chaos::{
-    Client, ClientRequest, Departure, Fault, GapReason, Journal, Oracle, Publication, Subscriber,
+    Client, ClientRequest, Departure, FaultPeriod, GapReason, Journal, Oracle, Publication,
+    Subscriber,
 };
 use sse_core::{
     Event, Manager, Retention, Target, Topic, UserId,
@@ -29,7 +30,7 @@ struct Cluster {
     nodes: Vec<Manager>,
     proxy: Proxy,
     published: Vec<Publication>,
-    faults: Vec<Fault>,
+    faults: Vec<FaultPeriod>,
     _servers: JoinSet<()>,
 }
 
@@ -122,7 +123,7 @@ impl Cluster {
         self.publish(20).await;
         sleep(Duration::from_millis(200)).await;
         end(&self.proxy);
-        self.faults.push(Fault {
+        self.faults.push(FaultPeriod {
             name: name.to_owned(),
             began,
             ended: Instant::now(),
@@ -223,31 +224,31 @@ async fn bad_network_loses_nothing() {
     let oracle = Oracle::new(cluster.published)
         .unwrap()
         .faults(cluster.faults);
-    let verdict = oracle.judge(
+    let judgment = oracle.judge(
         clients
             .iter()
             .map(|(subscriber, journal)| (subscriber, journal)),
     );
-    assert!(verdict.is_clean(), "{verdict:#?}");
+    assert!(judgment.is_clean(), "{judgment:#?}");
     assert_eq!(
-        (verdict.never_connected, verdict.gave_up, verdict.covered),
+        (judgment.never_connected, judgment.gave_up, judgment.covered),
         (0, 0, 0),
-        "{verdict:#?}"
+        "{judgment:#?}"
     );
-    assert_eq!((verdict.published, verdict.acknowledged), (401, 401));
+    assert_eq!((judgment.published, judgment.acknowledged), (401, 401));
     // For all, 2 of 3 clients have the first topic, 1 of 3 the second, and each user is 6 clients.
     assert_eq!(
-        verdict.due,
+        judgment.due,
         (101 * 30 + 100 * 20 + 100 * 10 + 100 * 6) as u64
     );
-    assert_eq!(verdict.delivered, verdict.due);
+    assert_eq!(judgment.delivered, judgment.due);
     assert!(
-        verdict.connects >= 3 * CLIENTS as u64 && verdict.resumed > 0,
-        "{verdict:#?}"
+        judgment.connects >= 3 * CLIENTS as u64 && judgment.resumed > 0,
+        "{judgment:#?}"
     );
-    assert_eq!(verdict.recoveries.len(), 6);
+    assert_eq!(judgment.recoveries.len(), 6);
     let recovered = |name: &str| {
-        let recovery = verdict
+        let recovery = judgment
             .recoveries
             .iter()
             .find(|it| it.name == name)
@@ -262,7 +263,7 @@ async fn bad_network_loses_nothing() {
     assert!(
         recovered("connections without an end") > 0,
         "{:#?}",
-        verdict.recoveries
+        judgment.recoveries
     );
 }
 
@@ -285,24 +286,27 @@ async fn trimmed_events_are_covered_by_gaps() {
             .iter()
             .map(|(subscriber, journal)| (subscriber, journal))
     };
-    let verdict = Oracle::new(cluster.published.clone())
+    let judgment = Oracle::new(cluster.published.clone())
         .unwrap()
         .judge(judged());
-    assert!(verdict.is_clean(), "{verdict:#?}");
+    assert!(judgment.is_clean(), "{judgment:#?}");
     assert_eq!(
-        verdict.gaps.of(GapReason::Trimmed),
+        judgment.gaps.of(GapReason::Trimmed),
         CLIENTS as u64,
-        "{verdict:#?}"
+        "{judgment:#?}"
     );
     assert!(
-        verdict.covered > 0 && verdict.delivered + verdict.covered == verdict.due,
-        "{verdict:#?}"
+        judgment.covered > 0 && judgment.delivered + judgment.covered == judgment.due,
+        "{judgment:#?}"
     );
     // The same deliveries are misdirected if every event is for another user.
     cluster
         .published
         .iter_mut()
         .for_each(|it| it.target = user("somebody else"));
-    let verdict = Oracle::new(cluster.published).unwrap().judge(judged());
-    assert!(verdict.misdirected > 0 && verdict.due == 0, "{verdict:#?}");
+    let judgment = Oracle::new(cluster.published).unwrap().judge(judged());
+    assert!(
+        judgment.misdirected > 0 && judgment.due == 0,
+        "{judgment:#?}"
+    );
 }

@@ -7,7 +7,7 @@ use sse_core::{
     backplane::{Backplane, BackplaneError, MemoryBackplane},
     stats::LogState,
 };
-use sse_testkit::backplane::{Calls, Rejection, ScriptedBackplane};
+use sse_testkit::backplane::{Calls, ScriptedBackplane, ScriptedError};
 use tokio::time::sleep;
 
 use crate::{
@@ -15,10 +15,10 @@ use crate::{
     support::{Client, data},
 };
 
-const REJECTIONS: [Rejection; 3] = [
-    Rejection::Blocked,
-    Rejection::Refused,
-    Rejection::Unavailable,
+const REJECTIONS: [ScriptedError; 3] = [
+    ScriptedError::Blocked,
+    ScriptedError::Refused,
+    ScriptedError::Unavailable,
 ];
 
 /// Longer than the longest pause between two probes.
@@ -70,7 +70,7 @@ async fn rejected_publish_is_unavailable_and_reported() {
                 assert!(is_passing(&result), "{what}, {rejection:?}");
             }
             // Only a failed probe shows that the cause is not a lost connection.
-            if rejection == Rejection::Unavailable {
+            if rejection == ScriptedError::Unavailable {
                 sleep(Duration::from_secs(1)).await;
             }
             assert_eq!(
@@ -121,7 +121,7 @@ async fn patient_publish_waits_until_rejection_ends() {
             (Calls::Appends, Event::text("x")),
             (Calls::Signals, Event::text("x").ephemeral()),
         ] {
-            if (calls, rejection) == (Calls::Signals, Rejection::Unavailable) {
+            if (calls, rejection) == (Calls::Signals, ScriptedError::Unavailable) {
                 // Other nodes can have received it: a signal is sent at most once.
                 continue;
             }
@@ -286,7 +286,7 @@ async fn node_without_listen_permission_reports_it() {
 #[tokio::test(start_paused = true)]
 async fn full_backplane_is_probed_with_pauses() {
     let (manager, backplane, _) = scripted().await;
-    backplane.reject(Calls::Appends, Some(Rejection::Blocked));
+    backplane.reject(Calls::Appends, Some(ScriptedError::Blocked));
     assert!(is_passing(
         &manager.publish(Target::All, Event::text("x")).await
     ));
@@ -303,7 +303,7 @@ async fn probe_is_as_large_as_the_rejected_payload() {
     let (manager, backplane, memory) = scripted().await;
     for bytes in [10, 5_000, 500_000] {
         let start = manager.log_stats().unwrap().head;
-        backplane.reject(Calls::Appends, Some(Rejection::Blocked));
+        backplane.reject(Calls::Appends, Some(ScriptedError::Blocked));
         assert!(is_passing(
             &manager.all().publish(Event::text("x".repeat(bytes))).await
         ));

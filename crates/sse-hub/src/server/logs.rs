@@ -18,7 +18,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use crate::server::output::Output;
+use crate::server::output::LogOutput;
 
 /// Target of messages about credentials, origins and rights.
 pub(crate) const AUTH: &str = "sse_hub::auth";
@@ -31,8 +31,8 @@ static OUTPUTS: OnceLock<Outputs> = OnceLock::new();
 /// Both outputs of the process. Logs go to standard error. Standard output is only for the address.
 #[derive(Debug)]
 pub(crate) struct Outputs {
-    pub(crate) out: Output,
-    pub(crate) err: Output,
+    pub(crate) out: LogOutput,
+    pub(crate) err: LogOutput,
 }
 
 impl Outputs {
@@ -42,8 +42,8 @@ impl Outputs {
             return Ok(outputs);
         }
         let outputs = Self {
-            out: Output::start("stdout", io::stdout())?,
-            err: Output::start("stderr", io::stderr())?,
+            out: LogOutput::start("stdout", io::stdout())?,
+            err: LogOutput::start("stderr", io::stderr())?,
         };
         Ok(OUTPUTS.get_or_init(|| outputs))
     }
@@ -56,7 +56,7 @@ impl Outputs {
 }
 
 /// Starts the log with a filter as in `RUST_LOG`.
-pub(crate) fn start(filter: EnvFilter, err: &Output) {
+pub(crate) fn start(filter: EnvFilter, err: &LogOutput) {
     let (colours, err) = (io::stderr().is_terminal(), err.clone());
     let lines = fmt::layer()
         .with_writer(move || err.clone())

@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// again, it is notified how many messages are missing. A clone is cheap and writes to the same
 /// queue.
 #[derive(Clone, Debug)]
-pub(crate) struct Output {
+pub(crate) struct LogOutput {
     shared: Arc<OutputBuffer>,
 }
 
@@ -41,7 +41,7 @@ struct OutputState {
     writing: bool,
 }
 
-impl Output {
+impl LogOutput {
     /// Starts the writer thread.
     pub(crate) fn start(name: &str, to: impl Write + Send + 'static) -> io::Result<Self> {
         let shared = Arc::new(OutputBuffer::default());
@@ -82,7 +82,7 @@ impl Output {
 }
 
 /// One call is one text: `tracing-subscriber` writes each event with a single call.
-impl Write for Output {
+impl Write for LogOutput {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         self.send(text);
         Ok(text.len())
@@ -169,10 +169,10 @@ mod tests {
         }
     }
 
-    fn started() -> (Output, Receiver<String>) {
+    fn started() -> (LogOutput, Receiver<String>) {
         let (sender, receiver) = sync_channel(0);
         (
-            Output::start("test", OutputReader(sender)).unwrap(),
+            LogOutput::start("test", OutputReader(sender)).unwrap(),
             receiver,
         )
     }

@@ -175,7 +175,7 @@ mod tests {
         collect_names("", &to_value(Config::default()).unwrap(), &mut names);
         collect_names(
             "management_",
-            &to_value(sse_trpc::Limits::default()).unwrap(),
+            &to_value(sse_trpc::CallLimits::default()).unwrap(),
             &mut names,
         );
         assert!(names.len() > 20);

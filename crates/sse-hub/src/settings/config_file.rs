@@ -30,7 +30,7 @@ pub(crate) struct Fields {
     pub(crate) header_timeout: Option<Milliseconds>,
     pub(crate) keep_alive_timeout: Option<Milliseconds>,
     pub(crate) streams: Config,
-    pub(crate) management: sse_trpc::Limits,
+    pub(crate) management: sse_trpc::CallLimits,
     pub(crate) trpc_transformer: Option<sse_trpc::Transformer>,
     pub(crate) tls_cert: Option<PathBuf>,
     pub(crate) tls_key: Option<PathBuf>,
@@ -98,7 +98,7 @@ mod tests {
         let (example, _) = rest.split_once("```").unwrap();
         let fields = fields(example).unwrap();
         assert_eq!(fields.streams, Config::default());
-        assert_eq!(fields.management, sse_trpc::Limits::default());
+        assert_eq!(fields.management, sse_trpc::CallLimits::default());
         assert_eq!(fields.drain, Some(Seconds(Duration::from_secs(10))));
         assert_eq!(fields.drain_delay, Some(Seconds(Duration::from_secs(5))));
         assert_eq!(fields.listen.unwrap().to_string(), "127.0.0.1:8080");

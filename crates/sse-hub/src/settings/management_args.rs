@@ -1,11 +1,11 @@
 //! Limits of calls of the management API, as flags and variables.
 
 use clap::Args;
-use sse_trpc::{Limits, Transformer};
+use sse_trpc::{CallLimits, Transformer};
 
 use crate::settings::values::{choice, put};
 
-/// A flag and a variable for every field of [`Limits`], by the field's name.
+/// A flag and a variable for every field of [`CallLimits`], by the field's name.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Management API")]
 pub(crate) struct ManagementArgs {
@@ -55,7 +55,7 @@ pub(crate) struct ManagementArgs {
 
 impl ManagementArgs {
     /// Overwrites the limits that were given.
-    pub(crate) fn apply(self, limits: &mut Limits) {
+    pub(crate) fn apply(self, limits: &mut CallLimits) {
         put(&mut limits.body, self.management_body);
         put(&mut limits.bodies, self.management_bodies);
         put(

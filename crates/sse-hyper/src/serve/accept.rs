@@ -16,7 +16,7 @@ use crate::serve::exchange::LatestExchange;
 use crate::{
     handoff::{fallback::Fallback, lazy_reactor::LazyReactor},
     serve::{
-        app::App,
+        app::HttpApp,
         client_socket::ClientSocket,
         http1,
         phase_listener::PhaseListener,
@@ -51,7 +51,7 @@ pub(crate) struct Accepted {
 impl Accepted {
     /// Detects the protocol of the client and spawns a separate task for the rest. The state needed
     /// here is then not kept for the life of the connection.
-    pub(crate) async fn served<S: App>(self, service: S, config: ConnectionConfig) {
+    pub(crate) async fn served<S: HttpApp>(self, service: S, config: ConnectionConfig) {
         let Self {
             socket,
             peer,
@@ -100,7 +100,12 @@ struct AcceptedConnection<I> {
 }
 
 impl<I: AsyncRead + AsyncWrite + Unpin + Send + 'static> AcceptedConnection<I> {
-    async fn served<S: App>(self, service: S, config: ConnectionConfig, agreed: Option<Protocol>) {
+    async fn served<S: HttpApp>(
+        self,
+        service: S,
+        config: ConnectionConfig,
+        agreed: Option<Protocol>,
+    ) {
         let Self {
             mut io,
             peer,

@@ -15,7 +15,7 @@ use crate::{
     serve::{
         accept::{Accepted, ConnectionConfig},
         accept_errors::{AcceptErrors, Cause},
-        app::App,
+        app::HttpApp,
         shutdown::Shutdown,
     },
 };
@@ -38,7 +38,7 @@ pub(super) struct Acceptor<S> {
     pub(super) waiting: Option<(TcpStream, SocketAddr)>,
 }
 
-impl<S: App> Acceptor<S> {
+impl<S: HttpApp> Acceptor<S> {
     /// Returns an acceptor for clients that connect during the drain. The earlier connections count
     /// towards its limit.
     pub(super) fn for_late(mut self, shutdown: &Arc<Shutdown>) -> Self {

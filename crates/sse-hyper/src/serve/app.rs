@@ -10,10 +10,10 @@ pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// An app that a server can serve: one name for the bounds of [`Serve`](crate::Serve). Every
 /// service with these bounds is an app.
-pub(crate) trait App:
+pub(crate) trait HttpApp:
     Service<
         Request<Incoming>,
-        Response = Response<<Self as App>::Body>,
+        Response = Response<<Self as HttpApp>::Body>,
         Error: Into<BoxError>,
         Future: Send + 'static,
     > + Clone
@@ -23,7 +23,7 @@ pub(crate) trait App:
     type Body: Body<Data: Send, Error: Into<BoxError>> + Send + 'static;
 }
 
-impl<S, B> App for S
+impl<S, B> HttpApp for S
 where
     S: Service<
             Request<Incoming>,

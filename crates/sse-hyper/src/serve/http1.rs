@@ -25,7 +25,7 @@ use crate::{
         state::{HandoffStep, Read},
     },
     serve::{
-        app::App,
+        app::HttpApp,
         conn_state::ConnState,
         phase_listener::PhaseListener,
         rewind::Rewind,
@@ -55,7 +55,7 @@ pub(crate) fn connection<S, I>(
 ) -> impl Future<Output = ()> + Send + 'static
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: App,
+    S: HttpApp,
 {
     let http = http1::Builder::new()
         .max_buf_size(BUFFER)
@@ -81,7 +81,7 @@ pin_project! {
     /// hyper polls no body while a write is blocked, so hyper alone would never learn of the end.
     struct SupervisedConnection<S, I>
     where
-        S: App,
+        S: HttpApp,
         I: AsyncRead,
         I: AsyncWrite,
         I: Unpin,
@@ -99,7 +99,7 @@ pin_project! {
 impl<S, I> Future for SupervisedConnection<S, I>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: App,
+    S: HttpApp,
 {
     type Output = ();
 

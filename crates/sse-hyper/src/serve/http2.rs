@@ -19,7 +19,7 @@ use tokio::{
 use tracing::debug;
 
 use crate::serve::{
-    app::App,
+    app::HttpApp,
     conn_state::ConnState,
     exchange::{Exchange, LatestExchange, Progress},
     http1::MAX_HEAD,
@@ -66,7 +66,7 @@ pub(crate) async fn connection<S, I>(
     mut listener: PhaseListener,
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: App,
+    S: HttpApp,
 {
     let conn_state = Arc::clone(listener.conn_state());
     let http = http2::Builder::new(Executor(latest))

@@ -20,12 +20,12 @@ use crate::{
         FOREVER, Serve,
         accept::ConnectionConfig,
         acceptor::Acceptor,
-        app::{App, BoxError},
+        app::{BoxError, HttpApp},
         shutdown::{ServerPhase, Shutdown},
     },
 };
 
-async fn run<S: App>(server: Serve<S>) -> io::Result<()> {
+async fn run<S: HttpApp>(server: Serve<S>) -> io::Result<()> {
     let shutdown = Shutdown::new(server.timeouts(), server.bounds());
     let late = Arc::new(Shutdown::new(server.timeouts(), server.bounds()));
     let options = server.options();

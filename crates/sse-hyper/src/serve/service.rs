@@ -23,7 +23,7 @@ use crate::{
         stream_marker::StreamMarker,
     },
     serve::{
-        app::{App, BoxError},
+        app::{BoxError, HttpApp},
         conn_state::ConnState,
         exchange::{Exchange, LatestExchange, Tracked},
     },
@@ -63,7 +63,7 @@ impl<S> StreamService<S> {
     }
 }
 
-impl<S: App> HyperService<Request<Incoming>> for StreamService<S> {
+impl<S: HttpApp> HyperService<Request<Incoming>> for StreamService<S> {
     type Response = Response<Tracked<S::Body>>;
     type Error = BoxError;
     type Future = ResponseFuture<S, S::Future>;
@@ -122,7 +122,7 @@ enum ResponseState<S, F> {
 /// Every pinned value is in a box.
 impl<S, F> Unpin for ResponseFuture<S, F> {}
 
-impl<S: App> Future for ResponseFuture<S, S::Future> {
+impl<S: HttpApp> Future for ResponseFuture<S, S::Future> {
     type Output = Result<Response<Tracked<S::Body>>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

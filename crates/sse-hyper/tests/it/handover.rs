@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sse_core::{DisconnectOptions, DisconnectReason, Event, Manager, Target};
 use sse_hyper::{Fallback, TransportStatsHandle};
-use sse_testkit::{End, RawClient, RawRequest, Version};
+use sse_testkit::{End, HttpVersion, RawClient, RawRequest};
 
 use crate::{
     app::{App, LARGE, TIMEOUT},
@@ -103,7 +103,7 @@ async fn server_can_disable_the_reactor() {
 #[tokio::test]
 async fn reactor_serves_http_1_0_and_closing_clients() {
     let app = app().await;
-    let old = RawRequest::get(app.address, "/events").version(Version::Http10);
+    let old = RawRequest::get(app.address, "/events").version(HttpVersion::Http10);
     let mut client = open(old.clone()).await;
     let head = client.head().await.unwrap().clone();
     assert!(!head.is_http11);

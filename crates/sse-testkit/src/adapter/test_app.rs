@@ -13,7 +13,7 @@ use futures_core::Stream;
 use sse_core::{
     Caller, ConnectError, Event, EventStream, Handshake, Manager, Session, ShutdownOptions, UserId,
 };
-use sse_trpc::{Limits, Management};
+use sse_trpc::{CallLimits, Management};
 use tokio::sync::{mpsc, oneshot};
 
 /// Maximum number of bytes of a management API call in the suite.
@@ -104,7 +104,7 @@ impl TestApp {
     /// Returns the management API, with bodies of at most 1,000 bytes.
     #[must_use]
     pub fn management(&self) -> Management {
-        let mut limits = Limits::default();
+        let mut limits = CallLimits::default();
         limits.body = BODY_LIMIT;
         Management::new(self.manager.clone()).limits(limits)
     }

@@ -51,7 +51,7 @@ pub enum Calls {
 
 /// The error of a rejected call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rejection {
+pub enum ScriptedError {
     /// [`BackplaneError::Blocked`].
     Blocked,
     /// [`BackplaneError::Rejected`].
@@ -60,12 +60,12 @@ pub enum Rejection {
     Unavailable,
 }
 
-impl From<Rejection> for BackplaneError {
-    fn from(rejection: Rejection) -> Self {
+impl From<ScriptedError> for BackplaneError {
+    fn from(rejection: ScriptedError) -> Self {
         match rejection {
-            Rejection::Blocked => Self::blocked("blocked by script"),
-            Rejection::Refused => Self::rejected("refused by script"),
-            Rejection::Unavailable => unavailable(),
+            ScriptedError::Blocked => Self::blocked("blocked by script"),
+            ScriptedError::Refused => Self::rejected("refused by script"),
+            ScriptedError::Unavailable => unavailable(),
         }
     }
 }
@@ -73,7 +73,7 @@ impl From<Rejection> for BackplaneError {
 struct CallScript {
     away: watch::Sender<bool>,
     /// Rejections, indexed by [`Calls`].
-    rejections: watch::Sender<[Option<Rejection>; 3]>,
+    rejections: watch::Sender<[Option<ScriptedError>; 3]>,
     /// Number of appends that were rejected.
     rejected: AtomicU32,
     /// Number of next appends whose answers are lost, although they take effect.
@@ -148,7 +148,7 @@ impl ScriptedBackplane {
 
     /// Rejects these calls from now on; `None` accepts them again. Everything else works. With
     /// [`Calls::Listening`], existing listeners end as well.
-    pub fn reject(&self, calls: Calls, rejection: Option<Rejection>) {
+    pub fn reject(&self, calls: Calls, rejection: Option<ScriptedError>) {
         self.shared
             .rejections
             .send_modify(|rejections| rejections[calls as usize] = rejection);

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sse_testkit::{Decoded, End, Error, Item, RawClient, RawRequest, Version, request};
+use sse_testkit::{Decoded, End, Error, HttpVersion, Item, RawClient, RawRequest, request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -186,7 +186,7 @@ async fn a_body_without_a_length_ends_with_the_connection() {
     let answer = "HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: a\n\n";
     let (address, head) = answering(vec![answer.into()]).await;
     let mut client = RawRequest::get(address, "/x")
-        .version(Version::Http10)
+        .version(HttpVersion::Http10)
         .open()
         .await
         .unwrap();

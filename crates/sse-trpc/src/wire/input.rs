@@ -5,14 +5,14 @@ use std::{borrow::Cow, collections::BTreeMap};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, error::Category, value::RawValue};
 
-use crate::{error::Error, error_code::Code, limits::Limits};
+use crate::{error::Error, error_code::Code, limits::CallLimits};
 
 /// Maximum length of an error message about an input, because the message quotes the caller's text.
 const LONGEST_MESSAGE: usize = 512;
 
 /// Reads an input. A missing input and `null`, which some clients send instead, read as an object
 /// without fields.
-pub(crate) fn read<I: DeserializeOwned>(json: &[u8], limits: &Limits) -> Result<I, Error> {
+pub(crate) fn read<I: DeserializeOwned>(json: &[u8], limits: &CallLimits) -> Result<I, Error> {
     let text = match text(json)? {
         "" | "null" => "{}",
         text => text,

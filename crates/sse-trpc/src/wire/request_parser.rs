@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::{
     error::Error,
     error_code::Code,
-    limits::Limits,
+    limits::CallLimits,
     wire::{
         connection_params::{self, ConnectionParams},
         input,
@@ -63,7 +63,7 @@ impl<'a> ParsedCalls<'a> {
     /// reported first.
     pub(crate) fn parse(
         request: &'a Request<'_>,
-        limits: &Limits,
+        limits: &CallLimits,
         separator: PathSeparator,
     ) -> Result<Self, Error> {
         let path = separator.decode(decode(request.path)?);
@@ -110,7 +110,7 @@ impl<'a> ParsedCalls<'a> {
     pub(crate) fn inputs<'b>(
         &'b self,
         body: &'b Result<Bytes, Error>,
-        limits: &Limits,
+        limits: &CallLimits,
     ) -> Result<Separated<'b>, Error> {
         let bytes: &[u8] = match &self.input {
             InputSource::Query(bytes) if bytes.len() <= limits.body => bytes,
@@ -174,7 +174,7 @@ impl<'a> InputSource<'a> {
     }
 }
 
-fn separate_paths(path: &str, limits: &Limits) -> Result<Vec<String>, Error> {
+fn separate_paths(path: &str, limits: &CallLimits) -> Result<Vec<String>, Error> {
     if limits.batch == 0 {
         return Err(Error::new(
             Code::BadRequest,

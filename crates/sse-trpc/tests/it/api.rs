@@ -9,7 +9,7 @@ use sse_core::{
     Caller, ConnectErrorKind, Manager, UserId,
     access::{Access, AllowAll},
 };
-use sse_trpc::{Body, Content, Headers, Limits, Management, Request, Response};
+use sse_trpc::{Body, CallLimits, Content, Headers, Management, Request, Response};
 
 use crate::listener::Listener;
 
@@ -43,8 +43,8 @@ impl Api {
         }
     }
 
-    pub(crate) fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
-        let mut limits = Limits::default();
+    pub(crate) fn limits(mut self, change: impl FnOnce(&mut CallLimits)) -> Self {
+        let mut limits = CallLimits::default();
         change(&mut limits);
         self.management = self.management.limits(limits);
         self

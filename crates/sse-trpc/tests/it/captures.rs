@@ -298,7 +298,7 @@ async fn links_of_version_10() {
 #[tokio::test]
 async fn odd_requests_of_version_11() {
     let limited = |api: &mut Api| {
-        let mut limits = sse_trpc::Limits::default();
+        let mut limits = sse_trpc::CallLimits::default();
         limits.batch = 3;
         api.management = api.management.clone().limits(limits);
     };
@@ -316,14 +316,14 @@ async fn odd_requests_of_version_11() {
     assert_eq!(play(text, false, overriding).await, 2);
     let text = include_str!("../captures/v11-raw-probes-maxbody.txt");
     let small = |api: &mut Api| {
-        let mut limits = sse_trpc::Limits::default();
+        let mut limits = sse_trpc::CallLimits::default();
         limits.body = 50;
         api.management = api.management.clone().limits(limits);
     };
     assert_eq!(play(text, false, small).await, 1);
     let text = include_str!("../captures/v11-raw-probes-nobatching.txt");
     let single = |api: &mut Api| {
-        let mut limits = sse_trpc::Limits::default();
+        let mut limits = sse_trpc::CallLimits::default();
         limits.batch = 0;
         api.management = api.management.clone().limits(limits);
     };

@@ -7,7 +7,7 @@ use serde_json::json;
 use sse_core::{
     Caller, ConnectErrorKind, Handshake, Manager, access::OwnEventsOnly, backplane::unix_ms,
 };
-use sse_trpc::{Code, Credentials, Error, Ticket};
+use sse_trpc::{Code, Credentials, Error, StreamTicket};
 
 use crate::api::{Api, user};
 
@@ -26,12 +26,12 @@ impl Credentials for Said {
         Ok(caller)
     }
 
-    fn ticket_for(&self, caller: &Caller) -> Result<Ticket, Error> {
+    fn ticket_for(&self, caller: &Caller) -> Result<StreamTicket, Error> {
         let Some(user) = &caller.user else {
             return Err(Error::new(Code::Forbidden, "no user"));
         };
         let text = format!("{user} {}", serde_json::Value::from(caller.claims.clone()));
-        Ok(Ticket {
+        Ok(StreamTicket {
             text,
             lifetime: Duration::from_secs(30),
         })

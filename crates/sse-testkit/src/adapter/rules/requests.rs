@@ -8,7 +8,7 @@ use crate::{
         harness::Harness,
         running_app::{TIMEOUT, expect_end, json, next, next_data},
     },
-    request::{RawRequest, Version},
+    request::{HttpVersion, RawRequest},
 };
 
 pub async fn a_stream_has_its_status_and_headers(harness: Harness) {
@@ -222,7 +222,7 @@ pub async fn a_request_head_of_12_kib_is_read(harness: Harness) {
 pub async fn a_client_of_http_1_0_gets_no_chunks_and_an_end(harness: Harness) {
     let app = harness.start(Manager::builder());
     let mut client = app
-        .greeted(app.get("/events").version(Version::Http10))
+        .greeted(app.get("/events").version(HttpVersion::Http10))
         .await;
     let head = client.head().await.expect("a head");
     assert_eq!(head.headers.get("transfer-encoding"), None);

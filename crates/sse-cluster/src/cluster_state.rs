@@ -30,7 +30,7 @@ use crate::{
 const MAX_BANS: usize = 1024;
 
 /// State that all clones and tasks of a cluster share.
-pub(crate) struct Shared {
+pub(crate) struct ClusterState {
     pub(crate) manager: Manager,
     pub(crate) config: ClusterConfig,
     pub(crate) me: NodeId,
@@ -51,7 +51,7 @@ pub(crate) struct Shared {
     pub(crate) moved: Notify,
 }
 
-impl Shared {
+impl ClusterState {
     pub(crate) fn new(
         manager: Manager,
         config: ClusterConfig,
@@ -149,9 +149,9 @@ impl Shared {
     }
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for ClusterState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared")
+        f.debug_struct("ClusterState")
             .field("me", &self.me)
             .field("config", &self.config)
             .finish_non_exhaustive()
@@ -159,7 +159,7 @@ impl fmt::Debug for Shared {
 }
 
 /// Asks nodes whose reports were missed for lists of all their users.
-pub(crate) async fn ask_lost(shared: Arc<Shared>) {
+pub(crate) async fn ask_lost(shared: Arc<ClusterState>) {
     const AGAIN: Duration = Duration::from_millis(300);
     const NEVER: Duration = Duration::from_secs(3600);
     loop {
@@ -181,7 +181,7 @@ pub(crate) async fn ask_lost(shared: Arc<Shared>) {
 }
 
 /// Removes users that have disconnected, in steps.
-pub(crate) async fn tidy(shared: Arc<Shared>) {
+pub(crate) async fn tidy(shared: Arc<ClusterState>) {
     // As a condition of the loop, the lock would be held across the wait.
     let step = || shared.membership.lock().tidy(Instant::now());
     loop {

@@ -11,7 +11,7 @@ use crate::observation::GapReason;
 /// A *pair* is an event and a client: an event that is due to ten clients counts ten times.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Verdict {
+pub struct Judgment {
     /// Clients that were judged.
     pub clients: u64,
     /// Judged clients that never had a position in the log, so that nothing was due to them.
@@ -94,25 +94,25 @@ pub struct Offence {
     pub detail: String,
 }
 
-/// The kinds of violations; each corresponds to a count of [`Verdict`].
+/// The kinds of violations; each corresponds to a count of [`Judgment`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OffenceKind {
-    /// [`Verdict::lost`].
+    /// [`Judgment::lost`].
     Lost,
-    /// [`Verdict::undelivered`].
+    /// [`Judgment::undelivered`].
     Undelivered,
-    /// [`Verdict::doubled`].
+    /// [`Judgment::doubled`].
     Doubled,
-    /// [`Verdict::foreign`].
+    /// [`Judgment::foreign`].
     Foreign,
-    /// [`Verdict::misdirected`].
+    /// [`Judgment::misdirected`].
     Misdirected,
-    /// [`Verdict::misplaced`].
+    /// [`Judgment::misplaced`].
     Misplaced,
-    /// [`Verdict::out_of_order`].
+    /// [`Judgment::out_of_order`].
     OutOfOrder,
-    /// [`Verdict::malformed`].
+    /// [`Judgment::malformed`].
     Malformed,
 }
 
@@ -134,7 +134,7 @@ pub struct Recovery {
     pub max: Duration,
 }
 
-impl Verdict {
+impl Judgment {
     /// Returns `true` if no violation happened: the count of every [`OffenceKind`] is zero. Doubles
     /// that clients drop by the id are not violations.
     ///
