@@ -1,16 +1,19 @@
 //! What a returning client missed.
 
-use std::collections::VecDeque;
+mod merged;
+mod recipient;
+mod step_frames;
+mod subscription;
+mod unlogged;
 
 use smallvec::SmallVec;
 
 use crate::{
-    dialect::{DialectIndex, Dialects, message::Message},
     event::{
         cursor::{Cursor, LogPosition, Position},
         frame::{Frame, FrameKind},
     },
-    id::{client_id::ClientId, target::Target},
+    id::target::Target,
     log::{
         fetched_page::FetchedPage,
         gap::{Gap, GapReason},
@@ -19,8 +22,15 @@ use crate::{
         waiters::WaitsFor,
         window::Window,
     },
-    stream::backlog::{Frames, Limit},
+    stream::{
+        backlog::{Frames, Limit},
+        catch_up::{
+            merged::Merged, step_frames::StepFrames, subscription::Subscription, unlogged::Unlogged,
+        },
+    },
 };
+
+pub(crate) use self::recipient::Recipient;
 
 /// Maximum number of records that are delivered or checked while the manager's lock is held once.
 const STEP: usize = 256;
@@ -38,84 +48,12 @@ pub(crate) struct CatchUp {
     log: Option<u32>,
     /// `true` once the log is known to have assigned `given`.
     is_verified: bool,
-    interests: SmallVec<[Subscription; 2]>,
+    subscriptions: SmallVec<[Subscription; 2]>,
     unlogged: Unlogged,
     /// Set if the stream is registered to be woken, with the condition it waits for.
     pub(crate) enlisted: Option<WaitsFor>,
     /// `true` if the transport has taken all available events.
     pub(crate) waits: bool,
-}
-
-/// A subscription of the stream, valid for the records after one place and up to another.
-#[derive(Debug)]
-struct Subscription {
-    target: Target,
-    after: LogPosition,
-    /// `None` for a subscription without an end.
-    up_to: Option<LogPosition>,
-}
-
-impl Subscription {
-    /// Returns the positions of the log `log`, the current one, to which the subscription applies.
-    fn range(&self, log: u32) -> (Position, Position) {
-        let within = |place: LogPosition| {
-            if place.log < log {
-                Position::ZERO
-            } else {
-                place.position
-            }
-        };
-        (within(self.after), self.up_to.map_or(Position::MAX, within))
-    }
-}
-
-/// Unlogged events, each with the place of the record that it follows.
-#[derive(Debug, Default)]
-struct Unlogged {
-    events: VecDeque<(LogPosition, Frame)>,
-    bytes: usize,
-}
-
-impl Unlogged {
-    /// Removes the oldest event if it precedes the record at `place`.
-    fn pop_before(&mut self, place: LogPosition) -> Option<Frame> {
-        self.events.front().filter(|(after, _)| *after < place)?;
-        self.pop()
-    }
-
-    fn pop(&mut self) -> Option<Frame> {
-        let (_, frame) = self.events.pop_front()?;
-        self.bytes -= frame.len();
-        Some(frame)
-    }
-}
-
-/// The frames of one step, and the limit of their number and size.
-struct StepFrames<'a> {
-    frames: &'a mut Frames,
-    bytes: usize,
-    limit: Limit,
-}
-
-impl<'a> StepFrames<'a> {
-    fn new(frames: &'a mut Frames, limit: Limit) -> Self {
-        let bytes = frames.iter().map(Frame::len).sum();
-        Self {
-            frames,
-            bytes,
-            limit,
-        }
-    }
-
-    fn is_left(&self) -> bool {
-        self.frames.is_empty()
-            || (self.frames.len() < self.limit.frames && self.bytes < self.limit.bytes)
-    }
-
-    fn push(&mut self, frame: Frame) {
-        self.bytes += frame.len();
-        self.frames.push(frame);
-    }
 }
 
 /// Outcome of a step.
@@ -131,29 +69,6 @@ pub(crate) enum CatchUpStep {
     Wait,
 }
 
-/// The recipient of records, and its dialect.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Recipient<'a> {
-    pub(crate) id: ClientId,
-    pub(crate) dialects: &'a Dialects,
-    pub(crate) dialect: DialectIndex,
-}
-
-impl Recipient<'_> {
-    fn gap(&self, gap: &Gap) -> Frame {
-        let event = gap.to_event();
-        self.dialects
-            .encode(self.dialect, |dialect, out| dialect.event(&event, out))
-    }
-
-    fn frame<'a>(&self, except: &[ClientId], message: &'a Message) -> Option<&'a Frame> {
-        if except.contains(&self.id) {
-            return None;
-        }
-        Some(message.frame(self.dialects, self.dialect)).filter(|frame| !frame.is_empty())
-    }
-}
-
 impl CatchUp {
     /// Starts at a position that the current log can hold.
     pub(crate) fn from(
@@ -161,17 +76,15 @@ impl CatchUp {
         targets: impl IntoIterator<Item = Target>,
         window: &Window,
     ) -> Self {
-        let interests = targets.into_iter().map(|target| Subscription {
-            target,
-            after: LogPosition::default(),
-            up_to: None,
-        });
+        let subscriptions = targets
+            .into_iter()
+            .map(|target| Subscription::new(target, LogPosition::default()));
         let mut catching = Self {
             gap: None,
             given,
             log: Some(window.log()),
             is_verified: false,
-            interests: interests.collect(),
+            subscriptions: subscriptions.collect(),
             unlogged: Unlogged::default(),
             enlisted: None,
             waits: false,
@@ -203,32 +116,28 @@ impl CatchUp {
     }
 
     pub(crate) fn join(&mut self, target: Target, window: &Window) {
-        self.interests.push(Subscription {
-            target,
-            after: window.place(window.head()),
-            up_to: None,
-        });
+        let after = window.place(window.head());
+        self.subscriptions.push(Subscription::new(target, after));
     }
 
     pub(crate) fn leave(&mut self, target: &Target, window: &Window) {
         let open = self
-            .interests
+            .subscriptions
             .iter_mut()
             .find(|it| it.up_to.is_none() && it.target == *target);
-        if let Some(interest) = open {
-            interest.up_to = Some(window.place(window.head()));
+        if let Some(subscription) = open {
+            subscription.up_to = Some(window.place(window.head()));
         }
     }
 
     /// Returns the size of the waiting unlogged events, in frames and bytes.
     pub(crate) fn unlogged_size(&self) -> (usize, usize) {
-        (self.unlogged.events.len(), self.unlogged.bytes)
+        self.unlogged.size()
     }
 
     /// Holds an unlogged event until the stream has received all records up to a place.
     pub(crate) fn push_unlogged(&mut self, after: LogPosition, frame: Frame) {
-        self.unlogged.bytes += frame.len();
-        self.unlogged.events.push_back((after, frame));
+        self.unlogged.push(after, frame);
     }
 
     /// Removes the oldest unlogged event.
@@ -293,16 +202,16 @@ impl CatchUp {
         if !window.index_after(given) {
             return CatchUpStep::More;
         }
-        let mut room = StepFrames::new(out, limit);
-        if !self.deliver(window, window.place(window.head()), to, &mut room) {
+        let mut step = StepFrames::new(out, limit);
+        if !self.deliver(window, window.place(window.head()), to, &mut step) {
             return CatchUpStep::More;
         }
-        while room.is_left()
+        while step.has_room()
             && let Some(frame) = self.unlogged.pop()
         {
-            room.push(frame);
+            step.push(frame);
         }
-        if self.unlogged.events.is_empty() {
+        if self.unlogged.is_empty() {
             CatchUpStep::Done
         } else {
             CatchUpStep::More
@@ -333,12 +242,16 @@ impl CatchUp {
         records: &impl Records,
         end: LogPosition,
         to: Recipient<'_>,
-        room: &mut StepFrames<'_>,
+        step: &mut StepFrames<'_>,
     ) -> bool {
         let given = self.given.position;
-        let numbers = self.interests.iter().map(|interest| {
-            let (after, up_to) = interest.range(end.log);
-            records.numbers(&interest.target, after.max(given), up_to.min(end.position))
+        let numbers = self.subscriptions.iter().map(|subscription| {
+            let (after, up_to) = subscription.range(end.log);
+            records.numbers(
+                &subscription.target,
+                after.max(given),
+                up_to.min(end.position),
+            )
         });
         let mut merged = Merged::new(numbers);
         let mut checked = 0;
@@ -350,12 +263,12 @@ impl CatchUp {
                 position: record.position,
                 ..end
             };
-            while room.is_left()
+            while step.has_room()
                 && let Some(frame) = self.unlogged.pop_before(place)
             {
-                room.push(frame);
+                step.push(frame);
             }
-            if checked == STEP || !room.is_left() {
+            if checked == STEP || !step.has_room() {
                 // Records in between are for other streams.
                 let before = records.before(number);
                 self.given.position = before.map_or(given, |before| before.max(given));
@@ -363,7 +276,7 @@ impl CatchUp {
             }
             checked += 1;
             if let Some(frame) = to.frame(record.except, record.message) {
-                room.push(frame.clone());
+                step.push(frame.clone());
             }
         }
         self.given.position = given.max(end.position);
@@ -426,31 +339,6 @@ impl CatchUp {
     }
 }
 
-/// Merges the record numbers of all subscriptions, in order. A record has one target, so no number
-/// occurs twice.
-struct Merged<I> {
-    heads: SmallVec<[(u64, I); 4]>,
-}
-
-impl<I: Iterator<Item = u64>> Merged<I> {
-    fn new(numbers: impl Iterator<Item = I>) -> Self {
-        Self {
-            heads: numbers
-                .filter_map(|mut numbers| Some((numbers.next()?, numbers)))
-                .collect(),
-        }
-    }
-
-    fn next(&mut self) -> Option<u64> {
-        let lowest = (0..self.heads.len()).min_by_key(|at| self.heads[*at].0)?;
-        let (number, numbers) = &mut self.heads[lowest];
-        match numbers.next() {
-            Some(next) => Some(std::mem::replace(number, next)),
-            None => Some(self.heads.swap_remove(lowest).0),
-        }
-    }
-}
-
 /// Counts the published events among the frames that are not logged. A client cannot recover them
 /// once they are dropped.
 pub(crate) fn unlogged_in<'a>(frames: impl IntoIterator<Item = &'a Frame>) -> usize {
@@ -463,7 +351,12 @@ pub(crate) fn unlogged_in<'a>(frames: impl IntoIterator<Item = &'a Frame>) -> us
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::{Event, Retention, Topic, UserId, event::cursor::Epoch};
+    use crate::{
+        Event, Retention, Topic, UserId,
+        dialect::{DialectIndex, Dialects, message::Message},
+        event::cursor::Epoch,
+        id::client_id::ClientId,
+    };
 
     const LIMIT: Limit = Limit {
         frames: 1000,
