@@ -14,7 +14,7 @@ use crate::{
     append::Appender,
     config::RedisConfig,
     connection::{
-        RedisLogConnection,
+        RedisConnection,
         reconnecting::Reconnecting,
         server::{Discovery, RedisServer},
         tls::Certificates,
@@ -50,7 +50,7 @@ pub struct RedisBackplane(Arc<RedisNode>);
 struct RedisNode {
     shared: Arc<Shared>,
     appends: Appender,
-    calls: Reconnecting<RedisLogConnection>,
+    calls: Reconnecting<RedisConnection>,
 }
 
 /// Time limit of every call.

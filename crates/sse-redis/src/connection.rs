@@ -31,7 +31,7 @@ use crate::{
 
 /// A connection to a server that had everything this node saw when the connection was made, with
 /// the epoch of the log at that time.
-pub(crate) struct RedisLogConnection {
+pub(crate) struct RedisConnection {
     id: u64,
     pub(crate) connected: Connected,
     scripts: Scripts,
@@ -58,7 +58,7 @@ impl UnverifiedConnection {
     pub(crate) async fn verify(
         mut self,
         shared: &Arc<Shared>,
-    ) -> Result<RedisLogConnection, BackplaneError> {
+    ) -> Result<RedisConnection, BackplaneError> {
         for _ in 0..ATTEMPTS {
             let snapshot = shared.high_water_marks.snapshot();
             let epoch = self
@@ -77,7 +77,7 @@ impl UnverifiedConnection {
                 } = self;
                 let shared = Arc::clone(shared);
                 let outdated = AtomicBool::new(false);
-                return Ok(RedisLogConnection {
+                return Ok(RedisConnection {
                     id,
                     connected,
                     scripts,
@@ -159,7 +159,7 @@ fn has(mark: &HighWaterMark, found: Option<RawEntry>, info: &LogInfo, believed: 
     }
 }
 
-impl RedisLogConnection {
+impl RedisConnection {
     /// Returns `true` if the connection cannot be used any more.
     pub(crate) fn is_over(&self) -> bool {
         self.connected.driver.is_over() || self.is_outdated()
@@ -269,7 +269,7 @@ impl RedisLogConnection {
     }
 }
 
-impl Drop for RedisLogConnection {
+impl Drop for RedisConnection {
     fn drop(&mut self) {
         self.shared.high_water_marks.ended(self.id);
     }

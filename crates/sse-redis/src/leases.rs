@@ -7,7 +7,7 @@ use redis::Value;
 use sse_core::backplane::{BackplaneError, Lease};
 
 use crate::{
-    connection::{RedisLogConnection, reconnecting::Reconnecting},
+    connection::{RedisConnection, reconnecting::Reconnecting},
     reply::{self, unexpected},
     scripts::Script,
     shared::Shared,
@@ -22,7 +22,7 @@ const STEP: usize = 32;
 /// Writes a lease. Each lease is a key that the server deletes at the end of its term. Leases are
 /// also listed in an index, because a server cannot cheaply find keys by prefix.
 pub(crate) async fn hold(
-    slot: &Reconnecting<RedisLogConnection>,
+    slot: &Reconnecting<RedisConnection>,
     shared: &Shared,
     lease: &Lease,
     term: Duration,
@@ -57,7 +57,7 @@ const LONGEST_TERM: u64 = 100 * 365 * 24 * 60 * 60 * 1000;
 
 /// Deletes a lease. A lease that is not held is no error.
 pub(crate) async fn drop(
-    slot: &Reconnecting<RedisLogConnection>,
+    slot: &Reconnecting<RedisConnection>,
     shared: &Shared,
     node: &str,
 ) -> Result<(), BackplaneError> {
@@ -76,7 +76,7 @@ pub(crate) async fn drop(
 }
 
 pub(crate) async fn all(
-    slot: &Reconnecting<RedisLogConnection>,
+    slot: &Reconnecting<RedisConnection>,
     shared: &Shared,
 ) -> Result<Vec<Lease>, BackplaneError> {
     let nodes = slot.ask(|connection| async move {

@@ -4,7 +4,7 @@ use redis::{RedisError, Value};
 use sse_core::backplane::{BackplaneError, Cursor, Entry, Page, Position, ReadLimit};
 
 use crate::{
-    connection::{RedisLogConnection, reconnecting::Reconnecting},
+    connection::{RedisConnection, reconnecting::Reconnecting},
     entry_id, error,
     log_info::{EntryExists, LogInfo},
     reply::{self, RawEntry, unexpected},
@@ -25,7 +25,7 @@ pub(crate) struct FetchedEntries {
 impl FetchedEntries {
     /// Fetches the entries after a position.
     pub(crate) async fn fetch(
-        connection: &RedisLogConnection,
+        connection: &RedisConnection,
         after: Position,
         entries: usize,
     ) -> Result<Self, RedisError> {
@@ -65,7 +65,7 @@ impl FetchedEntries {
 
 /// Reads the oldest entries after a cursor.
 pub(crate) async fn read(
-    slot: &Reconnecting<RedisLogConnection>,
+    slot: &Reconnecting<RedisConnection>,
     after: &Cursor,
     limit: ReadLimit,
 ) -> Result<Page, BackplaneError> {
@@ -133,7 +133,7 @@ impl PageReader {
 
 /// Returns the error for a missing log: the cursor is from another log than the one that is created
 /// now.
-async fn no_such_log(slot: &Reconnecting<RedisLogConnection>, after: &Cursor) -> BackplaneError {
+async fn no_such_log(slot: &Reconnecting<RedisConnection>, after: &Cursor) -> BackplaneError {
     match open(slot).await {
         Ok(info) if info.epoch != after.epoch => info.other_log(),
         Ok(_) => BackplaneError::unavailable(error::SOON, "the log was lost and recovered"),
@@ -142,9 +142,7 @@ async fn no_such_log(slot: &Reconnecting<RedisLogConnection>, after: &Cursor) ->
 }
 
 /// Returns the extent of the log after trimming. Creates the log if it does not exist.
-pub(crate) async fn open(
-    slot: &Reconnecting<RedisLogConnection>,
-) -> Result<LogInfo, BackplaneError> {
+pub(crate) async fn open(slot: &Reconnecting<RedisConnection>) -> Result<LogInfo, BackplaneError> {
     slot.ask(|connection| async move {
         let mut pipe = redis::pipe();
         pipe.add_command(connection.trim());
@@ -175,7 +173,7 @@ const STEP: u64 = 1000;
 
 /// Returns the cursor after which the latest `entries` entries follow.
 pub(crate) async fn rewind(
-    slot: &Reconnecting<RedisLogConnection>,
+    slot: &Reconnecting<RedisConnection>,
     entries: u64,
 ) -> Result<Cursor, BackplaneError> {
     let info = open(slot).await?;

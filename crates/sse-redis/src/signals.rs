@@ -21,14 +21,14 @@ use tokio::{
 };
 
 use crate::{
-    connection::{RedisLogConnection, connector::Purpose},
+    connection::{RedisConnection, connector::Purpose},
     error, reply,
     shared::Shared,
 };
 
 /// A listener for signals, on a connection of its own.
 pub(crate) struct RedisSignals {
-    connection: RedisLogConnection,
+    connection: RedisConnection,
     heard: mpsc::Receiver<Bytes>,
     waiting: Arc<Hearing>,
     checks: Interval,

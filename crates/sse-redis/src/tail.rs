@@ -8,7 +8,7 @@ use redis::{RedisError, Value};
 use sse_core::backplane::{BackplaneError, Batch, Cursor, Entry, Position, Tail};
 
 use crate::{
-    connection::{RedisLogConnection, connector::Purpose},
+    connection::{RedisConnection, connector::Purpose},
     entry_id, error,
     log_info::LogInfo,
     read::FetchedEntries,
@@ -19,7 +19,7 @@ use crate::{
 
 /// A tail, on a connection of its own.
 pub(crate) struct RedisTail {
-    connection: Arc<RedisLogConnection>,
+    connection: Arc<RedisConnection>,
     after: Cursor,
     progress: TailProgress,
     /// The request in flight. If a wait is dropped, its request stays here and the next wait
@@ -137,7 +137,7 @@ impl Tail for RedisTail {
 }
 
 /// Returns the error for a cursor that this tail reached, and that no longer belongs to the log.
-async fn lost(connection: &RedisLogConnection, after: &Cursor) -> BackplaneError {
+async fn lost(connection: &RedisConnection, after: &Cursor) -> BackplaneError {
     match connection.declare().await {
         Ok(current) if current != after.epoch => BackplaneError::Epoch { current },
         Ok(_) => BackplaneError::unavailable(error::SOON, "the log was lost and recovered"),
@@ -146,10 +146,7 @@ async fn lost(connection: &RedisLogConnection, after: &Cursor) -> BackplaneError
 }
 
 /// Waits for entries after the last one.
-async fn wait(
-    connection: &RedisLogConnection,
-    after: Position,
-) -> Result<FetchedEntries, RedisError> {
+async fn wait(connection: &RedisConnection, after: Position) -> Result<FetchedEntries, RedisError> {
     let most = connection.shared.page_size.entries();
     let after = entry_id::of(after);
     let mut pipe = redis::pipe();

@@ -52,7 +52,7 @@ pub(crate) struct Kept {
 
 /// The outcome if the log no longer has what follows a cursor.
 #[derive(Debug, Clone)]
-pub(crate) struct LostPage {
+pub(crate) struct LostRecords {
     pub(crate) reason: GapReason,
     /// Cursor to continue from.
     pub(crate) to: Cursor,
@@ -91,9 +91,9 @@ impl PageCacheState {
 }
 
 impl PageCache {
-    /// Returns the page with the record after a cursor, or [`LostPage`] if the log no longer has
+    /// Returns the page with the record after a cursor, or [`LostRecords`] if the log no longer has
     /// the record. Returns `None` if the page must be read.
-    pub(crate) fn get(&self, after: &Cursor) -> Option<Result<Arc<FetchedPage>, LostPage>> {
+    pub(crate) fn get(&self, after: &Cursor) -> Option<Result<Arc<FetchedPage>, LostRecords>> {
         let state = self.state.lock();
         if let Some(kept) = state.kept.iter().find(|kept| kept.segment.follows(after)) {
             return Some(Ok(Arc::clone(&kept.segment)));
@@ -102,7 +102,7 @@ impl PageCache {
             && to.epoch == after.epoch
             && after.position < to.position
         {
-            return Some(Err(LostPage {
+            return Some(Err(LostRecords {
                 reason: GapReason::Trimmed,
                 to: to.clone(),
             }));

@@ -18,7 +18,7 @@ use crate::{
     log::{
         fetched_page::FetchedPage,
         gap::{Gap, GapReason},
-        page_cache::LostPage,
+        page_cache::LostRecords,
     },
     manager::{inner::Inner, timer},
     sequencer::replay::ReplayStep,
@@ -250,7 +250,7 @@ impl Session {
                     }
                     None => None,
                     Some(Ok(segment)) => Some(segment),
-                    Some(Err(LostPage { reason, to })) => {
+                    Some(Err(LostRecords { reason, to })) => {
                         self.manager.with_sequencer(|sequencer, _| {
                             sequencer.replay_lost(stream, reason, &to);
                         });

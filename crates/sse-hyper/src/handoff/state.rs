@@ -36,7 +36,7 @@ pub(crate) type AnyResponse = Box<dyn Any + Send>;
 /// Three parties act on the state. The service parks the response and takes it back. The socket
 /// reports what hyper does with it, and is left here when hyper is dropped. The connection begins
 /// the handover, drops hyper, and takes both. One task polls all three, so the lock is never
-/// contended.
+/// contended; over HTTP/2, where other tasks poll the requests, nothing is ever parked.
 #[derive(Debug, Default)]
 pub(crate) struct HandoffState(Mutex<HandoffStage>);
 

@@ -39,7 +39,7 @@ pub(crate) struct ConnState {
     streams: AtomicU32,
     /// Number of times that a write began to wait for the client.
     stalls: AtomicU32,
-    left: Mutex<Deposits>,
+    locked: Mutex<LockedState>,
     /// Set if the socket is to be reset when it is dropped.
     aborted: AtomicBool,
     /// Set while the latest write waits for the client.
@@ -47,9 +47,10 @@ pub(crate) struct ConnState {
     handoff: HandoffState,
 }
 
-/// Values that one of the three leaves for another.
+/// The state under the lock: values that the connection, the socket or the
+/// service leaves for another.
 #[derive(Debug, Default)]
-struct Deposits {
+struct LockedState {
     /// Count of the requests that the client has cancelled, if any.
     #[cfg(feature = "http2")]
     flood: Option<Box<Flood>>,
@@ -69,7 +70,7 @@ impl ConnState {
             in_flight: AtomicU32::new(0),
             streams: AtomicU32::new(0),
             stalls: AtomicU32::new(0),
-            left: Mutex::default(),
+            locked: Mutex::default(),
             aborted: AtomicBool::new(false),
             blocked: AtomicBool::new(false),
             handoff: HandoffState::default(),
@@ -92,7 +93,7 @@ impl ConnState {
     /// because of cancellations.
     pub(crate) fn cancelled(&self) -> bool {
         #[cfg(feature = "http2")]
-        if self.left().flood.get_or_insert_default().count() {
+        if self.locked().flood.get_or_insert_default().count() {
             self.flooded.store(true, Ordering::Relaxed);
         }
         self.is_flooded()
@@ -163,11 +164,11 @@ impl ConnState {
     }
 
     pub(crate) fn put(&self, ending: Option<Closed>) {
-        self.left().ending = ending;
+        self.locked().ending = ending;
     }
 
     pub(crate) fn take(&self) -> Option<Closed> {
-        self.left().ending.take()
+        self.locked().ending.take()
     }
 
     pub(crate) fn abort(&self) {
@@ -193,8 +194,8 @@ impl ConnState {
         &self.handoff
     }
 
-    fn left(&self) -> MutexGuard<'_, Deposits> {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    fn locked(&self) -> MutexGuard<'_, LockedState> {
+        self.locked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -11,7 +11,7 @@ use sse_core::{
 use crate::{
     append::{commands::Commands, connection::AppendConnection, pending_append::PendingAppend},
     config::Replicas,
-    connection::{RedisLogConnection, reconnecting::Reconnecting},
+    connection::{RedisConnection, reconnecting::Reconnecting},
     entry_id, error,
     reply::{self, unexpected},
     scripts::Script,
@@ -81,7 +81,7 @@ impl AppendBatch {
 
     /// Returns a command for each append, a command for the epoch, and, if configured, a command
     /// for the number of replicas that have the whole batch.
-    fn commands(&self, connection: &RedisLogConnection) -> Commands {
+    fn commands(&self, connection: &RedisConnection) -> Commands {
         let Shared { append, config, .. } = &*connection.shared;
         let payloads: usize = self
             .waiting
@@ -183,7 +183,7 @@ impl AppendBatch {
 }
 
 /// Returns the command that appends under a key.
-fn keyed(connection: &RedisLogConnection, key: &EntryKey, payload: &[u8]) -> Cmd {
+fn keyed(connection: &RedisConnection, key: &EntryKey, payload: &[u8]) -> Cmd {
     let (names, limits) = (&connection.shared.keys, key.limits());
     let known = names.idempotency(key.text());
     let mut command = match key.user() {
@@ -270,7 +270,7 @@ fn durable(replicas: Option<Replicas>, answer: Option<&Value>) -> Result<(), Bac
 }
 
 fn acknowledge(
-    connection: &RedisLogConnection,
+    connection: &RedisConnection,
     certain: Vec<(PendingAppend, Position, Duplicate)>,
     durable: &Result<(), BackplaneError>,
 ) {

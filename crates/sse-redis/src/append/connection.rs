@@ -8,7 +8,7 @@ use sse_core::backplane::BackplaneError;
 
 use crate::{
     append::{commands::Commands, pipeline::Pipeline},
-    connection::{RedisLogConnection, connector::Purpose, reconnecting::Connect},
+    connection::{RedisConnection, connector::Purpose, reconnecting::Connect},
     error, reply,
     shared::Shared,
 };
@@ -16,7 +16,7 @@ use crate::{
 /// A connection for appends. The driver makes it, logs in and verifies it; afterwards it is used
 /// without the driver.
 pub(crate) struct AppendConnection {
-    pub(crate) connection: RedisLogConnection,
+    pub(crate) connection: RedisConnection,
     pipeline: Pipeline,
 }
 

@@ -10,7 +10,7 @@ use sse_core::backplane::BackplaneError;
 use tokio::time::timeout;
 
 use crate::{
-    connection::{RedisLogConnection, UnverifiedConnection, connector::Purpose},
+    connection::{RedisConnection, UnverifiedConnection, connector::Purpose},
     error, reply,
     scripts::Scripts,
     shared::Shared,
@@ -30,7 +30,7 @@ impl Shared {
     pub(crate) async fn connect(
         self: &Arc<Self>,
         purpose: Purpose,
-    ) -> Result<RedisLogConnection, BackplaneError> {
+    ) -> Result<RedisConnection, BackplaneError> {
         self.connect_for(self.config.response_timeout, purpose)
             .await
     }
@@ -40,7 +40,7 @@ impl Shared {
         self: &Arc<Self>,
         response_timeout: Duration,
         purpose: Purpose,
-    ) -> Result<RedisLogConnection, BackplaneError> {
+    ) -> Result<RedisConnection, BackplaneError> {
         self.backoff.pass()?;
         let establish = self.establish(response_timeout, purpose);
         let result = match timeout(self.config.connect_timeout, establish).await {
@@ -70,7 +70,7 @@ impl Shared {
         self: &Arc<Self>,
         response_timeout: Duration,
         purpose: Purpose,
-    ) -> Result<RedisLogConnection, BackplaneError> {
+    ) -> Result<RedisConnection, BackplaneError> {
         let mut address = self.server.address(response_timeout).await?;
         for _ in 0..=REDIRECTIONS {
             let connected = self

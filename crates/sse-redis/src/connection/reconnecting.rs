@@ -8,7 +8,7 @@ use sse_core::backplane::BackplaneError;
 use tokio::sync::Mutex;
 
 use crate::{
-    connection::{RedisLogConnection, connector::Purpose},
+    connection::{RedisConnection, connector::Purpose},
     error,
     shared::Shared,
 };
@@ -29,7 +29,7 @@ pub(crate) trait Connect: Sized {
 }
 
 #[async_trait]
-impl Connect for RedisLogConnection {
+impl Connect for RedisConnection {
     async fn connect(shared: &Arc<Shared>) -> Result<Self, BackplaneError> {
         shared.connect(Purpose::Questions).await
     }
@@ -73,12 +73,12 @@ impl<C: Connect> Reconnecting<C> {
     }
 }
 
-impl Reconnecting<RedisLogConnection> {
+impl Reconnecting<RedisConnection> {
     /// Runs a request that does no harm if it is executed twice. It is repeated on a new connection
     /// if the first connection turns out to be lost.
     pub(crate) async fn ask<T, F>(
         &self,
-        question: impl Fn(Arc<RedisLogConnection>) -> F,
+        question: impl Fn(Arc<RedisConnection>) -> F,
     ) -> Result<T, BackplaneError>
     where
         F: Future<Output = Result<T, RedisError>>,
@@ -95,7 +95,7 @@ impl Reconnecting<RedisLogConnection> {
 
     async fn attempt<T, F>(
         &self,
-        question: impl Fn(Arc<RedisLogConnection>) -> F,
+        question: impl Fn(Arc<RedisConnection>) -> F,
     ) -> Result<Result<T, RedisError>, BackplaneError>
     where
         F: Future<Output = Result<T, RedisError>>,
