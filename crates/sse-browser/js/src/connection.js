@@ -1,7 +1,7 @@
 // The stream of one tab: opens it, watches it, and reconnects.
 
 import { delay } from "./delay.js";
-import { SSEError } from "./error.js";
+import { SSEError, isTemporary } from "./error.js";
 import { eventSourceStream } from "./event-source-stream.js";
 import { fetchStream } from "./fetch-stream.js";
 
@@ -101,10 +101,10 @@ export function createConnection(source, sink, world) {
       await (transport === "fetch"
         ? fetchStream(address, init, handlers, world)
         : eventSourceStream(address, source, handlers, world));
-      error = new SSEError("ended", "the server ended the stream", { retryable: true });
+      error = new SSEError("ended", "the server ended the stream");
     } catch (cause) {
       error = cause instanceof SSEError ? cause
-        : new SSEError("request", `the request could not be made: ${cause}`, { retryable: true, cause });
+        : new SSEError("request", `the request could not be made: ${cause}`, { cause });
     }
     if (mine === epoch) lost(error);
   };
@@ -192,11 +192,11 @@ export function createConnection(source, sink, world) {
     settle();
     release();
     if (error.code === "unauthorized") return expired(error);
-    if (!error.retryable) return stop(error);
+    if (!isTemporary(error)) return stop(error);
     const isOnline = world.isOnline();
     if (!isExcused && isOnline) failures++;
-    const canRetry = reconnect && failures <= maxReconnectAttempts;
-    if (!canRetry) return stop(error);
+    if (!reconnect || failures > maxReconnectAttempts) return stop(error);
+    error.retryable = true;
     const wait = { failures: isOnline ? failures : Infinity, interval: reconnectInterval, retry, backoff, random: world.random };
     const { retryAfter } = error;
     const milliseconds = isExcused ? 0 : delay({ ...wait, retryAfter });
@@ -242,7 +242,8 @@ export function createConnection(source, sink, world) {
    */
   const stop = (error) => {
     release();
-    isExhausted = error.retryable && reconnect;
+    isExhausted = isTemporary(error) && reconnect;
+    error.retryable = false;
     change({ state: error.code === "stay_away" ? "closed" : "failed", attempt: failures, nextRetryAt: null, error });
     sink.error(error);
   };

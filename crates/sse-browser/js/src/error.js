@@ -9,7 +9,7 @@
  *   credentials.
  * - `stay_away`: 204, or a `disconnected` event by which the server forbids reconnecting.
  * - `type`: a response that is not an event stream.
- * - `too_large`: an event of more than `maxEventBytes`.
+ * - `too_large`: an event has more than `maxEventBytes`; the stream goes on without that event.
  * - `request`: `headers`, `query`, `ticket` or `body` could not be obtained.
  * - `parse`: `parse` threw; the stream goes on without that event.
  *
@@ -21,7 +21,7 @@
  * @typedef {object} SSEErrorDetails
  * @property {number} [status] The status of the response.
  * @property {string} [body] The beginning of its body.
- * @property {boolean} [retryable] `true` if a retry can succeed; default false.
+ * @property {boolean} [retryable] Default false.
  * @property {number} [retryAfter] The delay that the server asked for, in milliseconds.
  * @property {unknown} [cause]
  */
@@ -39,7 +39,10 @@ export class SSEError extends Error {
     this.code = code;
     this.status = status;
     this.body = body;
-    /** `true` if a retry can succeed. */
+    /**
+     * `true` exactly if the client goes on automatically: it will try again, or its stream is still
+     * open. `false` after the last of `maxReconnectAttempts`, and with `reconnect: false`.
+     */
     this.retryable = retryable;
     this.retryAfter = retryAfter;
   }
@@ -49,21 +52,39 @@ export class SSEError extends Error {
 const PASSING = [408, 425, 429];
 
 /**
+ * Returns whether another attempt can succeed.
+ *
+ * @param {SSEError} error
+ */
+export function isTemporary({ code, status = 0 }) {
+  if (code === "status") return status >= 500 || PASSING.includes(status);
+  return ["network", "ended", "timeout", "request"].includes(code);
+}
+
+/**
  * Returns the error for a response that is not a stream.
  *
  * @param {Response} response
  * @param {string} body
  * @param {number} now
+ * @param {string} [method] The method of the request.
  */
-export function refusal({ status, headers }, body, now) {
+export function refusal({ status, headers }, body, now, method = "GET") {
   if (status === 204) return new SSEError("stay_away", "the server forbids reconnecting", { status });
   if (status === 200) {
     return new SSEError("type", `the response is not an event stream: ${headers.get("content-type") ?? "no content type"}`, { status, body });
   }
-  const retryable = status >= 500 || PASSING.includes(status);
   const code = status === 401 ? "unauthorized" : "status";
-  const details = { status, body, retryable, retryAfter: retryAfter(headers.get("retry-after"), now) };
-  return new SSEError(code, body ? `${status}: ${body}` : `status ${status}`, details);
+  const details = { status, body, retryAfter: retryAfter(headers.get("retry-after"), now) };
+  const reason = status === 405 ? wrongMethod(method, headers.get("allow")) : "";
+  const text = [reason, body].filter(Boolean).join(": ");
+  return new SSEError(code, text ? `${status}: ${text}` : `status ${status}`, details);
+}
+
+/** @param {string} method @param {string | null} allowed */
+function wrongMethod(method, allowed) {
+  const hint = method.toUpperCase() === "GET" ? "" : ". Servers of this project stream only to GET: leave out `method` and `body`";
+  return `the server does not accept ${method}${allowed ? `, only ${allowed}` : ""}${hint}`;
 }
 
 /**

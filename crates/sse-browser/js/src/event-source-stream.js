@@ -37,7 +37,7 @@ export function eventSourceStream(url, { credentials, types = [] }, attempt, wor
       // The server can send an event of this type.
       if ("data" in event) return;
       source.close();
-      reject(new SSEError("network", "the browser's EventSource failed", { retryable: true }));
+      reject(new SSEError("network", "the browser's EventSource failed"));
     };
   });
 }

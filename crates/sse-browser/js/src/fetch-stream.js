@@ -36,7 +36,7 @@ export async function fetchStream(url, init, attempt, world) {
   const fetch = world.fetch ?? globalThis.fetch;
   const response = await broken(fetch(url, { ...init, headers, signal, cache: "no-store" }));
   if (response.status !== 200 || !/^text\/event-stream\s*(;|$)/i.test(response.headers.get("content-type") ?? "")) {
-    throw refusal(response, await beginning(response), world.now());
+    throw refusal(response, await beginning(response), world.now(), init.method);
   }
   attempt.open(response.headers);
   // A response with 200 has a body, which can be empty.
@@ -80,10 +80,7 @@ async function broken(promise) {
   try {
     return await promise;
   } catch (cause) {
-    throw new SSEError("network", `the connection broke: ${cause instanceof Error ? cause.message : cause}`, {
-      retryable: true,
-      cause,
-    });
+    throw new SSEError("network", `the connection broke: ${cause instanceof Error ? cause.message : cause}`, { cause });
   }
 }
 

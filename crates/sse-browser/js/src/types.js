@@ -80,7 +80,7 @@
  * @property {() => void} [onConnect] Called when the stream opens, for the first time or again.
  * @property {() => void} [onDisconnect] Called when the stream is lost or closed.
  * @property {(error: import("./error.js").SSEError) => void} [onError] Called when an attempt or a
- *   stream fails; `error.retryable` says whether the client will retry.
+ *   stream fails, or an event is skipped; `error.retryable` says whether the client goes on.
  * @property {(message: SSEMessage) => void} [onMessage] Called for every event, including
  *   heartbeats and `connection`.
  * @property {(gap: SSEGap) => void} [onGap] Called when events were lost for good: reload the state
@@ -117,8 +117,10 @@
  * @property {PerAttempt<Record<string, string>>} [headers]
  * @property {PerAttempt<Record<string, string>>} [query]
  * @property {PerAttempt<string>} [ticket] A one-time ticket, sent as `ticket`.
- * @property {string} [method] Default `GET`.
- * @property {PerAttempt<BodyInit | null>} [body]
+ * @property {string} [method] Default `GET`. The servers of this project stream only to `GET`, and
+ *   refuse other methods with 405. `method` and `body` are for other servers, such as those of
+ *   language models.
+ * @property {PerAttempt<BodyInit | null>} [body] The body of a request with another method.
  * @property {RequestCredentials} [credentials] Default `same-origin`.
  * @property {() => unknown} [onUnauthorized] Called and awaited when the server sends
  *   `auth_expired` or 401: renew the token here. The client then retries once. If the function
