@@ -47,8 +47,10 @@ export function createConnection(source, sink, world) {
   } = source;
   /** @type {import("./types.js").SSEState} */
   let state = "idle";
-  let lastEventId = source.lastEventId ?? "";
-  let epoch = 0, failures = 0, isRenewed = false, isSuspended = false, isExhausted = false;
+  let lastEventId = source.lastEventId ?? "", formerId = "";
+  let epoch = 0, failures = 0, isSuspended = false, isExhausted = false;
+  /** Number of times in a row that the server refused the credentials. */
+  let refusals = 0;
   /** @type {number | undefined} */
   let retry;
   /** Silence after which the stream counts as dead; 0 if unlimited. */
@@ -165,7 +167,6 @@ export function createConnection(source, sink, world) {
     } else if (type !== "heartbeat" && !isFarewell && event !== "gap") {
       // Only an event of the app shows that the stream works: a server can greet and then drop it.
       failures = 0;
-      isRenewed = false;
     }
     sink.event({ type, text: data, id, lastEventId, timestamp: world.now(), ...(raw && { raw }) });
     // A listener may have ended the stream.
@@ -176,10 +177,7 @@ export function createConnection(source, sink, world) {
 
   /** Forgets earlier failures, because the stream was good. */
   const settle = () => {
-    if (state === "open" && world.now() - openedAt >= STABLE_MS) {
-      failures = 0;
-      isRenewed = false;
-    }
+    if (state === "open" && world.now() - openedAt >= STABLE_MS) failures = refusals = 0;
   };
 
   /**
@@ -190,6 +188,8 @@ export function createConnection(source, sink, world) {
    */
   const lost = (error, isExcused = false) => {
     settle();
+    // The server has accepted the credentials.
+    if (state === "open") refusals = 0;
     release();
     if (error.code === "unauthorized") return expired(error);
     if (!isTemporary(error)) return stop(error);
@@ -213,7 +213,9 @@ export function createConnection(source, sink, world) {
   };
 
   /**
-   * Handles missing or expired credentials: renews them once, if possible.
+   * Handles missing or expired credentials. The page may have renewed them, so the first attempt is
+   * made with what the browser sends now. If the server refuses this too, `onUnauthorized` renews
+   * the credentials for a last attempt.
    *
    * @param {SSEError} error
    */
@@ -221,10 +223,11 @@ export function createConnection(source, sink, world) {
     settle();
     release();
     const mine = epoch;
-    const canRenew = onUnauthorized || [source.headers, source.query, source.ticket].some((value) => typeof value === "function");
-    if (isRenewed || !reconnect || !canRenew) return stop(error);
-    isRenewed = true;
+    refusals++;
+    if (!reconnect || refusals > (onUnauthorized ? 2 : 1)) return stop(error);
+    error.retryable = true;
     change({ state: "connecting", nextRetryAt: null, error });
+    if (refusals === 1) return attempt();
     let isGivenUp = false;
     try {
       isGivenUp = (await onUnauthorized?.()) === false;
@@ -251,8 +254,7 @@ export function createConnection(source, sink, world) {
   const connect = () => {
     isSuspended = false;
     if (state === "connecting" || state === "open") return;
-    failures = 0;
-    isRenewed = false;
+    failures = refusals = 0;
     attempt();
   };
 

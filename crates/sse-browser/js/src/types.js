@@ -122,9 +122,11 @@
  *   language models.
  * @property {PerAttempt<BodyInit | null>} [body] The body of a request with another method.
  * @property {RequestCredentials} [credentials] Default `same-origin`.
- * @property {() => unknown} [onUnauthorized] Called and awaited when the server sends
- *   `auth_expired` or 401: renew the token here. The client then retries once. If the function
- *   returns `false` or throws, the client fails.
+ * @property {() => unknown} [onUnauthorized] Called and awaited when the server refuses the
+ *   credentials twice in a row, by `auth_expired` or 401: renew the token here. After the first
+ *   refusal the client retries with what the browser sends then, because the page can have renewed
+ *   its cookie. After this function the client retries once more. If the function returns `false`
+ *   or throws, the client fails.
  * @property {string} [lastEventId] The id from which to resume.
  * @property {"session" | "local" | Pick<Storage, "getItem" | "setItem" | "removeItem">} [storage]
  *   Storage in which the last id outlives the page; by default none.

@@ -8,6 +8,8 @@ import { hello, system } from "./support/server.mjs";
 
 const event = (data, id, type) => `${id ? `id: ${id}\n` : ""}${type ? `event: ${type}\n` : ""}data: ${JSON.stringify(data)}\n\n`;
 
+const EXPIRED = system("auth_expired", { reason: "expired", reconnect: true });
+
 test("messages have type, data, id, time, in order", async () => {
   const { world, is, heard } = await openClient({}, {}, hello({ userId: "ada" }));
   await world.last.send(event({ message: "hi" }, "7", "notification") + "data: no JSON\n\n" + event({}, "", "heartbeat"));
@@ -152,7 +154,7 @@ test("stored ids outlive the page", async () => {
   assert.equal(full.is().lastEventId, "5");
 });
 
-test("401 renews the credentials once", async () => {
+test("401 retries, then renews credentials once", async () => {
   let token = "old", renewals = 0;
   const { world, client, is, heard } = createClient({
     headers: () => ({ authorization: token }),
@@ -160,6 +162,9 @@ test("401 renews the credentials once", async () => {
   });
   client.connect();
   await world.pass(0);
+  token = "changed";
+  await world.last.answer(401);
+  assert.deepEqual([renewals, world.last.headers.get("authorization"), heard], [0, "changed", []]);
   await world.last.answer(401);
   assert.deepEqual([renewals, world.last.headers.get("authorization"), heard], [1, "new1", []]);
   await world.last.answer(401);
@@ -177,7 +182,9 @@ test("401 without a successful renewal is final", async () => {
     client.connect();
     await world.pass(0);
     await world.last.answer(401);
-    assert.deepEqual([is().state, is().error.code, world.exchanges.length], ["failed", "unauthorized", 1]);
+    assert.deepEqual([is().state, is().error.retryable], ["connecting", true]);
+    await world.last.answer(401);
+    assert.deepEqual([is().state, is().error.code, is().error.retryable, world.exchanges.length], ["failed", "unauthorized", false, 2]);
   }
   const tickets = createClient({ ticket: () => "t" });
   tickets.client.connect();
@@ -186,18 +193,46 @@ test("401 without a successful renewal is final", async () => {
   assert.equal(tickets.world.exchanges.length, 2, "a new ticket is requested");
 });
 
-test("every auth_expired renews and reconnects", async () => {
+/** Lets a stream expire, and answers each attempt. */
+async function expire(answers, options = {}) {
+  let renewals = 0;
+  const all = await openClient({ onUnauthorized: () => { renewals++; }, ...options }, {}, hello() + EXPIRED);
+  for (const answer of answers) {
+    await all.world.pass(0);
+    if (typeof answer === "number") await all.world.last.answer(answer);
+    else await all.world.last.open(answer);
+  }
+  await all.world.pass(100_000);
+  return { ...all, renewals, state: all.is().state, requests: all.world.exchanges.length };
+}
+
+for (const [name, answers, options, expected] of [
+  ["a renewed cookie", [hello()], {}, ["open", 2, 0]],
+  ["a renewed cookie, nobody to renew", [hello()], { onUnauthorized: undefined }, ["open", 2, 0]],
+  ["a refused cookie", [401, hello()], {}, ["open", 3, 1]],
+  ["refused twice", [401, 401], {}, ["failed", 3, 1]],
+  ["refused, nobody to renew", [401], { onUnauthorized: undefined }, ["failed", 2, 0]],
+  ["streams that expire at once", [hello() + EXPIRED, hello() + EXPIRED], {}, ["failed", 3, 1]],
+  ["streams that expire after an event", [event("a") + EXPIRED, event("b") + EXPIRED], {}, ["failed", 3, 1]],
+  ["a renewal that fails", [401], { onUnauthorized: () => false }, ["failed", 2, 0]],
+  ["no reconnecting", [], { reconnect: false }, ["failed", 1, 0]],
+]) {
+  test(`auth_expired: ${name}`, async () => {
+    const { state, requests, renewals } = await expire(answers, options);
+    assert.deepEqual([state, requests, renewals], expected);
+  });
+}
+
+test("every auth_expired retries and reconnects", async () => {
   let renewals = 0;
   const { world, is } = await openClient({ onUnauthorized: () => { renewals++; } }, {}, hello());
   for (let round = 1; round <= 3; round++) {
-    await world.last.send(system("auth_expired", { reason: "expired", reconnect: true }));
-    assert.deepEqual([renewals, is().state, world.exchanges.length], [round, "connecting", round + 1]);
-    await world.last.open(hello());
     await world.pass(6000);
+    await world.last.send(EXPIRED);
+    await world.last.answer(401);
+    assert.deepEqual([renewals, is().state, world.exchanges.length], [round, "connecting", 2 * round + 1]);
+    await world.last.open(hello());
   }
-  await world.last.send(system("auth_expired", { reason: "expired", reconnect: true }));
-  await world.last.open(hello() + system("auth_expired", { reason: "expired", reconnect: true }));
-  assert.equal(is().state, "failed", "one that expires at once is not renewed for ever");
 });
 
 test("reconnects after a farewell that allows it", async () => {
@@ -220,7 +255,7 @@ test("without a browser, nothing runs before connect", () => {
 test("a listener can end the stream at its farewell", async () => {
   const { world, client, is } = await openClient({ onUnauthorized: () => {} }, {}, hello());
   client.on("system", () => client.disconnect());
-  await world.last.send(system("auth_expired", { reason: "expired", reconnect: true }));
+  await world.last.send(EXPIRED);
   await world.pass(10_000);
   assert.deepEqual([is().state, world.exchanges.length], ["closed", 1]);
 });
