@@ -2,6 +2,7 @@
 
 import { createConnection } from "./connection.js";
 import { SSEError } from "./error.js";
+import { withLimits } from "./limits.js";
 import { createShared, shareKey } from "./shared.js";
 import { call, createStore } from "./store.js";
 import { browser, watchPage } from "./world.js";
@@ -59,20 +60,22 @@ function json(text) {
 }
 
 /**
- * Creates a client; `connect` connects it.
+ * Creates a client; `connect` connects it. Throws a `TypeError` or a `RangeError` if an option that
+ * is a number is invalid.
  *
- * @param {SSEOptions} [options]
+ * @param {SSEOptions} [given]
  * @param {Partial<import("./types.js").World>} [part] For tests: replaces parts of the browser's
  *   environment.
  * @returns {SSEClient}
  */
-export function createSSE(options = {}, part) {
-  const { parse = json, maxMessages = 100, signal, pauseWhenHidden = false } = options;
+export function createSSE(given = {}, part) {
+  const options = withLimits(given);
+  const { parse = json, maxMessages, signal, pauseWhenHidden = false } = options;
   const world = { ...browser(), ...(options.fetch && { fetch: options.fetch }), ...part };
   const place = createPlace(options, world);
   const store = createStore(INITIAL);
   /** @type {Set<SSECallbacks>} */
-  const audience = new Set([options]);
+  const audience = new Set([given]);
   /** @type {Set<string>} */
   const seen = new Set();
 

@@ -4,6 +4,7 @@ import { delay } from "./delay.js";
 import { SSEError, isTemporary } from "./error.js";
 import { eventSourceStream } from "./event-source-stream.js";
 import { fetchStream } from "./fetch-stream.js";
+import { silenceAfter, startTimer, withLimits } from "./limits.js";
 
 /** Lifetime after which a stream counts as good, even if it brought no event. */
 const STABLE_MS = 5000;
@@ -42,9 +43,9 @@ function own(text) {
  */
 export function createConnection(source, sink, world) {
   const {
-    url = "/api/sse", topics = [], reconnect = true, reconnectInterval = 3000, maxReconnectAttempts = 5, backoff,
-    transport = "fetch", heartbeatTimeout, connectTimeout = 20_000, onUnauthorized,
-  } = source;
+    url = "/api/sse", topics = [], reconnect, reconnectInterval, maxReconnectAttempts, backoff, transport = "fetch",
+    heartbeatTimeout, connectTimeout, maxEventBytes, raw, onUnauthorized,
+  } = withLimits(source);
   /** @type {import("./types.js").SSEState} */
   let state = "idle";
   let lastEventId = source.lastEventId ?? "", formerId = "";
@@ -53,13 +54,12 @@ export function createConnection(source, sink, world) {
   let refusals = 0;
   /** @type {number | undefined} */
   let retry;
-  /** Silence after which the stream counts as dead; 0 if unlimited. */
-  let silence = 0;
+  /** Silence after which the stream counts as dead. */
+  let silence = Infinity;
   let openedAt = 0, heardAt = 0, triedAt = -Infinity, nextRetryAt = 0, notBefore = 0;
   /** @type {AbortController | undefined} */
   let abort;
-  /** @type {any} */
-  let timer;
+  let cancel = () => {};
 
   /** @param {Partial<import("./types.js").SSESnapshot>} change */
   const change = (change) => {
@@ -69,14 +69,14 @@ export function createConnection(source, sink, world) {
 
   /** @param {() => void} run @param {number} milliseconds */
   const after = (run, milliseconds) => {
-    world.clearTimeout(timer);
-    timer = world.setTimeout(run, milliseconds);
+    cancel();
+    cancel = startTimer(world, run, milliseconds);
   };
 
   /** Releases the stream; its later events are ignored. */
   const release = () => {
     epoch++;
-    world.clearTimeout(timer);
+    cancel();
     abort?.abort();
     abort = undefined;
   };
@@ -86,9 +86,9 @@ export function createConnection(source, sink, world) {
     const mine = epoch;
     const { signal } = (abort = new AbortController());
     triedAt = world.now();
-    silence = 0;
+    silence = Infinity;
     change({ state: "connecting", attempt: failures, nextRetryAt: null });
-    if (connectTimeout) after(() => lost(new SSEError("timeout", "no response", { retryable: true })), connectTimeout);
+    after(() => lost(new SSEError("timeout", "no response")), connectTimeout);
     /** @template {any[]} A @param {(...values: A) => void} run @returns {(...values: A) => void} */
     const ours = (run) => (...values) => { if (mine === epoch) run(...values); };
     /** @type {SSEError} */
@@ -124,7 +124,7 @@ export function createConnection(source, sink, world) {
   /** @param {Headers} [headers] */
   const opened = (headers) => {
     openedAt = heardAt = world.now();
-    silence = heartbeatTimeout ?? Number(headers?.get("x-sse-heartbeat-ms")) * 2.5;
+    silence = heartbeatTimeout ?? silenceAfter(headers?.get("x-sse-heartbeat-ms") ?? null) ?? Infinity;
     change({ state: "open", error: null });
     watch();
   };
@@ -133,12 +133,11 @@ export function createConnection(source, sink, world) {
 
   /** Starts the one timer for all arrivals: it checks the time of the last arrival. */
   const watch = () => {
-    if (!silence) return world.clearTimeout(timer);
     const due = heardAt + silence;
     after(() => {
       if (heardAt + silence > world.now()) return watch();
       const slept = world.now() - due > LATE_MS;
-      lost(new SSEError("timeout", "the stream was silent too long", { retryable: true }), slept);
+      lost(new SSEError("timeout", "the stream was silent too long"), slept);
     }, due - world.now());
   };
 
@@ -160,10 +159,8 @@ export function createConnection(source, sink, world) {
     if (type === "connection") {
       const { clientId = null, userId = null, heartbeatMs } = own(data);
       change({ clientId, userId });
-      if (heartbeatTimeout === undefined && heartbeatMs !== undefined) {
-        silence = heartbeatMs * 2.5;
-        watch();
-      }
+      silence = heartbeatTimeout ?? silenceAfter(heartbeatMs) ?? silence;
+      watch();
     } else if (type !== "heartbeat" && !isFarewell && event !== "gap") {
       // Only an event of the app shows that the stream works: a server can greet and then drop it.
       failures = 0;
@@ -274,8 +271,8 @@ export function createConnection(source, sink, world) {
   const check = () => {
     const now = world.now();
     if (state === "waiting" && !isSuspended && now >= nextRetryAt) return attempt();
-    if (state !== "open" || !silence || now - heardAt < silence) return;
-    lost(new SSEError("timeout", "the stream was silent while the page slept", { retryable: true }), true);
+    if (state !== "open" || now - heardAt < silence) return;
+    lost(new SSEError("timeout", "the stream was silent while the page slept"), true);
   };
 
   const wake = () => {

@@ -1,9 +1,9 @@
 // The delay before the next attempt.
 
-/** Minimum delay in milliseconds, also if the server or the app asks for less. */
-export const SHORTEST = 100;
-/** Maximum delay that a server can ask for, in milliseconds. */
-export const LONGEST = 3_600_000;
+import { LONGEST, SHORTEST } from "./limits.js";
+
+/** Number of failures after which a delay grows no more. */
+const MOST_FAILURES = 100;
 
 /**
  * The data for a delay; times are in milliseconds.
@@ -18,21 +18,23 @@ export const LONGEST = 3_600_000;
  */
 
 /**
- * Returns the delay in milliseconds.
+ * Returns the delay in milliseconds, from `SHORTEST` to `LONGEST` and a quarter.
  *
  * A delay that the server asks for is only shortened to `LONGEST`, because the server may have
  * spread its clients over that time. Up to a quarter is added, because the server may have sent all
  * clients the same value. `Retry-After` applies to its one response, and `retry:` to the first
  * attempt after a stream. For later attempts, `retry:` is the base of the exponential delays, which
- * the jitter can make shorter than `retry:`.
+ * the jitter can make shorter than `retry:`. A `Retry-After` of 0 asks for nothing.
  *
  * @param {Wait} wait
  */
 export function delay({ failures, interval, retry, retryAfter, backoff = {}, random }) {
-  const asked = retryAfter ?? (failures <= 1 ? retry : undefined);
+  const asked = retryAfter || (failures <= 1 ? retry : undefined);
   if (asked !== undefined) return Math.max(SHORTEST, Math.min(LONGEST, asked) * (1 + random() / 4));
   const { factor = 2, max = 30_000, jitter = "full" } = backoff;
-  const base = Math.min(LONGEST, retry ?? interval);
-  const most = Math.min(Math.max(max, SHORTEST), base * factor ** Math.max(0, failures - 1));
+  // A base of 0 would never grow.
+  const base = Math.max(SHORTEST, retry ?? interval);
+  const grown = base * factor ** (Math.min(Math.max(1, failures), MOST_FAILURES) - 1);
+  const most = Math.min(LONGEST, Math.max(SHORTEST, max), grown);
   return Math.max(SHORTEST, jitter === "none" ? most : random() * most);
 }

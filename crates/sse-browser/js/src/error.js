@@ -1,5 +1,7 @@
 // Errors of a stream.
 
+import { LONGEST, announced } from "./limits.js";
+
 /**
  * - `network`: the connection failed or broke.
  * - `ended`: the server ended the stream.
@@ -87,14 +89,18 @@ function wrongMethod(method, allowed) {
   return `the server does not accept ${method}${allowed ? `, only ${allowed}` : ""}${hint}`;
 }
 
+/** A date as HTTP has it. Browsers also parse other texts as dates, such as `1.5`. */
+const DATE = /^[A-Z][a-z]+, .*GMT$/;
+
 /**
- * Parses seconds or a date (RFC 9110, section 10.2.3). Returns milliseconds from now.
+ * Parses seconds or a date (RFC 9110, section 10.2.3). Returns milliseconds from now, or undefined
+ * if the value is neither.
  *
  * @param {string | null} value
  * @param {number} now
  */
 export function retryAfter(value, now) {
   if (!value) return undefined;
-  const milliseconds = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now;
-  return Number.isNaN(milliseconds) ? undefined : Math.max(0, milliseconds);
+  const seconds = announced(value) ?? (DATE.test(value) ? (Date.parse(value) - now) / 1000 : NaN);
+  return Number.isNaN(seconds) ? undefined : Math.min(LONGEST, Math.max(0, seconds * 1000));
 }

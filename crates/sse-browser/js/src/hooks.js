@@ -1,6 +1,7 @@
 // The React hooks, for any copy of React: pages without a bundler pass their own copy.
 
 import { INITIAL, createSSE } from "./client.js";
+import { limit } from "./limits.js";
 import { createNotificationList } from "./notifications.js";
 import { call, createStore } from "./store.js";
 
@@ -116,7 +117,7 @@ function createView(key, latest) {
   /** @param {import("./types.js").SSEMessage} message */
   const take = (message) => {
     if (message.type !== "heartbeat") {
-      const most = latest.current.maxMessages ?? 100;
+      const most = limit("maxMessages", latest.current.maxMessages);
       store.set({ lastMessage: message, messages: most > 0 ? [...store.getSnapshot().messages, message].slice(-most) : [] });
     }
     latest.current.onMessage?.(message);
@@ -202,6 +203,7 @@ export function createHooks({ useCallback, useEffect, useMemo, useRef, useSyncEx
     const latest = useRef(options);
     const key = keyOf(options);
     const { client, enabled = true } = options;
+    limit("maxMessages", options.maxMessages);
     const view = useMemo(() => createView(key, latest), [key, client]);
     // Runs before the effect that connects, and after each render, so that callbacks are always
     // current.

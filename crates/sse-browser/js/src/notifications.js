@@ -1,5 +1,6 @@
 // A list of notifications: received, read and dismissed.
 
+import { limit } from "./limits.js";
 import { call, createStore } from "./store.js";
 
 /**
@@ -37,7 +38,8 @@ export function toNotification({ type, data, timestamp }) {
  *
  * @param {NotificationsOptions} [options]
  */
-export function createNotificationList({ maxNotifications = 100, onNotification } = {}) {
+export function createNotificationList({ maxNotifications, onNotification } = {}) {
+  const most = limit("maxNotifications", maxNotifications);
   /** @type {NotificationsSnapshot} */
   const none = { notifications: [], unread: 0 };
   const { getSnapshot, subscribe, set } = createStore(none);
@@ -59,7 +61,7 @@ export function createNotificationList({ maxNotifications = 100, onNotification 
       const notification = toNotification(message);
       if (!notification) return;
       const stored = { ...notification, id: `n${++count}`, isRead: false };
-      put([stored, ...all()].slice(0, maxNotifications));
+      put([stored, ...all()].slice(0, most));
       call(onNotification, stored);
     },
     /** Removes a notification. @param {string} id */

@@ -95,8 +95,10 @@
 
 /**
  * @typedef {object} SSEBackoff
- * @property {number} [factor] Default 2.
- * @property {number} [max] The longest delay in milliseconds, default 30,000.
+ * @property {number} [factor] From 1, default 2. With `Infinity` every delay but the first is the
+ *   longest.
+ * @property {number} [max] The longest delay in milliseconds, default 30,000. At least 100, at most
+ *   an hour, also with `Infinity`.
  * @property {"full" | "none"} [jitter] `full` (default): a random time up to the delay, so that
  *   many clients do not return at once.
  */
@@ -104,15 +106,22 @@
 /**
  * The options of a connection.
  *
+ * Every option that is a number accepts numbers from 0, fractions and `Infinity`, unless its
+ * description says more. `createSSE` and the hooks throw a `TypeError` for a value that is not a
+ * number, also for `null` and texts, and a `RangeError` for `NaN` and for a number that is too
+ * small. Numbers of servers never throw: an invalid one is ignored, an extreme one is clamped.
+ *
  * @typedef {object} SSESource
  * @property {string} [url] Default `/api/sse`.
  * @property {readonly string[]} [topics] Requested topics, sent as `topics=a,b`.
  * @property {boolean} [reconnect] `true` (default) if the client reconnects.
  * @property {number} [reconnectInterval] The first delay in milliseconds, default 3,000, until the
- *   server sets another by `retry:`.
+ *   server sets another by `retry:`. At least 100, also with 0. With `Infinity` the client never
+ *   reconnects, as with `reconnect: false`.
  * @property {number} [maxReconnectAttempts] Maximum number of retries in a row, default 5. If the
  *   last of them fails, the client stops retrying until the page wakes or `connect` is called. With
- *   `Infinity` it never stops. Failures while the browser is offline do not count.
+ *   `Infinity` it never stops. Failures while the browser is offline do not count. Fractions are
+ *   rounded down.
  * @property {SSEBackoff} [backoff]
  * @property {PerAttempt<Record<string, string>>} [headers]
  * @property {PerAttempt<Record<string, string>>} [query]
@@ -131,9 +140,10 @@
  * @property {"session" | "local" | Pick<Storage, "getItem" | "setItem" | "removeItem">} [storage]
  *   Storage in which the last id outlives the page; by default none.
  * @property {number} [heartbeatTimeout] Silence in milliseconds after which the stream counts as
- *   dead; by default two and a half times the interval that the server announces. 0: never.
+ *   dead; by default two and a half times the interval that the server announces, at least 1,000. 0
+ *   and `Infinity`: never.
  * @property {number} [connectTimeout] Timeout in milliseconds for the head of the response, default
- *   20,000. 0: no limit.
+ *   20,000. 0 and `Infinity`: never.
  * @property {boolean} [pauseWhenHidden] `true` if a hidden tab closes its stream until it is
  *   visible again. Default false.
  * @property {number} [maxEventBytes] Maximum length of an event in UTF-16 units, default 4 Mi; a
@@ -155,7 +165,8 @@
  * @typedef {object} SSEInbox
  * @property {(text: string, type: string) => unknown} [parse] Default: JSON, or the text if the
  *   data is not JSON.
- * @property {number} [maxMessages] Maximum number of `messages`, default 100.
+ * @property {number} [maxMessages] Maximum number of `messages`, default 100. Fractions are rounded
+ *   down.
  */
 
 /**

@@ -34,7 +34,13 @@ test("Retry-After is seconds or a date", () => {
   assert.equal(retryAfter("120", 0), 120_000);
   assert.equal(retryAfter("Thu, 01 Jan 1970 00:01:00 GMT", 20_000), 40_000);
   assert.equal(retryAfter("Thu, 01 Jan 1970 00:00:00 GMT", 20_000), 0);
-  for (const value of [null, "", "soon"]) assert.equal(retryAfter(value, 0), undefined);
+  assert.equal(retryAfter("Thursday, 01-Jan-70 00:01:00 GMT", 20_000), 40_000);
+  assert.equal(retryAfter("1.5", 0), 1500);
+  assert.equal(retryAfter("9".repeat(400), 0), 3_600_000);
+  assert.equal(retryAfter("Fri, 31 Dec 9999 23:59:59 GMT", 0), 3_600_000);
+  for (const value of [null, "", "soon", "-5", "-1.5", "1e3", "0x10", "Infinity", "NaN", "null", "May 5", "Thu, x GMT"]) {
+    assert.equal(retryAfter(value, 0), undefined, String(value));
+  }
 });
 
 for (const status of [408, 425, 429, 500, 502, 503, 504, 520]) {

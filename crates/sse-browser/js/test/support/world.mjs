@@ -5,6 +5,9 @@ export const settle = async () => {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
 };
 
+/** The delay of a browser's timer: what is no number of milliseconds below 2³¹ elapses at once. */
+const browserDelay = (delay) => (delay >= 0 && delay < 2 ** 31 ? delay : 0);
+
 /** A connection that the client asked for. */
 class Exchange {
   constructor(url, init) {
@@ -60,12 +63,14 @@ export function createWorld({ random = 0.5, ...rest } = {}) {
   const world = {
     exchanges: [],
     isOnlineNow: true,
+    startedTimers: 0,
     diceShow: random,
     now: () => now,
     random: () => world.diceShow,
     setTimeout: (run, delay) => {
       const timer = Symbol("timer");
-      timers.set(timer, { run, due: now + delay });
+      world.startedTimers++;
+      timers.set(timer, { run, due: now + browserDelay(delay) });
       return timer;
     },
     clearTimeout: (timer) => timers.delete(timer),
