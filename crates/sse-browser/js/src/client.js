@@ -78,6 +78,8 @@ export function createSSE(given = {}, part) {
   const audience = new Set([given]);
   /** @type {Set<string>} */
   const seen = new Set();
+  /** The last event id at the previous event. */
+  let position = "";
 
   /** @template {keyof SSECallbacks} Name @param {Name} name @param {any[]} values */
   const tell = (name, ...values) => {
@@ -110,22 +112,28 @@ export function createSSE(given = {}, part) {
     },
     event: (event) => {
       if (isDouble(event)) return;
-      const { type, text, id, raw, timestamp } = event;
-      /** @type {SSEMessage} */
-      let message;
+      const { type, text, id, raw, timestamp, lastEventId } = event;
+      const from = position || null;
+      position = lastEventId;
+      const { event: name, data: details } = (type === "system" && json(text)) || {};
+      const gap = { reason: "unknown", ...details };
+      /** @type {any} */
+      let data;
       try {
-        message = { type, data: parse(text, type), ...(id && { id }), timestamp, ...(raw && { raw }) };
+        data = parse(text, type);
       } catch (cause) {
-        return tell("onError", new SSEError("parse", `parse failed: ${cause}`, { retryable: true, cause }));
+        tell("onError", new SSEError("parse", `failed to parse ${type} event: ${cause}`, { retryable: true, cause }));
+        if (name === "gap") tell("onGap", gap);
+        else if (type !== "connection" && type !== "heartbeat") tell("onGap", { reason: "parse", dropped: 1, from, to: id ?? null });
+        return;
       }
+      const message = { type, data, ...(id && { id }), timestamp, ...(raw && { raw }) };
       if (type !== "heartbeat") {
         const messages = maxMessages > 0 ? [...store.getSnapshot().messages, message].slice(-maxMessages) : [];
         store.set({ lastMessage: message, messages });
       }
       tell("onMessage", message);
-      if (type !== "system") return;
-      const { event: name, data } = json(text) ?? {};
-      if (name === "gap") tell("onGap", data);
+      if (name === "gap") tell("onGap", gap);
     },
     error: (error) => tell("onError", error),
   };

@@ -12,6 +12,8 @@ const STABLE_MS = 5000;
 const WAKE_MS = 1000;
 /** Delay of a timer that shows that the timer slept, and the stream with it. */
 const LATE_MS = 5000;
+/** Maximum length of an id in UTF-16 units: servers refuse a request with a longer header. */
+const LONGEST_ID = 2048;
 
 /**
  * @template T
@@ -97,8 +99,8 @@ export function createConnection(source, sink, world) {
       const { address, init } = await request();
       if (mine !== epoch) return;
       const handlers = {
-        signal, lastEventId, maxEventBytes: source.maxEventBytes, raw: source.raw,
-        open: ours(opened), bytes: ours(heard), event: ours(arrived), id: ours(moved), retry: ours(told),
+        signal, lastEventId, maxEventBytes, raw,
+        open: ours(opened), bytes: ours(heard), event: ours(arrived), skip: ours(skipped), id: ours(moved), retry: ours(told),
       };
       await (transport === "fetch"
         ? fetchStream(address, init, handlers, world)
@@ -143,6 +145,8 @@ export function createConnection(source, sink, world) {
 
   /** @param {string} id */
   const moved = (id) => {
+    if (id.length > LONGEST_ID) return;
+    formerId = lastEventId;
     lastEventId = id;
     sink.change({ lastEventId });
   };
@@ -151,7 +155,7 @@ export function createConnection(source, sink, world) {
   const told = (milliseconds) => { retry = milliseconds; };
 
   /** @param {import("./parser.js").ParsedEvent} event */
-  const arrived = ({ type, data, id, lastEventId, raw }) => {
+  const arrived = ({ type, data, id = "", raw }) => {
     const mine = epoch;
     const isSystem = type === "system";
     const { event, data: details } = isSystem ? own(data) : {};
@@ -165,11 +169,27 @@ export function createConnection(source, sink, world) {
       // Only an event of the app shows that the stream works: a server can greet and then drop it.
       failures = 0;
     }
-    sink.event({ type, text: data, id, lastEventId, timestamp: world.now(), ...(raw && { raw }) });
+    const known = id && id.length <= LONGEST_ID ? { id } : {};
+    sink.event({ type, text: data, ...known, lastEventId, timestamp: world.now(), ...(raw && { raw }) });
     // A listener may have ended the stream.
     if (mine !== epoch || !isFarewell) return;
     if (event === "auth_expired") expired(new SSEError("unauthorized", "the credentials of the stream have expired"));
     else if (details?.reconnect === false) stop(new SSEError("stay_away", `the server ended the stream: ${details.reason}`));
+  };
+
+  /**
+   * Reports an event that is too large as lost.
+   *
+   * @param {import("./parser.js").SkippedEvent} event
+   */
+  const skipped = ({ id }) => {
+    const mine = epoch, timestamp = world.now();
+    failures = 0;
+    sink.error(new SSEError("too_large", `skipped an event of more than ${maxEventBytes} bytes`, { retryable: true }));
+    if (mine !== epoch) return;
+    const from = id === undefined ? lastEventId : formerId;
+    const data = { reason: "too_large", dropped: 1, from: from || null, to: id || null };
+    sink.event({ type: "system", text: JSON.stringify({ event: "gap", data, timestamp }), lastEventId, timestamp });
   };
 
   /** Forgets earlier failures, because the stream was good. */

@@ -14,6 +14,7 @@ import { createParser } from "./parser.js";
  * @property {(headers?: Headers) => void} open
  * @property {() => void} bytes Called for all bytes, even a comment.
  * @property {(event: import("./parser.js").ParsedEvent) => void} event
+ * @property {(event: import("./parser.js").SkippedEvent) => void} skip
  * @property {(id: string) => void} id
  * @property {(milliseconds: number) => void} retry
  */
@@ -44,6 +45,7 @@ export async function fetchStream(url, init, attempt, world) {
   const parser = createParser({
     ...attempt,
     onEvent: attempt.event,
+    onSkip: attempt.skip,
     onId: attempt.id,
     onRetry: attempt.retry,
   });
@@ -90,4 +92,4 @@ async function broken(promise) {
  *
  * @param {string} text
  */
-const utf8 = (text) => String.fromCharCode(...new TextEncoder().encode(text));
+const utf8 = (text) => Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join("");

@@ -37,7 +37,9 @@
  * A range of events that this client will never receive.
  *
  * @typedef {object} SSEGap
- * @property {string} reason `overflow`, `trimmed`, `epoch`, `invalid`, `future`, `damaged`.
+ * @property {string} reason From the server: `overflow`, `trimmed`, `epoch`, `invalid`, `future`,
+ *   `damaged`. From the client: `too_large` for an event of more than `maxEventBytes`, `parse` for
+ *   an event for which `parse` threw, `unknown` if the server names no reason.
  * @property {number | null} [dropped] Number of lost events, if known.
  * @property {string | null} [from] The id after which events are missing, if known.
  * @property {string | null} [to] The id up to which events are missing, if known.
@@ -146,8 +148,8 @@
  *   20,000. 0 and `Infinity`: never.
  * @property {boolean} [pauseWhenHidden] `true` if a hidden tab closes its stream until it is
  *   visible again. Default false.
- * @property {number} [maxEventBytes] Maximum length of an event in UTF-16 units, default 4 Mi; a
- *   longer event ends the stream with the error `too_large`. Only with `fetch`.
+ * @property {number} [maxEventBytes] Maximum length of an event in bytes, from 1, default 4 Mi. The
+ *   client skips a longer event, and reports a gap and the error `too_large`. Only with `fetch`.
  * @property {"fetch" | "eventsource"} [transport] Default `fetch`. `eventsource` is the browser's
  *   own transport, without headers and statuses.
  * @property {readonly string[]} [types] With `eventsource`: event types to receive in addition to

@@ -74,7 +74,7 @@ test("errors of a custom parse are reported", async () => {
   const parse = (text, type) => { if (text === "bad") throw new Error("cannot"); return `${type}:${text}`; };
   const { world, heard, is } = await openClient({ parse }, {}, hello());
   await world.last.send("data: bad\n\ndata: good\n\n" + system("gap", { reason: "overflow" }));
-  assert.deepEqual(heard.slice(2, 4), ["error parse", 'message "message:good"']);
+  assert.deepEqual(heard.slice(2, 5), ["error parse", "gap parse", 'message "message:good"']);
   assert.equal(heard.at(-1), "gap overflow", "events of the server itself are not parsed");
   assert.deepEqual([is().state, is().clientId], ["open", "c1"]);
 });

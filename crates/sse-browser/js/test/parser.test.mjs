@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import test from "node:test";
 import { createParser as foreignParser } from "eventsource-parser";
-import { SSEError } from "../src/error.js";
 import { createParser } from "../src/parser.js";
 import { bytes } from "./support/server.mjs";
 
@@ -73,10 +72,50 @@ test("with raw, an event keeps the lines of its block", () => {
   assert.deepEqual(events.map(({ raw }) => raw), ["retry: 1\n:c\nid: 1\ndata: a\n", "data: b\n"]);
 });
 
-test("too long an event fails, keep-alives never do", () => {
-  const isTooLarge = (error) => error instanceof SSEError && error.code === "too_large" && !error.retryable;
-  assert.throws(() => parse([bytes("data: " + "x".repeat(100))], { maxEventBytes: 100 }), isTooLarge, "one line without an end");
-  assert.throws(() => parse([bytes("data: x\n".repeat(20))], { maxEventBytes: 100 }), isTooLarge, "many lines");
-  const { events } = parse([bytes(":keep-alive\n".repeat(1000) + "data: x\n\n".repeat(1000))], { maxEventBytes: 100 });
-  assert.equal(events.length, 1000);
+const LARGE = "x".repeat(100);
+
+for (const [name, text, expected] of [
+  ["one line", `data: ${LARGE}\n\n`, ["skip -"]],
+  ["one line without an end", `data: ${LARGE}`, []],
+  ["many lines", `${"data: x\n".repeat(20)}\n`, ["skip -"]],
+  ["an id before", `id: 1\ndata: ${LARGE}\n\n`, ["id 1", "skip 1"]],
+  ["an id before, no end", `id: 1\ndata: ${LARGE}`, ["id 1", "skip 1"]],
+  ["an id after", `data: ${LARGE}\nid: 1\n\n`, ["id 1", "skip 1"]],
+  ["an id in the line that is too much", `data: ${"x".repeat(92)}\nid: 1\n\n`, ["id 1", "skip 1"]],
+  ["another id after", `id: 1\ndata: ${LARGE}\nid: 2\n\n`, ["id 1", "skip 1", "id 2"]],
+  ["an id that is too long", `id: ${LARGE}\ndata: x\n\n`, ["skip -"]],
+  ["a retry after", `data: ${LARGE}\nretry: 5\n\n`, ["retry 5", "skip -"]],
+  ["a long comment", `:${LARGE}\ndata: x\n\n`, ["event x"]],
+  ["many comments", `${":keep-alive\n".repeat(1000)}data: x\n\n`, ["event x"]],
+  ["many events", "data: x\n\n".repeat(1000), Array.from({ length: 1000 }, () => "event x")],
+  ["bytes, not characters", `data: ${"ä".repeat(48)}\n\n`, ["skip -"]],
+  ["characters of four bytes", `data: ${"😀".repeat(24)}\n\n`, ["skip -"]],
+  ["exactly the limit", `data:${"x".repeat(95)}\n\n`, [`event ${"x".repeat(95)}`]],
+  ["exactly the limit in bytes", `data:${"ä".repeat(47)}x\n\n`, [`event ${"ä".repeat(47)}x`]],
+  ["one byte more", `data:${"x".repeat(96)}\n\n`, ["skip -"]],
+]) {
+  test(`maxEventBytes: ${name}`, () => {
+    const tail = text.endsWith("\n\n") ? "data: next\n\n" : "";
+    const whole = new TextEncoder().encode(text + tail);
+    const ways = [[whole], [...whole].map((byte) => Uint8Array.of(byte)), [whole.subarray(0, 50), whole.subarray(50)]];
+    for (const raw of [false, true]) {
+      for (const pieces of ways) {
+        const found = [];
+        parse(pieces, {
+          maxEventBytes: 100,
+          raw,
+          onEvent: ({ data }) => found.push(`event ${data}`),
+          onId: (id) => found.push(`id ${id}`),
+          onRetry: (milliseconds) => found.push(`retry ${milliseconds}`),
+          onSkip: ({ id = "-" }) => found.push(`skip ${id}`),
+        });
+        assert.deepEqual(found, [...expected, ...(tail && ["event next"])]);
+      }
+    }
+  });
+}
+
+test("raw leaves out comments beyond maxEventBytes", () => {
+  const { events } = parse([bytes(`${":c\n".repeat(1000)}data: x\n\n`)], { raw: true, maxEventBytes: 10 });
+  assert.deepEqual(events.map(({ raw }) => raw), [":c\n".repeat(5) + "data: x\n"]);
 });

@@ -245,7 +245,89 @@ test("offline pauses attempts until online", async () => {
   assert.deepEqual([is().state, world.exchanges.length], ["connecting", before + 1]);
 });
 
-test("too long an event ends the client", async () => {
-  const { is } = await openClient({ maxEventBytes: 50 }, {}, `data: ${"x".repeat(60)}`);
-  assert.deepEqual([is().state, is().error.code], ["failed", "too_large"]);
+const BIG = "x".repeat(60);
+
+for (const [name, text, gap] of [
+  ["with an id before its data", `id: 2\ndata: ${BIG}\n\n`, { from: "1", to: "2" }],
+  ["with an id after its data", `data: ${BIG}\nid: 2\n\n`, { from: "1", to: "2" }],
+  ["with many lines", `id: 2\n${"data: x\n".repeat(20)}\n`, { from: "1", to: "2" }],
+  ["without an id", `data: ${BIG}\n\n`, { from: "1", to: null }],
+]) {
+  test(`a too large event ${name} is a gap`, async () => {
+    const gaps = [], errors = [];
+    const options = { maxEventBytes: 50, onGap: (gap) => gaps.push(gap), onError: (error) => errors.push(error) };
+    const { world, is, heard } = await openClient(options, {}, event("a", "1"));
+    await world.last.send(text + event("b", "3"));
+    assert.deepEqual(gaps, [{ reason: "too_large", dropped: 1, ...gap }]);
+    assert.deepEqual(errors.map(({ code, retryable }) => [code, retryable]), [["too_large", true]]);
+    assert.match(errors[0].message, /50 bytes/);
+    assert.deepEqual([is().state, is().error, is().lastEventId, world.exchanges.length], ["open", null, "3", 1]);
+    assert.deepEqual(heard.filter((line) => line.startsWith("message")), ['message "a"', 'message "b"']);
+  });
+}
+
+test("a stream cut in a too large event resumes after it", async () => {
+  const { world, heard } = await openClient({ maxEventBytes: 50 }, {}, `id: 2\ndata: ${BIG}`);
+  assert.equal(heard.at(-1), "gap too_large");
+  await world.last.cut();
+  await world.pass(5000);
+  assert.equal(world.last.headers.get("last-event-id"), "2");
+});
+
+test("an id that is too long for a header is not used", async () => {
+  const { world, is } = await openClient({}, {}, event("a", "1") + event("b", "y".repeat(200_000)));
+  assert.deepEqual([is().lastEventId, is().lastMessage.data], ["1", "b"]);
+  await world.last.cut();
+  await world.pass(5000);
+  assert.equal(world.last.headers.get("last-event-id"), "1");
+});
+
+/** Fails by each cause with each option; `goesOn` says whether the client makes another attempt. */
+const CAUSES = {
+  cut: ({ last }) => last.cut(),
+  ended: async ({ last }) => { await last.open(); await last.end(); },
+  503: ({ last }) => last.answer(503),
+  403: ({ last }) => last.answer(403),
+  204: ({ last }) => last.answer(204),
+  401: ({ last }) => last.answer(401),
+  html: ({ last }) => last.answer(200, "<h1>"),
+  banned: ({ last }) => last.open(system("disconnected", { reason: "spam", reconnect: false })),
+  expired: ({ last }) => last.open(system("auth_expired", { reason: "expired", reconnect: true })),
+  silent: async (world) => { await world.last.open("", { "x-sse-heartbeat-ms": "1000" }); await world.pass(2500); },
+  "no response": (world) => world.pass(20_000),
+};
+
+for (const [name, fail] of Object.entries(CAUSES)) {
+  test(`retryable says whether the client goes on: ${name}`, async () => {
+    for (const options of [{}, { reconnect: false }, { maxReconnectAttempts: 0 }, { maxReconnectAttempts: 1 }, { reconnectInterval: Infinity }]) {
+      const errors = [];
+      const { world, client, is } = createClient({ ...options, onError: (error) => errors.push([error, error.retryable]) });
+      client.connect();
+      for (let attempt = 1; attempt <= 3 && !["failed", "closed"].includes(is().state); attempt++) {
+        await world.pass(0);
+        const before = errors.length, { length } = world.exchanges;
+        await fail(world);
+        const { error, state } = is();
+        const said = error?.retryable;
+        assert.equal(said, state === "waiting" || state === "connecting", `${JSON.stringify(options)} ${state}`);
+        for (const [reported, told] of errors.slice(before)) assert.deepEqual([reported, told], [error, said]);
+        await world.pass(60_000);
+        assert.equal(world.exchanges.length > length || is().state === "connecting", said);
+      }
+    }
+  });
+}
+
+test("405 says which methods the server accepts", async () => {
+  const errorOf = async (options, headers, body) => {
+    const { world, client, is } = createClient(options);
+    client.connect();
+    await world.pass(0);
+    await world.last.answer(405, body, headers);
+    return is().error.message;
+  };
+  const post = { method: "POST", body: "{}" };
+  assert.match(await errorOf(post, { allow: "GET, HEAD" }), /^405: the server does not accept POST, only GET, HEAD\. .*`method` and `body`$/);
+  assert.match(await errorOf(post, {}, "method not allowed"), /accept POST\. .*: method not allowed$/);
+  assert.equal(await errorOf({}, { allow: "POST" }), "405: the server does not accept GET, only POST");
 });
