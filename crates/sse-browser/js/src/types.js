@@ -223,7 +223,7 @@
  * @property {EventTarget} [window]
  * @property {EventTarget & { visibilityState?: string }} [document]
  * @property {() => boolean} isOnline
- * @property {string} base Base of relative addresses.
+ * @property {string} base Base of relative addresses: that of the document, as for `fetch`.
  */
 
 export {};

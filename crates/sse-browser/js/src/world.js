@@ -7,7 +7,7 @@
  * @returns {import("./types.js").World}
  */
 export function browser() {
-  const { document, location, navigator, BroadcastChannel } = globalThis;
+  const { document, navigator, BroadcastChannel } = globalThis;
   return {
     now: Date.now,
     random: Math.random,
@@ -19,7 +19,30 @@ export function browser() {
     window: typeof document === "undefined" ? undefined : globalThis,
     document,
     isOnline: () => navigator?.onLine ?? true,
-    base: location?.href,
+    base: baseAddress(),
+  };
+}
+
+/**
+ * Returns the base of relative addresses. As for `fetch` and `EventSource`, the base is the
+ * document's base address, which `<base>` can set and which a `srcdoc` frame inherits, or the
+ * address of a worker. Nothing is relative to a `blob:` address, so its origin is used instead.
+ */
+function baseAddress() {
+  const { document, location, origin } = globalThis;
+  const base = document?.baseURI ?? location?.href;
+  return base?.startsWith("blob:") ? origin : base;
+}
+
+/**
+ * Adds listeners. Returns a function that removes them.
+ *
+ * @param {readonly (readonly [EventTarget | undefined, type: string, run: () => void])[]} listeners
+ */
+export function listenTo(listeners) {
+  for (const [target, type, run] of listeners) target?.addEventListener(type, run);
+  return () => {
+    for (const [target, type, run] of listeners) target?.removeEventListener(type, run);
   };
 }
 

@@ -85,6 +85,52 @@ for (const type of ["text/html", "text/plain", ""]) {
   });
 }
 
+for (const [name, expected, run] of [
+  ["<base>", "/other/events", () => { document.head.insertAdjacentHTML("afterbegin", "<base href='/other/'>"); return window; }],
+  ["a srcdoc frame", "/events", () => new Promise((resolve) => {
+    const frame = Object.assign(document.createElement("iframe"), { srcdoc: "<p>", onload: () => resolve(frame.contentWindow) });
+    document.body.append(frame);
+  })],
+  ["a blob: frame", "/events", () => new Promise((resolve) => {
+    const src = URL.createObjectURL(new Blob(["<p>"], { type: "text/html" }));
+    const frame = Object.assign(document.createElement("iframe"), { src, onload: () => resolve(frame.contentWindow) });
+    document.body.append(frame);
+  })],
+]) {
+  for (const transport of ["fetch", "eventsource"]) {
+    test(`addresses are relative to the base of ${name}: ${transport}`, async (t) => {
+      const { server, page } = await open(t);
+      await isState(page, "open");
+      await page.evaluate(async ([source, modules, transport]) => {
+        const realm = await (0, eval)(source)();
+        // The frame imports modules of its own, so that they use its document.
+        const { createSSE } = await realm.eval(`import("${modules}")`);
+        window.client = createSSE({ url: "events", transport });
+        window.client.connect();
+      }, [`(${run})`, `${server.url}/sse/client.js`, transport]);
+      await isState(page, "open");
+      assert.equal(server.streams.at(-1).url.pathname, expected);
+    });
+  }
+}
+
+for (const transport of ["fetch", "eventsource"]) {
+  test(`addresses are relative to the script of a worker: ${transport}`, async (t) => {
+    const { server, page } = await open(t, ({ url, response }) => {
+      if (url.pathname !== "/scripts/worker.js") return false;
+      const run = `import { createSSE } from "/sse/client.js"; createSSE({ url: "events", transport: "${transport}" }).connect();`;
+      return response.writeHead(200, { "content-type": "text/javascript" }).end(run);
+    });
+    await page.evaluate(() => void new Worker("/scripts/worker.js", { type: "module" }));
+    await until(() => server.streams.some(({ url }) => url.pathname === "/scripts/events"));
+    await page.evaluate((modules) => {
+      const run = `import { createSSE } from "${modules}"; createSSE({ url: "blob-events", transport: "fetch" }).connect();`;
+      new Worker(URL.createObjectURL(new Blob([run], { type: "text/javascript" })), { type: "module" });
+    }, `${server.url}/sse/client.js`);
+    await until(() => server.streams.some(({ url }) => url.pathname === "/blob-events"));
+  });
+}
+
 test("waits for a slow first byte, not for no response", async (t) => {
   const slow = await open(t, ({ response }, count) => {
     if (count === 1) setTimeout(() => begin(response, hello()), 300);
