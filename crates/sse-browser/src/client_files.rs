@@ -19,6 +19,8 @@ pub const CLIENT: StaticFiles = StaticFiles::new(&[
     module!("event-source-stream.js"),
     module!("fetch-stream.js"),
     module!("hooks.js"),
+    module!("key.js"),
+    module!("limits.js"),
     module!("notifications.js"),
     module!("parser.js"),
     module!("react.js"),

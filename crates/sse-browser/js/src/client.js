@@ -72,7 +72,8 @@ export function createSSE(given = {}, part) {
   const options = withLimits(given);
   const { parse = json, maxMessages, signal, pauseWhenHidden = false } = options;
   const world = { ...browser(), ...(options.fetch && { fetch: options.fetch }), ...part };
-  const place = createPlace(options, world);
+  const key = shareKey(options, world.base);
+  const place = createPlace(options, key);
   const store = createStore(INITIAL);
   /** @type {Set<SSECallbacks>} */
   const audience = new Set([given]);
@@ -152,7 +153,8 @@ export function createSSE(given = {}, part) {
 
   const connect = () => {
     if (signal?.aborted) return sink.change({ state: "closed" });
-    source ??= (isShared(options, world) ? createShared : createConnection)({ lastEventId: place.load(), ...options }, sink, world);
+    const whole = { lastEventId: place.load(), ...options };
+    source ??= key !== undefined && isShared(options, world) ? createShared(key, whole, sink, world) : createConnection(whole, sink, world);
     unwatch();
     const { wake, suspend: sleep } = source;
     unwatch = watchPage(world, { wake, sleep, pausesWhenHidden: pauseWhenHidden });
@@ -193,21 +195,21 @@ function isShared({ share, user, method = "GET", body }, { locks, BroadcastChann
 }
 
 /**
- * Creates the storage in which the last id outlives the page.
+ * Creates the storage in which the last id outlives the page. A stream without a key has no
+ * storage.
  *
  * @param {SSEOptions} options
- * @param {import("./types.js").World} world
+ * @param {string | undefined} key
  */
-function createPlace({ storage, ...options }, world) {
+function createPlace({ storage }, key) {
   /**
    * @template T
    * @param {(storage: Pick<Storage, "getItem" | "setItem" | "removeItem">, key: string) => T} use
    */
   const attempt = (use) => {
-    if (!storage) return undefined;
+    if (!storage || key === undefined) return undefined;
     try {
-      const place = storage === "session" ? sessionStorage : storage === "local" ? localStorage : storage;
-      return use(place, shareKey(options, world.base));
+      return use(storage === "session" ? sessionStorage : storage === "local" ? localStorage : storage, key);
     } catch {
       // Storage is full or not allowed here. The stream works without storage.
       return undefined;

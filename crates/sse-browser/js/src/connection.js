@@ -117,8 +117,11 @@ export function createConnection(source, sink, world) {
     const [headers, query, ticket, body] =
       await Promise.all([current(source.headers), current(source.query), current(source.ticket), current(source.body)]);
     const address = new URL(url, world.base);
-    const parameters = { ...query, ...(topics.length && { topics: topics.join() }), ...(ticket && { ticket }) };
-    for (const [name, value] of Object.entries(parameters)) address.searchParams.set(name, value);
+    const parameters = new URLSearchParams(/** @type {any} */ (query ?? {}));
+    if (topics.length) parameters.set("topics", topics.join());
+    if (ticket) parameters.set("ticket", ticket);
+    for (const name of new Set(parameters.keys())) address.searchParams.delete(name);
+    for (const [name, value] of parameters) address.searchParams.append(name, value);
     if (transport !== "fetch" && lastEventId) address.searchParams.set("lastEventId", lastEventId);
     return { address: address.href, init: { method: source.method, headers, body, credentials: source.credentials } };
   };

@@ -1,6 +1,7 @@
 // The React hooks, for any copy of React: pages without a bundler pass their own copy.
 
 import { INITIAL, createSSE } from "./client.js";
+import { keyOf } from "./key.js";
 import { limit } from "./limits.js";
 import { createNotificationList } from "./notifications.js";
 import { call, createStore } from "./store.js";
@@ -67,17 +68,23 @@ const streams = new Map();
 /** Option functions that the stream itself calls. */
 const FUNCTIONS = /** @type {const} */ (["headers", "query", "ticket", "body", "onUnauthorized", "parse", "fetch"]);
 
+/** Represents a function of `FUNCTIONS` in a key. */
+const PRESENT = Symbol("function");
+
 /**
  * Returns the key of a stream. Components share a stream if their options are equal. Callbacks,
- * `enabled`, `maxMessages` and `signal` do not count. For functions only their presence counts, not
- * their identity.
+ * `enabled`, `maxMessages` and `signal` do not count. For the functions of `FUNCTIONS` only their
+ * presence counts, not their identity. What else cannot be compared by value, such as a `Blob`, is
+ * compared by identity.
  *
  * @param {HookOptions} options
  */
-function keyOf({ client, enabled, maxMessages, signal, onConnect, onDisconnect, onError, onMessage, onGap, ...source }) {
+function streamKey({ client, enabled, maxMessages, signal, onConnect, onDisconnect, onError, onMessage, onGap, ...source }) {
   if (client) return "";
   const entries = Object.entries(source).filter(([, value]) => value !== undefined);
-  return JSON.stringify(entries.map(([name, value]) => [name, typeof value === "function" ? "()" : value]).sort());
+  /** @param {string} name @param {unknown} value */
+  const shown = (name, value) => (typeof value === "function" && FUNCTIONS.includes(/** @type {any} */ (name)) ? PRESENT : value);
+  return keyOf(Object.fromEntries(entries.map(([name, value]) => [name, shown(name, value)])));
 }
 
 /** @param {string} key @param {HookOptions} options @returns {Held} */
@@ -201,7 +208,7 @@ export function createHooks({ useCallback, useEffect, useMemo, useRef, useSyncEx
   /** @param {HookOptions} options */
   const useView = (options) => {
     const latest = useRef(options);
-    const key = keyOf(options);
+    const key = streamKey(options);
     const { client, enabled = true } = options;
     limit("maxMessages", options.maxMessages);
     const view = useMemo(() => createView(key, latest), [key, client]);

@@ -7,6 +7,7 @@
 
 import { createConnection } from "./connection.js";
 import { SSEError } from "./error.js";
+import { keyOf } from "./key.js";
 
 /** Silence after which a tab asks whether the leader is alive. */
 const ASK_MS = 4000;
@@ -38,14 +39,23 @@ const KEPT = 200;
  */
 
 /**
- * Returns the key of a stream: tabs share a stream if their keys are equal.
+ * Returns the key of a stream: tabs share a stream if their keys are equal. A `query` function does
+ * not count, except that it is one. Returns undefined if `query` contains something that cannot be
+ * compared by value, and therefore not with another tab.
  *
  * @param {import("./types.js").SSESource} source
  * @param {string} base
  */
 export function shareKey({ url = "/api/sse", topics = [], query, user = null }, base) {
-  const asked = typeof query === "function" ? null : query;
-  return "sse:" + JSON.stringify([new URL(url, base).href, [...topics].sort(), asked, user]);
+  let address = url, isComparable = true;
+  try {
+    address = new URL(url, base).href;
+  } catch {
+    // The attempts report an invalid address.
+  }
+  const asked = typeof query === "function" ? "()" : query ?? null;
+  const key = keyOf([address, [...topics].sort(), asked, user], () => { isComparable = false; return ""; });
+  return isComparable ? `sse:${key}` : undefined;
 }
 
 /**
@@ -59,13 +69,13 @@ const plain = ({ code, message, status, body, retryable, retryAfter }) =>
 /**
  * Creates a source that has the stream, or receives events from the tab that has it.
  *
+ * @param {string} key The key of the stream.
  * @param {import("./types.js").SSESource} source
  * @param {import("./types.js").Sink} sink
  * @param {import("./types.js").World} world
  * @returns {import("./types.js").Source}
  */
-export function createShared(source, sink, world) {
-  const key = shareKey(source, world.base);
+export function createShared(key, source, sink, world) {
   const self = world.random().toString(36).slice(2) + world.now().toString(36);
   let lastEventId = source.lastEventId ?? "";
   let isWanted = false, isSuspended = false, heardAt = 0, askedAt = 0;

@@ -125,8 +125,8 @@
  *   `Infinity` it never stops. Failures while the browser is offline do not count. Fractions are
  *   rounded down.
  * @property {SSEBackoff} [backoff]
- * @property {PerAttempt<Record<string, string>>} [headers]
- * @property {PerAttempt<Record<string, string>>} [query]
+ * @property {PerAttempt<HeadersInit>} [headers]
+ * @property {PerAttempt<Record<string, string> | Iterable<[string, string]>>} [query]
  * @property {PerAttempt<string>} [ticket] A one-time ticket, sent as `ticket`.
  * @property {string} [method] Default `GET`. The servers of this project stream only to `GET`, and
  *   refuse other methods with 405. `method` and `body` are for other servers, such as those of
