@@ -1,11 +1,11 @@
 // The client: a store with the state and the messages of a stream, and callbacks.
 
 import { createConnection } from "./connection.js";
-import { SSEError } from "./error.js";
+import { SSEError, isTemporary } from "./error.js";
 import { withLimits } from "./limits.js";
 import { createShared, shareKey } from "./shared.js";
 import { call, createStore } from "./store.js";
-import { browser, watchPage } from "./world.js";
+import { browser, listenTo, watchPage } from "./world.js";
 
 export { SSEError };
 
@@ -70,7 +70,7 @@ function json(text) {
  */
 export function createSSE(given = {}, part) {
   const options = withLimits(given);
-  const { parse = json, maxMessages, signal, pauseWhenHidden = false } = options;
+  const { parse = json, maxMessages, signal, reconnect, pauseWhenHidden = false } = options;
   const world = { ...browser(), ...(options.fetch && { fetch: options.fetch }), ...part };
   const key = shareKey(options, world.base);
   const place = createPlace(options, key);
@@ -110,6 +110,7 @@ export function createSSE(given = {}, part) {
       const is = store.getSnapshot().state;
       if (was !== "open" && is === "open") tell("onConnect");
       if (was === "open" && is !== "open") tell("onDisconnect");
+      watch();
     },
     event: (event) => {
       if (isDouble(event)) return;
@@ -141,11 +142,35 @@ export function createSSE(given = {}, part) {
 
   /** @type {import("./types.js").Source | undefined} */
   let source;
-  let unwatch = () => {};
+  /** @type {(() => void) | undefined} */
+  let unwatch;
+
+  /**
+   * Listens to the page and to `signal` exactly while they can change something: they outlive the
+   * client.
+   */
+  const watch = () => {
+    const { state, error } = store.getSnapshot();
+    const isOver = state === "idle" || state === "closed" || (state === "failed" && !(reconnect && error && isTemporary(error)));
+    if (isOver) {
+      unwatch?.();
+      unwatch = undefined;
+    } else if (!unwatch && source) {
+      const { wake, suspend: sleep } = source;
+      const ends = [
+        watchPage(world, { wake, sleep, pausesWhenHidden: pauseWhenHidden }),
+        listenTo([[signal, "abort", () => disconnect()]]),
+      ];
+      unwatch = () => { for (const end of ends) end(); };
+    }
+  };
+
+  const open = () => {
+    const whole = { lastEventId: place.load(), ...options };
+    return key !== undefined && isShared(options, world) ? createShared(key, whole, sink, world) : createConnection(whole, sink, world);
+  };
 
   const disconnect = ({ everywhere = false } = {}) => {
-    unwatch();
-    unwatch = () => {};
     if (everywhere) source?.stopAll?.();
     source?.disconnect();
     if (everywhere) sink.change({ lastEventId: "" });
@@ -153,15 +178,10 @@ export function createSSE(given = {}, part) {
 
   const connect = () => {
     if (signal?.aborted) return sink.change({ state: "closed" });
-    const whole = { lastEventId: place.load(), ...options };
-    source ??= key !== undefined && isShared(options, world) ? createShared(key, whole, sink, world) : createConnection(whole, sink, world);
-    unwatch();
-    const { wake, suspend: sleep } = source;
-    unwatch = watchPage(world, { wake, sleep, pausesWhenHidden: pauseWhenHidden });
+    source ??= open();
     source.connect();
   };
 
-  signal?.addEventListener("abort", () => disconnect());
   return {
     connect,
     disconnect,

@@ -5,6 +5,7 @@ import { keyOf } from "./key.js";
 import { limit } from "./limits.js";
 import { createNotificationList } from "./notifications.js";
 import { call, createStore } from "./store.js";
+import { listenTo } from "./world.js";
 
 /**
  * Time for which a stream without components is kept, because StrictMode and route changes use it
@@ -44,7 +45,8 @@ const LINGER_MS = 50;
  */
 
 /**
- * The options of the hooks. `signal` has no effect: a stream ends with its last component.
+ * The options of the hooks. `signal` disconnects the component; the stream ends with its last
+ * component.
  *
  * @typedef {import("./types.js").SSEOptions & UseSSEOptions} HookOptions
  */
@@ -176,7 +178,10 @@ function createView(key, latest) {
     subscribe: store.subscribe,
     attach,
     unmount: () => detach(LINGER_MS),
-    connect: () => attach().client.connect(),
+    connect: () => {
+      const { client, signal } = latest.current;
+      if (client || !signal?.aborted) attach().client.connect();
+    },
     disconnect: () => {
       if (stream && !stream.isOurs) return stream.client.disconnect();
       const wasOpen = store.getSnapshot().state === "open";
@@ -209,7 +214,7 @@ export function createHooks({ useCallback, useEffect, useMemo, useRef, useSyncEx
   const useView = (options) => {
     const latest = useRef(options);
     const key = streamKey(options);
-    const { client, enabled = true } = options;
+    const { client, enabled = true, signal } = options;
     limit("maxMessages", options.maxMessages);
     const view = useMemo(() => createView(key, latest), [key, client]);
     // Runs before the effect that connects, and after each render, so that callbacks are always
@@ -219,9 +224,15 @@ export function createHooks({ useCallback, useEffect, useMemo, useRef, useSyncEx
       view.refresh();
     });
     useEffect(() => {
-      if (enabled || client) view.attach();
+      if (client || (enabled && !latest.current.signal?.aborted)) view.attach();
       return view.unmount;
     }, [view, client, enabled]);
+    // Apart from the connecting: a new signal does not reconnect.
+    useEffect(() => {
+      if (client) return;
+      if (signal?.aborted) view.disconnect();
+      return listenTo([[signal, "abort", view.disconnect]]);
+    }, [view, client, signal]);
     return view;
   };
 

@@ -57,19 +57,12 @@ export function listenTo(listeners) {
  * @param {{ sleep: () => void, wake: () => void, pausesWhenHidden: boolean }} page
  */
 export function watchPage({ window, document }, { sleep, wake, pausesWhenHidden }) {
-  const abort = new AbortController();
-  /** @param {EventTarget | undefined} target @param {string[]} types @param {() => void} run */
-  const listen = (target, types, run) => {
-    for (const type of types) target?.addEventListener(type, run, { signal: abort.signal });
-  };
   const seen = () => {
     if (document?.visibilityState !== "hidden") wake();
     else if (pausesWhenHidden) sleep();
   };
-  listen(window, ["pagehide"], sleep);
-  listen(window, ["pageshow", "online", "focus"], wake);
-  listen(document, ["freeze"], sleep);
-  listen(document, ["resume"], wake);
-  listen(document, ["visibilitychange"], seen);
-  return () => abort.abort();
+  return listenTo([
+    [window, "pagehide", sleep], [window, "pageshow", wake], [window, "online", wake], [window, "focus", wake],
+    [document, "freeze", sleep], [document, "resume", wake], [document, "visibilitychange", seen],
+  ]);
 }
