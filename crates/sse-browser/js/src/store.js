@@ -25,7 +25,7 @@ export function createStore(value) {
     /** @param {Partial<Value>} change */
     set: (change) => {
       value = { ...value, ...change };
-      for (const listener of [...listeners]) listener(value);
+      for (const listener of [...listeners]) call(listener, value);
     },
   };
 }

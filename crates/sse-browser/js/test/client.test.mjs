@@ -64,9 +64,11 @@ test("an error in a listener stops nothing", async (t) => {
   t.mock.method(globalThis, "setTimeout", (run) => { try { run(); } catch (error) { thrown.push(error.message); } });
   const { world, client, heard } = await openClient();
   const end = client.on("message", () => { throw new Error("mine"); });
+  const unsubscribe = client.subscribe(({ lastMessage }) => { if (lastMessage) throw new Error("subscribed"); });
   await world.last.send(event(1) + event(2));
   end();
-  assert.deepEqual(thrown, ["mine", "mine"]);
+  unsubscribe();
+  assert.deepEqual(thrown, ["subscribed", "mine", "subscribed", "mine"]);
   assert.deepEqual(heard.slice(1), ["message 1", "message 2"]);
 });
 
@@ -77,6 +79,16 @@ test("errors of a custom parse are reported", async () => {
   assert.deepEqual(heard.slice(2, 5), ["error parse", "gap parse", 'message "message:good"']);
   assert.equal(heard.at(-1), "gap overflow", "events of the server itself are not parsed");
   assert.deepEqual([is().state, is().clientId], ["open", "c1"]);
+});
+
+test("a gap of the server is reported, parsed or not", async () => {
+  for (const [gap, expected] of [[{ reason: "overflow" }, "overflow"], [null, "unknown"]]) {
+    const parse = () => { throw new Error("cannot"); };
+    const { heard } = await openClient({ parse }, {}, hello() + system("gap", gap) + event({}, "", "heartbeat"));
+    assert.deepEqual(heard.filter((line) => line.startsWith("gap")), [`gap ${expected}`]);
+    const parsed = await openClient({}, {}, system("gap", gap));
+    assert.equal(parsed.heard.at(-1), `gap ${expected}`);
+  }
 });
 
 test("each attempt builds its request anew", async () => {
@@ -172,8 +184,24 @@ test("401 retries, then renews credentials once", async () => {
   assert.deepEqual(heard, ["error unauthorized"]);
   client.connect();
   await world.pass(0);
+  await world.last.answer(401);
   await world.last.open(hello());
-  assert.equal(is().state, "open");
+  assert.deepEqual([is().state, renewals], ["open", 1], "connect begins anew");
+});
+
+test("accepted credentials begin the sequence anew", async () => {
+  let renewals = 0;
+  const { world, client, is } = createClient({ onUnauthorized: () => { renewals++; } });
+  client.connect();
+  await world.pass(0);
+  for (let round = 1; round <= 3; round++) {
+    await world.last.answer(401);
+    await world.last.answer(401);
+    await world.last.open(hello() + event("a"));
+    await world.last.cut();
+    assert.deepEqual([renewals, is().state], [round, "waiting"]);
+    await world.pass(5000);
+  }
 });
 
 test("401 without a successful renewal is final", async () => {
