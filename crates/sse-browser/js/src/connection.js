@@ -8,7 +8,7 @@ import { silenceAfter, startTimer, withLimits } from "./limits.js";
 
 /** Lifetime after which a stream counts as good, even if it brought no event. */
 const STABLE_MS = 5000;
-/** Minimum interval between attempts that are caused by waking up. */
+/** Minimum interval between attempts that are caused by waking up, or made offline. */
 const WAKE_MS = 1000;
 /** Delay of a timer that shows that the timer slept, and the stream with it. */
 const LATE_MS = 5000;
@@ -36,6 +36,13 @@ function own(text) {
 }
 
 /**
+ * Returns whether an id can be sent as a header. An id from a storage can be anything.
+ *
+ * @param {string} id
+ */
+const canResumeFrom = (id) => id.length <= LONGEST_ID && !/[\0\r\n]/.test(id);
+
+/**
  * Creates a connection that is not connected yet.
  *
  * @param {import("./types.js").SSESource} source
@@ -50,7 +57,7 @@ export function createConnection(source, sink, world) {
   } = withLimits(source);
   /** @type {import("./types.js").SSEState} */
   let state = "idle";
-  let lastEventId = source.lastEventId ?? "", formerId = "";
+  let lastEventId = canResumeFrom(source.lastEventId ?? "") ? source.lastEventId ?? "" : "", formerId = "";
   let epoch = 0, failures = 0, isSuspended = false, isExhausted = false;
   /** Number of times in a row that the server refused the credentials. */
   let refusals = 0;
@@ -148,7 +155,7 @@ export function createConnection(source, sink, world) {
 
   /** @param {string} id */
   const moved = (id) => {
-    if (id.length > LONGEST_ID) return;
+    if (!canResumeFrom(id)) return;
     formerId = lastEventId;
     lastEventId = id;
     sink.change({ lastEventId });
@@ -172,7 +179,7 @@ export function createConnection(source, sink, world) {
       // Only an event of the app shows that the stream works: a server can greet and then drop it.
       failures = 0;
     }
-    const known = id && id.length <= LONGEST_ID ? { id } : {};
+    const known = id && canResumeFrom(id) ? { id } : {};
     sink.event({ type, text: data, ...known, lastEventId, timestamp: world.now(), ...(raw && { raw }) });
     // A listener may have ended the stream.
     if (mine !== epoch || !isFarewell) return;
@@ -219,7 +226,8 @@ export function createConnection(source, sink, world) {
     error.retryable = true;
     const wait = { failures: isOnline ? failures : Infinity, interval: reconnectInterval, retry, backoff, random: world.random };
     const { retryAfter } = error;
-    const milliseconds = isExcused ? 0 : delay({ ...wait, retryAfter });
+    const shortest = isOnline ? 0 : WAKE_MS;
+    const milliseconds = isExcused ? 0 : Math.max(shortest, delay({ ...wait, retryAfter }));
     notBefore = retryAfter === undefined ? 0 : world.now() + milliseconds;
     waitFor(milliseconds, { attempt: failures, error });
     sink.error(error);

@@ -282,7 +282,14 @@ test("an id that is too long for a header is not used", async () => {
   assert.equal(world.last.headers.get("last-event-id"), "1");
 });
 
-/** Fails by each cause with each option; `goesOn` says whether the client makes another attempt. */
+test("a stored id that no header can carry is not used", async () => {
+  for (const id of ["a\nb", "a\0", "y".repeat(200_000)]) {
+    const { world, is } = await openClient({ storage: { getItem: () => id, setItem: () => {}, removeItem: () => {} } });
+    assert.deepEqual([is().state, world.last.headers.has("last-event-id")], ["open", false]);
+  }
+});
+
+/** Makes an attempt fail by each cause. */
 const CAUSES = {
   cut: ({ last }) => last.cut(),
   ended: async ({ last }) => { await last.open(); await last.end(); },
@@ -298,7 +305,7 @@ const CAUSES = {
 };
 
 for (const [name, fail] of Object.entries(CAUSES)) {
-  test(`retryable says whether the client goes on: ${name}`, async () => {
+  test(`retryable is true iff it goes on: ${name}`, async () => {
     for (const options of [{}, { reconnect: false }, { maxReconnectAttempts: 0 }, { maxReconnectAttempts: 1 }, { reconnectInterval: Infinity }]) {
       const errors = [];
       const { world, client, is } = createClient({ ...options, onError: (error) => errors.push([error, error.retryable]) });
