@@ -151,8 +151,9 @@ export function createSSE(given = {}, part) {
    */
   const watch = () => {
     const { state, error } = store.getSnapshot();
-    const isOver = state === "idle" || state === "closed" || (state === "failed" && !(reconnect && error && isTemporary(error)));
-    if (isOver) {
+    const canWake = state === "failed" ? reconnect && error && isTemporary(error) : state !== "idle" && state !== "closed";
+    // Other tabs can revive a stream that has ended, and a tab with the lock must release it.
+    if (!(source?.isWanted?.() ?? canWake)) {
       unwatch?.();
       unwatch = undefined;
     } else if (!unwatch && source) {

@@ -322,6 +322,7 @@ export function createShared(key, source, sink, world) {
       else if (isWanted) post({ say: "wake" });
     },
     check: () => lead?.connection.check(),
+    isWanted: () => isWanted,
     stopAll: () => {
       post({ say: "stop" });
       stopped();

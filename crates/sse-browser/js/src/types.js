@@ -205,6 +205,8 @@
  * @property {() => void} wake Ends the waiting, because the page woke or the network recovered.
  * @property {() => void} check Does what is due, because timers may have been suspended.
  * @property {() => void} suspend Releases everything until `wake`, because the page goes to sleep.
+ * @property {() => boolean} [isWanted] Returns whether the source needs the reports of the page;
+ *   by default its state decides.
  * @property {() => void} [stopAll] Ends the streams of all tabs.
  */
 

@@ -52,26 +52,29 @@ const STATES = {
   banned: [false, ({ client }) => client.connect(), ({ world }) => world.last.open(system("disconnected", { reason: "spam", reconnect: false }))],
 };
 
+const HOLDING = ["failed for good", "sent away", "banned"];
+
 for (const [name, [isListening, ...steps]] of Object.entries(STATES)) {
+  const holds = HOLDING.includes(name);
   test(`listeners: ${name}`, async () => {
     for (const isShared of [false, true]) {
       const { channels, part } = isShared ? createTabs() : {};
       const abort = new AbortController();
       const all = createClient({ signal: abort.signal, maxReconnectAttempts: 1, ...(isShared && { user: "ada" }) }, part);
       const it = { ...all, abort, signal: abort.signal, channels };
-      // A shared client that its server ended keeps its channel, to answer other tabs.
-      const counted = () => (isShared ? count(it).slice(0, -1) : count({ ...it, channels: new Set(isListening ? [1] : []) }));
-      const expected = (isListening ? ALL : NONE).slice(0, counted().length);
+      // A shared client that its server ended keeps its lock, and releases it when the page sleeps.
+      const expected = isListening || (isShared && holds) ? ALL : NONE;
       const { timers } = it.world;
       for (const step of steps) {
         await step(it);
         await it.world.pass(0);
       }
-      assert.deepEqual(counted(), expected);
+      const [listeners, open] = [count(it).slice(0, -1), channels?.size ?? 0];
+      assert.deepEqual([...listeners, open], [...expected.slice(0, -1), isShared && name !== "asleep" ? expected.at(-1) : 0]);
       if (!isListening) assert.equal(timers.size, 0);
       if (abort.signal.aborted) continue;
 
-      // They come back with the next connection, and go with it.
+      // The next connection adds them again, and its end removes them.
       it.client.disconnect();
       assert.deepEqual(count(it).slice(0, 8), NONE.slice(0, 8));
       assert.equal(channels?.size ?? 0, 0);
@@ -139,6 +142,17 @@ test("the hook's signal disconnects its component", async (t) => {
   assert.equal(requests.length, 1);
   unmount();
   assert.equal(getEventListeners(abort.signal, "abort").length, 0);
+});
+
+test("a hook's signal that is replaced by an aborted one", async () => {
+  let { signal } = new AbortController();
+  const key = {};
+  const { unmount, sse } = renderHook(() => ({ signal, key }));
+  assert.equal(sse().isConnecting, true);
+  signal = AbortSignal.abort();
+  sse();
+  assert.equal(sse().isConnecting, false);
+  unmount();
 });
 
 test("an aborted signal keeps a component unconnected", async () => {
