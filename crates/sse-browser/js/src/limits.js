@@ -10,10 +10,17 @@ const SHORTEST_SILENCE = 1000;
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 /**
- * The options that are numbers: default, least value, rounding, and meaning of 0.
+ * The meaning of an option that is a number: its default, its least value, how it is rounded, and
+ * what 0 means.
  *
- * @type {Record<string, { normal?: number, least?: number, round?: (value: number) => number, zero?: number }>}
+ * @typedef {object} Meaning
+ * @property {number} [normal]
+ * @property {number} [least]
+ * @property {(value: number) => number} [round]
+ * @property {number} [zero]
  */
+
+/** @type {Record<string, Meaning>} */
 const OPTIONS = {
   reconnectInterval: { normal: 3000 },
   maxReconnectAttempts: { normal: 5, round: Math.floor },
@@ -93,7 +100,8 @@ export function silenceAfter(interval) {
 }
 
 /**
- * Starts a timer of any length; `Infinity` never elapses. Returns a function that cancels the timer.
+ * Starts a timer of any length; `Infinity` never elapses. Returns a function that cancels the
+ * timer.
  *
  * @param {import("./types.js").World} world
  * @param {() => void} run

@@ -98,7 +98,7 @@ for (const [name, expected, run] of [
   })],
 ]) {
   for (const transport of ["fetch", "eventsource"]) {
-    test(`addresses are relative to the base of ${name}: ${transport}`, async (t) => {
+    test(`relative to the base of ${name}: ${transport}`, async (t) => {
       const { server, page } = await open(t);
       await isState(page, "open");
       await page.evaluate(async ([source, modules, transport]) => {
@@ -115,7 +115,7 @@ for (const [name, expected, run] of [
 }
 
 for (const transport of ["fetch", "eventsource"]) {
-  test(`addresses are relative to the script of a worker: ${transport}`, async (t) => {
+  test(`relative to a worker's script: ${transport}`, async (t) => {
     const { server, page } = await open(t, ({ url, response }) => {
       if (url.pathname !== "/scripts/worker.js") return false;
       const run = `import { createSSE } from "/sse/client.js"; createSSE({ url: "events", transport: "${transport}" }).connect();`;

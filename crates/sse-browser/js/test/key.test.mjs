@@ -15,7 +15,7 @@ class Sized extends Map { size2 = 1; }
 const cycle = () => { const made = {}; made.self = made; return made; };
 const bytes = (...values) => Uint8Array.from(values);
 
-/** Functions that make values: two values of one function are equal, those of two functions are not. */
+/** Functions that make values: values of one function are equal, those of two are not. */
 const BY_VALUE = {
   "undefined": () => undefined, "null": () => null, "true": () => true, "false": () => false,
   "0": () => 0, "1": () => 1, "NaN": () => NaN, "Infinity": () => Infinity, "1n": () => 1n,
@@ -39,7 +39,8 @@ const BY_VALUE = {
 const BY_IDENTITY = {
   "function": () => () => 1, "blob": () => new Blob(["a"]), "file": () => new File(["a"], "a"), "form with a file": () => form(["a", new Blob(["a"])]),
   "class": () => new Point(1), "class of maps": () => new Sized([["a", 1]]), "stream": () => new ReadableStream(), "signal": () => new AbortController().signal,
-  "cycle": cycle, "error": () => new Error("a"), "expression": () => /a/, "weak map": () => new WeakMap(), "promise": () => Promise.resolve(1), "object made of a null": () => Object.create(new Point(1)),
+  "cycle": cycle, "error": () => new Error("a"), "expression": () => /a/, "weak map": () => new WeakMap(), "promise": () => Promise.resolve(1), 
+  "made of an instance": () => Object.create(new Point(1)), "made of a map": () => Object.create(new Map()),
 };
 
 test("values have equal keys, others do not", () => {
@@ -72,6 +73,7 @@ test("tabs share only streams that compare by value", () => {
     keys.set(key, name);
   }
   for (const [name, make] of Object.entries(BY_IDENTITY)) assert.equal(shareKey({ query: { value: make() } }, BASE), undefined, name);
+  assert.match(shareKey({ query: () => ({}) }, BASE), /^sse:/);
   assert.notEqual(shareKey({ query: () => ({}) }, BASE), shareKey({}, BASE));
   assert.equal(shareKey({ query: () => ({}) }, BASE), shareKey({ query: () => ({ a: "1" }) }, BASE));
   assert.equal(shareKey({ url: "//", user: "ada" }, BASE), shareKey({ url: "//", user: "ada" }, BASE), "an invalid address does not throw");

@@ -47,3 +47,7 @@ export function Component() {
 declare function isUser(): boolean;
 export const hooks: { useSSE: typeof useSSE } = createHooks({} as Parameters<typeof createHooks>[0]);
 export type Procedures = AppRouter["sse"];
+createSSE({ query: new URLSearchParams(), headers: new Headers() });
+createSSE({ query: () => [["a", "1"]], headers: { a: "1" }, method: "POST", body: "{}" });
+// @ts-expect-error: numbers are not texts
+createSSE({ reconnectInterval: "5" });

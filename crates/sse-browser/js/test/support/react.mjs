@@ -1,6 +1,6 @@
 // The parts of React that the hooks use, without a page.
 
-/** Creates a copy of React; `render` renders one component and returns a function that unmounts it. */
+/** Creates a copy of React; `render` renders a component and returns a function to unmount it. */
 export function createReact() {
   let current;
   const same = (one, other) => one && other && one.length === other.length && one.every((value, index) => Object.is(value, other[index]));
