@@ -2,9 +2,6 @@
 
 import { LONGEST, SHORTEST } from "./limits.js";
 
-/** Number of failures after which a delay grows no more. */
-const MOST_FAILURES = 100;
-
 /**
  * The data for a delay; times are in milliseconds.
  *
@@ -34,7 +31,8 @@ export function delay({ failures, interval, retry, retryAfter, backoff = {}, ran
   const { factor = 2, max = 30_000, jitter = "full" } = backoff;
   // A base of 0 would never grow.
   const base = Math.max(SHORTEST, retry ?? interval);
-  const grown = base * factor ** (Math.min(Math.max(1, failures), MOST_FAILURES) - 1);
-  const most = Math.min(LONGEST, Math.max(SHORTEST, max), grown);
+  // Offline there are endless failures, and powers of 1 with them are NaN.
+  const growth = factor === 1 ? 1 : factor ** (Math.max(1, failures) - 1);
+  const most = Math.min(LONGEST, Math.max(SHORTEST, max), base * growth);
   return Math.max(SHORTEST, jitter === "none" ? most : random() * most);
 }

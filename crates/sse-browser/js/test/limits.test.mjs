@@ -99,6 +99,7 @@ test("delays grow from the shortest base, and with Retry-After 0", () => {
   assert.deepEqual(waits({ retryAfter: 0 }), [3000, 6000, 12_000, 24_000]);
   assert.deepEqual(waits({ backoff: { factor: 1 } }), [3000, 3000, 3000, 3000]);
   assert.deepEqual(waits({ backoff: { factor: Infinity } }), [3000, 30_000, 30_000, 30_000]);
+  assert.equal(delay({ failures: Infinity, interval: 3000, random: () => 1, backoff: { factor: 1.01 } }), 30_000);
 });
 
 for (const [name, options, text] of [
