@@ -1,5 +1,5 @@
-// Properties of every stream: pieces make no difference, a foreign parser finds the same, and raw
-// blocks mean what their events say.
+// Properties of every stream: pieces make no difference, a foreign parser finds the same, raw
+// blocks mean what their events say, and a limit only skips events.
 
 import assert from "node:assert/strict";
 import { createParser as foreignParser } from "eventsource-parser";
@@ -13,6 +13,7 @@ function parse(pieces, options = {}) {
     onId: (id) => observed.push(["id", id]),
     onRetry: (milliseconds) => observed.push(["retry", milliseconds]),
     onComment: (text) => observed.push(["comment", text]),
+    onSkip: ({ id = null, lastEventId }) => observed.push(["skip", id, lastEventId]),
     ...options,
   });
   for (const piece of pieces) parser.feed(piece);
@@ -34,6 +35,9 @@ function parseForeign(text) {
   parser.feed(text.endsWith("\r") ? text + "\n" : text);
   return observed;
 }
+
+/** A limit that many inputs of the fuzzer exceed. */
+const LIMIT = 24;
 
 const asForeign = (observed) => observed.flatMap(([kind, ...rest]) => {
   if (kind === "id") return [];
@@ -64,6 +68,22 @@ export function check(bytes) {
   // the format.
   if (!text.startsWith("\u00ef\u00bb\u00bf") && !text.startsWith("\ufeff")) {
     assert.deepEqual(asForeign(observed), parseForeign(text), "a foreign parser");
+  }
+
+  for (const isRaw of [false, true]) {
+    const options = { maxEventBytes: LIMIT, raw: isRaw }, limited = parse([bytes], options);
+    for (const pieces of [cut(bytes), [...bytes].map((byte) => Uint8Array.of(byte))]) {
+      assert.deepEqual(parse(pieces, options), limited, "a limit, in pieces");
+    }
+    const events = (all) => all.filter(([kind]) => kind === "event").map(([, type, data]) => [type, data]);
+    const all = events(observed);
+    let place = 0;
+    for (const event of events(limited)) {
+      while (place < all.length && JSON.stringify(all[place]) !== JSON.stringify(event)) place++;
+      assert.ok(place++ < all.length, "an event that exists only with a limit");
+    }
+    const skips = limited.filter(([kind]) => kind === "skip").length;
+    assert.ok(events(limited).length + skips >= all.length, "an event lost without a report");
   }
 
   const raw = parse([bytes], { raw: true });

@@ -39,7 +39,7 @@ import { limit } from "./limits.js";
 const encoder = new TextEncoder();
 
 /** @param {string} text */
-const bytesOf = (text) => (/^[\0-\x7f]*$/.test(text) ? text.length : encoder.encode(text).length);
+const isAscii = (text) => /^[\0-\x7f]*$/.test(text);
 
 /**
  * Creates a parser for one stream. The parser dispatches an event at the byte that ends its blank
@@ -56,7 +56,9 @@ export function createParser({ onEvent, onId, onRetry, onComment, onSkip, lastEv
   const most = limit("maxEventBytes", maxEventBytes);
   // Removes exactly one byte order mark, even if it is split between pieces.
   const decoder = new TextDecoder();
-  let line = "", lineSize = 0, isLineLost = false, afterCr = false;
+  let line = "", lineSize = 0, isComment = false, isLineLost = false, afterCr = false;
+  /** `true` if the current piece has one byte a character. */
+  let isPlain = false;
   let data = "", type = "", idBuffer = lastEventId, block = "", blockSize = 0, size = 0;
   let isSkipping = false, isSkipped = false;
   /** @type {string | undefined} */
@@ -65,9 +67,11 @@ export function createParser({ onEvent, onId, onRetry, onComment, onSkip, lastEv
   /** @param {string} text */
   const grow = (text) => {
     if (isLineLost || !text) return;
+    // Reading the beginning of a growing line would copy the line each time.
+    if (!line) isComment = text[0] === ":";
     line += text;
-    lineSize += bytesOf(text);
-    if (!isSkipping && line[0] !== ":" && size + lineSize > most) {
+    lineSize += isPlain || isAscii(text) ? text.length : encoder.encode(text).length;
+    if (!isSkipping && !isComment && size + lineSize > most) {
       isSkipping = true;
       data = type = block = "";
       if (ownId !== undefined) skip();
@@ -81,6 +85,7 @@ export function createParser({ onEvent, onId, onRetry, onComment, onSkip, lastEv
   const feed = (bytes) => {
     const text = decoder.decode(bytes, { stream: true });
     if (!text) return;
+    isPlain = isAscii(text);
     let start = afterCr && text[0] === "\n" ? 1 : 0;
     afterCr = false;
     let lf = text.indexOf("\n", start), cr = text.indexOf("\r", start);

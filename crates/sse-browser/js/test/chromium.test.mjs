@@ -206,6 +206,27 @@ test("401 renews credentials; tickets last one attempt", async (t) => {
   await isState(page, "open");
 });
 
+test("a cookie that the page renewed outlives auth_expired", async (t) => {
+  const { server, page } = await open(t, ({ request, response }, count) =>
+    count > 1 && !request.headers.cookie?.includes("session=new") && response.writeHead(401).end());
+  await isState(page, "open");
+  await page.evaluate(() => { document.cookie = "session=new"; });
+  server.streams[0].response.write(system("auth_expired", { reason: "expired", reconnect: true }));
+  await until(() => server.streams.length === 2);
+  await isState(page, "open");
+  assert.deepEqual(await heard(page), ["connect", "disconnect", "connect"]);
+});
+
+test("a too large event is skipped, and the stream goes on", async (t) => {
+  const { server, page } = await open(t, undefined, { maxEventBytes: 1000 });
+  await isState(page, "open");
+  server.publish("x".repeat(100_000));
+  server.publish("2");
+  await waitFor(page, () => window.heard.includes("2"));
+  assert.deepEqual(await heard(page), ["connect", "error too_large", "gap too_large", "2"]);
+  assert.deepEqual([(await snapshot(page)).lastEventId, server.streams.length], ["e-2", 1]);
+});
+
 test("reconnects after a shutdown, not after a ban", async (t) => {
   const { server, page } = await open(t);
   await isState(page, "open");
