@@ -206,13 +206,13 @@ export function createSSE(given = {}, part) {
 /**
  * Returns whether tabs share the stream. Sharing needs a name of the user, because nothing else
  * shows that two tabs belong to one user. It also needs a stream that every tab could open for the
- * other tabs.
+ * other tabs: only the app knows whether the results of `query` functions are equal.
  *
  * @param {SSEOptions} options
  * @param {import("./types.js").World} world
  */
-function isShared({ share, user, method = "GET", body }, { locks, BroadcastChannel }) {
-  return !!((share ?? user != null) && locks && BroadcastChannel && method === "GET" && !body);
+function isShared({ share, user, query, method = "GET", body }, { locks, BroadcastChannel }) {
+  return !!((share ?? (user != null && typeof query !== "function")) && locks && BroadcastChannel && method === "GET" && !body);
 }
 
 /**

@@ -158,7 +158,8 @@
  * @property {typeof globalThis.fetch} [fetch]
  * @property {string | null} [user] The app's own name for the signed-in user. Tabs share a stream
  *   only with the same name.
- * @property {boolean} [share] `true` if tabs share one stream. By default `true` if `user` is set.
+ * @property {boolean} [share] `true` if tabs share one stream. By default `true` if `user` is set
+ *   and `query` is not a function.
  *   Tabs never share without the browser's support, with a `body`, or with a `method` other than
  *   `GET`.
  */

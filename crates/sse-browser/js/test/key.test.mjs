@@ -79,6 +79,21 @@ test("tabs share only streams that compare by value", () => {
   assert.equal(shareKey({ url: "//", user: "ada" }, BASE), shareKey({ url: "//", user: "ada" }, BASE), "an invalid address does not throw");
 });
 
+for (const [options, role] of [
+  [{}, "alone"], [{ user: "ada" }, "leader"], [{ share: true }, "leader"], [{ user: "ada", share: false }, "alone"],
+  [{ user: "ada", query: new URLSearchParams("a=1") }, "leader"], [{ user: "ada", query: new Map([["a", new Point(1)]]) }, "alone"],
+  [{ user: "ada", query: () => ({}) }, "alone"], [{ user: "ada", query: () => ({}), share: true }, "leader"],
+  [{ user: "ada", method: "POST" }, "alone"], [{ user: "ada", body: new URLSearchParams() }, "alone"],
+  [{ user: new Point(1) }, "alone"],
+]) {
+  test(`sharing: ${keyOf(options, () => "…")}`, async () => {
+    class BroadcastChannel { postMessage() {} close() {} }
+    const locks = { request: (name, options, run) => Promise.resolve().then(run) };
+    const { is } = await openClient(options, { BroadcastChannel, locks });
+    assert.equal(is().role, role);
+  });
+}
+
 test("a stream without a comparable key is not stored", async () => {
   const stored = new Map();
   const storage = { getItem: (key) => stored.get(key) ?? null, setItem: (key, value) => stored.set(key, value), removeItem: (key) => stored.delete(key) };
