@@ -44,7 +44,7 @@ const OPTIONS = {
 export function limit(name, value) {
   const { normal, least = 0, round = Number, zero = 0 } = OPTIONS[name];
   if (value === undefined) return normal;
-  if (typeof value !== "number") throw new TypeError(`${name} is not a number: ${typeof value}`);
+  if (typeof value !== "number") throw new TypeError(`${name} is not a number: ${value === null ? value : typeof value}`);
   if (!(value >= least)) throw new RangeError(`${name} is ${value}, not a number from ${least}`);
   return value === 0 ? zero : round(value);
 }

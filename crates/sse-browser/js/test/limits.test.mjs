@@ -61,6 +61,12 @@ for (const [name, meanings] of Object.entries(OPTIONS)) {
   });
 }
 
+test("the error of an invalid number names option and value", () => {
+  assert.throws(() => createSSE({ connectTimeout: null }), new TypeError("connectTimeout is not a number: null"));
+  assert.throws(() => createSSE({ connectTimeout: "5" }), new TypeError("connectTimeout is not a number: string"));
+  assert.throws(() => createSSE({ backoff: { factor: 0.5 } }), new RangeError("backoff.factor is 0.5, not a number from 1"));
+});
+
 test("the hooks throw for an invalid number", () => {
   for (const [name, value, error] of [["maxMessages", NaN, RangeError], ["maxNotifications", "5", TypeError], ["reconnectInterval", -1, RangeError]]) {
     const { React, render } = createReact();
