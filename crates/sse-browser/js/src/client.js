@@ -73,7 +73,7 @@ export function createSSE(given = {}, part) {
   const { parse = json, maxMessages, signal, reconnect, pauseWhenHidden = false } = options;
   const world = { ...browser(), ...(options.fetch && { fetch: options.fetch }), ...part };
   const key = shareKey(options, world.base);
-  const place = createPlace(options, key);
+  const place = createPlace(options, key, world);
   const store = createStore(INITIAL);
   /** @type {Set<SSECallbacks>} */
   const audience = new Set([given]);
@@ -167,7 +167,7 @@ export function createSSE(given = {}, part) {
   };
 
   const open = () => {
-    const whole = { lastEventId: place.load(), ...options };
+    const whole = { ...place.load(), ...options };
     return key !== undefined && isShared(options, world) ? createShared(key, whole, sink, world) : createConnection(whole, sink, world);
   };
 
@@ -221,24 +221,37 @@ function isShared({ share, user, query, method = "GET", body }, { locks, Broadca
  *
  * @param {SSEOptions} options
  * @param {string | undefined} key
+ * @param {import("./types.js").World} world
  */
-function createPlace({ storage }, key) {
+function createPlace({ storage }, key, world) {
   /**
    * @template T
+   * @param {() => Pick<Storage, "getItem" | "setItem" | "removeItem">} storage
    * @param {(storage: Pick<Storage, "getItem" | "setItem" | "removeItem">, key: string) => T} use
    */
-  const attempt = (use) => {
-    if (!storage || key === undefined) return undefined;
+  const attempt = (storage, use) => {
     try {
-      return use(storage === "session" ? sessionStorage : storage === "local" ? localStorage : storage, key);
+      return key === undefined ? undefined : use(storage(), key);
     } catch {
       // Storage is full or not allowed here. The stream works without storage.
       return undefined;
     }
   };
+  const isLocal = storage === "local";
+  /** The storage of this tab alone, and the one that all tabs share. */
+  const mine = () => (storage && typeof storage === "object" ? storage : world.sessionStorage ?? sessionStorage);
+  const all = () => world.localStorage ?? localStorage;
   return {
-    load: () => attempt((place, key) => place.getItem(key)) ?? "",
+    load: () => {
+      const own = storage && attempt(mine, (place, key) => place.getItem(key));
+      const theirs = isLocal && attempt(all, (place, key) => place.getItem(key));
+      return { lastEventId: own || theirs || "", isNewTab: isLocal && !own };
+    },
     /** @param {string} id */
-    save: (id) => attempt((place, key) => (id ? place.setItem(key, id) : place.removeItem(key))),
+    save: (id) => {
+      for (const one of storage ? [mine, ...(isLocal ? [all] : [])] : []) {
+        attempt(one, (place, key) => (id ? place.setItem(key, id) : place.removeItem(key)));
+      }
+    },
   };
 }

@@ -4,10 +4,15 @@
 // The browser passes the lock to the next tab when its holder closes or crashes. A tab that is
 // about to sleep releases the lock. A tab that hangs, or sleeps without notice, does not answer
 // when the other tabs ask, and they take the lock from it.
+//
+// Every tab has a position of its own in the stream. A tab that joins asks the leader for the
+// events after its position. If the leader's memory does not reach back to that position, only the
+// server knows what the tab missed: the tab opens a stream of its own, until both streams meet.
 
 import { createConnection } from "./connection.js";
 import { SSEError } from "./error.js";
 import { keyOf } from "./key.js";
+import { createMemory } from "./memory.js";
 
 /** Silence after which a tab asks whether the leader is alive. */
 const ASK_MS = 4000;
@@ -16,18 +21,19 @@ const ASK_MS = 4000;
  * not.
  */
 const ANSWER_MS = 3000;
-/** Maximum number of events that a leader keeps for tabs that were asleep. */
-const KEPT = 200;
+/** Maximum number of the leader's events that wait while a tab still catches up. */
+const EARLY = 1000;
 
 /**
  * A message between tabs.
  *
  * @typedef {{ from: string } & (
- *   | { say: "ask", after?: string }
+ *   | { say: "ask", after?: string, isNew?: boolean }
  *   | { say: "connect" | "wake" | "stop" }
- *   | { say: "lead" | "state", state: Told }
- *   | { say: "event", event: import("./types.js").Arrival }
- *   | { say: "missed", to: string, events: import("./types.js").Arrival[], isWhole: boolean }
+ *   | { say: "lead" | "state", state: Told, start: string }
+ *   | { say: "event", event: import("./types.js").Arrival, number: number }
+ *   | { say: "missed", to: string, after: string, end: string, number: number,
+ *     events?: import("./types.js").Arrival[] }
  * )} Word
  */
 
@@ -70,7 +76,7 @@ const plain = ({ code, message, status, body, retryable, retryAfter }) =>
  * Creates a source that has the stream, or receives events from the tab that has it.
  *
  * @param {string} key The key of the stream.
- * @param {import("./types.js").SSESource} source
+ * @param {import("./types.js").SSESource & { isNewTab?: boolean }} source
  * @param {import("./types.js").Sink} sink
  * @param {import("./types.js").World} world
  * @returns {import("./types.js").Source}
@@ -78,6 +84,12 @@ const plain = ({ code, message, status, body, retryable, retryAfter }) =>
 export function createShared(key, source, sink, world) {
   const self = world.random().toString(36).slice(2) + world.now().toString(36);
   let lastEventId = source.lastEventId ?? "";
+  /** `true` for a new tab, whose position is the one that all tabs store. */
+  let isNew = source.isNewTab ?? false;
+  /** The position at which the first tab began. */
+  let start = lastEventId;
+  /** Number of the leader's events. */
+  let number = 0;
   let isWanted = false, isSuspended = false, heardAt = 0, askedAt = 0;
   /** @type {string | undefined} */
   let leader;
@@ -91,14 +103,21 @@ export function createShared(key, source, sink, world) {
   let timer;
   /** @type {Told} */
   let told = {};
-  /** @type {import("./types.js").Arrival[]} */
-  let kept = [];
+  const memory = createMemory();
   /**
-   * Events that arrived while this tab still has to catch up, held back to keep the order.
+   * Events of the leader that arrived while this tab still has to catch up.
    *
-   * @type {import("./types.js").Arrival[] | undefined}
+   * @type {{ event: import("./types.js").Arrival, number: number }[] | undefined}
    */
   let early;
+  /**
+   * The stream of its own from which this tab catches up.
+   *
+   * @type {import("./types.js").Source | undefined}
+   */
+  let own;
+  /** What that stream has brought. @type {Set<string>} */
+  let brought = new Set();
 
   /** @param {any} word */
   const post = (word) => channel?.postMessage({ ...word, from: self });
@@ -114,8 +133,7 @@ export function createShared(key, source, sink, world) {
 
   /** @param {import("./types.js").Arrival} event */
   const pass = (event) => {
-    kept.push(event);
-    if (kept.length > KEPT) kept.shift();
+    memory.add(event);
     sink.event(event);
   };
 
@@ -126,10 +144,10 @@ export function createShared(key, source, sink, world) {
       if (!lead) return;
       changed(change);
       // Ids arrive together with their events.
-      if (Object.keys(change).join() !== "lastEventId") post({ say: "state", state: told });
+      if (Object.keys(change).join() !== "lastEventId") post({ say: "state", state: told, start });
     },
     event: (event) => {
-      post({ say: "event", event });
+      post({ say: "event", event, number: ++number });
       pass(event);
     },
     error: sink.error,
@@ -160,11 +178,12 @@ export function createShared(key, source, sink, world) {
     world.clearTimeout(timer);
     leader = self;
     // The server sends these events again.
-    early = undefined;
+    endCatchUp();
+    isNew = false;
     const connection = createConnection({ ...source, lastEventId }, leading, world);
     lead = { connection, release };
     sink.change({ role: channel ? "leader" : "alone" });
-    post({ say: "lead", state: told });
+    post({ say: "lead", state: told, start });
     connection.connect();
   };
 
@@ -185,6 +204,7 @@ export function createShared(key, source, sink, world) {
     sink.change({ role: "follower" });
     if (told.state !== "open") changed({ state: "connecting" });
     stand();
+    if (memory.end() !== lastEventId) memory.begin(lastEventId);
     if (lastEventId) early = [];
     ask();
   };
@@ -193,7 +213,7 @@ export function createShared(key, source, sink, world) {
 
   const ask = () => {
     askedAt = world.now();
-    post({ say: "ask", ...(early && { after: lastEventId }) });
+    post({ say: "ask", ...(early && !own && { after: lastEventId, isNew }) });
     look(ANSWER_MS);
   };
 
@@ -217,11 +237,14 @@ export function createShared(key, source, sink, world) {
     else if (word.say === "state" || word.say === "event" || word.say === "missed") leader ??= word.from;
     if (word.from !== leader) return;
     heardAt = world.now();
-    if (word.say === "event") early ? early.push(word.event) : follow(word.event);
+    if (word.say === "event") early ? tooEarly(word) : follow(word.event);
     else if (word.say === "missed" && word.to === self) caughtUp(word);
-    else if (word.say === "state" || word.say === "lead") followed(word.state);
-    // The tab that was asked is no longer the leader.
-    if (word.say === "lead" && early) ask();
+    else if (word.say === "state" || word.say === "lead") followed(word);
+    // The tab that was asked is no longer the leader. The new one has heard these events too.
+    if (word.say === "lead" && early && !own) {
+      early = [];
+      ask();
+    }
   };
 
   /** @param {import("./types.js").Arrival} event */
@@ -230,28 +253,99 @@ export function createShared(key, source, sink, world) {
     pass(event);
   };
 
-  /** @param {Told} state */
-  const followed = ({ error, lastEventId: theirs, ...change }) => {
+  /** @param {Extract<Word, { say: "lead" | "state" }>} word */
+  const followed = ({ state: { error, lastEventId: theirs, ...change }, start: first }) => {
+    start = first;
     const rebuilt = error && new SSEError(error.code, error.message, error.details);
     // A new tab begins at the leader's position; an earlier tab keeps its own position until it
     // has caught up.
-    const start = lastEventId ? {} : { lastEventId: theirs };
+    const place = lastEventId ? {} : { lastEventId: theirs };
     const isNews = rebuilt && rebuilt.message !== told.error?.message;
-    changed({ ...change, ...start, ...(error !== undefined && { error: rebuilt }) });
+    changed({ ...change, ...place, ...(error !== undefined && { error: rebuilt }) });
+    if (memory.end() === "" && lastEventId) memory.begin(lastEventId);
     if (isNews) sink.error(rebuilt);
   };
 
+  // Catching up.
+
   /** @param {Extract<Word, { say: "missed" }>} word */
-  const caughtUp = ({ events, isWhole }) => {
-    if (!isWhole) {
-      const data = { reason: "trimmed", dropped: null, from: lastEventId, to: events[0]?.lastEventId ?? null };
-      const text = JSON.stringify({ event: "gap", data, timestamp: world.now() });
-      sink.event({ type: "system", text, lastEventId, timestamp: world.now() });
+  const caughtUp = ({ after, end, events, number }) => {
+    if (!early || own) return;
+    const wasNew = isNew;
+    isNew = false;
+    if (after !== lastEventId) {
+      changed({ lastEventId: after });
+      memory.begin(after);
     }
-    const later = early ?? [];
-    early = undefined;
-    const known = new Set(events.map((event) => event.id));
-    [...events, ...later.filter((event) => !event.id || !known.has(event.id))].forEach(follow);
+    // A new tab has loaded the state of its page just now, however long ago the first tab began.
+    if (!events) return wasNew ? giveUp(end) : catchUp();
+    const later = endCatchUp().filter((one) => one.number > number);
+    [...events, ...later.map(({ event }) => event)].forEach(follow);
+  };
+
+  /**
+   * Identifies an event or a heartbeat among those of two streams.
+   *
+   * @param {import("./types.js").Arrival} event
+   */
+  const name = ({ type, id }) => id && `${type} ${id}`;
+
+  /**
+   * Catches up from the server. This tab's own stream and the leader's bring the same events in the
+   * same order. So after an event or a heartbeat that both have brought, the leader's stream has
+   * all others.
+   */
+  const catchUp = () => {
+    brought = new Set();
+    own = createConnection({ ...source, lastEventId }, {
+      change: ({ state }) => { if (state === "failed" || state === "closed") giveUp(); },
+      event: (event) => {
+        if (event.type === "connection") return;
+        if (event.type !== "heartbeat") follow(event);
+        const mine = name(event);
+        if (!mine || !own) return;
+        brought.add(mine);
+        const at = early?.findIndex((one) => name(one.event) === mine) ?? -1;
+        if (at >= 0) endCatchUp().slice(at + 1).forEach(({ event }) => follow(event));
+      },
+      error: () => {},
+    }, world);
+    own.connect();
+  };
+
+  /**
+   * Holds back an event of the leader, to keep the order.
+   *
+   * @param {Extract<Word, { say: "event" }>} word
+   */
+  const tooEarly = (word) => {
+    if (own && brought.has(name(word.event) ?? "")) return void endCatchUp();
+    early?.push(word);
+    if (early && early.length > EARLY) giveUp();
+  };
+
+  /**
+   * Continues with the leader's events, after a gap.
+   *
+   * @param {string} [end] The leader's position.
+   */
+  const giveUp = (end) => {
+    if (!early) return;
+    const later = endCatchUp(), to = later[0]?.event.lastEventId ?? end ?? null;
+    const data = { reason: "trimmed", dropped: null, from: lastEventId, to };
+    const text = JSON.stringify({ event: "gap", data, timestamp: world.now() });
+    if (end) changed({ lastEventId: end });
+    memory.begin(lastEventId);
+    sink.event({ type: "system", text, lastEventId, timestamp: world.now() });
+    later.forEach(({ event }) => follow(event));
+  };
+
+  /** Ends catching up. Returns the events that were held back. */
+  const endCatchUp = () => {
+    const later = early ?? [], former = own;
+    early = own = undefined;
+    former?.disconnect();
+    return later;
   };
 
   // Being the leader.
@@ -264,11 +358,11 @@ export function createShared(key, source, sink, world) {
     // This tab's timers may sleep while another tab is visible.
     lead?.connection.check();
     if (word.after) {
-      const place = kept.findLastIndex((event) => event.lastEventId === word.after);
-      const isWhole = place >= 0 || word.after === told.lastEventId;
-      post({ say: "missed", to: word.from, events: isWhole && place < 0 ? [] : kept.slice(place + 1), isWhole });
+      // The position that all tabs store has moved on with this tab.
+      const after = (word.isNew && start) || word.after;
+      post({ say: "missed", to: word.from, after, end: lastEventId, number, events: memory.after(after) });
     }
-    post({ say: "state", state: told });
+    post({ say: "state", state: told, start });
   };
 
   // Calls of the tab itself.
@@ -286,7 +380,8 @@ export function createShared(key, source, sink, world) {
     isWanted = state === "waiting";
     world.clearTimeout(timer);
     queue?.abort();
-    queue = early = undefined;
+    queue = undefined;
+    endCatchUp();
     abdicate();
     channel?.close();
     channel = undefined;
@@ -295,7 +390,7 @@ export function createShared(key, source, sink, world) {
 
   const stopped = () => {
     letGo("closed");
-    kept = [];
+    memory.begin((start = ""));
     changed({ lastEventId: "" });
   };
 

@@ -223,6 +223,8 @@
  * @property {typeof EventSource} [EventSource]
  * @property {typeof BroadcastChannel} [BroadcastChannel]
  * @property {Pick<LockManager, "request">} [locks]
+ * @property {Pick<Storage, "getItem" | "setItem" | "removeItem">} [sessionStorage]
+ * @property {Pick<Storage, "getItem" | "setItem" | "removeItem">} [localStorage]
  * @property {EventTarget} [window]
  * @property {EventTarget & { visibilityState?: string }} [document]
  * @property {() => boolean} isOnline

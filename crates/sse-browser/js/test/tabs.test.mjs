@@ -127,13 +127,39 @@ test("a returning tab catches up from another tab", async (t) => {
   assert.equal(server.streams.length, 1);
 });
 
-test("a tab that missed too much receives a gap", async (t) => {
-  const { tabs: [leader, tab] } = await openTabs(t, 2);
+test("a tab with a position that the leader does not know asks the server", async (t) => {
+  const { server, tabs: [leader, tab] } = await openTabs(t, 2);
   await tab.evaluate(() => window.client.disconnect());
-  await connect(tab, { ...SHARED, lastEventId: "unknown" });
-  await isState(tab, "open");
-  await waitFor(tab, () => window.heard.includes("gap trimmed"));
-  assert.equal((await snapshot(leader)).role, "leader");
+  for (const number of [1, 2]) server.publish(String(number));
+  await hasAll(leader, 2);
+  await connect(tab, { ...SHARED, lastEventId: "e-older" });
+  await hasAll(tab, 2);
+  server.publish("3");
+  await server.settlesAt(1);
+  await hasAll(tab, 3);
+  assert.deepEqual(await heard(tab), ["connect", "1", "2", "3"]);
+  assert.deepEqual([await messages(leader), (await snapshot(leader)).role], [[1, 2, 3], "leader"]);
+});
+
+test("tabs that open together with a stored position receive the same, and no gap", async (t) => {
+  const { server, context, tabs: [former] } = await openTabs(t, 1, { ...SHARED, storage: "local" });
+  server.publish("1");
+  await hasAll(former, 1);
+  await former.close();
+  for (const number of [2, 3]) server.publish(String(number));
+  const tabs = await Promise.all(upTo(3).map(async () => {
+    const page = await context.newPage();
+    await page.goto(server.url);
+    return page;
+  }));
+  await Promise.all(tabs.map((tab) => connect(tab, { ...SHARED, storage: "local" })));
+  for (const tab of tabs) await hasAll(tab, 3);
+  server.publish("4");
+  for (const tab of tabs) {
+    await hasAll(tab, 4);
+    assert.deepEqual((await heard(tab)).filter((line) => line !== "connect"), ["2", "3", "4"]);
+  }
+  await server.settlesAt(1);
 });
 
 test("logging out ends all tabs, and no other user's", async (t) => {
