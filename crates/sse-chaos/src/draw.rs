@@ -123,7 +123,7 @@ impl Draw {
 
     /// Creates a plan that restarts all hubs: in turn, then at once, then at once while the broker
     /// is unavailable, so that they start without a log, and at last by `kill -9`.
-    pub(crate) fn event_sources(&mut self) -> Plan {
+    pub(crate) fn restarts(&mut self, browser: BrowserClient) -> Plan {
         let mut plan = self.rounds(1, |_| Fault::RollingRestart, &(0.5..=2.0, 0.1..=0.5));
         let all = (0..NODES).map(Fault::NodeKilled).collect();
         let short = (1.0..=4.0, 0.5..=1.5);
@@ -142,10 +142,7 @@ impl Draw {
                 then: Then::CatchUp,
             });
         }
-        Plan {
-            browser: BrowserClient::EventSource,
-            ..plan
-        }
+        Plan { browser, ..plan }
     }
 
     pub(crate) fn guests(

@@ -30,6 +30,8 @@ pub(crate) enum BrowserClient {
     /// The client of `sse-browser`, under Node.
     #[default]
     SseBrowser,
+    /// The same, with several tabs for each client. The tabs share a stream and store positions.
+    Tabs,
     /// The browser's own `EventSource`, in Chromium. It never reconnects after an HTTP error.
     EventSource,
 }
@@ -39,6 +41,7 @@ impl BrowserClient {
     fn program(self) -> &'static str {
         match self {
             Self::SseBrowser => concat!(env!("CARGO_MANIFEST_DIR"), "/js/browsers.mjs"),
+            Self::Tabs => concat!(env!("CARGO_MANIFEST_DIR"), "/js/tabs.mjs"),
             Self::EventSource => concat!(env!("CARGO_MANIFEST_DIR"), "/js/event-sources.mjs"),
         }
     }
@@ -47,7 +50,7 @@ impl BrowserClient {
     /// and a tab for each host costs memory.
     pub(crate) fn most(self) -> usize {
         match self {
-            Self::SseBrowser => usize::MAX,
+            Self::SseBrowser | Self::Tabs => usize::MAX,
             Self::EventSource => 60,
         }
     }

@@ -7,6 +7,7 @@ use crate::{
     draw::Draw,
     fault::Fault,
     guests::Sort,
+    node_clients::BrowserClient,
     plan::{Layout, Plan, RunLength, SERVERS, Wire},
     seed::Seed,
 };
@@ -147,7 +148,13 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "event-sources",
         about: "native EventSources in Chromium, through restarts of all hubs, in turn and at once",
         on: LONG,
-        draw: Draw::event_sources,
+        draw: |draw| draw.restarts(BrowserClient::EventSource),
+    },
+    Scenario {
+        name: "tabs",
+        about: "tabs that share a stream and store their positions, closed and restored, through restarts of all hubs",
+        on: SHORT_ON_REDIS,
+        draw: |draw| draw.restarts(BrowserClient::Tabs),
     },
     Scenario {
         name: "drops",

@@ -1,75 +1,8 @@
 // Tabs of one browser, and the server of their streams, under a test's control.
 
 import { createSSE } from "../../src/client.js";
+import { createParts, createStorage } from "./browser.mjs";
 import { createWorld, settle } from "./world.mjs";
-
-/** Locks of one browser. */
-function createLocks() {
-  const locks = new Map();
-  const next = (name) => {
-    const { queue } = locks.get(name);
-    const one = queue.shift();
-    locks.get(name).held = one;
-    one?.grant();
-  };
-  const request = (name, { signal, steal }, run) => new Promise((resolve, reject) => {
-    if (!locks.has(name)) locks.set(name, { queue: [] });
-    const lock = locks.get(name);
-    const one = {
-      reject,
-      grant: async () => {
-        const value = await run({ name });
-        if (lock.held !== one) return;
-        resolve(value);
-        next(name);
-      },
-    };
-    signal?.addEventListener("abort", () => {
-      const at = lock.queue.indexOf(one);
-      if (at < 0) return;
-      lock.queue.splice(at, 1);
-      reject(new DOMException("aborted", "AbortError"));
-    });
-    if (steal) {
-      lock.held?.reject(new DOMException("stolen", "AbortError"));
-      lock.held = one;
-      one.grant();
-    } else {
-      lock.queue.push(one);
-      if (!lock.held) next(name);
-    }
-  });
-  return { request };
-}
-
-/** A `BroadcastChannel` whose messages arrive later, in order. */
-function createChannels() {
-  const channels = new Set();
-  return class {
-    constructor(name) {
-      this.name = name;
-      channels.add(this);
-    }
-
-    postMessage(data) {
-      for (const other of channels) {
-        if (other === this || other.name !== this.name) continue;
-        const copy = structuredClone(data);
-        setImmediate(() => { if (channels.has(other)) other.onmessage?.({ data: copy }); });
-      }
-    }
-
-    close() {
-      channels.delete(this);
-    }
-  };
-}
-
-const createStorage = (entries = new Map()) => ({
-  getItem: (key) => entries.get(key) ?? null,
-  setItem: (key, value) => { entries.set(key, value); },
-  removeItem: (key) => { entries.delete(key); },
-});
 
 /** A server with a log; it forgets the events before `server.first`. */
 export function createServer() {
@@ -122,9 +55,8 @@ export function createServer() {
 
 /** A browser: its tabs share locks, channels and the local storage. */
 export function createBrowser(server) {
-  const shared = { locks: createLocks(), BroadcastChannel: createChannels(), localStorage: createStorage() };
+  const shared = createParts();
   return {
-    localStorage: shared.localStorage,
     /** Opens a tab; with the session storage of an earlier tab, it is that tab restored. */
     open: ({ sessionStorage = createStorage(), ...options } = {}) => {
       const world = createWorld({ ...shared, sessionStorage, fetch: server.fetch, random: Math.random() });
