@@ -8,6 +8,7 @@ pub(crate) mod event_type;
 pub(crate) mod frame;
 pub(crate) mod frame_writer;
 pub(crate) mod into_event;
+pub(crate) mod lone_surrogates;
 pub(crate) mod publish_options;
 pub(crate) mod publishing;
 pub(crate) mod system;
@@ -16,6 +17,7 @@ pub(crate) mod writer;
 pub use self::{
     event_id::EventId,
     into_event::Payload,
+    lone_surrogates::replace_lone_surrogates,
     system::{RESERVED_SYSTEM_EVENTS, SystemEvent},
     writer::EventWriter,
 };
@@ -128,7 +130,11 @@ impl Event {
         Self::owned(lines_of(data.as_ref().as_bytes()))
     }
 
-    /// Creates an event whose data is JSON on one line. Line breaks in a `RawValue` become spaces.
+    /// Creates an event whose data is JSON on one line.
+    ///
+    /// A `RawValue` passes through with its digits, the order of its members and its escapes. Only
+    /// its line breaks become spaces, and its [lone surrogates](replace_lone_surrogates) become
+    /// `\ufffd`.
     ///
     /// # Errors
     /// [`EventError::Json`] if the value does not serialize.
@@ -137,7 +143,7 @@ impl Event {
         let mut buffer = buffer(384);
         buffer.extend_from_slice(data_lines::PREFIX);
         serde_json::to_writer(&mut buffer, data).map_err(EventError::Json)?;
-        data_lines::keep_on_one_line(&mut buffer[HEADROOM..]);
+        data_lines::clean_json(&mut buffer[HEADROOM..]);
         buffer.push(b'\n');
         let mut event = Self::owned(buffer);
         event.head.is_json = true;

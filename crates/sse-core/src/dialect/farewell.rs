@@ -45,7 +45,7 @@ impl Farewell {
             DisconnectReason::Expired => "auth_expired",
             _ => "disconnected",
         };
-        let event = system::own(name, data);
+        let event = system::own(name, &data);
         match self.retry {
             Some(delay) => event.with_retry(delay),
             None => event,

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr2;
+use memchr::{memchr2, memchr3};
+
+use crate::event::lone_surrogates;
 
 pub(crate) const PREFIX: &[u8] = b"data: ";
 
@@ -52,13 +54,22 @@ impl DataLines {
     }
 }
 
-/// Replaces line breaks in JSON with spaces. A line break outside strings is white space, and a
-/// string cannot contain one (RFC 8259, sections 2 and 7), so the meaning does not change.
-pub(crate) fn keep_on_one_line(json: &mut [u8]) {
+/// Replaces line breaks in JSON with spaces, and lone surrogates with `\ufffd`. A line break outside
+/// strings is white space, and a string cannot contain one (RFC 8259, sections 2 and 7), so the
+/// meaning does not change.
+pub(crate) fn clean_json(json: &mut [u8]) {
     let mut from = 0;
-    while let Some(at) = memchr2(b'\r', b'\n', &json[from..]) {
-        json[from + at] = b' ';
-        from += at + 1;
+    while let Some(offset) = json
+        .get(from..)
+        .and_then(|rest| memchr3(b'\r', b'\n', b'\\', rest))
+    {
+        let at = from + offset;
+        from = if json[at] == b'\\' {
+            lone_surrogates::replace_at(json, at)
+        } else {
+            json[at] = b' ';
+            at + 1
+        };
     }
 }
 

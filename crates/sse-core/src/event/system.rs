@@ -6,7 +6,10 @@ use serde::{
     Deserialize, Deserializer, Serialize,
     de::{MapAccess, Visitor},
 };
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{
+    Value, json,
+    value::{RawValue, to_raw_value},
+};
 
 use crate::event::{Event, EventError, event_type::EventType};
 
@@ -26,13 +29,13 @@ use crate::event::{Event, EventError, event_type::EventType};
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct SystemEvent<'a> {
     /// Name of what happened, such as `user_profile_updated`.
     pub event: &'a str,
-    /// Details, omitted if there are none.
+    /// Details, omitted if there are none. The text passes through, as in [`Event::json`].
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub data: Option<Value>,
+    pub data: Option<&'a RawValue>,
     /// Time in Unix milliseconds.
     pub timestamp: u64,
 }
@@ -52,7 +55,7 @@ impl SystemEvent<'_> {
     /// Returns the event, encoded as JSON under the type `system`.
     ///
     /// # Errors
-    /// [`EventError::Json`] if `data` does not serialize.
+    /// [`EventError::Json`] if the event does not serialize.
     pub fn to_event(&self) -> Result<Event, EventError> {
         Ok(Event::json(self)?.with_event_type(EventType::SYSTEM))
     }
@@ -63,7 +66,7 @@ impl SystemEvent<'_> {
 /// The name is found in every form in which a client's `JSON.parse` finds it. It can be written
 /// with escapes, or be one of several `event` members (clients differ in which member they take).
 /// The data can also contain values that JavaScript accepts and serde_json does not: lone
-/// surrogates, huge numbers, any depth.
+/// surrogates (in [`Event::text`]), huge numbers, any depth.
 pub(crate) fn reserved_name(event: &Event) -> Option<&'static str> {
     if event.event_type()? != &EventType::SYSTEM {
         return None;
@@ -137,20 +140,21 @@ impl<'de> Deserialize<'de> for Text {
 /// Creates the event that reports an unavailable backplane. Events of other nodes arrive late, and
 /// publishing fails.
 pub(crate) fn degraded() -> Event {
-    own("degraded", json!({ "reason": "backplane" }))
+    own("degraded", &json!({ "reason": "backplane" }))
 }
 
 /// Creates the event that reports a recovered backplane. Everything that arrived in the meantime
 /// has been delivered.
 pub(crate) fn restored() -> Event {
-    own("restored", json!({}))
+    own("restored", &json!({}))
 }
 
 /// Creates a system event of the manager, whose data cannot fail to serialize.
-pub(crate) fn own(name: &str, data: Value) -> Event {
+pub(crate) fn own(name: &str, data: &Value) -> Event {
+    let data = to_raw_value(data).ok();
     let system = SystemEvent {
         event: name,
-        data: Some(data),
+        data: data.as_deref(),
         timestamp: crate::clock::unix_ms(),
     };
     system.to_event().unwrap_or_default()

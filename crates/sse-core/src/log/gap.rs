@@ -90,6 +90,6 @@ impl Gap {
             "to": to.as_ref().map(EventId::as_str),
         });
         to.into_iter()
-            .fold(system::own("gap", data), Event::with_id)
+            .fold(system::own("gap", &data), Event::with_id)
     }
 }
