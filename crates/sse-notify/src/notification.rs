@@ -1,10 +1,9 @@
 //! Notifications to users.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use sse_core::{Event, EventType, IntoEvent, backplane::unix_ms, event::EventError};
 
-use crate::kind::Kind;
+use crate::{json_object::JsonObject, kind::Kind};
 
 /// A notification to a user: the payload of a `notification` event.
 ///
@@ -33,9 +32,9 @@ pub struct Notification {
     pub title: Option<String>,
     /// The text.
     pub message: String,
-    /// Additional data, an object.
+    /// Additional data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub data: Option<Map<String, Value>>,
+    pub data: Option<JsonObject>,
     /// The time of the notification in Unix milliseconds. Filled in on sending if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<u64>,
@@ -63,7 +62,7 @@ impl Notification {
 
     /// Sets the additional data.
     #[must_use]
-    pub fn data(mut self, data: Map<String, Value>) -> Self {
+    pub fn data(mut self, data: JsonObject) -> Self {
         self.data = Some(data);
         self
     }

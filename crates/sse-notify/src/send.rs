@@ -6,14 +6,14 @@ use std::{
 };
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::value::{RawValue, to_raw_value};
 use sse_core::{
-    Event, PublishError, Receipt,
+    PublishError, Receipt,
     backplane::unix_ms,
     event::{EventError, SystemEvent},
 };
 
-use crate::{kind::Kind, notification::Notification, notify_to::NotifyTo};
+use crate::{json_object::JsonObject, kind::Kind, notification::Notification, notify_to::NotifyTo};
 
 /// The future of a notification or system event in flight.
 ///
@@ -77,7 +77,7 @@ impl<'a> SendNotification<'a> {
 
     /// Sets the additional data, which must serialize to an object. Sending reports other values.
     pub fn data(self, data: impl Serialize) -> Self {
-        self.with(|notification| Ok(notification.data(object(&data)?)))
+        self.with(|notification| Ok(notification.data(JsonObject::new(&data)?)))
     }
 
     /// Sets the time of the notification, in Unix milliseconds. The default is the time of sending.
@@ -112,7 +112,7 @@ impl<'a> IntoFuture for SendNotification<'a> {
 pub struct SendSystemEvent<'a> {
     to: NotifyTo<'a>,
     name: String,
-    data: Result<Option<Value>, EventError>,
+    data: Result<Option<Box<RawValue>>, EventError>,
     timestamp: Option<u64>,
 }
 
@@ -128,11 +128,9 @@ impl<'a> SendSystemEvent<'a> {
 
     /// Sets the details, which must serialize. Sending reports other values.
     pub fn data(mut self, data: impl Serialize) -> Self {
-        self.data = self.data.and_then(|_| {
-            serde_json::to_value(data)
-                .map(Some)
-                .map_err(EventError::Json)
-        });
+        self.data = self
+            .data
+            .and_then(|_| to_raw_value(&data).map(Some).map_err(EventError::Json));
         self
     }
 
@@ -150,40 +148,13 @@ impl<'a> IntoFuture for SendSystemEvent<'a> {
     fn into_future(self) -> Sending<'a> {
         Box::pin(async move {
             let timestamp = self.timestamp.unwrap_or_else(unix_ms);
-            let event: Event = SystemEvent {
+            let data = self.data?;
+            let event = SystemEvent {
                 event: &self.name,
-                data: self.data?,
+                data: data.as_deref(),
                 timestamp,
-            }
-            .to_event()?;
-            self.to.event(event).await
+            };
+            self.to.event(event.to_event()?).await
         })
-    }
-}
-
-/// Serializes the payload's `data`, which must be an object (`Record<string, any>` in TypeScript).
-fn object(data: &impl Serialize) -> Result<Map<String, Value>, EventError> {
-    match serde_json::to_value(data).map_err(EventError::Json)? {
-        Value::Object(object) => Ok(object),
-        other => {
-            let error = serde::ser::Error::custom(format_args!(
-                "data must be an object, not {}",
-                kind(&other)
-            ));
-            Err(EventError::Json(error))
-        }
-    }
-}
-
-/// Returns the kind of a value for an error message. The value itself is left out, because it can
-/// be long and private.
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
     }
 }

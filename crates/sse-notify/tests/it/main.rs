@@ -3,5 +3,6 @@
 
 mod double;
 mod notifications;
+mod passing;
 mod refusals;
 mod wire;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use sse_core::{IntoEvent, Manager};
-use sse_notify::{Kind, Notification, Notifier};
+use sse_notify::{JsonObject, Kind, Notification, Notifier};
 use sse_testkit::Decoder;
 
 #[test]
@@ -38,7 +38,7 @@ async fn unawaited_notification_is_not_sent() {
 fn wire_format_round_trips() {
     let full = r#"{"type":"warning","title":"t","message":"m","data":{"a":1},"timestamp":5}"#;
     let read: Notification = serde_json::from_str(full).unwrap();
-    let data = json!({ "a": 1 }).as_object().unwrap().clone();
+    let data = JsonObject::new(&json!({ "a": 1 })).unwrap();
     assert_eq!(
         read,
         Notification::new(Kind::Warning, "m")

@@ -5,7 +5,7 @@ use serde_json::json;
 use sse_core::{
     EventType, Handshake, Manager, PublishError, Session, backplane::unix_ms, event::Payload,
 };
-use sse_notify::{Kind, Notification, Notifier};
+use sse_notify::{JsonObject, Kind, Notification, Notifier};
 use sse_testkit::{Decoded, Decoder};
 
 struct Screen {
@@ -77,12 +77,7 @@ async fn notification_reaches_only_its_user() {
         .unwrap();
     let custom = Notification::new(Kind::Info, "This is a custom message")
         .title("Custom Notification")
-        .data(
-            json!({ "customField": "value" })
-                .as_object()
-                .unwrap()
-                .clone(),
-        )
+        .data(JsonObject::new(&json!({ "customField": "value" })).unwrap())
         .timestamp(5);
     notify.user("42").notification(custom).await.unwrap();
     let events = mine.rest(&manager).await;
