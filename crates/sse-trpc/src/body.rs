@@ -10,6 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_core::Stream;
+use sse_core::event::replace_lone_surrogates;
 use tokio::time::timeout;
 
 use crate::{bodies::BodyShare, error::Error, error_code::Code, wire::input};
@@ -54,6 +55,7 @@ impl From<Error> for Problem {
 }
 
 /// Reads a body of at most `limit` bytes within a time. The share grows before memory is allocated.
+/// Halves of surrogate pairs are replaced, so that every reader of the body sees the same text.
 pub(crate) async fn read<E>(
     body: impl Stream<Item = Result<Bytes, E>>,
     declared: Option<usize>,
@@ -93,6 +95,7 @@ async fn collect<E>(
         }
         collected.extend_from_slice(&chunk);
     }
+    replace_lone_surrogates(&mut collected);
     Ok(collected.into())
 }
 

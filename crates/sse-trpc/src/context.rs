@@ -13,10 +13,11 @@ use crate::{
 /// The context of a call: the manager and the caller.
 ///
 /// ```
+/// use serde_json::value::RawValue;
 /// use sse_core::{Event, Manager, Target};
 /// use sse_trpc::{Context, Error, Management, Procedure};
 ///
-/// let announce = Procedure::mutation(|context: Context, data: serde_json::Value| async move {
+/// let announce = Procedure::mutation(|context: Context, data: Box<RawValue>| async move {
 ///     context.require_publish(&Target::All)?;
 ///     let event = Event::json(&data).map_err(|error| Error::field("data", error))?;
 ///     Ok::<_, Error>(context.manager().all().publish(event).await?.matched)

@@ -5,6 +5,7 @@ pub(crate) mod connection_params;
 pub(crate) mod dialect;
 pub(crate) mod envelope;
 pub(crate) mod input;
+pub(crate) mod members;
 pub(crate) mod path_separator;
 pub(crate) mod query_string;
 pub(crate) mod request;

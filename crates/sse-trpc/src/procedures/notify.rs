@@ -2,9 +2,8 @@
 //! `broadcastNotification`.
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
 use sse_core::{Target, UserId};
-use sse_notify::{Kind, Notification};
+use sse_notify::{JsonObject, Kind, Notification};
 
 use super::Done;
 use crate::{context::Context, error::Error, procedure::Procedure, validation};
@@ -16,7 +15,7 @@ pub(crate) struct Send {
     message: String,
     title: Option<String>,
     #[cfg_attr(test, ts(optional = nullable, type = "Record<string, unknown>"))]
-    data: Option<Map<String, Value>>,
+    data: Option<JsonObject>,
     timestamp: Option<u64>,
     /// Id of the user; default: the caller.
     #[cfg_attr(test, ts(optional = nullable, type = "string"))]
@@ -35,7 +34,7 @@ pub(crate) struct SendNotification {
     title: Option<String>,
     message: String,
     #[cfg_attr(test, ts(optional = nullable, type = "Record<string, unknown>"))]
-    data: Option<Map<String, Value>>,
+    data: Option<JsonObject>,
     timestamp: Option<u64>,
 }
 
@@ -49,7 +48,7 @@ pub(crate) struct Broadcast {
     title: Option<String>,
     message: String,
     #[cfg_attr(test, ts(optional = nullable, type = "Record<string, unknown>"))]
-    data: Option<Map<String, Value>>,
+    data: Option<JsonObject>,
     timestamp: Option<u64>,
 }
 
@@ -110,7 +109,7 @@ fn notification(
     kind: Kind,
     title: Option<String>,
     message: String,
-    data: Option<Map<String, Value>>,
+    data: Option<JsonObject>,
     timestamp: Option<u64>,
 ) -> Result<Notification, Error> {
     let mut notification =

@@ -1,7 +1,7 @@
 //! `sendSystemEvent`, `broadcastSystemEvent`.
 
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use sse_core::{Target, UserId, backplane::unix_ms, event::SystemEvent};
 
 use super::Done;
@@ -16,7 +16,7 @@ pub(crate) struct Send {
     event: String,
     #[serde(default, deserialize_with = "present")]
     #[cfg_attr(test, ts(optional, type = "unknown"))]
-    data: Option<Value>,
+    data: Option<Box<RawValue>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -26,12 +26,12 @@ pub(crate) struct Broadcast {
     event: String,
     #[serde(default, deserialize_with = "present")]
     #[cfg_attr(test, ts(optional, type = "unknown"))]
-    data: Option<Value>,
+    data: Option<Box<RawValue>>,
 }
 
 /// Deserializes a member that is present: `null` is data, an absent member is not.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(deserializer).map(Some)
 }
 
 pub(crate) async fn send(context: Context, input: Send) -> Result<Done, Error> {
@@ -53,13 +53,13 @@ async fn publish(
     context: &Context,
     target: Target,
     event: &str,
-    data: Option<Value>,
+    data: Option<Box<RawValue>>,
 ) -> Result<Done, Error> {
     context.require_publish(&target)?;
     validation::system_event(context, event)?;
     let event = SystemEvent {
         event,
-        data,
+        data: data.as_deref(),
         timestamp: unix_ms(),
     };
     let event = event.to_event().map_err(sse_core::PublishError::from)?;

@@ -10,6 +10,7 @@ use serde::{
     de::{Error as _, IgnoredAny, MapAccess, Visitor},
 };
 use serde_json::Value;
+use sse_core::event::replace_lone_surrogates;
 
 use crate::{error::Error, error_code::Code};
 
@@ -22,13 +23,15 @@ pub type ConnectionParams = BTreeMap<String, String>;
 /// Parses the parameters as tRPC does (`http/parseConnectionParams.ts`).
 pub(crate) fn parse(text: &str) -> Result<Option<ConnectionParams>, Error> {
     let refused = |message| Error::new(Code::ParseError, message);
+    let mut text = text.as_bytes().to_vec();
+    replace_lone_surrogates(&mut text);
     let value: Value =
-        serde_json::from_str(text).map_err(|_| refused("Not JSON-parsable query params"))?;
+        serde_json::from_slice(&text).map_err(|_| refused("Not JSON-parsable query params"))?;
     let members = match value {
         Value::Null => return Ok(None),
         Value::Object(members) => {
             // Nothing decides between two tokens.
-            serde_json::from_str::<NoRepeats>(text)
+            serde_json::from_slice::<NoRepeats>(&text)
                 .map_err(|_| refused("connection params are repeated"))?;
             members
         }
@@ -88,5 +91,14 @@ mod tests {
             2
         );
         assert!(parse("null").unwrap().is_none());
+    }
+
+    #[test]
+    fn half_of_a_surrogate_pair_is_replaced() {
+        let params = parse(r#"{"user":"a\ud83d","\ude00":"\ud83d\ude00"}"#)
+            .unwrap()
+            .unwrap();
+        assert_eq!(params["user"], "a\u{fffd}");
+        assert_eq!(params["\u{fffd}"], "\u{1f600}");
     }
 }

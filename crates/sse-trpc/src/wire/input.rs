@@ -1,11 +1,16 @@
 //! Deserialization of inputs.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::borrow::Cow;
 
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde_json::{Value, error::Category, value::RawValue};
+use serde_json::{Value, error::Category};
 
-use crate::{error::Error, error_code::Code, limits::CallLimits};
+use crate::{
+    error::Error,
+    error_code::Code,
+    limits::CallLimits,
+    wire::members::{self, Members},
+};
 
 /// Maximum length of an error message about an input, because the message quotes the caller's text.
 const LONGEST_MESSAGE: usize = 512;
@@ -59,14 +64,23 @@ pub(crate) fn take_last_event_id(json: &[u8]) -> Result<(Option<String>, Cow<'_,
     if !text.contains(NAME) || !text.starts_with('{') {
         return Ok((None, json.into()));
     }
-    let mut members: BTreeMap<Cow<'_, str>, &RawValue> =
-        serde_json::from_str(text).map_err(|error| not_json(&error))?;
-    let Some(id) = members.remove(NAME) else {
+    let Members(members) = serde_json::from_str(text).map_err(|error| not_json(&error))?;
+    let (mut found, mut rest) = (None, Vec::with_capacity(members.len()));
+    for member in members {
+        let name = member.name().map_err(|error| not_json(&error))?;
+        if name == NAME {
+            // The last of several members counts, as in JavaScript.
+            found = Some(member.value);
+        } else {
+            rest.push(member.with(member.value.get()));
+        }
+    }
+    let Some(id) = found else {
         return Ok((None, json.into()));
     };
     let id: Option<String> =
         serde_json::from_str(id.get()).map_err(|_| Error::field(NAME, "is not a string"))?;
-    let rest = serde_json::to_vec(&members).map_err(|error| not_json(&error))?;
+    let rest = members::object(&rest).into_bytes();
     Ok((id.filter(|id| !id.is_empty()), rest.into()))
 }
 

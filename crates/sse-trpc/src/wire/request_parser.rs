@@ -5,6 +5,7 @@ use std::{borrow::Cow, collections::HashMap};
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use serde_json::value::RawValue;
+use sse_core::event::replace_lone_surrogates;
 
 use crate::{
     error::Error,
@@ -28,7 +29,7 @@ pub(crate) struct ParsedCalls<'a> {
     pub(crate) connection_params: Option<ConnectionParams>,
     /// Last event id from outside the inputs.
     pub(crate) last_event_id: Option<Cow<'a, str>>,
-    input: InputSource<'a>,
+    input: InputSource,
 }
 
 /// The form of the response.
@@ -44,8 +45,9 @@ pub(crate) enum ResponseForm {
 
 /// The place of the inputs of all calls.
 #[derive(Debug)]
-enum InputSource<'a> {
-    Query(Cow<'a, [u8]>),
+enum InputSource {
+    /// The input, with halves of surrogate pairs replaced as in a body.
+    Query(Vec<u8>),
     Body,
 }
 
@@ -161,16 +163,14 @@ impl ResponseForm {
     }
 }
 
-impl<'a> InputSource<'a> {
-    fn of(request: &Request<'_>, in_query: Option<Cow<'a, str>>) -> Self {
+impl InputSource {
+    fn of(request: &Request<'_>, in_query: Option<Cow<'_, str>>) -> Self {
         if request.method != "GET" {
             return Self::Body;
         }
-        Self::Query(match in_query {
-            Some(Cow::Borrowed(text)) => Cow::Borrowed(text.as_bytes()),
-            Some(Cow::Owned(text)) => Cow::Owned(text.into_bytes()),
-            None => Cow::Borrowed(&[]),
-        })
+        let mut input = in_query.map_or_else(Vec::new, |input| input.into_owned().into_bytes());
+        replace_lone_surrogates(&mut input);
+        Self::Query(input)
     }
 }
 

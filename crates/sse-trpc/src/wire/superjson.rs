@@ -5,6 +5,8 @@ use std::{borrow::Cow, collections::BTreeMap};
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
+use crate::wire::members::{self, Members};
+
 /// Maximum depth at which `undefined` is removed. Below this depth it stays the `null` that
 /// superjson writes, because each level is parsed again.
 const DEEPEST: usize = 8;
@@ -85,19 +87,15 @@ impl ValuePath {
 
     fn prune(&self, json: &str) -> Result<String, serde_json::Error> {
         if json.starts_with('{') {
-            let members: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(json)?;
-            let kept = members
-                .into_iter()
-                .filter(|(name, _)| !self.below.get(&**name).is_some_and(|it| it.is_undefined));
-            let kept = kept.map(|(name, value)| {
-                Ok(format!(
-                    "{}:{}",
-                    Value::from(&*name),
-                    self.inner(&name, value)?
-                ))
-            });
-            let kept: Vec<_> = kept.collect::<Result<_, serde_json::Error>>()?;
-            return Ok(format!("{{{}}}", kept.join(",")));
+            let Members(members) = serde_json::from_str(json)?;
+            let mut kept = Vec::with_capacity(members.len());
+            for member in members {
+                let name = member.name()?;
+                if !self.below.get(&*name).is_some_and(|it| it.is_undefined) {
+                    kept.push(member.with(&self.inner(&name, member.value)?));
+                }
+            }
+            return Ok(members::object(&kept));
         }
         if json.starts_with('[') {
             let elements: Vec<&RawValue> = serde_json::from_str(json)?;
@@ -153,6 +151,12 @@ mod tests {
                 r#"{"a\\":null}"#,
                 r#"{"values":{"a\\\\":["undefined"]}}"#,
                 "{}",
+            ),
+            // All other members keep their text and their order.
+            (
+                r#"{"z":1.10,"u":null,"\u0061":1,"a":2,"a":12345678901234567890123}"#,
+                r#"{"values":{"u":["undefined"]}}"#,
+                r#"{"z":1.10,"\u0061":1,"a":2,"a":12345678901234567890123}"#,
             ),
             // The same as with `JSON.stringify` in arrays.
             (

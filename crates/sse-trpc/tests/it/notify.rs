@@ -182,11 +182,15 @@ async fn types_are_checked() {
             "invalid type: integer `7`, expected a string",
         ),
         ("title", json!({}), "invalid type: map, expected a string"),
-        ("data", json!([]), "invalid type: sequence, expected a map"),
+        (
+            "data",
+            json!([]),
+            "invalid type: an array, expected an object",
+        ),
         (
             "data",
             json!("x"),
-            "invalid type: string \"x\", expected a map",
+            "invalid type: a text, expected an object",
         ),
         (
             "timestamp",
