@@ -37,7 +37,7 @@ use crate::{
     clock::unix_ms,
     dialect::{
         DialectIndex,
-        connect_error::{ConnectError, ConnectErrorKind, shortened},
+        connect_error::{ConnectError, ConnectErrorKind},
         farewell::Farewell,
         hello::Hello,
         reason::DisconnectReason,
@@ -50,7 +50,7 @@ use crate::{
     jitter::Jitter,
     manager::{
         config::{Config, LimitPolicy, RejectionStyle},
-        handshake::Handshake,
+        handshake::{Handshake, REQUESTED_TOPIC, SET_TOPIC, USER},
         inner::Inner,
         session::Session,
         stats::{Counters, Stats},
@@ -213,21 +213,24 @@ impl Manager {
         }
         let limits = inner.config.limits;
         if let Some(user) = &handshake.caller.user {
-            check_length("user", user.as_str(), limits.user)?;
+            check_length(USER, user.as_str(), limits.user)?;
         }
         let mut topics = std::mem::take(&mut handshake.topics);
+        check_lengths(SET_TOPIC, &topics, limits.topic)?;
+        check_lengths(REQUESTED_TOPIC, &handshake.requested_topics, limits.topic)?;
         topics.append(&mut handshake.requested_topics.clone());
         topics.sort_unstable();
         topics.dedup();
         if topics.len() > limits.topics {
+            let mut requested = handshake.requested_topics;
+            requested.sort_unstable();
+            requested.dedup();
             return Err(ConnectErrorKind::TooManyTopics {
                 count: topics.len(),
+                requested: requested.len(),
                 limit: limits.topics,
             });
         }
-        topics
-            .iter()
-            .try_for_each(|topic| check_length("topics", topic.as_str(), limits.topic))?;
         let may_join = |topic: &&Topic| inner.access.may_join(&handshake.caller, topic);
         if let Some(forbidden) = handshake
             .requested_topics
@@ -453,11 +456,18 @@ fn find_room(
 }
 
 fn check_length(field: &'static str, name: &str, limit: usize) -> Result<(), ConnectErrorKind> {
-    FieldError::check_length(name, limit).map_err(|source| ConnectErrorKind::Invalid {
-        field,
-        value: shortened(name),
-        source,
-    })
+    FieldError::check_length(name, limit)
+        .map_err(|source| ConnectErrorKind::Invalid { field, source })
+}
+
+fn check_lengths(
+    field: &'static str,
+    topics: &[Topic],
+    limit: usize,
+) -> Result<(), ConnectErrorKind> {
+    topics
+        .iter()
+        .try_for_each(|topic| check_length(field, topic.as_str(), limit))
 }
 
 /// Returns a random 85 to 100 % of the age, so that streams that connected together do not end

@@ -68,16 +68,7 @@ pub(crate) fn not_empty(field: &str, text: &str) -> Result<(), Error> {
 }
 
 pub(crate) fn length(field: &str, text: &str, limit: usize) -> Result<(), Error> {
-    if text.len() > limit {
-        return Err(Error::field(
-            field,
-            FieldError::TooLong {
-                length: text.len(),
-                limit,
-            },
-        ));
-    }
-    Ok(())
+    FieldError::check_length(text, limit).map_err(|problem| Error::field(field, problem))
 }
 
 pub(crate) fn timestamp(timestamp: Option<u64>) -> Result<u64, Error> {

@@ -15,9 +15,9 @@ const NAMES: [&str; 5] = [
 const LONGEST: usize = 200;
 
 /// Returns a query string in a form that can be logged. Values are shown only for parameters that
-/// are known to be harmless (`topics`, `batch`, `last`, `since`, `lastEventId`), and only in the
-/// form that the parameter requires. The other parameters of streams and calls are shown by name
-/// alone. Unknown parameters are not shown at all, because a secret can be anywhere.
+/// are known to be harmless (`topics`, `topic`, `batch`, `last`, `since`, `lastEventId`), and only
+/// in the form that the parameter requires. The other parameters of streams and calls are shown by
+/// name alone. Unknown parameters are not shown at all, because a secret can be anywhere.
 ///
 /// ```
 /// use sse_auth::redacted_query;
@@ -45,7 +45,9 @@ fn is_harmless(pair: &str) -> bool {
     };
     let digits = || value.len() <= 9 && value.bytes().all(|byte| byte.is_ascii_digit());
     match name {
-        "topics" => value.len() <= LONGEST && value.bytes().all(|byte| byte.is_ascii_graphic()),
+        "topics" | "topic" => {
+            value.len() <= LONGEST && value.bytes().all(|byte| byte.is_ascii_graphic())
+        }
         "batch" | "last" => digits(),
         "since" | "lastEventId" => value.is_empty() || value == "start" || is_event_id(value),
         _ => false,
@@ -106,6 +108,7 @@ mod tests {
         for query in [
             "",
             "topics=c,d",
+            "topic=orders%2C7&topic=+c",
             "topics=",
             "&&topics=a%20b&",
             "last=10&since=start",

@@ -50,21 +50,35 @@ pub struct ConnectError {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConnectErrorKind {
-    /// A parameter of the request is invalid.
-    #[error("{field}: {value:?} {source}")]
+    /// A name from the request or from the app is invalid.
+    #[error("{field} {source}")]
     Invalid {
-        /// Name of the parameter.
+        /// The name and its origin, such as `query parameter topics` or `topic set by the app`.
         field: &'static str,
-        /// Value of the parameter, shortened.
-        value: String,
-        /// Reason why the value is invalid.
+        /// Reason why the value is invalid, with the value.
         source: FieldError,
     },
-    /// The request has more topics than a stream may have.
-    #[error("topics: {count} requested, at most {limit} allowed")]
+    /// The query has a misspelt parameter of a stream, such as `topics[]`. Other unknown parameters
+    /// belong to the app.
+    #[error("query parameter {name:?} is unknown, use {known}")]
+    MisspeltParameter {
+        /// Name of the parameter, shortened.
+        name: String,
+        /// The parameters that the name resembles.
+        known: &'static str,
+    },
+    /// The query has several different values of a parameter that has one value.
+    #[error("query parameter {0} occurs more than once, with different values")]
+    RepeatedParameter(&'static str),
+    /// The stream would have more topics than a stream may have.
+    #[error(
+        "the stream would have {count} topics, {requested} of them requested, more than {limit}"
+    )]
     TooManyTopics {
-        /// Number of requested topics.
+        /// Number of topics.
         count: usize,
+        /// Number of topics that the client requested.
+        requested: usize,
         /// `limits.topics`.
         limit: usize,
     },
@@ -122,7 +136,10 @@ impl ConnectErrorKind {
 
     pub(crate) const fn index(&self) -> usize {
         match self {
-            Self::Invalid { .. } | Self::TooManyTopics { .. } => 0,
+            Self::Invalid { .. }
+            | Self::MisspeltParameter { .. }
+            | Self::RepeatedParameter(_)
+            | Self::TooManyTopics { .. } => 0,
             Self::Unauthenticated => 1,
             Self::Forbidden(_) => 2,
             Self::UserLimit => 3,
@@ -158,6 +175,8 @@ impl ConnectErrorKind {
             | Self::ShuttingDown
             | Self::TooManyDialects => true,
             Self::Invalid { .. }
+            | Self::MisspeltParameter { .. }
+            | Self::RepeatedParameter(_)
             | Self::TooManyTopics { .. }
             | Self::HeadersOnly
             | Self::Method
@@ -170,7 +189,10 @@ impl ConnectErrorKind {
 
     const fn status(&self) -> u16 {
         match self {
-            Self::Invalid { .. } | Self::TooManyTopics { .. } => 400,
+            Self::Invalid { .. }
+            | Self::MisspeltParameter { .. }
+            | Self::RepeatedParameter(_)
+            | Self::TooManyTopics { .. } => 400,
             Self::Unauthenticated => 401,
             Self::Forbidden(_) | Self::CrossSite(_) => 403,
             Self::UserLimit | Self::AddressLimit | Self::RateLimit => 429,
@@ -335,19 +357,4 @@ impl From<ConnectErrorKind> for ConnectError {
     fn from(cause: ConnectErrorKind) -> Self {
         Self::new(cause)
     }
-}
-
-/// Returns the first bytes of a value, for quoting in an error.
-pub(crate) fn shortened(value: &str) -> String {
-    const MOST: usize = 64;
-    let end = value
-        .char_indices()
-        .map(|(at, _)| at)
-        .find(|at| *at >= MOST)
-        .unwrap_or(value.len());
-    let mut short = String::from(&value[..end]);
-    if end < value.len() {
-        short.push('…');
-    }
-    short
 }

@@ -54,9 +54,9 @@ impl DataLines {
     }
 }
 
-/// Replaces line breaks in JSON with spaces, and lone surrogates with `\ufffd`. A line break outside
-/// strings is white space, and a string cannot contain one (RFC 8259, sections 2 and 7), so the
-/// meaning does not change.
+/// Replaces line breaks in JSON with spaces, and lone surrogates with `\ufffd`. A line break
+/// outside strings is white space, and a string cannot contain one (RFC 8259, sections 2 and 7), so
+/// the meaning does not change.
 pub(crate) fn clean_json(json: &mut [u8]) {
     let mut from = 0;
     while let Some(offset) = json

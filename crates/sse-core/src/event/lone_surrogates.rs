@@ -4,10 +4,10 @@ use memchr::memchr;
 
 /// Replaces every `\u` escape of half a surrogate pair with `\ufffd`, in place.
 ///
-/// JavaScript strings are UTF-16, so a string that was cut inside a character ends with half a pair,
-/// and `JSON.stringify` writes this half as an escape. The escape is valid JSON (RFC 8259, section
-/// 8.2), but denotes no text in UTF-8, and many parsers reject it. JavaScript makes the same
-/// replacement when it encodes a string as UTF-8.
+/// JavaScript strings are UTF-16, so a string that was cut inside a character ends with half a
+/// pair, and `JSON.stringify` writes this half as an escape. The escape is valid JSON (RFC 8259,
+/// section 8.2), but denotes no text in UTF-8, and many parsers reject it. JavaScript makes the
+/// same replacement when it encodes a string as UTF-8.
 ///
 /// ```
 /// use sse_core::event::replace_lone_surrogates;

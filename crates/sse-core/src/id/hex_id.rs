@@ -40,7 +40,10 @@ macro_rules! hex_id {
         impl<'de> serde::Deserialize<'de> for $Name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                text.parse().map_err(|error: $Error| {
+                    let value = $crate::id::validate::shortened(&text);
+                    serde::de::Error::custom(format_args!("{value:?} {error}"))
+                })
             }
         }
     };

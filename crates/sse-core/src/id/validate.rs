@@ -8,7 +8,9 @@ use thiserror::Error;
 /// use sse_core::{Topic, id::FieldError};
 ///
 /// let error = Topic::new("two\nlines").unwrap_err();
-/// assert_eq!(error, FieldError::Character { character: '\n', at: 3 });
+/// let value = "two\nlines".to_owned();
+/// assert_eq!(error, FieldError::Character { character: '\n', at: 3, value });
+/// assert_eq!(error.to_string(), r#"contains '\n' at byte 3: "two\nlines""#);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -18,20 +20,24 @@ pub enum FieldError {
     Empty,
     /// The text contains a forbidden character: CR and LF would end the field, NUL makes clients
     /// ignore the field, and names have no control characters.
-    #[error("contains {character:?} at byte {at}")]
+    #[error("contains {character:?} at byte {at}: {value:?}")]
     Character {
         /// The forbidden character.
         character: char,
         /// Byte offset of the character.
         at: usize,
+        /// The text, shortened.
+        value: String,
     },
     /// The text is longer than the limit in force.
-    #[error("is {length} bytes long, more than {limit}")]
+    #[error("is {length} bytes long, more than {limit}: {value:?}")]
     TooLong {
         /// Length of the text in bytes.
         length: usize,
         /// Limit in bytes.
         limit: usize,
+        /// The text, shortened.
+        value: String,
     },
 }
 
@@ -68,7 +74,11 @@ impl FieldError {
             .char_indices()
             .find(|(_, character)| forbidden.covers(*character))
         {
-            Some((at, character)) => Err(Self::Character { character, at }),
+            Some((at, character)) => Err(Self::Character {
+                character,
+                at,
+                value: shortened(text),
+            }),
             None => Ok(()),
         }
     }
@@ -81,13 +91,33 @@ impl FieldError {
         Self::check(text, Forbidden::Controls)
     }
 
-    pub(crate) fn check_length(text: &str, limit: usize) -> Result<(), Self> {
+    /// Checks the length of a text in bytes.
+    ///
+    /// # Errors
+    /// [`FieldError::TooLong`] if the text is longer than the limit.
+    pub fn check_length(text: &str, limit: usize) -> Result<(), Self> {
         if text.len() > limit {
             return Err(Self::TooLong {
                 length: text.len(),
                 limit,
+                value: shortened(text),
             });
         }
         Ok(())
     }
+}
+
+/// Returns the first bytes of a value, for quoting in an error.
+pub(crate) fn shortened(value: &str) -> String {
+    const MOST: usize = 64;
+    let end = value
+        .char_indices()
+        .map(|(at, _)| at)
+        .find(|at| *at >= MOST)
+        .unwrap_or(value.len());
+    let mut short = String::from(&value[..end]);
+    if end < value.len() {
+        short.push('…');
+    }
+    short
 }

@@ -109,7 +109,7 @@ pub struct Config {
 /// let manager = Manager::builder().config(config).build()?;
 ///
 /// let error = manager.connect(Handshake::new().topic("news").topic("sport")).unwrap_err();
-/// assert_eq!(*error.cause(), ConnectErrorKind::TooManyTopics { count: 2, limit: 1 });
+/// assert_eq!(*error.cause(), ConnectErrorKind::TooManyTopics { count: 2, requested: 0, limit: 1 });
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

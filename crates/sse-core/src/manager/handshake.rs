@@ -1,16 +1,13 @@
 //! The request of a connecting client.
 
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{borrow::Cow, fmt, net::IpAddr, sync::Arc};
 
 use crate::{
-    dialect::{
-        Dialect,
-        connect_error::{ConnectErrorKind, shortened},
-    },
+    dialect::{Dialect, connect_error::ConnectErrorKind},
     id::{
         caller::Caller,
         names::{Topic, UserId},
-        validate::FieldError,
+        validate::{FieldError, shortened},
     },
     stream::overflow::Overflow,
 };
@@ -56,6 +53,11 @@ const LAST_EVENT_ID_QUERY: [&str; 4] = [
     "lastEventID",
 ];
 
+/// Names of fields in errors, with their origin.
+pub(crate) const USER: &str = "user";
+pub(crate) const SET_TOPIC: &str = "topic set by the app";
+pub(crate) const REQUESTED_TOPIC: &str = "requested topic";
+
 impl Handshake {
     /// Creates a handshake without a user and without topics.
     #[must_use]
@@ -66,11 +68,20 @@ impl Handshake {
     /// Creates a handshake from a request: its method, its query string without the question mark,
     /// and the value of its `Last-Event-ID` header.
     ///
-    /// `topics=a,b` can occur several times; empty names are ignored. A non-empty header takes
-    /// precedence over the query (`lastEventId`, `last_event_id`, `Last-Event-ID`, `lastEventID`).
-    /// Other parameters belong to the app and are ignored. The header can contain any bytes
-    /// (browsers send UTF-8); invalid UTF-8 is replaced, so that the value matches no id. Pass the
-    /// `Accept` header to [`accept`](Self::accept).
+    /// `topics=a,b` is a list of topics: commas separate the topics, and spaces around a topic and
+    /// empty topics are ignored. `topic=a` is one topic, with every comma and space. A topic that
+    /// contains a comma, or that begins or ends with a space, can be requested in this form only.
+    /// Both parameters can occur several times.
+    ///
+    /// A non-empty header takes precedence over the query (`lastEventId`, `last_event_id`,
+    /// `Last-Event-ID`, `lastEventID`). Several different ids in the query are rejected.
+    ///
+    /// Other parameters belong to the app and are ignored. The exception is a misspelt parameter of
+    /// the above, which is rejected: one that differs in case, in `-` and `_`, or by brackets, such
+    /// as `Topics` and `topics[]`.
+    ///
+    /// The header can contain any bytes (browsers send UTF-8); invalid UTF-8 is replaced, so that
+    /// the value matches no id. Pass the `Accept` header to [`accept`](Self::accept).
     ///
     /// [`Manager::connect`](crate::Manager::connect) reports and counts any problem of the request.
     #[must_use]
@@ -83,14 +94,37 @@ impl Handshake {
         }
         let header = last_event_id.map(|id| String::from_utf8_lossy(id).into_owned());
         handshake.last_event_id = header.filter(|id| !id.is_empty());
-        for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-            if name == "topics" {
-                handshake.request_topics(&value);
-            } else if LAST_EVENT_ID_QUERY.contains(&&*name) && handshake.last_event_id.is_none() {
-                handshake.last_event_id = Some(value.into_owned()).filter(|id| !id.is_empty());
+        handshake.read_query(query.unwrap_or_default());
+        handshake
+    }
+
+    fn read_query(&mut self, query: &str) {
+        let mut last_event_id: Option<Cow<'_, str>> = None;
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*name {
+                "topics" => self.request_topics(&value),
+                "topic" => self.request_topic("query parameter topic", &*value),
+                name if LAST_EVENT_ID_QUERY.contains(&name) => {
+                    if value.is_empty() {
+                        continue;
+                    }
+                    if last_event_id.as_ref().is_some_and(|id| *id != value) {
+                        // Nothing decides from which of two events the client continues.
+                        self.report(ConnectErrorKind::RepeatedParameter("lastEventId"));
+                    }
+                    last_event_id.get_or_insert(value);
+                }
+                name => {
+                    if let Some(known) = resembled(name) {
+                        let name = shortened(name);
+                        self.report(ConnectErrorKind::MisspeltParameter { name, known });
+                    }
+                }
             }
         }
-        handshake
+        if self.last_event_id.is_none() {
+            self.last_event_id = last_event_id.map(Cow::into_owned);
+        }
     }
 
     /// Reads the values of the request's `Accept` headers. They never cause a rejection: `curl`
@@ -124,10 +158,18 @@ impl Handshake {
             .map(|name| name.trim_matches(' '))
             .filter(|name| !name.is_empty())
         {
-            match Topic::new(name) {
-                Ok(topic) => self.requested_topics.push(topic),
-                Err(source) => self.note("topics", name, source),
-            }
+            self.request_topic("query parameter topics", name);
+        }
+    }
+
+    fn request_topic<N: TryInto<Topic, Error: Into<FieldError>>>(
+        &mut self,
+        field: &'static str,
+        topic: N,
+    ) {
+        match topic.try_into() {
+            Ok(topic) => self.requested_topics.push(topic),
+            Err(error) => self.note(field, error.into()),
         }
     }
 
@@ -136,7 +178,7 @@ impl Handshake {
     pub fn user<N: TryInto<UserId, Error: Into<FieldError>>>(mut self, user: N) -> Self {
         match user.try_into() {
             Ok(user) => self.caller.user = Some(user),
-            Err(error) => self.note("user", "", error.into()),
+            Err(error) => self.note(USER, error.into()),
         }
         self
     }
@@ -154,7 +196,7 @@ impl Handshake {
     pub fn topic<N: TryInto<Topic, Error: Into<FieldError>>>(mut self, topic: N) -> Self {
         match topic.try_into() {
             Ok(topic) => self.topics.push(topic),
-            Err(error) => self.note("topic", "", error.into()),
+            Err(error) => self.note(SET_TOPIC, error.into()),
         }
         self
     }
@@ -163,10 +205,7 @@ impl Handshake {
     /// reports an invalid name.
     #[must_use]
     pub fn requested_topic<N: TryInto<Topic, Error: Into<FieldError>>>(mut self, topic: N) -> Self {
-        match topic.try_into() {
-            Ok(topic) => self.requested_topics.push(topic),
-            Err(error) => self.note("topics", "", error.into()),
-        }
+        self.request_topic(REQUESTED_TOPIC, topic);
         self
     }
 
@@ -183,12 +222,12 @@ impl Handshake {
         self
     }
 
-    fn note(&mut self, field: &'static str, value: &str, source: FieldError) {
-        self.problem.get_or_insert(ConnectErrorKind::Invalid {
-            field,
-            value: shortened(value),
-            source,
-        });
+    fn note(&mut self, field: &'static str, source: FieldError) {
+        self.report(ConnectErrorKind::Invalid { field, source });
+    }
+
+    fn report(&mut self, problem: ConnectErrorKind) {
+        self.problem.get_or_insert(problem);
     }
 
     /// Sets the address of the client, for the limits per address and for
@@ -223,6 +262,25 @@ impl Handshake {
     #[must_use]
     pub fn requested_topics(&self) -> &[Topic] {
         &self.requested_topics
+    }
+}
+
+/// Returns the parameters that a name resembles: it differs from one of them in case, in `-` and
+/// `_`, or by brackets.
+fn resembled(name: &str) -> Option<&'static str> {
+    let word = name.split('[').next().unwrap_or_default();
+    let is = |known: &str| {
+        let letters = word.bytes().filter(|byte| !b"-_ ".contains(byte));
+        letters
+            .map(|byte| byte.to_ascii_lowercase())
+            .eq(known.bytes())
+    };
+    if is("topics") || is("topic") {
+        Some("topics or topic")
+    } else if is("lasteventid") {
+        Some("lastEventId")
+    } else {
+        None
     }
 }
 

@@ -15,6 +15,15 @@ fn has(text: &str, forbidden: impl Fn(char) -> bool) -> Option<(char, usize)> {
         .map(|(at, character)| (character, at))
 }
 
+/// Returns a value as errors quote it: a text that is longer than 64 bytes ends there.
+fn shortened(text: &str) -> String {
+    let end = text.char_indices().map(|(at, _)| at).find(|at| *at >= 64);
+    match end {
+        Some(end) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 proptest! {
     #[test]
     fn types_ids_and_names_reject_invalid_text(text in text()) {
@@ -24,7 +33,7 @@ proptest! {
         let id_is_bad = has(&text, |character| line_break(character) || character == '\0');
         prop_assert_eq!(
             EventId::new(text.as_str()).err(),
-            id_is_bad.map(|(character, at)| FieldError::Character { character, at })
+            id_is_bad.map(|(character, at)| FieldError::Character { character, at, value: shortened(&text) })
         );
         let name_is_bad = text.is_empty() || text.len() > MAX_NAME_BYTES || has(&text, char::is_control).is_some();
         prop_assert_eq!(Topic::new(text.as_str()).is_err(), name_is_bad);
@@ -50,21 +59,24 @@ fn errors_name_the_problem() {
         EventType::new("a\nb"),
         Err(FieldError::Character {
             character: '\n',
-            at: 1
+            at: 1,
+            value: "a\nb".into(),
         })
     );
     assert_eq!(
         EventType::new("é\r"),
         Err(FieldError::Character {
             character: '\r',
-            at: 2
+            at: 2,
+            value: "é\r".into(),
         })
     );
     assert_eq!(
         EventId::new("\0"),
         Err(FieldError::Character {
             character: '\0',
-            at: 0
+            at: 0,
+            value: "\0".into(),
         })
     );
     assert_eq!(UserId::new(""), Err(FieldError::Empty));
@@ -73,7 +85,8 @@ fn errors_name_the_problem() {
         Topic::new(long.as_str()),
         Err(FieldError::TooLong {
             length: 1025,
-            limit: 1024
+            limit: 1024,
+            value: shortened(&long),
         })
     );
     assert!(Topic::new(&long[1..]).is_ok());
@@ -81,7 +94,8 @@ fn errors_name_the_problem() {
         Topic::new("a\u{85}"),
         Err(FieldError::Character {
             character: '\u{85}',
-            at: 1
+            at: 1,
+            value: "a\u{85}".into(),
         })
     );
 }

@@ -304,9 +304,21 @@ fn all_causes() -> Vec<(ConnectErrorKind, bool)> {
     vec![
         (invalid, false),
         (
-            ConnectErrorKind::TooManyTopics { count: 2, limit: 1 },
+            ConnectErrorKind::TooManyTopics {
+                count: 2,
+                requested: 2,
+                limit: 1,
+            },
             false,
         ),
+        (
+            ConnectErrorKind::MisspeltParameter {
+                name: "topics[]".into(),
+                known: "topics",
+            },
+            false,
+        ),
+        (ConnectErrorKind::RepeatedParameter("lastEventId"), false),
         (ConnectErrorKind::HeadersOnly, false),
         (ConnectErrorKind::Method, false),
         (ConnectErrorKind::Unauthenticated, false),

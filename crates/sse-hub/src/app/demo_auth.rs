@@ -69,8 +69,7 @@ pub(crate) async fn check_page(
 /// Builds a rejection in the form that clients of the API understand.
 fn refusal(error: &FieldError) -> impl IntoResponse + use<> {
     let data = json!({ "code": "BAD_REQUEST", "httpStatus": 400 });
-    let answer =
-        json!({ "error": { "message": format!("user: {error}"), "code": -32600, "data": data } });
+    let answer = json!({ "error": { "message": format!("query parameter user {error}"), "code": -32600, "data": data } });
     (
         StatusCode::BAD_REQUEST,
         [(header::CONTENT_TYPE, "application/json")],
@@ -79,10 +78,8 @@ fn refusal(error: &FieldError) -> impl IntoResponse + use<> {
 }
 
 fn user(name: String, limit: usize) -> Result<UserId, FieldError> {
-    match name.len() {
-        length if length > limit => Err(FieldError::TooLong { length, limit }),
-        _ => UserId::new(name),
-    }
+    FieldError::check_length(&name, limit)?;
+    UserId::new(name)
 }
 
 #[cfg(test)]

@@ -218,6 +218,11 @@ impl Answer {
     }
 }
 
+/// Returns the quotation of a character that a text repeats, as in an error about its length.
+pub(crate) fn quoted(character: char) -> String {
+    format!("\"{}…\"", character.to_string().repeat(64))
+}
+
 pub(crate) fn user(name: &str) -> Caller {
     Caller::user(UserId::new(name).unwrap())
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use sse_core::{ConnectErrorKind, Handshake, LoginId};
 
-use crate::api::{Api, user};
+use crate::api::{Api, quoted, user};
 
 #[tokio::test]
 async fn disconnect_ends_the_streams_of_its_target() {
@@ -93,7 +93,10 @@ async fn fields_are_checked() {
         (json!({}), "missing field `target`".to_owned()),
         (
             json!({ "target": { "user": "u".repeat(257) } }),
-            "target.user: is 257 bytes long, more than 256".into(),
+            format!(
+                "target.user: is 257 bytes long, more than 256: {}",
+                quoted('u')
+            ),
         ),
         (
             json!({ "target": "all", "stayAwayMs": 1 }),
@@ -113,7 +116,10 @@ async fn fields_are_checked() {
         ),
         (
             json!({ "target": "all", "reason": "x".repeat(1025) }),
-            "reason: is 1025 bytes long, more than 1024".into(),
+            format!(
+                "reason: is 1025 bytes long, more than 1024: {}",
+                quoted('x')
+            ),
         ),
         (
             json!({ "target": "all", "reason": 7 }),

@@ -6,7 +6,7 @@ use sse_core::{
     access::{Access, OwnEventsOnly},
 };
 
-use crate::api::{Api, user};
+use crate::api::{Api, quoted, user};
 
 /// Users may join rooms.
 struct Rooms;
@@ -151,7 +151,10 @@ async fn topics_are_checked() {
         .bad_request("topics[1]: is empty");
     join(json!(["b", "x".repeat(300)]))
         .await
-        .bad_request("topics[1]: is 300 bytes long, more than 256");
+        .bad_request(&format!(
+            "topics[1]: is 300 bytes long, more than 256: {}",
+            quoted('x')
+        ));
     join(json!("b"))
         .await
         .bad_request("topics: invalid type: string \"b\", expected a sequence");

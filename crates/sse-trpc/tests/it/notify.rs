@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::api::Api;
+use crate::api::{Api, quoted};
 
 #[tokio::test]
 async fn each_kind_has_a_procedure() {
@@ -114,20 +114,24 @@ async fn lengths_and_ranges_are_checked() {
         (
             "message",
             json!("ééé"),
-            "is 6 bytes long, more than 4".to_owned(),
+            "is 6 bytes long, more than 4: \"ééé\"".to_owned(),
         ),
         (
             "title",
             json!("four"),
-            "is 4 bytes long, more than 3".into(),
+            "is 4 bytes long, more than 3: \"four\"".into(),
         ),
         (
             "userId",
             json!(long_user),
-            "is 257 bytes long, more than 256".into(),
+            format!("is 257 bytes long, more than 256: {}", quoted('u')),
         ),
         ("userId", json!(""), "is empty".into()),
-        ("userId", json!("a\nb"), "contains '\\n' at byte 1".into()),
+        (
+            "userId",
+            json!("a\nb"),
+            r#"contains '\n' at byte 1: "a\nb""#.into(),
+        ),
         (
             "timestamp",
             json!(8_640_000_000_000_001_u64),
@@ -159,7 +163,7 @@ async fn user_id_length_is_the_managers_limit() {
     let answer = Api::of(manager)
         .mutate("sse.sendInfo", json!({ "message": "m", "userId": "four" }))
         .await;
-    answer.bad_request("userId: is 4 bytes long, more than 3");
+    answer.bad_request("userId: is 4 bytes long, more than 3: \"four\"");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::api::Api;
+use crate::api::{Api, quoted};
 
 #[tokio::test]
 async fn publish_reaches_its_target() {
@@ -69,7 +69,7 @@ async fn excepted_streams_are_left_out() {
         .await
         .bad_request("except: has 3 client ids, more than 2");
     input["except"] = json!([ada.id(), "ben"]);
-    let message = "except[1]: is not a client id (32 lower-case hexadecimal digits)";
+    let message = "except[1]: \"ben\" is not a client id (32 lower-case hexadecimal digits)";
     api.mutate("sse.publish", input).await.bad_request(message);
 }
 
@@ -125,11 +125,15 @@ async fn fields_are_checked() {
     let api = Api::open();
     for (field, value, message) in [
         ("event", json!(""), "event: is empty"),
-        ("event", json!("a\nb"), "event: contains '\\n' at byte 1"),
+        (
+            "event",
+            json!("a\nb"),
+            r#"event: contains '\n' at byte 1: "a\nb""#,
+        ),
         (
             "event",
             json!("e".repeat(129)),
-            "event: is 129 bytes long, more than 128",
+            &format!("event: is 129 bytes long, more than 128: {}", quoted('e')),
         ),
         (
             "event",
@@ -140,22 +144,28 @@ async fn fields_are_checked() {
         (
             "target",
             json!({ "user": "u".repeat(257) }),
-            "target.user: is 257 bytes long, more than 256",
+            &format!(
+                "target.user: is 257 bytes long, more than 256: {}",
+                quoted('u')
+            ),
         ),
         (
             "target",
             json!({ "topic": "t".repeat(257) }),
-            "target.topic: is 257 bytes long, more than 256",
+            &format!(
+                "target.topic: is 257 bytes long, more than 256: {}",
+                quoted('t')
+            ),
         ),
         (
             "target",
             json!({ "topic": "a\tb" }),
-            "target.topic: contains '\\t' at byte 1",
+            r#"target.topic: contains '\t' at byte 1: "a\tb""#,
         ),
         (
             "target",
             json!({ "client": "x" }),
-            "target.client: is not a client id (32 lower-case hexadecimal digits)",
+            "target.client: \"x\" is not a client id (32 lower-case hexadecimal digits)",
         ),
         (
             "target",

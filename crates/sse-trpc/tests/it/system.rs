@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sse_core::event::RESERVED_SYSTEM_EVENTS;
 use sse_trpc::Transformer;
 
-use crate::api::Api;
+use crate::api::{Api, quoted};
 
 #[tokio::test]
 async fn system_event_reaches_a_user_or_all() {
@@ -91,7 +91,7 @@ async fn names_are_checked() {
         (String::new(), "is empty".to_owned()),
         (
             format!("{longest}e"),
-            "is 129 bytes long, more than 128".into(),
+            format!("is 129 bytes long, more than 128: {}", quoted('e')),
         ),
         ("gap".into(), "\"gap\" is reserved".into()),
     ] {
@@ -111,7 +111,10 @@ async fn names_are_checked() {
             json!({ "event": "e", "userId": "u".repeat(257) }),
         )
         .await;
-    answer.bad_request("userId: is 257 bytes long, more than 256");
+    answer.bad_request(&format!(
+        "userId: is 257 bytes long, more than 256: {}",
+        quoted('u')
+    ));
 }
 
 #[tokio::test]

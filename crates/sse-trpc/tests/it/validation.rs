@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::api::Api;
+use crate::api::{Api, quoted};
 
 const EVERY: [&str; 12] = [
     "sse.getStats",
@@ -105,19 +105,19 @@ async fn types_of_queries_are_checked() {
             "sse.getConnections",
             "userId",
             json!("u".repeat(257)),
-            "is 257 bytes long, more than 256",
+            &format!("is 257 bytes long, more than 256: {}", quoted('u')),
         ),
         (
             "sse.getConnections",
             "topic",
             json!("t".repeat(257)),
-            "is 257 bytes long, more than 256",
+            &format!("is 257 bytes long, more than 256: {}", quoted('t')),
         ),
         (
             "sse.getConnections",
             "topic",
             json!("t".repeat(2000)),
-            "is 2000 bytes long, more than 1024",
+            &format!("is 2000 bytes long, more than 1024: {}", quoted('t')),
         ),
     ] {
         let answer = api.query(procedure, json!({ field: value })).await;

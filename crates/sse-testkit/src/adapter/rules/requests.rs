@@ -189,16 +189,21 @@ pub async fn topics_can_be_encoded_and_repeated(harness: Harness) {
 pub async fn a_bad_topic_is_a_bad_request_that_is_counted(harness: Harness) {
     let app = harness.start(Manager::builder());
     let long = format!("/events?topics={}", "x".repeat(257));
-    for path in ["/events?topics=a,b%0A", "/events?topics=%00", &long] {
+    for (path, culprit) in [
+        ("/events?topics=a,b%0A", "query parameter topics "),
+        ("/events?topic=%00", "query parameter topic "),
+        ("/events?topics%5B%5D=a", "query parameter \"topics[]\" "),
+        (&long, "requested topic "),
+    ] {
         let answer = app.ask("GET", path, &[], "").await;
         assert_eq!(answer.status, 400, "{path}");
         let text = answer.text().expect("text");
         assert!(
-            text.starts_with("topics: "),
+            text.starts_with(culprit),
             "the error names the parameter: {text:?}"
         );
     }
-    assert_eq!(app.manager.stats().counters.refused.get("invalid"), 3);
+    assert_eq!(app.manager.stats().counters.refused.get("invalid"), 4);
     app.finish().await;
 }
 
