@@ -43,6 +43,21 @@ function own(text) {
 const canResumeFrom = (id) => id.length <= LONGEST_ID && !/[\0\r\n]/.test(id);
 
 /**
+ * Writes topics into a query: as a list, or one by one if a topic would not survive in a list. In a
+ * list, commas separate, and spaces around a topic do not count.
+ *
+ * @param {URLSearchParams} query
+ * @param {readonly string[]} topics
+ */
+function writeTopics(query, topics) {
+  if (!topics.length) return;
+  query.delete("topics");
+  query.delete("topic");
+  if (topics.every((topic) => /^[^, ]([^,]*[^, ])?$/.test(topic))) query.set("topics", topics.join());
+  else for (const topic of topics) query.append("topic", topic);
+}
+
+/**
  * Creates a connection that is not connected yet.
  *
  * @param {import("./types.js").SSESource} source
@@ -125,7 +140,8 @@ export function createConnection(source, sink, world) {
       await Promise.all([current(source.headers), current(source.query), current(source.ticket), current(source.body)]);
     const address = new URL(url, world.base);
     const parameters = new URLSearchParams(/** @type {any} */ (query ?? {}));
-    if (topics.length) parameters.set("topics", topics.join());
+    writeTopics(parameters, topics);
+    if (topics.length) for (const name of ["topics", "topic"]) address.searchParams.delete(name);
     if (ticket) parameters.set("ticket", ticket);
     for (const name of new Set(parameters.keys())) address.searchParams.delete(name);
     for (const [name, value] of parameters) address.searchParams.append(name, value);

@@ -115,7 +115,8 @@
  *
  * @typedef {object} SSESource
  * @property {string} [url] Default `/api/sse`.
- * @property {readonly string[]} [topics] Requested topics, sent as `topics=a,b`.
+ * @property {readonly string[]} [topics] Requested topics, sent as `topics=a,b`, or each as
+ *   `topic=a` if one contains a comma or begins or ends with a space.
  * @property {boolean} [reconnect] `true` (default) if the client reconnects.
  * @property {number} [reconnectInterval] The first delay in milliseconds, default 3,000, until the
  *   server sets another by `retry:`. At least 100, also with 0. With `Infinity` the client never

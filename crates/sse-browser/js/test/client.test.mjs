@@ -1,6 +1,7 @@
 // Tests of messages, requests, ids and tokens.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import test from "node:test";
 import { createSSE } from "../src/client.js";
 import { createClient, openClient } from "./support/client.mjs";
@@ -108,6 +109,34 @@ test("each attempt builds its request anew", async () => {
   await world.pass(5000);
   assert.deepEqual([world.last.url.searchParams.get("ticket"), world.last.headers.get("authorization")], ["ticket4", "token3"]);
 });
+
+test("every topic can be requested", async () => {
+  // The server's tests read the same queries.
+  const written = JSON.parse(await readFile(new URL("support/topics.json", import.meta.url)));
+  for (const { topics, query } of written) assert.equal(await queryOf(topics), query);
+  for (let round = 0; round < 300; round++) {
+    const random = (most) => Math.floor(Math.random() * (most + 1));
+    const topic = () => Array.from({ length: 1 + random(4) }, () => "ab, %&=+[]é\u00a0"[random(12)]).join("");
+    const topics = Array.from({ length: random(4) }, topic);
+    assert.deepEqual(read(await queryOf(topics)), topics);
+  }
+  assert.equal(await queryOf([""]), "topic=", "the server rejects it, and says so");
+  assert.equal(await queryOf(["a,b"], "?topics=x&topic=y&z=1"), "z=1&topic=a%2Cb", "the option replaces the URL's topics");
+});
+
+/** Returns the query that a client sends. */
+async function queryOf(topics, query = "") {
+  const { world, client } = createClient({ url: `/events${query}`, topics });
+  client.connect();
+  await world.pass(0);
+  return world.last.url.search.slice(1);
+}
+
+/** Reads topics as the server does. */
+function read(query) {
+  const list = (value) => value.split(",").map((topic) => topic.replace(/^ +| +$/g, "")).filter((topic) => topic);
+  return [...new URLSearchParams(query)].flatMap(([name, value]) => (name === "topic" ? [value] : list(value)));
+}
 
 test("failing headers are a retryable error", async () => {
   let isThere = false;
