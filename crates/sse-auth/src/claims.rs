@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::{AuthError, ClaimProblem};
+use crate::{
+    error::{AuthError, ClaimProblem},
+    lone_surrogates,
+};
 
 /// The first second after the year 9999.
 const END_OF_TIME: f64 = 253_402_300_800.0;
@@ -22,8 +25,9 @@ pub(crate) enum Expiry {
     Optional,
 }
 
+/// Parses claims. Half of a surrogate pair in a claim is the replacement character.
 pub(crate) fn decode(json: &[u8]) -> Result<Map<String, Value>, AuthError> {
-    serde_json::from_slice(json)
+    serde_json::from_slice(&lone_surrogates::replaced(json))
         .map_err(|_| AuthError::Malformed("the claims are not a JSON object"))
 }
 
@@ -209,6 +213,20 @@ mod tests {
                 problem: ClaimProblem::Missing
             })
         ));
+    }
+
+    #[test]
+    fn claims_cut_inside_a_character_are_text() {
+        for (sub, expected) in [
+            (r"a\ud83d", "a\u{fffd}"),
+            (r"\ude00\ud83d", "\u{fffd}\u{fffd}"),
+            (r"\ud83d\ude00", "\u{1f600}"),
+            (r"\\ud83d", r"\ud83d"),
+        ] {
+            let claims = decode(format!(r#"{{"sub":"{sub}","\ud83d":1}}"#).as_bytes()).unwrap();
+            assert_eq!(user(&claims).unwrap(), expected);
+            assert_eq!(claims["\u{fffd}"], 1);
+        }
     }
 
     #[test]

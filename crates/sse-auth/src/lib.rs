@@ -10,6 +10,7 @@ mod error;
 mod first_of;
 mod identity;
 mod jwt;
+mod lone_surrogates;
 mod next_auth;
 mod origins;
 mod own_origin;

@@ -120,7 +120,8 @@ userId?: string, };
 
 export type Done = { 
 /**
- * Number of streams that the mutation reached.
+ * Number of streams that the mutation reached. A publish counts those of the node that
+ * answers, so zero does not mean that nobody is connected.
  */
 matched: number, 
 /**
@@ -148,7 +149,7 @@ export type BroadcastSystemEventInput = { event: string, data?: unknown, };
 
 export type PublishInput = { target: Target, except?: Array<string>, event: string, 
 /**
- * Data of the event, unchanged: numbers keep their digits and members their order.
+ * Data of the event, passed on as text: numbers keep their digits and members their order.
  */
 data: unknown, 
 /**

@@ -95,7 +95,8 @@ pub(crate) fn all() -> [(&'static str, Procedure); 17] {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "Done"))]
 pub(crate) struct Done {
-    /// Number of streams that the mutation reached.
+    /// Number of streams that the mutation reached. A publish counts those of the node that
+    /// answers, so zero does not mean that nobody is connected.
     matched: usize,
     /// Id of the event; only with an event log.
     #[serde(skip_serializing_if = "Option::is_none")]

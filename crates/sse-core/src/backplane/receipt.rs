@@ -34,6 +34,10 @@ pub struct Receipt {
     /// without the exceptions.
     ///
     /// Streams with a full queue count; ending streams do not.
+    ///
+    /// Zero does not mean that nobody receives the event. Another node can have streams of the
+    /// target, and a returning client receives the event from the log. `Cluster::reach` of
+    /// `sse-cluster` counts the streams of all nodes.
     pub matched: usize,
     /// Id of the event. Set only if the event was logged.
     pub id: Option<EventId>,

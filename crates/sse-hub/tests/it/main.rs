@@ -14,6 +14,7 @@ mod config;
 mod credentials;
 mod curl;
 mod damaged_log;
+mod documents;
 mod event_source;
 mod hostile;
 mod hub;

@@ -18,7 +18,7 @@ pub(crate) struct Input {
     #[cfg_attr(test, ts(optional = nullable, type = "Array<string>"))]
     except: Option<Vec<ClientId>>,
     event: String,
-    /// Data of the event, unchanged: numbers keep their digits and members their order.
+    /// Data of the event, passed on as text: numbers keep their digits and members their order.
     #[cfg_attr(test, ts(type = "unknown"))]
     data: Box<RawValue>,
     /// Set for an event that is kept out of the event log and reaches only the streams that are
