@@ -86,9 +86,8 @@ async fn every_input_in_a_document_is_accepted() {
             let path = format!("/api/trpc/{}?input={input}", example.procedure);
             hub.request("GET", &path).await.status
         } else {
-            hub.post(&example.procedure["sse.".len()..], &example.input)
-                .await
-                .0
+            let procedure = format!("{}?user=42", &example.procedure["sse.".len()..]);
+            hub.post(&procedure, &example.input).await.0
         };
         // A demo hub issues no tickets.
         let expected = if example.procedure == "sse.createTicket" {

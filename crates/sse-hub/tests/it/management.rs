@@ -285,7 +285,7 @@ async fn invalid_user_name_is_rejected() {
             answer["error"]["message"]
                 .as_str()
                 .unwrap()
-                .starts_with("user: "),
+                .starts_with("query parameter user "),
             "{answer}"
         );
         assert_eq!(

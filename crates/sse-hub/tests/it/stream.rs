@@ -107,9 +107,17 @@ async fn invalid_requests_receive_a_reason() {
     let long = "x".repeat(257);
     let many: Vec<_> = (0..65).map(|number| number.to_string()).collect();
     for (query, said) in [
-        ("topics=a%00b".to_owned(), "topics"),
-        (format!("topics={long}"), "topics"),
-        (format!("topics={}", many.join(",")), "topics"),
+        ("topics=a%00b".to_owned(), "query parameter topics contains"),
+        ("topic=".to_owned(), "query parameter topic is empty"),
+        (
+            "topics[]=a".to_owned(),
+            "query parameter \"topics[]\" is unknown",
+        ),
+        (
+            format!("topics={long}"),
+            "requested topic is 257 bytes long",
+        ),
+        (format!("topics={}", many.join(",")), "65 topics"),
         ("user=a%0Ab".to_owned(), "user"),
         (format!("user={long}"), "user"),
     ] {
