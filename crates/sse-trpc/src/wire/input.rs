@@ -9,7 +9,7 @@ use crate::{
     error::Error,
     error_code::Code,
     limits::CallLimits,
-    wire::members::{self, Members},
+    wire::members::{self, RawMembers},
 };
 
 /// Maximum length of an error message about an input, because the message quotes the caller's text.
@@ -64,7 +64,7 @@ pub(crate) fn take_last_event_id(json: &[u8]) -> Result<(Option<String>, Cow<'_,
     if !text.contains(NAME) || !text.starts_with('{') {
         return Ok((None, json.into()));
     }
-    let Members(members) = serde_json::from_str(text).map_err(|error| not_json(&error))?;
+    let RawMembers(members) = serde_json::from_str(text).map_err(|error| not_json(&error))?;
     let (mut found, mut rest) = (None, Vec::with_capacity(members.len()));
     for member in members {
         let name = member.name().map_err(|error| not_json(&error))?;

@@ -10,18 +10,18 @@ use serde_json::value::RawValue;
 
 /// The members of an object in their order, repeated ones included.
 #[derive(Debug)]
-pub(crate) struct Members<'a>(pub(crate) Vec<Member<'a>>);
+pub(crate) struct RawMembers<'a>(pub(crate) Vec<RawMember<'a>>);
 
 #[derive(Debug)]
-pub(crate) struct Member<'a> {
+pub(crate) struct RawMember<'a> {
     name: &'a RawValue,
     pub(crate) value: &'a RawValue,
 }
 
-impl<'a> Member<'a> {
+impl<'a> RawMember<'a> {
     /// Returns the name without its quotes and escapes.
     pub(crate) fn name(&self) -> Result<Cow<'a, str>, serde_json::Error> {
-        let BorrowedName(name) = serde_json::from_str(self.name.get())?;
+        let DecodedName(name) = serde_json::from_str(self.name.get())?;
         Ok(name)
     }
 
@@ -37,28 +37,28 @@ pub(crate) fn object(members: &[String]) -> String {
 }
 
 #[derive(Deserialize)]
-struct BorrowedName<'a>(#[serde(borrow)] Cow<'a, str>);
+struct DecodedName<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for Members<'de> {
+impl<'de> Deserialize<'de> for RawMembers<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Object)
+        deserializer.deserialize_map(RawMembersVisitor)
     }
 }
 
-struct Object;
+struct RawMembersVisitor;
 
-impl<'de> Visitor<'de> for Object {
-    type Value = Members<'de>;
+impl<'de> Visitor<'de> for RawMembersVisitor {
+    type Value = RawMembers<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawMembers<'de>, A::Error> {
         let mut members = Vec::new();
         while let Some((name, value)) = map.next_entry()? {
-            members.push(Member { name, value });
+            members.push(RawMember { name, value });
         }
-        Ok(Members(members))
+        Ok(RawMembers(members))
     }
 }

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
-use crate::wire::members::{self, Members};
+use crate::wire::members::{self, RawMembers};
 
 /// Maximum depth at which `undefined` is removed. Below this depth it stays the `null` that
 /// superjson writes, because each level is parsed again.
@@ -87,7 +87,7 @@ impl ValuePath {
 
     fn prune(&self, json: &str) -> Result<String, serde_json::Error> {
         if json.starts_with('{') {
-            let Members(members) = serde_json::from_str(json)?;
+            let RawMembers(members) = serde_json::from_str(json)?;
             let mut kept = Vec::with_capacity(members.len());
             for member in members {
                 let name = member.name()?;
