@@ -21,6 +21,7 @@ pub const CLIENT: StaticFiles = StaticFiles::new(&[
     module!("hooks.js"),
     module!("key.js"),
     module!("limits.js"),
+    module!("memory.js"),
     module!("notifications.js"),
     module!("parser.js"),
     module!("react.js"),

@@ -6,7 +6,7 @@ import { build } from "esbuild";
 const folder = new URL("..", import.meta.url).pathname;
 
 /** Budgets in bytes; 1 KB is 1024 bytes. */
-const BUDGETS = { client: 8 * 1024, hook: 2 * 1024 };
+const BUDGETS = { client: 9 * 1024, hook: 2 * 1024 };
 
 async function size(entry) {
   const options = { bundle: true, minify: true, format: "esm", target: "es2022", write: false, external: ["react"] };

@@ -15,6 +15,8 @@ function createLocks() {
     const one = {
       reject,
       grant: async () => {
+        // A browser calls back later, never within `request`.
+        await undefined;
         const value = await run({ name });
         if (lock.held !== one) return;
         resolve(value);
