@@ -36,7 +36,7 @@ test("a tab that opens after the leader stored its position receives the same", 
   const late = browser.open(LOCAL);
   await calm([leader, late]);
   assert.deepEqual([late.numbers, late.gaps], [[6, 7, 8, 9], []]);
-  // Also after the leader is gone.
+  // Also without the leader.
   await browser.close(leader);
   await calm([late]);
   const last = browser.open(LOCAL);
