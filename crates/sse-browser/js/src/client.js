@@ -14,13 +14,21 @@ const IDS = 1000;
 
 /**
  * @template [Data=any]
- * @typedef {import("./types.js").SSEMessage<Data>} SSEMessage
+ * @template {string} [Type=string]
+ * @typedef {import("./types.js").SSEMessage<Data, Type>} SSEMessage
+ */
+/**
+ * @template [Events=import("./types.js").SSEEvents]
+ * @typedef {import("./types.js").SSEMessageOf<Events>} SSEMessageOf
  */
 /** @typedef {import("./types.js").SSENotification} SSENotification */
 /** @typedef {import("./types.js").SSESystemEvent} SSESystemEvent */
 /** @typedef {import("./types.js").SSEGap} SSEGap */
 /** @typedef {import("./types.js").SSEState} SSEState */
-/** @typedef {import("./types.js").SSESnapshot} SSESnapshot */
+/**
+ * @template [Events=import("./types.js").SSEEvents]
+ * @typedef {import("./types.js").SSESnapshot<Events>} SSESnapshot
+ */
 /** @typedef {import("./types.js").SSECallbacks} SSECallbacks */
 /** @typedef {import("./types.js").SSEOptions} SSEOptions */
 /** @typedef {import("./error.js").SSEErrorCode} SSEErrorCode */
@@ -28,17 +36,18 @@ const IDS = 1000;
 /**
  * A client. Its functions need no `this`.
  *
+ * @template [Events=import("./types.js").SSEEvents]
  * @typedef {object} SSEClient
  * @property {() => void} connect Connects, also after the client had given up.
  * @property {(how?: { everywhere?: boolean }) => void} disconnect Ends the stream and cancels
  *   pending attempts. With `everywhere` does so in all tabs that share the stream, and forgets the
  *   last id. Use it to log out.
- * @property {() => SSESnapshot} getSnapshot
- * @property {(listener: (snapshot: SSESnapshot) => void) => () => void} subscribe Calls the
+ * @property {() => SSESnapshot<Events>} getSnapshot
+ * @property {(listener: (snapshot: SSESnapshot<Events>) => void) => () => void} subscribe Calls the
  *   listener with the snapshot at once, and after each change. Returns a function that
  *   unsubscribes.
- * @property {(type: string, listener: (message: SSEMessage) => void) => () => void} on Listens to
- *   events of a type, `*` for all. Returns a function that removes the listener.
+ * @property {import("./types.js").SSEOn<Events>} on Listens to events of a type, `*` for all. Every
+ *   event reaches the listener. Returns a function that removes the listener.
  * @property {(callbacks: SSECallbacks) => () => void} listen Adds callbacks. Returns a function
  *   that removes them.
  * @property {() => void} clearMessages
@@ -63,10 +72,11 @@ function json(text) {
  * Creates a client; `connect` connects it. Throws a `TypeError` or a `RangeError` if an option that
  * is a number is invalid.
  *
+ * @template {object} [Events=import("./types.js").SSEEvents]
  * @param {SSEOptions} [given]
  * @param {Partial<import("./types.js").World>} [part] For tests: replaces parts of the browser's
  *   environment.
- * @returns {SSEClient}
+ * @returns {SSEClient<Events>}
  */
 export function createSSE(given = {}, part) {
   const options = withLimits(given);
@@ -183,24 +193,24 @@ export function createSSE(given = {}, part) {
     source.connect();
   };
 
-  return {
+  return /** @type {any} */ ({
     connect,
     disconnect,
     getSnapshot: store.getSnapshot,
     subscribe: store.subscribe,
-    on: (type, listener) => {
+    on: (/** @type {string} */ type, /** @type {(message: any) => void} */ listener) => {
       /** @type {SSECallbacks} */
       const callbacks = { onMessage: (message) => { if (type === "*" || message.type === type) listener(message); } };
       audience.add(callbacks);
       return () => { audience.delete(callbacks); };
     },
-    listen: (callbacks) => {
+    listen: (/** @type {SSECallbacks} */ callbacks) => {
       const mine = { ...callbacks };
       audience.add(mine);
       return () => { audience.delete(mine); };
     },
     clearMessages: () => store.set({ messages: [], lastMessage: null }),
-  };
+  });
 }
 
 /**

@@ -1,3 +1,5 @@
+"use client";
+
 // The React hooks, for any copy of React: pages without a bundler pass their own copy.
 
 import { INITIAL, createSSE } from "./client.js";
@@ -22,18 +24,24 @@ const LINGER_MS = 50;
  */
 
 /**
- * The result of `useSSE`.
+ * The result of `useSSE`: the parts of the client and of its snapshot that a component can use.
+ * `lastEventId` is not among them, since a change of it shows nothing.
  *
- * @typedef {object} UseSSE
+ * @template [Events=import("./types.js").SSEEvents]
+ * @typedef {Omit<import("./types.js").SSESnapshot<Events>, "lastEventId"> & UseSSEMembers<Events>} UseSSE
+ */
+
+/**
+ * @template [Events=import("./types.js").SSEEvents]
+ * @typedef {object} UseSSEMembers
  * @property {boolean} isConnected
  * @property {boolean} isConnecting `true` while a stream is being opened, or will be retried. If
  *   neither `isConnected` nor `isConnecting` is set, the stream has ended until `connect`.
- * @property {import("./types.js").SSEMessage | null} lastMessage
- * @property {readonly import("./types.js").SSEMessage[]} messages The last `maxMessages`, oldest
- *   first, without heartbeats.
- * @property {import("./error.js").SSEError | null} error
  * @property {() => void} connect
- * @property {() => void} disconnect
+ * @property {(how?: { everywhere?: boolean }) => void} disconnect Disconnects this component; with
+ *   `everywhere` all components and tabs that share the stream, to log out.
+ * @property {import("./types.js").SSEOn<Events>} on Listens to events of a type, `*` for all, from
+ *   an effect: `useEffect(() => on("order", show), [on])`. Every event reaches the listener.
  * @property {() => void} clearMessages
  */
 
@@ -118,6 +126,8 @@ function hold(key, options) {
 function createView(key, latest) {
   const store = createStore(INITIAL);
   const self = {};
+  /** @type {Set<(message: any) => void>} */
+  const listeners = new Set();
   /** @type {Held | undefined} */
   let stream;
   /** @type {(() => void)[]} */
@@ -130,6 +140,7 @@ function createView(key, latest) {
       store.set({ lastMessage: message, messages: most > 0 ? [...store.getSnapshot().messages, message].slice(-most) : [] });
     }
     latest.current.onMessage?.(message);
+    for (const listener of [...listeners]) call(listener, message);
   };
 
   const attach = () => {
@@ -145,7 +156,7 @@ function createView(key, latest) {
         onGap: (gap) => latest.current.onGap?.(gap),
         onMessage: take,
       }),
-      mine.client.subscribe(({ messages, lastMessage, ...state }) => {
+      mine.client.subscribe(({ messages, lastMessage, lastEventId, ...state }) => {
         store.set(state);
         // A component that mounts while the stream is open is notified as well.
         if (isOpen === (state.state === "open")) return;
@@ -182,22 +193,21 @@ function createView(key, latest) {
       const { client, signal } = latest.current;
       if (client || !signal?.aborted) attach().client.connect();
     },
-    disconnect: () => {
-      if (stream && !stream.isOurs) return stream.client.disconnect();
+    /** @param {{ everywhere?: boolean }} [how] */
+    disconnect: (how) => {
+      if (stream && (!stream.isOurs || how?.everywhere)) stream.client.disconnect(how);
+      if (!stream?.isOurs) return;
       const wasOpen = store.getSnapshot().state === "open";
       detach(0);
       if (wasOpen) call(latest.current.onDisconnect);
     },
     clearMessages: () => store.set({ messages: [], lastMessage: null }),
     refresh: () => { if (stream) stream.latest = latest.current; },
-    /** @param {(message: import("./types.js").SSEMessage) => void} listener */
-    onMessage: (listener) => {
-      let { lastMessage } = store.getSnapshot();
-      return store.subscribe((snapshot) => {
-        if (snapshot.lastMessage === lastMessage) return;
-        lastMessage = snapshot.lastMessage;
-        if (lastMessage) listener(lastMessage);
-      });
+    /** @param {string} type @param {(message: any) => void} listener */
+    on: (type, listener) => {
+      const mine = (/** @type {any} */ message) => { if (type === "*" || message.type === type) listener(message); };
+      listeners.add(mine);
+      return () => { listeners.delete(mine); };
     },
   };
 }
@@ -236,15 +246,15 @@ export function createHooks({ useCallback, useEffect, useMemo, useRef, useSyncEx
     return view;
   };
 
-  /** @param {ReturnType<typeof createView>} view @returns {UseSSE} */
+  /** @param {ReturnType<typeof createView>} view @returns {any} */
   const useMembers = (view) => {
-    const { state, lastMessage, messages, error } = useSyncExternalStore(view.subscribe, view.getSnapshot, ofServer);
-    const { connect, disconnect, clearMessages } = view;
-    return useMemo(() => ({
-      isConnected: state === "open",
-      isConnecting: state === "connecting" || state === "waiting",
-      lastMessage, messages, error, connect, disconnect, clearMessages,
-    }), [state, lastMessage, messages, error, connect, disconnect, clearMessages]);
+    const snapshot = useSyncExternalStore(view.subscribe, view.getSnapshot, ofServer);
+    return useMemo(() => {
+      const { lastEventId, ...shown } = snapshot;
+      const { connect, disconnect, on, clearMessages } = view;
+      const isConnecting = shown.state === "connecting" || shown.state === "waiting";
+      return { ...shown, isConnected: shown.state === "open", isConnecting, connect, disconnect, on, clearMessages };
+    }, [snapshot, view]);
   };
 
   /**
@@ -254,24 +264,28 @@ export function createHooks({ useCallback, useEffect, useMemo, useRef, useSyncEx
    * Callbacks, and functions among the options, can be written inline: a new function never
    * reconnects.
    *
+   * @template {object} [Events=import("./types.js").SSEEvents]
    * @param {HookOptions} [options]
+   * @returns {UseSSE<Events>}
    */
   const useSSE = (options = {}) => useMembers(useView(options));
 
   /**
    * Returns the notifications of a stream, together with the result of `useSSE`.
    *
+   * @template {object} [Events=import("./types.js").SSEEvents]
    * @param {HookOptions & import("./notifications.js").NotificationsOptions} [options]
    */
   const useNotifications = (options = {}) => {
     const { maxNotifications, onNotification, ...rest } = options;
     const view = useView(rest);
+    /** @type {UseSSE<Events>} */
     const sse = useMembers(view);
     const latest = useRef(onNotification);
     useEffect(() => { latest.current = onNotification; });
     const tell = useCallback((/** @type {any} */ notification) => latest.current?.(notification), []);
     const list = useMemo(() => createNotificationList({ maxNotifications, onNotification: tell }), [view, maxNotifications]);
-    useEffect(() => view.onMessage(list.add), [view, list]);
+    useEffect(() => view.on("notification", list.add), [view, list]);
     const { notifications, unread } = useSyncExternalStore(list.subscribe, list.getSnapshot, list.getSnapshot);
     return { ...sse, notifications, unread, dismiss: list.dismiss, dismissAll: list.dismissAll, markRead: list.markRead };
   };

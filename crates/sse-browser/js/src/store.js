@@ -24,6 +24,8 @@ export function createStore(value) {
     },
     /** @param {Partial<Value>} change */
     set: (change) => {
+      const former = /** @type {any} */ (value);
+      if (Object.entries(change).every(([name, one]) => Object.is(former[name], one))) return;
       value = { ...value, ...change };
       for (const listener of [...listeners]) call(listener, value);
     },

@@ -4,8 +4,9 @@
  * An event as an app receives it.
  *
  * @template [Data=any]
+ * @template {string} [Type=string]
  * @typedef {object} SSEMessage
- * @property {string} type The event's type; `message` if the event has no type.
+ * @property {Type} type The event's type; `message` if the event has no type.
  * @property {Data} data The result of `parse`: by default the JSON value, or the text if the data
  *   is not JSON.
  * @property {string} [id] The event's own id.
@@ -31,6 +32,33 @@
  * @property {string} event
  * @property {any} [data]
  * @property {number} timestamp In Unix milliseconds.
+ */
+
+/**
+ * The data of each type of event that an app expects, by the type. Without it, data is `any`.
+ *
+ * @typedef {Record<string, any>} SSEEvents
+ */
+
+/**
+ * The events of an app and of the server, with the data of each type.
+ *
+ * @template Events
+ * @typedef {Events & Omit<{ notification: SSENotification, system: SSESystemEvent }, keyof Events>} SSEEventsOf
+ */
+
+/**
+ * A message of any of the types: `type` tells which, and with it the type of `data`.
+ *
+ * @template [Events=SSEEvents]
+ * @typedef {{ [Type in keyof SSEEventsOf<Events> & string]: SSEMessage<SSEEventsOf<Events>[Type], Type> }[keyof SSEEventsOf<Events> & string]} SSEMessageOf
+ */
+
+/**
+ * Listens to one type of event, or to all with `*`.
+ *
+ * @template [Events=SSEEvents]
+ * @typedef {<Type extends (keyof SSEEventsOf<Events> & string) | "*">(type: Type, listener: (message: Type extends keyof SSEEventsOf<Events> & string ? SSEMessage<SSEEventsOf<Events>[Type], Type> : SSEMessageOf<Events>) => void) => () => void} SSEOn
  */
 
 /**
@@ -62,6 +90,7 @@
 /**
  * The state of a client at one moment. A snapshot is immutable: each change creates a new snapshot.
  *
+ * @template [Events=SSEEvents]
  * @typedef {object} SSESnapshot
  * @property {SSEState} state
  * @property {"alone" | "leader" | "follower"} role The role of this tab: `leader` has the stream
@@ -72,8 +101,9 @@
  * @property {number | null} nextRetryAt Time of the next attempt, in Unix milliseconds.
  * @property {string} lastEventId The id from which the client would resume; empty if it has none.
  * @property {import("./error.js").SSEError | null} error The reason why the stream is not open.
- * @property {SSEMessage | null} lastMessage
- * @property {readonly SSEMessage[]} messages The last `maxMessages`, oldest first, without
+ * @property {SSEMessageOf<Events> | null} lastMessage The latest message. Several can arrive at
+ *   once, so whoever looks at it now and then does not see all: `onMessage` does.
+ * @property {readonly SSEMessageOf<Events>[]} messages The last `maxMessages`, oldest first, without
  *   heartbeats.
  */
 

@@ -1,11 +1,12 @@
 // Tests of the hooks with React 18 and 19, in Chromium and rendered on a server.
 
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import test, { before, after } from "node:test";
 import { build } from "esbuild";
 import { startChromium, until } from "./support/browsers.mjs";
+import { createReact } from "./support/react.mjs";
 import { serveStreams, waitFor } from "./support/streams.mjs";
 import { system } from "./support/server.mjs";
 
@@ -33,6 +34,27 @@ async function bundle(folder, options = {}) {
   return outputFiles[0].text;
 }
 
+test("hooks hide nothing that a client has", async () => {
+  const { INITIAL, createSSE } = await import("../src/client.js");
+  const { createHooks } = await import("../src/hooks.js");
+  const { React, render } = createReact();
+  const { useSSE, useNotifications } = createHooks(React);
+  // React itself reads and subscribes; callbacks are options.
+  const notForComponents = ["getSnapshot", "subscribe", "listen", "lastEventId"];
+  const expected = [...Object.keys(createSSE()), ...Object.keys(INITIAL)].filter((name) => !notForComponents.includes(name));
+  for (const use of [useSSE, useNotifications]) {
+    let members;
+    render(() => { members = Object.keys(use({ enabled: false })); })();
+    assert.deepEqual(expected.filter((name) => !members.includes(name)), []);
+  }
+});
+
+test("modules with hooks are for the client", async () => {
+  for (const name of ["hooks", "react"]) {
+    assert.match(await readFile(`${root}src/${name}.js`, "utf8"), /^"use client";\n/);
+  }
+});
+
 for (const [version, folder] of [["18", `${root}react18/`], ["19", root]]) {
   async function open(t) {
     const script = await bundle(folder);
@@ -57,11 +79,11 @@ for (const [version, folder] of [["18", `${root}react18/`], ["19", root]]) {
     return { server, page, streams, says, data, errors };
   }
 
-  test(`React ${version}: StrictMode, and two components, open one stream; the hook has the seed's eight members`, async (t) => {
+  test(`React ${version}: StrictMode, and two components, open one stream; the hook has the members of a client`, async (t) => {
     const { server, page, streams, data, errors } = await open(t);
     await page.waitForTimeout(150);
     assert.equal(streams().length, 1);
-    assert.equal((await data("a")).members, "clearMessages,connect,disconnect,error,isConnected,isConnecting,lastMessage,messages");
+    assert.equal((await data("a")).members, "attempt,clearMessages,clientId,connect,disconnect,error,isConnected,isConnecting,lastMessage,messages,nextRetryAt,on,role,state,userId");
     server.publish("same");
     server.publish("same");
     await waitFor(page, () => document.getElementById("b").dataset.count === "3");
@@ -71,6 +93,26 @@ for (const [version, folder] of [["18", `${root}react18/`], ["19", root]]) {
     await waitFor(page, () => document.getElementById("a").dataset.last === '{"message":"one more"}');
     assert.equal((await data("a")).count, "3", "they are capped");
     assert.deepEqual(errors, []);
+  });
+
+  test(`React ${version}: a heartbeat renders nothing, and a listener receives every event of a burst`, async (t) => {
+    const { server, page, says } = await open(t);
+    await page.evaluate(() => { window.all = []; window.sse.a.on("notification", ({ data }) => window.all.push(data.message)); });
+    const { response } = server.open()[0];
+    const block = (id) => `id: e-${id}\nevent: notification\ndata: {"message":"${id}"}\n\n`;
+    response.write(Array.from({ length: 30 }, (_, index) => block(index + 1)).join(""));
+    await waitFor(page, () => window.all.length === 30);
+    const renders = await page.evaluate(() => window.renders);
+    for (let beat = 40; beat < 45; beat++) response.write(`id: e-${beat}\nevent: heartbeat\ndata: {}\n\n`);
+    await waitFor(page, () => window.calls.filter((call) => call === "a heartbeat").length === 5);
+    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
+    assert.equal(await page.evaluate(() => window.renders), renders);
+    // The stream's own names, and logging out.
+    assert.equal(await page.evaluate(() => window.sse.a.clientId), `c${server.streams.indexOf(server.open()[0]) + 1}`);
+    await page.evaluate(() => window.sse.a.disconnect({ everywhere: true }));
+    await says("a", "over");
+    await says("b", "over");
+    await server.settlesAt(0);
   });
 
   test(`React ${version}: new inline callbacks never reconnect, and the latest is called`, async (t) => {

@@ -44,6 +44,26 @@ export function Component() {
   return [isConnected && isConnecting, lastMessage?.type, messages.length, error?.message, unread, kinds];
 }
 
+// The data of each type.
+type Events = { order: { total: number }; stock: string };
+const typed = createSSE<Events>();
+typed.on("order", ({ type, data }) => void [type satisfies "order", data.total.toFixed()]);
+typed.on("notification", ({ data }) => void data.message.length);
+typed.on("*", (message) => { if (message.type === "stock") message.data.length; });
+// @ts-expect-error: there is no such type of event
+typed.on("orders", () => {});
+// @ts-expect-error: the total is a number
+typed.on("order", ({ data }) => void data.total.length);
+client.on("anything", ({ data }) => void data.anything);
+
+export function Typed() {
+  const { lastMessage, on, clientId, role, disconnect } = useSSE<Events>({ url: "/api/sse" });
+  on("order", ({ data }) => void data.total);
+  disconnect({ everywhere: true });
+  const { userId } = useNotifications<Events>();
+  return lastMessage?.type === "order" ? lastMessage.data.total : [clientId, userId, role];
+}
+
 declare function isUser(): boolean;
 export const hooks: { useSSE: typeof useSSE } = createHooks({} as Parameters<typeof createHooks>[0]);
 export type Procedures = AppRouter["sse"];
