@@ -28,5 +28,6 @@ pub const CLIENT: StaticFiles = StaticFiles::new(&[
     module!("shared.js"),
     module!("store.js"),
     module!("world.js"),
+    File::new("app-router.js", include_str!("../js/app-router.js")),
     File::new("app-router.d.ts", include_str!("../js/app-router.d.ts")),
 ]);

@@ -28,7 +28,8 @@ const LINGER_MS = 50;
  * `lastEventId` is not among them, since a change of it shows nothing.
  *
  * @template [Events=import("./types.js").SSEEvents]
- * @typedef {Omit<import("./types.js").SSESnapshot<Events>, "lastEventId"> & UseSSEMembers<Events>} UseSSE
+ * @typedef {Omit<import("./types.js").SSESnapshot<Events>, "lastEventId">
+ *   & UseSSEMembers<Events>} UseSSE
  */
 
 /**

@@ -44,21 +44,36 @@
  * The events of an app and of the server, with the data of each type.
  *
  * @template Events
- * @typedef {Events & Omit<{ notification: SSENotification, system: SSESystemEvent }, keyof Events>} SSEEventsOf
+ * @typedef {Events & Omit<{ notification: SSENotification, system: SSESystemEvent }, keyof Events>
+ *   } SSEEventsOf
+ */
+
+/**
+ * The types of these events.
+ *
+ * @template Events
+ * @typedef {keyof SSEEventsOf<Events> & string} SSETypeOf
  */
 
 /**
  * A message of any of the types: `type` tells which, and with it the type of `data`.
  *
  * @template [Events=SSEEvents]
- * @typedef {{ [Type in keyof SSEEventsOf<Events> & string]: SSEMessage<SSEEventsOf<Events>[Type], Type> }[keyof SSEEventsOf<Events> & string]} SSEMessageOf
+ * @typedef {{
+ *   [Type in SSETypeOf<Events>]: SSEMessage<SSEEventsOf<Events>[Type], Type>
+ * }[SSETypeOf<Events>]} SSEMessageOf
  */
 
 /**
  * Listens to one type of event, or to all with `*`.
  *
  * @template [Events=SSEEvents]
- * @typedef {<Type extends (keyof SSEEventsOf<Events> & string) | "*">(type: Type, listener: (message: Type extends keyof SSEEventsOf<Events> & string ? SSEMessage<SSEEventsOf<Events>[Type], Type> : SSEMessageOf<Events>) => void) => () => void} SSEOn
+ * @typedef {<Type extends SSETypeOf<Events> | "*">(
+ *   type: Type,
+ *   listener: (message: Type extends SSETypeOf<Events>
+ *     ? SSEMessage<SSEEventsOf<Events>[Type], Type>
+ *     : SSEMessageOf<Events>) => void,
+ * ) => () => void} SSEOn
  */
 
 /**
@@ -102,9 +117,9 @@
  * @property {string} lastEventId The id from which the client would resume; empty if it has none.
  * @property {import("./error.js").SSEError | null} error The reason why the stream is not open.
  * @property {SSEMessageOf<Events> | null} lastMessage The latest message. Several can arrive at
- *   once, so whoever looks at it now and then does not see all: `onMessage` does.
- * @property {readonly SSEMessageOf<Events>[]} messages The last `maxMessages`, oldest first, without
- *   heartbeats.
+ *   once, so `lastMessage` does not show all of them: `onMessage` and `on` do.
+ * @property {readonly SSEMessageOf<Events>[]} messages The last `maxMessages`, oldest first,
+ *   without heartbeats.
  */
 
 /**
