@@ -28,6 +28,7 @@ use sse_axum::{Rejection, SseHandshake, SseResponse};
 use sse_core::Manager;
 use sse_metrics::Metrics;
 use sse_trpc::Management;
+use tower_http::cors::CorsLayer;
 
 use crate::app::{hosts::Hosts, secured::Secured};
 
@@ -42,18 +43,15 @@ pub(crate) fn demo(
 ) -> Router {
     let metrics = get(metrics::scrape).with_state(metrics);
     let identified = from_fn_with_state(manager.clone(), demo_auth::identify);
-    let cors = (origins.iter().next().is_some()).then(|| cors::layer(&origins));
+    let cors = cors::layer(&origins);
     let api = Router::new()
         .route("/api/sse", any(visitor_stream))
         .with_state(manager.clone())
         .route("/metrics", metrics)
         .nest("/api/trpc", sse_axum::trpc(management).layer(identified))
-        .layer(from_fn_with_state(Arc::new(origins), demo_auth::check_page));
-    let api = match cors {
-        Some(cors) => api.layer(cors),
-        None => api,
-    };
-    let routes = open_to_all().with_state(manager).merge(api);
+        .layer(from_fn_with_state(Arc::new(origins), demo_auth::check_page))
+        .layer(cors.clone());
+    let routes = open_to_all(cors).with_state(manager).merge(api);
     named(routes, hosts).layer(from_fn(access_log::log))
 }
 
@@ -89,11 +87,13 @@ pub(crate) fn configured(
             auth_layer::streams,
         ))
         .layer(cors.clone());
-    let management = sse_axum::trpc(management).layer(calls.clone()).layer(cors);
+    let management = sse_axum::trpc(management)
+        .layer(calls.clone())
+        .layer(cors.clone());
     let metrics = metrics
         .layer(from_fn_with_state(manager.clone(), auth_layer::managers))
         .layer(calls);
-    let routes = open_to_all()
+    let routes = open_to_all(cors)
         .with_state(manager)
         .merge(streams)
         .merge(metrics)
@@ -102,15 +102,16 @@ pub(crate) fn configured(
     named(routes, hosts).layer(from_fn(access_log::log))
 }
 
-/// Routes without authentication. They reveal neither who is connected nor what is sent.
-fn open_to_all() -> Router<Manager> {
+/// Routes without authentication. They reveal neither who is connected nor what is sent. Pages of
+/// other sites import the modules: an import always needs CORS.
+fn open_to_all(cors: CorsLayer) -> Router<Manager> {
     Router::new()
         .route("/", get(demo_page::to_page))
         .route("/favicon.ico", get(StatusCode::NO_CONTENT))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .merge(demo_page::page())
-        .nest("/sse", sse_axum::browser())
+        .nest("/sse", sse_axum::browser().layer(cors))
 }
 
 /// Opens a stream for the user that the visitor names.

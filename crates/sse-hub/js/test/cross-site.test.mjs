@@ -54,6 +54,8 @@ const attempts = async (origin) => {
     stream: await stream(),
     read: await call("/api/sse"),
     query: await call("/api/trpc/sse.getStats"),
+    module: await import(`${origin}/sse/client.js`).then(({ createSSE }) => typeof createSSE, () => "error"),
+    traced: await call("/api/trpc/sse.getStats", { headers: { traceparent: "00-0-0-00", baggage: "a=1", "sentry-trace": "0-0" } }),
     mutation: await call("/api/trpc/sse.sendSuccess", { method: "POST", headers: json, body }),
     // Browsers send requests that need no preflight, so these must have no effect.
     simple: await call("/api/trpc/sse.sendInfo", { method: "POST", headers: { "content-type": "text/plain" }, body }),
@@ -63,8 +65,8 @@ const attempts = async (origin) => {
 };
 
 // Of a request without preflight, a page may learn only that the browser sent it.
-const NOTHING = { stream: "error", read: "error", query: "error", mutation: "error", simple: "error", blind: "opaque 0", beacon: true };
-const ALL = { ...NOTHING, stream: "open", read: "cors 200", query: "cors 403", mutation: "cors 200", simple: "cors 415" };
+const NOTHING = { stream: "error", read: "error", query: "error", module: "error", traced: "error", mutation: "error", simple: "error", blind: "opaque 0", beacon: true };
+const ALL = { ...NOTHING, stream: "open", read: "cors 200", query: "cors 403", module: "function", traced: "cors 403", mutation: "cors 200", simple: "cors 415" };
 
 const pages = /** @type {const} */ ([
   { of: "another port, which gets the cookie sent", host: "127.0.0.1", cookie: {}, site: "same-site", status: 403 },

@@ -2,27 +2,18 @@
 
 use std::time::Duration;
 
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderValue, Method, header};
 use sse_auth::Origins;
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 /// Time for which a browser may cache the result of a preflight; Chromium caps it at two hours.
 const MAX_AGE: Duration = Duration::from_secs(60 * 60);
 
-/// Request headers that the clients of this project and of tRPC send. A browser asks for
-/// `last-event-id` in a preflight if an id is long or has characters outside the safe set (Fetch,
-/// section 2.2.2).
-const HEADERS: [HeaderName; 7] = [
-    header::AUTHORIZATION,
-    header::CACHE_CONTROL,
-    header::CONTENT_TYPE,
-    HeaderName::from_static("last-event-id"),
-    HeaderName::from_static("trpc-accept"),
-    HeaderName::from_static("trpc-batch-mode"),
-    HeaderName::from_static("x-trpc-source"),
-];
-
 /// Allows pages of these origins, with the cookies of their visitors.
+///
+/// The pages may send any header. Names of headers protect nothing here, and the libraries of an app
+/// add their own, such as `traceparent`, `baggage` and `sentry-trace` of tracing: a list would
+/// refuse the requests of apps that use another library.
 pub(crate) fn layer(origins: &Origins) -> CorsLayer {
     let origins = origins
         .iter()
@@ -31,7 +22,7 @@ pub(crate) fn layer(origins: &Origins) -> CorsLayer {
         .allow_origin(AllowOrigin::list(origins))
         .allow_credentials(true)
         .allow_methods([Method::GET, Method::HEAD, Method::POST])
-        .allow_headers(HEADERS)
-        .expose_headers([header::RETRY_AFTER])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([header::ALLOW, header::RETRY_AFTER])
         .max_age(MAX_AGE)
 }

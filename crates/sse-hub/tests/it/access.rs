@@ -317,69 +317,6 @@ async fn sessions_of_a_site_identify_users() {
 }
 
 #[tokio::test]
-async fn cors_allows_listed_origins() {
-    let hub = Hub::spawn(with_jwt(&[
-        "--origins",
-        "https://app.example.com,http://localhost:3000",
-    ]))
-    .await;
-    let preflight = |origin: &str| {
-        let asked = "authorization,content-type,last-event-id,trpc-accept,x-trpc-source";
-        [
-            ("origin", origin.to_owned()),
-            ("access-control-request-method", "POST".to_owned()),
-            ("access-control-request-headers", asked.to_owned()),
-        ]
-    };
-    for path in ["/api/sse", "/api/trpc/sse.sendInfo"] {
-        let answer = hub
-            .ask("OPTIONS", path, &preflight("https://app.example.com"), "")
-            .await;
-        assert_eq!(answer.status, 200, "{path}");
-        assert_eq!(
-            answer.headers.get("access-control-allow-origin"),
-            Some("https://app.example.com")
-        );
-        assert_eq!(
-            answer.headers.get("access-control-allow-credentials"),
-            Some("true")
-        );
-        let allowed = answer
-            .headers
-            .get("access-control-allow-headers")
-            .unwrap()
-            .to_owned();
-        for name in ["authorization", "last-event-id", "x-trpc-source"] {
-            assert!(allowed.contains(name), "{name} in {allowed}");
-        }
-        let answer = hub
-            .ask("OPTIONS", path, &preflight("https://evil.example.com"), "")
-            .await;
-        assert_eq!(answer.headers.get("access-control-allow-origin"), None);
-        // An allowed origin can also read a rejection.
-        let answer = hub
-            .ask(
-                "GET",
-                path,
-                &[("origin", "http://localhost:3000".to_owned())],
-                "",
-            )
-            .await;
-        assert_eq!(
-            answer.headers.get("access-control-allow-origin"),
-            Some("http://localhost:3000")
-        );
-        assert!(
-            answer
-                .headers
-                .get_all("vary")
-                .any(|value| value.to_lowercase().contains("origin")),
-            "{path}"
-        );
-    }
-}
-
-#[tokio::test]
 async fn stream_ends_with_its_token_unless_renewed() {
     let hub = Hub::spawn(with_jwt(&["--heartbeat-interval", "500ms"])).await;
     let (mut short, _) = hub

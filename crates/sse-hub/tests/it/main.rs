@@ -11,6 +11,7 @@ mod browser;
 mod cdp;
 mod cluster;
 mod config;
+mod cors;
 mod credentials;
 mod curl;
 mod damaged_log;
