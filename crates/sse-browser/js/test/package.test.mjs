@@ -28,7 +28,7 @@ async function pack(t) {
   return { archive: join(to, filename), files: files.map(({ path }) => path) };
 }
 
-/** Creates an app whose `node_modules` has the package, by a function, and what the package uses. */
+/** Creates an app. A function puts the package into its `node_modules`. */
 async function createApp(t, install) {
   const app = await folder(t);
   await mkdir(join(app, "node_modules/@trpc"), { recursive: true });

@@ -12,8 +12,8 @@ fn folder(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// `types.js` contains only types, which nothing imports at run time. `app-router.js` stands beside
-/// its declarations.
+/// `types.js` contains only types, which nothing imports at run time. `app-router.js` has
+/// the folder of its declarations.
 #[test]
 fn every_module_is_embedded() {
     let there: BTreeSet<_> = fs::read_dir(folder("js/src"))

@@ -11,8 +11,8 @@ const MAX_AGE: Duration = Duration::from_secs(60 * 60);
 
 /// Allows pages of these origins, with the cookies of their visitors.
 ///
-/// The pages may send any header. Names of headers protect nothing here, and the libraries of an app
-/// add their own, such as `traceparent`, `baggage` and `sentry-trace` of tracing: a list would
+/// The pages may send any header. Names of headers protect nothing here, and the libraries of an
+/// app add their own, such as `traceparent`, `baggage` and `sentry-trace` of tracing: a list would
 /// refuse the requests of apps that use another library.
 pub(crate) fn layer(origins: &Origins) -> CorsLayer {
     let origins = origins
