@@ -156,7 +156,7 @@ mod tests {
             ("cookie", "session=a11ce"),
             ("content-type", "application/json"),
         ];
-        let ticket = r#"{"assignee":"bob","title":"Printer on fire"}"#;
+        let ticket = r#"{"title":"Printer on fire","assignee":"bob"}"#;
         assert_eq!(
             request(address, "POST", "/tickets", &headers, ticket)
                 .await

@@ -152,7 +152,7 @@ mod tests {
             .await
             .unwrap();
         bob.next_event().await.unwrap();
-        let ticket = r#"{"assignee":"bob","title":"Printer on fire"}"#;
+        let ticket = r#"{"title":"Printer on fire","assignee":"bob"}"#;
         let answer = request(
             address,
             "POST",
