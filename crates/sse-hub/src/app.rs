@@ -28,7 +28,6 @@ use sse_axum::{Rejection, SseHandshake, SseResponse};
 use sse_core::Manager;
 use sse_metrics::Metrics;
 use sse_trpc::Management;
-use tower_http::cors::CorsLayer;
 
 use crate::app::{hosts::Hosts, secured::Secured};
 
@@ -43,15 +42,19 @@ pub(crate) fn demo(
 ) -> Router {
     let metrics = get(metrics::scrape).with_state(metrics);
     let identified = from_fn_with_state(manager.clone(), demo_auth::identify);
-    let cors = cors::layer(&origins);
+    let origins = Arc::new(origins);
+    let modules = cors::allow(sse_axum::browser(), &origins);
     let api = Router::new()
         .route("/api/sse", any(visitor_stream))
         .with_state(manager.clone())
         .route("/metrics", metrics)
         .nest("/api/trpc", sse_axum::trpc(management).layer(identified))
-        .layer(from_fn_with_state(Arc::new(origins), demo_auth::check_page))
-        .layer(cors.clone());
-    let routes = open_to_all(cors).with_state(manager).merge(api);
+        .layer(from_fn_with_state(
+            Arc::clone(&origins),
+            demo_auth::check_page,
+        ));
+    let api = cors::allow(api, &origins);
+    let routes = open_to_all(modules).with_state(manager).merge(api);
     named(routes, hosts).layer(from_fn(access_log::log))
 }
 
@@ -71,7 +74,7 @@ pub(crate) fn configured(
     configured: Secured,
     hosts: Hosts,
 ) -> Router {
-    let cors = cors::layer(&configured.origins);
+    let modules = cors::allow(sse_axum::browser(), &configured.origins);
     let configured = Arc::new(configured);
     let metrics = get(metrics::scrape).with_state(metrics);
     let metrics = Router::new().route("/metrics", metrics);
@@ -81,19 +84,17 @@ pub(crate) fn configured(
     let calls = from_fn_with_state(Arc::clone(&configured), auth_layer::calls);
     // Browsers send CORS preflights without credentials, so the CORS layer answers before
     // authentication.
-    let streams = streams
-        .layer(from_fn_with_state(
-            Arc::clone(&configured),
-            auth_layer::streams,
-        ))
-        .layer(cors.clone());
-    let management = sse_axum::trpc(management)
-        .layer(calls.clone())
-        .layer(cors.clone());
+    let streams = streams.layer(from_fn_with_state(
+        Arc::clone(&configured),
+        auth_layer::streams,
+    ));
+    let streams = cors::allow(streams, &configured.origins);
+    let management = sse_axum::trpc(management).layer(calls.clone());
+    let management = cors::allow(management, &configured.origins);
     let metrics = metrics
         .layer(from_fn_with_state(manager.clone(), auth_layer::managers))
         .layer(calls);
-    let routes = open_to_all(cors)
+    let routes = open_to_all(modules)
         .with_state(manager)
         .merge(streams)
         .merge(metrics)
@@ -104,14 +105,14 @@ pub(crate) fn configured(
 
 /// Routes without authentication. They reveal neither who is connected nor what is sent. Pages of
 /// other sites import the modules: an import always needs CORS.
-fn open_to_all(cors: CorsLayer) -> Router<Manager> {
+fn open_to_all(modules: Router<Manager>) -> Router<Manager> {
     Router::new()
         .route("/", get(demo_page::to_page))
         .route("/favicon.ico", get(StatusCode::NO_CONTENT))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .merge(demo_page::page())
-        .nest("/sse", sse_axum::browser().layer(cors))
+        .nest("/sse", modules)
 }
 
 /// Opens a stream for the user that the visitor names.

@@ -36,6 +36,7 @@ const FILES: StaticFiles = StaticFiles::new(&[
     file!("demo.js"),
     file!("dom.js"),
     file!("history.js"),
+    file!("overview.js"),
     file!("people.js"),
     file!("sender.js"),
     file!("statistics.js"),

@@ -1,6 +1,7 @@
 // The stream of this page: the client, and the controls for it.
 
 import { createSSE } from "/sse/client.js";
+import { credentials, signIn } from "./api.js";
 import { $, clock, element, say } from "./dom.js";
 
 const WORDS = { idle: "Not connected", connecting: "Connecting", open: "Connected", waiting: "Waiting", closed: "Not connected", failed: "Failed" };
@@ -32,10 +33,10 @@ const words = (text) => text.split(",").map((word) => word.trim()).filter(Boolea
  * Opens the stream, and connects its controls.
  *
  * @param {{ onMessage: (message: any, isOwn: boolean) => void, onGreeted: () => void,
- *   complain: (text: string) => void, settle: () => void,
+ *   onCaller: () => void, complain: (text: string) => void, settle: () => void,
  *   api: { mutate: (procedure: string, input: object) => Promise<any> } }} page
  */
-export function startConnection({ onMessage, onGreeted, complain, settle, api }) {
+export function startConnection({ onMessage, onGreeted, onCaller, complain, settle, api }) {
   const asked = new URLSearchParams(location.search);
   const network = createNetwork();
   const topics = new Set(words(asked.get("topics") ?? ""));
@@ -63,13 +64,16 @@ export function startConnection({ onMessage, onGreeted, complain, settle, api })
     say("toggle", state === "idle" || state === "closed" || state === "failed" ? "Connect" : "Disconnect");
     $("toggle").classList.toggle("main", $("toggle").textContent === "Connect");
     $("reconnect").disabled = state === "idle" || state === "closed";
-    const wait = state === "waiting" && nextRetryAt ? `again in ${Math.max(0, Math.ceil((nextRetryAt - Date.now()) / 1000))} s` : "";
+    const wait = state === "waiting" && nextRetryAt ? `next attempt in ${Math.max(0, Math.ceil((nextRetryAt - Date.now()) / 1000))} s` : "";
     const who = `${userId ?? "anonymous"} · ${clientId?.slice(0, 8)}`;
-    const detail = isThere ? who : wait && attempt > 1 ? `${wait}, attempt ${attempt}` : wait;
+    const detail = isThere ? who : wait && attempt > 1 ? `${wait}, after ${attempt} failures` : wait;
     $("status-detail").textContent = detail;
     $("status-detail").hidden = !detail;
     if (isThere) settle();
+    else if (error?.code === "unauthorized") complain("This hub asks who you are. Sign in on your site and reload this page, or enter a token below.");
     else if (error && ["failed", "closed"].includes(state)) complain(error.message);
+    if (error?.code === "unauthorized") $("sign-in").hidden = false;
+    else if (isThere && !credentials().authorization) $("sign-in").hidden = true;
   };
 
   const open = () => {
@@ -79,6 +83,7 @@ export function startConnection({ onMessage, onGreeted, complain, settle, api })
     const mine = client = createSSE({
       url: "/api/sse",
       query: () => ({ ...(user && { user }), ...(topics.size && { topics: [...topics].join() }) }),
+      headers: credentials,
       user: user || null,
       share: $("share").checked && user !== "",
       maxReconnectAttempts: Infinity,
@@ -97,6 +102,7 @@ export function startConnection({ onMessage, onGreeted, complain, settle, api })
     client.connect();
     draw();
     remember();
+    onCaller();
   };
 
   const draw = () => {
@@ -127,6 +133,12 @@ export function startConnection({ onMessage, onGreeted, complain, settle, api })
     open();
   });
   $("share").addEventListener("change", open);
+  $("sign-in").addEventListener("submit", (event) => {
+    event.preventDefault();
+    settle();
+    signIn($("token").value.trim());
+    open();
+  });
   $("topic-form").addEventListener("submit", async (event) => {
     event.preventDefault();
     const names = words($("topic").value);
@@ -153,5 +165,5 @@ export function startConnection({ onMessage, onGreeted, complain, settle, api })
   });
   setInterval(() => { if (client.getSnapshot().state === "waiting") show(client.getSnapshot()); }, 500);
   open();
-  return { clientId: () => client.getSnapshot().clientId, isOpen: () => client.getSnapshot().state === "open", name };
+  return { clientId: () => client.getSnapshot().clientId, isOpen: () => client.getSnapshot().state === "open", userId: () => client.getSnapshot().userId };
 }

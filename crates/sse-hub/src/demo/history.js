@@ -42,7 +42,7 @@ export function startHistory() {
     for (const item of items) item.hidden = !isShown(item);
     const shown = items.filter((item) => !item.hidden).length;
     $("nothing").hidden = shown > 0;
-    say("nothing", items.length ? "No message matches." : "Nothing yet. Send yourself something.");
+    say("nothing", items.length ? "No message matches." : "No messages yet.");
   };
 
   /** @param {any} message @param {number | undefined} latency */

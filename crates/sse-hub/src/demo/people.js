@@ -2,14 +2,14 @@
 
 import { $, clock, element, say } from "./dom.js";
 
-const EVERY_MS = 3000, SHOWN = 30, BAN_MS = 30_000;
+const BAN_MS = 30_000;
 
 /**
- * @param {{ query: (procedure: string, input?: object) => Promise<any>,
- *   mutate: (procedure: string, input: object) => Promise<any> }} api
- * @param {{ clientId: () => string | null, complain: (text: string) => void }} page
+ * @param {{ mutate: (procedure: string, input: object) => Promise<any> }} api
+ * @param {{ clientId: () => string | null, complain: (text: string) => void,
+ *   refresh: () => void }} page
  */
-export function startPeople(api, { clientId, complain }) {
+export function startPeople(api, { clientId, complain, refresh }) {
   const kick = async (input) => {
     try {
       await api.mutate("disconnect", input);
@@ -22,7 +22,7 @@ export function startPeople(api, { clientId, complain }) {
   const row = ({ clientId: id, userId, topics, connectedAt }) => {
     const who = userId ?? "Anonymous";
     const details = [`since ${clock(connectedAt)}`, ...(topics.length ? [topics.join(", ")] : [])].join(" · ");
-    const ban = () => kick({ target: { user: userId }, reason: "asked to stay away", stayAwayMs: BAN_MS });
+    const ban = () => kick({ target: { user: userId }, reason: "banned for 30 seconds from the demo page", stayAwayMs: BAN_MS });
     return element("li", { "data-client": id },
       element("span", { class: userId ? "face" : "face nobody", "aria-hidden": "true" }, userId ? [...userId][0].toUpperCase() : "?"),
       element("b", {}, who, id === clientId() && element("span", { class: "you" }, "you")),
@@ -35,31 +35,18 @@ export function startPeople(api, { clientId, complain }) {
   };
 
   let shown = "";
-  const refresh = async () => {
-    if (document.hidden) return;
-    try {
-      const [{ items }, { totalConnections }] =
-        await Promise.all([api.query("getConnections", { limit: SHOWN }), api.query("getStats", { byUser: false })]);
-      // Unchanged rows are not replaced, since the visitor can be about to press a button.
-      const now = JSON.stringify([items.map(({ clientId, topics }) => [clientId, topics]), totalConnections, clientId()]);
-      if (now === shown) return;
-      shown = now;
-      const rows = items.map(row);
-      if (totalConnections > items.length) rows.push(element("li", { class: "more" }, `and ${totalConnections - items.length} more`));
-      $("people").replaceChildren(...rows);
-      say("people-count", totalConnections || "");
-      $("nobody").hidden = rows.length > 0;
-    } catch {
-      // The status shows whether the hub is connected.
-      shown = "";
-      $("people").replaceChildren();
-      say("people-count", "");
-      $("nobody").hidden = false;
-    }
+  /** @param {{ stats: any, streams: any[] } | undefined} overview */
+  const show = (overview) => {
+    const { streams, total } = { streams: overview?.streams ?? [], total: overview?.stats.totalConnections ?? 0 };
+    // Unchanged rows are not replaced, since the visitor can be about to press a button.
+    const now = JSON.stringify([streams.map(({ clientId, topics }) => [clientId, topics]), total, clientId()]);
+    if (now === shown) return;
+    shown = now;
+    const rows = streams.map(row);
+    if (total > streams.length) rows.push(element("li", { class: "more" }, `and ${total - streams.length} more`));
+    $("people").replaceChildren(...rows);
+    say("people-count", total || "");
+    $("nobody").hidden = rows.length > 0;
   };
-
-  setInterval(refresh, EVERY_MS);
-  document.addEventListener("visibilitychange", refresh);
-  refresh();
-  return { refresh };
+  return { show };
 }

@@ -3,22 +3,23 @@
 
 import { $, say } from "./dom.js";
 
-const BURST = 50;
+const BURST = 50, MOST_UNDERWAY = 200;
 
 const capital = (word) => word[0].toUpperCase() + word.slice(1);
 
 /**
  * @param {{ mutate: (procedure: string, input: object) => Promise<any> }} api
- * @param {{ name: () => string, clientId: () => string | null, complain: (text: string) => void,
+ * @param {{ userId: () => string | null, clientId: () => string | null,
+ *   complain: (text: string) => void,
  *   settle: () => void, sent: () => void }} page
  */
-export function startSender(api, { name, clientId, complain, settle, sent }) {
+export function startSender(api, { userId, clientId, complain, settle, sent }) {
   const chosen = (group) => /** @type {HTMLInputElement} */ (document.querySelector(`input[name=${group}]:checked`)).value;
 
   /** Returns the target in the form of the API. */
   const target = () => {
     switch ($("to").value) {
-      case "me": return name() ? { user: name() } : { client: clientId() };
+      case "me": return userId() ? { user: userId() } : { client: clientId() };
       case "user": return { user: $("whom").value.trim() };
       case "topic": return { topic: $("whom").value.trim() };
       default: return "all";
@@ -48,10 +49,18 @@ export function startSender(api, { name, clientId, complain, settle, sent }) {
     const type = chosen("kind"), title = $("title").value.trim();
     const notification = { message: $("message").value, ...(title && { title }) };
     if (to === "all") return ["broadcastNotification", { type, ...notification }];
-    if ($("to").value === "me" && name()) return [`send${capital(type)}`, notification];
+    if ($("to").value === "me" && userId()) return [`send${capital(type)}`, notification];
     if (to.user !== undefined) return ["sendNotification", { userId: to.user, type, ...notification }];
     return ["publish", { target: to, event: "notification", data: { type, ...notification, timestamp: Date.now() } }];
   };
+
+  /**
+   * Own events on their way to this page, which carry no time themselves.
+   *
+   * @type {{ words: string, at: number }[]}
+   */
+  const underway = [];
+  const words = (event, data) => `${event} ${JSON.stringify(data)}`;
 
   const send = async (times) => {
     const buttons = [$("submit"), $("burst")];
@@ -59,6 +68,10 @@ export function startSender(api, { name, clientId, complain, settle, sent }) {
     say("outcome", "");
     try {
       const [procedure, input] = call();
+      if (input.event && input.data !== undefined && procedure === "publish") {
+        for (let time = 0; time < times; time++) underway.push({ words: words(input.event, input.data), at: Date.now() });
+        underway.splice(0, underway.length - MOST_UNDERWAY);
+      }
       const answers = await Promise.all(Array.from({ length: times }, () => api.mutate(procedure, input)));
       const matched = answers.reduce((sum, answer) => sum + answer.matched, 0);
       const streams = `${matched / times} ${matched === times ? "stream" : "streams"}`;
@@ -66,7 +79,7 @@ export function startSender(api, { name, clientId, complain, settle, sent }) {
       settle();
       sent();
     } catch (error) {
-      complain(`Not sent: ${error.message}`);
+      complain(`Not sent: ${error.isRefused ? `this hub does not allow it (${error.message})` : error.message}`);
     } finally {
       for (const button of buttons) button.disabled = false;
     }
@@ -92,4 +105,15 @@ export function startSender(api, { name, clientId, complain, settle, sent }) {
   });
   $("burst").addEventListener("click", () => send(BURST));
   arrange();
+  return {
+    /**
+     * Returns the time at which this page sent an own event, if it did.
+     *
+     * @param {{ type: string, data: any }} message
+     */
+    sentAt: ({ type, data }) => {
+      const at = underway.findIndex((one) => one.words === words(type, data));
+      return at < 0 ? undefined : underway.splice(at, 1)[0].at;
+    },
+  };
 }

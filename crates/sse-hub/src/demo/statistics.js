@@ -3,10 +3,9 @@
 import { createChart } from "./chart.js";
 import { $, say, short } from "./dom.js";
 
-const EVERY_MS = 2000, SAMPLES = 90, LATENCIES = 50;
+const SAMPLES = 90, LATENCIES = 50;
 
-/** @param {{ query: (procedure: string, input?: object) => Promise<any> }} api */
-export function startStatistics(api) {
+export function startStatistics() {
   const charts = Object.fromEntries(["connections", "users", "rate"].map((name) => [name, createChart($(`${name}-chart`), SAMPLES)]));
   const latencyChart = createChart($("latency-chart"), LATENCIES);
   /** @type {number[]} */
@@ -14,30 +13,26 @@ export function startStatistics(api) {
   /** @type {{ delivered: number, at: number } | undefined} */
   let before;
 
-  const refresh = async () => {
-    if (document.hidden) return;
-    try {
-      const { totalConnections, uniqueUsers, delivered } = await api.query("getStats", { byUser: false });
-      const now = { delivered, at: performance.now() };
-      const rate = before && before.delivered <= delivered ? ((delivered - before.delivered) / (now.at - before.at)) * 1000 : 0;
-      before = now;
-      say("connections", short(totalConnections));
-      say("users", short(uniqueUsers));
-      say("rate", rate > 0 && rate < 10 ? rate.toFixed(1) : short(Math.round(rate)));
-      charts.connections.push(totalConnections);
-      charts.users.push(uniqueUsers);
-      charts.rate.push(rate);
-    } catch {
-      // The status shows whether the hub is connected.
+  /** @param {any} stats Undefined if the hub cannot be asked. */
+  const show = (stats) => {
+    if (!stats) {
       for (const id of ["connections", "users", "rate"]) say(id, "–");
+      return;
     }
+    const { totalConnections, uniqueUsers, delivered } = stats;
+    const now = { delivered, at: performance.now() };
+    const rate = before && before.delivered <= delivered ? ((delivered - before.delivered) / (now.at - before.at)) * 1000 : 0;
+    before = now;
+    say("connections", short(totalConnections));
+    say("users", short(uniqueUsers));
+    say("rate", rate > 0 && rate < 10 ? rate.toFixed(1) : short(Math.round(rate)));
+    charts.connections.push(totalConnections);
+    charts.users.push(uniqueUsers);
+    charts.rate.push(rate);
   };
 
-  setInterval(refresh, EVERY_MS);
-  document.addEventListener("visibilitychange", refresh);
-  refresh();
   return {
-    refresh,
+    show,
     /** @param {number} milliseconds */
     latency: (milliseconds) => {
       latencies = [...latencies, milliseconds].slice(-LATENCIES);

@@ -17,7 +17,16 @@ const WATCH: &str = "window.wrong = []; \
 
 /// Opens the connected demo page of a hub in a browser, or returns `None` if no browser is
 /// installed.
-async fn demo(hub: &Hub, query: &str) -> Option<Page> {
+pub(crate) async fn demo(hub: &Hub, query: &str) -> Option<Page> {
+    let mut page = open(hub, query).await?;
+    page.wait_for(&text_is("status-text", "Connected")).await;
+    page.wait_for("/^[0-9a-f-]{22,}$/.test(document.getElementById('client-id').textContent)")
+        .await;
+    Some(page)
+}
+
+/// Opens the demo page, whether or not it can connect.
+pub(crate) async fn open(hub: &Hub, query: &str) -> Option<Page> {
     let chromium = sse_testkit::executable("chromium").unwrap()?;
     let mut page = Page::open(&chromium, "about:blank").await;
     page.call("Page.enable", json!({})).await;
@@ -28,19 +37,16 @@ async fn demo(hub: &Hub, query: &str) -> Option<Page> {
     .await;
     let url = format!("http://{}/sse-demo?{query}", hub.address());
     page.call("Page.navigate", json!({ "url": url })).await;
-    page.wait_for(&text_is("status-text", "Connected")).await;
-    page.wait_for("/^[0-9a-f-]{22,}$/.test(document.getElementById('client-id').textContent)")
-        .await;
     Some(page)
 }
 
 /// Closes a page. The page must have no errors.
-async fn close(mut page: Page) {
+pub(crate) async fn close(mut page: Page) {
     assert_eq!(page.run("window.wrong").await, json!([]));
     page.close().await;
 }
 
-fn text_is(id: &str, text: &str) -> String {
+pub(crate) fn text_is(id: &str, text: &str) -> String {
     format!(
         "document.getElementById('{id}')?.textContent === {}",
         json!(text)
@@ -48,7 +54,7 @@ fn text_is(id: &str, text: &str) -> String {
 }
 
 /// Returns a condition: a message with these words is visible.
-fn shown(event_type: &str, words: &str) -> String {
+pub(crate) fn shown(event_type: &str, words: &str) -> String {
     let items =
         format!("document.querySelectorAll('#history li[data-type={event_type}]:not([hidden])')");
     format!(
@@ -58,11 +64,11 @@ fn shown(event_type: &str, words: &str) -> String {
 }
 
 /// Returns a script that fills in a field, like a user who types.
-fn fill(id: &str, value: &str) -> String {
+pub(crate) fn fill(id: &str, value: &str) -> String {
     format!("document.getElementById('{id}').value = {};", json!(value))
 }
 
-fn choose(group: &str, value: &str) -> String {
+pub(crate) fn choose(group: &str, value: &str) -> String {
     format!("document.querySelector('input[name={group}][value={value}]').click();")
 }
 
@@ -76,7 +82,7 @@ fn to(kind: &str, whom: &str) -> String {
 /// Condition that is true once the previous message was sent.
 const READY: &str = "!document.getElementById('submit').disabled";
 
-fn click(id: &str) -> String {
+pub(crate) fn click(id: &str) -> String {
     format!("document.getElementById('{id}').click();")
 }
 
@@ -278,8 +284,10 @@ async fn page_reconnects_after_going_offline() {
     page.run(&click("offline")).await;
     page.wait_for(&text_is("status-text", "Offline")).await;
     hub.settles_at(0).await;
-    page.wait_for("document.getElementById('status-detail').textContent.startsWith('again in')")
-        .await;
+    page.wait_for(
+        "document.getElementById('status-detail').textContent.startsWith('next attempt in')",
+    )
+    .await;
     page.run(&click("offline")).await;
     page.wait_for(&text_is("status-text", "Connected")).await;
     hub.settles_at(1).await;
@@ -329,7 +337,7 @@ async fn connected_users_can_be_kicked() {
         .await;
     page.wait_for(&text_is("status-text", "Not connected"))
         .await;
-    page.wait_for("document.getElementById('error').textContent.includes('asked to stay away')")
+    page.wait_for("document.getElementById('error').textContent.includes('banned for 30 seconds')")
         .await;
     page.run(&click("toggle")).await;
     page.wait_for("document.getElementById('error').textContent.includes('forbids reconnecting')")

@@ -15,6 +15,7 @@ mod cors;
 mod credentials;
 mod curl;
 mod damaged_log;
+mod demo_visitors;
 mod documents;
 mod event_source;
 mod hostile;
