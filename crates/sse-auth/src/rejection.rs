@@ -12,8 +12,8 @@ use std::fmt;
 /// ```
 /// use sse_auth::AuthRejection;
 ///
-/// assert_eq!((Rejection::Expired.status(), Rejection::Expired.code()), (401, "expired"));
-/// assert_eq!(Rejection::Unavailable.status(), 503);
+/// assert_eq!((AuthRejection::Expired.status(), AuthRejection::Expired.code()), (401, "expired"));
+/// assert_eq!(AuthRejection::Unavailable.status(), 503);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -14,6 +14,8 @@ import { createParts, createStorage } from "../../sse-browser/js/test/support/br
 const TABS = 3;
 /** Minimum time until the next tab is closed or restored; the maximum is three times as long. */
 const CHANGE_MS = 1000;
+/** Time after which the tab of a client is restored. */
+const RESTORED_MS = 300;
 
 const lines = createInterface({ input: process.stdin });
 const [line] = await once(lines, "line");
@@ -65,7 +67,12 @@ clients.forEach(({ user, topics }, client) => {
 
   const change = () => {
     const tab = tabs[Math.floor(Math.random() * TABS)];
-    tab.close ? tab.close() : open(tab);
+    if (!tab.close) open(tab);
+    else {
+      tab.close();
+      // Everything is due to the client in the end, so its tab is soon restored.
+      if (tab.isJudged) setTimeout(() => open(tab), RESTORED_MS);
+    }
     setTimeout(change, CHANGE_MS * (1 + 2 * Math.random()));
   };
 

@@ -153,7 +153,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "tabs",
         about: "tabs that share a stream and store their positions, closed and restored, through restarts of all hubs",
-        on: SHORT_ON_REDIS,
+        on: LONG,
         draw: |draw| draw.restarts(BrowserClient::Tabs),
     },
     Scenario {
